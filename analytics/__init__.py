@@ -1,0 +1,1 @@
+"""Meaning: signals, embeddings, clusters, duplicates, operators, recipes, plans, evaluation."""

@@ -1,0 +1,1 @@
+"""The two front doors: the command line and the Streamlit dashboard."""

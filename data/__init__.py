@@ -1,0 +1,1 @@
+"""Bytes in, relations out: corpora, identifiers, the artifact store, deterministic writers."""

@@ -1,0 +1,88 @@
+"""Every error a person can cause, in one tree.
+
+    TamisError
+    ├── CorpusError        a corpus cannot be read: which file, why
+    │   └── RoleError      a column role is missing, ambiguous or of the wrong type
+    ├── StoreError         an artifact is missing, damaged or cannot be written
+    │   └── LockedError    another process is writing the same artifact or run folder
+    ├── RecipeError        a recipe, operator or parameter is not valid
+    │   └── PredicateError a predicate is not one allowed boolean expression
+    ├── VerifyError        a bundle no longer gives what its lock promises
+    ├── JobError           a background job cannot start or did not finish
+    │   └── Cancelled      a person stopped the work
+    └── SettingError       a name, address or setting is not allowed
+
+The command line and the dashboard print a ``TamisError`` as one message. Anything else is a bug and is left to crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class TamisError(Exception):
+    """Say what is wrong, which value, what is allowed, and what to do.
+
+    Args:
+        what: one clause naming the thing that failed.
+        value: the offending value, shown with ``repr`` and shortened.
+        allowed: what would have been accepted, as a sentence or as the known names.
+        fix: what the reader can do next.
+    """
+
+    def __init__(
+        self, what: str, *, value: object = None, allowed: str | Iterable[str] | None = None, fix: str | None = None
+    ) -> None:
+        self.what, self.value, self.fix = what, value, fix
+        self.allowed = allowed if allowed is None or isinstance(allowed, str) else ", ".join(sorted(allowed))
+        parts = [what if value is None else f"{what}: got {_short(value)}"]
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if fix:
+            parts.append(fix)
+        super().__init__(". ".join(part.rstrip(".") for part in parts) + ".")
+
+
+def _short(value: object, limit: int = 200) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+class CorpusError(TamisError):
+    """A corpus cannot be read."""
+
+
+class RoleError(CorpusError):
+    """A column role is missing, ambiguous or of the wrong type."""
+
+
+class StoreError(TamisError):
+    """An artifact is missing, damaged or cannot be written."""
+
+
+class LockedError(StoreError):
+    """Another process holds the lock."""
+
+
+class RecipeError(TamisError):
+    """A recipe, operator or parameter is not valid."""
+
+
+class PredicateError(RecipeError):
+    """A predicate is not one allowed boolean expression."""
+
+
+class VerifyError(TamisError):
+    """A bundle no longer gives what its lock promises."""
+
+
+class JobError(TamisError):
+    """A background job cannot start or did not finish."""
+
+
+class Cancelled(JobError):  # noqa: N818 - an outcome people ask for, not a fault
+    """A person stopped the work."""
+
+
+class SettingError(TamisError):
+    """A name, address or setting is not allowed."""
