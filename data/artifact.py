@@ -1,0 +1,185 @@
+"""A complete artifact: parts and the manifest that names, sizes and checksums them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.data.errors import StoreError
+from tamis.data.hashing import digest as digest_of
+from tamis.data.hashing import file_sha256
+from tamis.data.parquet import read_parquet
+
+MANIFEST = "manifest.json"
+SUFFIXES = {"table": ".parquet", "array": ".npy", "json": ".json"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of an artifact.
+
+    Attributes:
+        name: name without suffix.
+        kind: ``table`` (Parquet), ``array`` (npy) or ``json``.
+        rows: rows of a table, first dimension of an array, 0 for JSON.
+        bytes: size of the file.
+        sha256: checksum of the file.
+    """
+
+    name: str
+    kind: str
+    rows: int
+    bytes: int
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Return the file name."""
+        return self.name + SUFFIXES[self.kind]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact is made of.
+
+    Attributes:
+        digest: sha256 of the key, also the folder's name.
+        key: the ingredients the digest was taken of: step, version, corpus, params, upstream.
+        rows: rows the step says it holds.
+        facts: small values the step wants read without opening a part.
+        parts: every file, sorted by name.
+    """
+
+    digest: str
+    key: Mapping[str, Any]
+    rows: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def step(self) -> str:
+        """Return the name of the step that made the artifact."""
+        return str(self.key["step"])
+
+    def to_json(self) -> bytes:
+        """Return the manifest as text for people and machines."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False).encode("utf-8") + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Manifest:
+        """Parse a manifest.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not one.
+        """
+        value = json.loads(data)
+        parts = tuple(Part(**part) for part in value["parts"])
+        return cls(value["digest"], value["key"], value["rows"], value["facts"], parts)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A complete artifact on disk.
+
+    Attributes:
+        path: its folder.
+        manifest: what it holds.
+    """
+
+    path: Path
+    manifest: Manifest
+    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    @classmethod
+    def open(cls, path: Path) -> Artifact:
+        """Open the folder of an artifact.
+
+        Raises:
+            StoreError: no manifest, a manifest of something else, or parts that are missing or of another size.
+        """
+        try:
+            manifest = Manifest.from_json((path / MANIFEST).read_bytes())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"No complete artifact at {path}", fix="run the analysis again") from error
+        if manifest.digest != path.name or digest_of(manifest.key) != manifest.digest:
+            raise StoreError(f"The manifest at {path} belongs to another artifact", value=manifest.digest)
+        for part in manifest.parts:
+            file = path / part.file
+            if not file.is_file() or file.stat().st_size != part.bytes:
+                raise StoreError(f"{file} is missing or has another size than its manifest says")
+        return cls(path, manifest)
+
+    @property
+    def digest(self) -> str:
+        """Return the sha256 that names the artifact."""
+        return self.manifest.digest
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return the small values of the manifest."""
+        return self.manifest.facts
+
+    def parts(self, prefix: str = "") -> tuple[str, ...]:
+        """Return the names of the parts that begin with ``prefix``, sorted."""
+        return tuple(part.name for part in self.manifest.parts if part.name.startswith(prefix))
+
+    def table(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table part; the checksum of every page is verified.
+
+        Raises:
+            StoreError: unknown part or damaged file.
+        """
+        return read_parquet(self.path / self._part(name, "table").file, columns=columns)
+
+    def array(self, name: str, *, mmap: bool = False) -> NDArray[Any]:
+        """Return an array part; read-only and paged in on use with ``mmap``, otherwise its checksum is verified.
+
+        Raises:
+            StoreError: unknown part or damaged file.
+        """
+        part = self._part(name, "array")
+        if not mmap:
+            self._check(part)
+        array: NDArray[Any] = np.load(self.path / part.file, mmap_mode="r" if mmap else None, allow_pickle=False)
+        return array
+
+    def json(self, name: str) -> Any:
+        """Return a JSON part.
+
+        Raises:
+            StoreError: unknown part or damaged file.
+        """
+        part = self._part(name, "json")
+        self._check(part)
+        return json.loads((self.path / part.file).read_bytes())
+
+    def verify(self) -> None:
+        """Compare the sha256 of every part with the manifest.
+
+        Raises:
+            StoreError: naming the first part that differs.
+        """
+        self._checked.clear()
+        for part in self.manifest.parts:
+            self._check(part)
+
+    def _part(self, name: str, kind: str) -> Part:
+        for part in self.manifest.parts:
+            if part.name == name and part.kind == kind:
+                return part
+        raise StoreError(f"Artifact {self.manifest.step} has no {kind}", value=name, allowed=self.parts())
+
+    def _check(self, part: Part) -> None:
+        file = self.path / part.file
+        if part.name in self._checked:
+            return
+        if file_sha256(file) != part.sha256:
+            raise StoreError(f"{file} is damaged: its checksum differs", fix="remove the artifact and run again")
+        self._checked.add(part.name)

@@ -1,0 +1,162 @@
+"""Locks between processes: a file with the owner's pid, kept fresh by a heartbeat, taken over once the owner is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from tamis.data.errors import LockedError
+from tamis.data.parquet import write_error
+
+HEARTBEAT_SECONDS = 2.0
+STALE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who holds a lock.
+
+    Attributes:
+        pid: process id on ``machine``.
+        started: the process's start time, seconds since the epoch, so that a reused pid is not mistaken for it.
+        machine: host name and, where the system has them, process-id namespace.
+        token: unique per acquisition.
+    """
+
+    pid: int
+    started: float
+    machine: str
+    token: str
+
+    @classmethod
+    def current(cls) -> Owner:
+        """Return this process as an owner with a fresh token."""
+        return cls(os.getpid(), process_started(os.getpid()) or 0.0, machine(), uuid.uuid4().hex)
+
+
+def machine() -> str:
+    """Return a name under which process ids are comparable."""
+    namespace = Path("/proc/self/ns/pid")
+    return f"{socket.gethostname()}:{namespace.stat().st_ino if namespace.exists() else 0}"
+
+
+def process_started(pid: int) -> float | None:
+    """Return when a live process started (seconds since the epoch), None when there is none or only a zombie."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def alive(pid: int, started: float, where: str, *, heartbeat_age: float) -> bool:
+    """Return whether the process still lives; on another machine only its heartbeat can tell."""
+    if where != machine():
+        return heartbeat_age < STALE_SECONDS
+    now = process_started(pid)
+    return now is not None and abs(now - started) < 1.0
+
+
+def read_owner(path: Path) -> Owner | None:
+    """Return the owner written in a lock file, None when there is no lock or it was never completed."""
+    try:
+        return Owner(**json.loads(path.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def is_held(path: Path) -> bool:
+    """Return whether a live process holds the lock at ``path``."""
+    owner = read_owner(path)
+    if owner is None:
+        return False
+    try:
+        age = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return alive(owner.pid, owner.started, owner.machine, heartbeat_age=age)
+
+
+@contextlib.contextmanager
+def _guard(path: Path) -> Iterator[None]:
+    """Serialise looking at a lock and taking it; the kernel frees the guard if its holder dies."""
+    handle = os.open(path.with_name(".guard"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Lock:
+    """A lock held while the context is open.
+
+    Args:
+        path: the lock file.
+        what: what is locked, for the message.
+    """
+
+    def __init__(self, path: Path, *, what: str) -> None:
+        self.path, self.what = path, what
+        self._owner: Owner | None = None
+        self._stop = threading.Event()
+        self._beat: threading.Thread | None = None
+
+    def __enter__(self) -> Lock:
+        """Take the lock.
+
+        Raises:
+            LockedError: a live process holds it.
+            StoreError: the lock file cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with _guard(self.path):
+                if is_held(self.path):
+                    held = read_owner(self.path)
+                    raise LockedError(
+                        f"{self.what} is being written by process {held.pid if held else 'unknown'}",
+                        fix="wait for it to end, or stop that process",
+                    )
+                self._owner = Owner.current()
+                self._write(self._owner)
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        self._stop.clear()
+        self._beat = threading.Thread(target=self._keep_fresh, name=f"heartbeat {self.path.name}", daemon=True)
+        self._beat.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        if self._beat is not None:
+            self._beat.join()
+        with _guard(self.path):
+            if self.is_mine():
+                self.path.unlink(missing_ok=True)
+
+    def is_mine(self) -> bool:
+        """Return whether this lock was not taken over by somebody else."""
+        return self._owner is not None and read_owner(self.path) == self._owner
+
+    def _write(self, owner: Owner) -> None:
+        # A plain rename without fsync: a lock does not outlive the machine.
+        temporary = self.path.with_name(f".{self.path.name}.{owner.token}.tmp")
+        temporary.write_text(json.dumps(asdict(owner)))
+        temporary.replace(self.path)
+
+    def _keep_fresh(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(self.path)

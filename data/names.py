@@ -1,0 +1,34 @@
+"""Names that become files: an allow-list of characters, and paths that never leave their folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tamis.data.errors import SettingError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+ALLOWED = "1 to 96 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
+
+
+def check_name(name: str, *, what: str = "Name") -> str:
+    """Return ``name`` when it is safe as a file name.
+
+    Raises:
+        SettingError: other characters, too long, empty.
+    """
+    if not _NAME.fullmatch(name):
+        raise SettingError(f"{what} is not allowed", value=name, allowed=ALLOWED)
+    return name
+
+
+def inside(folder: Path, name: str, *, what: str = "Name") -> Path:
+    """Return ``folder / name``, checked: the name is allowed and the resolved path stays inside the folder.
+
+    Raises:
+        SettingError: the name is not allowed or a link leads outside.
+    """
+    path = folder / check_name(name, what=what)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise SettingError(f"{what} leads outside its folder", value=name, allowed=ALLOWED)
+    return path

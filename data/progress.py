@@ -1,0 +1,134 @@
+"""Progress of long work: what runs, how far it is, how long it will take, and whether a person has stopped it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from tamis.data.errors import Cancelled
+
+
+class Progress(Protocol):
+    """What a long computation reports to. Call ``check`` between pieces of work: it raises ``Cancelled``."""
+
+    def plan(self, seconds: Mapping[str, float]) -> None:
+        """Announce the steps to come, in order, with the estimated seconds of each."""
+
+    def step(self, name: str, total: int, unit: str = "documents") -> None:
+        """Begin a step of ``total`` units."""
+
+    def advance(self, n: int = 1) -> None:
+        """Report ``n`` more units done."""
+
+    def check(self) -> None:
+        """Return, or raise ``Cancelled`` when a person stopped the work."""
+
+
+class NullProgress:
+    """Progress nobody watches."""
+
+    def plan(self, seconds: Mapping[str, float]) -> None:
+        """Ignore the plan."""
+
+    def step(self, name: str, total: int, unit: str = "documents") -> None:
+        """Ignore the step."""
+
+    def advance(self, n: int = 1) -> None:
+        """Ignore the advance."""
+
+    def check(self) -> None:
+        """Never cancelled."""
+
+
+@dataclass(frozen=True)
+class ProgressState:
+    """How far the work is.
+
+    Attributes:
+        step: name of the running step, empty before the first.
+        done: units of the step done.
+        total: units of the step, 0 when unknown.
+        unit: what is counted.
+        fraction: share of all planned work done, in [0, 1].
+        elapsed: seconds since the start.
+        eta: estimated seconds to the end of all planned work, None before anything can be said.
+    """
+
+    step: str = ""
+    done: int = 0
+    total: int = 0
+    unit: str = "documents"
+    fraction: float = 0.0
+    elapsed: float = 0.0
+    eta: float | None = None
+
+
+@dataclass
+class TrackedProgress:
+    """Progress that keeps a ``ProgressState`` and hands it to a listener, at most every ``interval`` seconds.
+
+    Args:
+        listen: called with the new state; a new step is always reported at once.
+        cancelled: asked by ``check``; true stops the work.
+        interval: seconds between two reports within a step.
+        clock: seconds, monotonic.
+    """
+
+    listen: Callable[[ProgressState], None]
+    cancelled: Callable[[], bool] = lambda: False
+    interval: float = 0.2
+    clock: Callable[[], float] = time.monotonic
+    state: ProgressState = ProgressState()
+    _planned: dict[str, float] = field(default_factory=dict)
+    _finished: float = 0.0
+    _started: float | None = None
+    _reported: float = float("-inf")
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def plan(self, seconds: Mapping[str, float]) -> None:
+        """Set the estimated seconds of the steps to come."""
+        with self._lock:
+            self._planned = {name: max(value, 1e-3) for name, value in seconds.items()}
+            self._finished = 0.0
+            self._started = self.clock()
+
+    def step(self, name: str, total: int, unit: str = "documents") -> None:
+        """Begin a step; the step before it counts as finished."""
+        with self._lock:
+            if self.state.step != name:
+                self._finished += self._planned.get(self.state.step, 0.0)
+            self.state = ProgressState(step=name, total=total, unit=unit)
+            self._report(force=True)
+
+    def advance(self, n: int = 1) -> None:
+        """Report ``n`` more units of the running step."""
+        with self._lock:
+            self.state = replace(self.state, done=self.state.done + n)
+            self._report(force=False)
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` when a person stopped the work."""
+        if self.cancelled():
+            raise Cancelled("The work was stopped", fix="start it again to go on where it stopped")
+
+    def _report(self, *, force: bool) -> None:
+        now = self.clock()
+        if not force and now - self._reported < self.interval:
+            return
+        self._reported = now
+        started = now if self._started is None else self._started
+        self._started = started
+        within = min(self.state.done / self.state.total, 1.0) if self.state.total else 0.0
+        planned = sum(self._planned.values())
+        if planned:
+            fraction = min((self._finished + within * self._planned.get(self.state.step, 0.0)) / planned, 1.0)
+        else:
+            fraction = within
+        elapsed = now - started
+        # The plan says how the work divides, the clock says how fast this machine really is.
+        eta = elapsed * (1.0 - fraction) / fraction if fraction > 0.02 and elapsed > 1.0 else planned or None
+        self.state = replace(self.state, fraction=fraction, elapsed=elapsed, eta=eta)
+        self.listen(self.state)
