@@ -1,0 +1,383 @@
+"""The facts table: one narrow row per document, sorted by id, in memory, and no text.
+
+Every page, every rule and every count reads it. Rows are numbered in id order, so comparing rows compares ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.memo import Memo
+from tamis.data.errors import RecipeError, StoreError
+from tamis.data.hashing import key64
+from tamis.data.sql import ident
+
+Kind = Literal["number", "integer", "category", "boolean", "text"]
+Role = Literal["id", "source", "language", "label", "signal", "size", "duplicate", "cluster", "map", "meta", "measure"]
+
+FEW_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """What people are told about one facts column.
+
+    Attributes:
+        name: the column's name in predicates and recipes.
+        type: what kind of value it holds.
+        title: a short name for axes and tables.
+        unit: the unit of its numbers, empty when they have none.
+        help: one sentence.
+        role: what the column is for.
+        low, high: the possible range of a number, None where open.
+        origin: digest of what the values came from, where a rule must be able to name it (clusters, map).
+    """
+
+    name: str
+    type: Kind
+    title: str = ""
+    unit: str = ""
+    help: str = ""
+    role: Role = "meta"
+    low: float | None = None
+    high: float | None = None
+    origin: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Say whether histograms and ranges make sense."""
+        return self.type in ("number", "integer")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a statement reads: the text of its FROM clause and the Arrow tables that stand beside the facts."""
+
+    sql: str
+    tables: Mapping[str, pa.Table]
+
+    def __str__(self) -> str:
+        return self.sql
+
+
+class Database:
+    """One in-memory DuckDB without access to files."""
+
+    def __init__(self, *, threads: int | None) -> None:
+        config: dict[str, Any] = {"enable_external_access": "false", "python_enable_replacements": "false"}
+        if threads is not None:
+            config["threads"] = threads
+        self._connection = duckdb.connect(":memory:", config=config)
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Create a native table from an Arrow table, keeping its row order."""
+        with self._connection.cursor() as cursor:
+            cursor.register("incoming", table)
+            cursor.execute(f"CREATE OR REPLACE TABLE {ident(name)} AS SELECT * FROM incoming")
+            cursor.unregister("incoming")
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Run one statement on a cursor of its own, which alone sees ``tables``."""
+        with self._connection.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            return cursor.sql(sql).to_arrow_table()
+
+
+class Facts:
+    """The facts of one corpus. Immutable: ``with_column`` returns another view of the same memory.
+
+    Attributes:
+        n: number of documents.
+        digest: what the content is known by; equal digests mean equal content.
+        columns: what is known about each column, in table order.
+        corpus: fingerprint of the corpus.
+        errors: how many source rows are not documents (no text, unreadable).
+        memo: computed values that stay valid as long as the digest does.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        n: int,
+        digest: str,
+        columns: Mapping[str, ColumnInfo],
+        corpus: str,
+        errors: int,
+        extras: Mapping[str, pa.Array],
+        memo: Memo,
+    ) -> None:
+        self._database = database
+        self.n, self.digest, self.corpus, self.errors = n, digest, corpus, errors
+        self.columns: Mapping[str, ColumnInfo] = dict(columns)
+        self._extras = dict(extras)
+        self.memo = memo
+
+    @classmethod
+    def from_table(
+        cls,
+        table: pa.Table,
+        *,
+        digest: str,
+        columns: Mapping[str, ColumnInfo] | None = None,
+        corpus: str = "",
+        errors: int = 0,
+        threads: int | None = None,
+    ) -> Facts:
+        """Load a facts table that is sorted by its unique ``id`` column; ``row`` is added.
+
+        Raises:
+            StoreError: no id column, or ids that are not strictly ascending.
+        """
+        if "id" not in table.column_names:
+            raise StoreError("Facts need an id column", allowed=table.column_names)
+        database = Database(threads=threads)
+        rows = pa.array(np.arange(table.num_rows, dtype=np.int64))
+        kept = table.drop_columns(["row"]) if "row" in table.column_names else table
+        database.load("facts", kept.append_column("row", rows))
+        known = dict(columns or {})
+        infos = {name: known.get(name) or describe(name, kept.schema.field(name).type) for name in kept.column_names}
+        facts = cls(
+            database,
+            n=table.num_rows,
+            digest=digest,
+            columns=infos,
+            corpus=corpus,
+            errors=errors,
+            extras={},
+            memo=Memo(),
+        )
+        facts._check_order()
+        return facts
+
+    def _check_order(self) -> None:
+        """Refuse ids that are not strictly ascending by their UTF-8 bytes."""
+        bad = self.query(
+            "SELECT count(*) AS bad FROM (SELECT id, lag(id) OVER (ORDER BY row) AS before FROM facts)"
+            " WHERE id IS NULL OR before >= id"
+        )
+        if bad.column("bad")[0].as_py():
+            raise StoreError("Facts must be sorted by unique ids", value=bad.column("bad")[0].as_py())
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __repr__(self) -> str:
+        return f"Facts({self.n} documents, {len(self.columns)} columns, {self.digest[:12]})"
+
+    @property
+    def ids(self) -> pa.Array:
+        """Return the document ids, ascending, pa string (n,)."""
+        return self.array("id")
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """Return ``hashing.key64`` of the ids, uint64 (n,)."""
+        return self.memo.through(
+            ("keys", self.digest), lambda: key64(self.ids.to_pylist()), size=lambda keys: int(keys.nbytes)
+        )
+
+    def info(self, name: str) -> ColumnInfo:
+        """Return what is known about a column.
+
+        Raises:
+            RecipeError: there is no such column; the message lists the known ones.
+        """
+        if name not in self.columns:
+            raise RecipeError("Unknown column", value=name, allowed=self.columns)
+        return self.columns[name]
+
+    def named(self, *, role: Role | None = None, numeric: bool = False) -> tuple[ColumnInfo, ...]:
+        """Return the columns of one role, or all numeric ones, in table order."""
+        return tuple(
+            info
+            for info in self.columns.values()
+            if (role is None or info.role == role) and (info.numeric or not numeric)
+        )
+
+    def source(self, columns: Iterable[str] = (), *, also: Mapping[str, Any] | None = None) -> Source:
+        """Return what to write after FROM to read these columns, rows in id order.
+
+        Args:
+            columns: the columns the statement reads; measured ones bring in their values.
+            also: row-aligned arrays (n,) that the statement reads under these names, for example masks.
+        """
+        arrays = {name: self._extras[name] for name in sorted(set(columns)) if name in self._extras}
+        arrays.update({name: pa.array(values) for name, values in (also or {}).items()})
+        tables = {f"beside_{k}": pa.table({name: values}) for k, (name, values) in enumerate(arrays.items())}
+        return Source(" POSITIONAL JOIN ".join(["facts", *tables]), tables)
+
+    def query(self, sql: str, source: Source | None = None) -> pa.Table:
+        """Run one statement on a cursor of its own and return the rows."""
+        return self._database.query(sql, source.tables if source else {})
+
+    def table(self, columns: Sequence[str], rows: NDArray[np.int64] | None = None) -> pa.Table:
+        """Return some columns, of all rows or of the given ascending facts rows, in id order."""
+        for name in columns:
+            if name != "row":
+                self.info(name)
+        listed = ", ".join(ident(name) for name in columns)
+        if rows is not None and len(rows) <= FEW_ROWS:
+            chosen = ", ".join(str(int(row)) for row in rows) or "NULL"
+            source = self.source(columns)
+            sql = f"SELECT {listed} FROM {source} WHERE row IN ({chosen}) ORDER BY row"
+            return self.query(sql, source).combine_chunks()
+        whole = pa.table({name: self.array(name) for name in columns})
+        return whole if rows is None or len(rows) == self.n else whole.take(pa.array(rows))
+
+    def array(self, name: str) -> pa.Array:
+        """Return one column of all rows as a single Arrow array, remembered."""
+        if name != "row":
+            self.info(name)
+        if name in self._extras:
+            return self._extras[name]
+
+        def read() -> pa.Array:
+            column = self.query(f"SELECT {ident(name)} FROM facts").column(0).combine_chunks()
+            return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+        return self.memo.through(("array", self.digest, name), read, size=lambda array: int(array.nbytes))
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a numeric column as float64 (n,), NULL as NaN."""
+
+        def read() -> NDArray[np.float64]:
+            column = self.array(name).cast(pa.float64())
+            return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+        return self.memo.through(("numbers", self.digest, name), read, size=lambda array: int(array.nbytes))
+
+    def whole(self, name: str) -> NDArray[np.int64]:
+        """Return a column of whole numbers as int64 (n,), NULL as 0; zeros when there is no such column."""
+
+        def read() -> NDArray[np.int64]:
+            if name not in self.columns:
+                return np.zeros(self.n, dtype=np.int64)
+            column = self.array(name).cast(pa.int64()).fill_null(0)
+            return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+        return self.memo.through(("whole", self.digest, name), read, size=lambda array: int(array.nbytes))
+
+    def with_column(self, info: ColumnInfo, values: pa.Array) -> Facts:
+        """Return facts with one more column. Its name must identify its content: the digest stays the same.
+
+        Raises:
+            RecipeError: the values are not one per document, or the name is taken by a facts column.
+        """
+        if len(values) != self.n:
+            raise RecipeError("A column needs one value per document", value=len(values), allowed=str(self.n))
+        if info.name in self.columns and info.name not in self._extras:
+            raise RecipeError("The column exists already", value=info.name)
+        return Facts(
+            self._database,
+            n=self.n,
+            digest=self.digest,
+            columns={**self.columns, info.name: info},
+            corpus=self.corpus,
+            errors=self.errors,
+            extras={**self._extras, info.name: values},
+            memo=self.memo,
+        )
+
+
+def describe(name: str, kind: pa.DataType) -> ColumnInfo:
+    """Return what can be said about a column from its name and type alone."""
+    core = CORE.get(name)
+    if core is not None:
+        return core
+    if pa.types.is_boolean(kind):
+        type_: Kind = "boolean"
+    elif pa.types.is_integer(kind):
+        type_ = "integer"
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        type_ = "number"
+    else:
+        type_ = "category"
+    role: Role = "meta" if name.startswith("meta_") or type_ == "category" else "signal"
+    title = re.sub(r"[_\s]+", " ", name.removeprefix("meta_")).strip().capitalize()
+    return ColumnInfo(name=name, type=type_, title=title, role=role)
+
+
+def _core(
+    name: str,
+    type_: Kind,
+    title: str,
+    role: Role,
+    help_: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+) -> ColumnInfo:
+    return ColumnInfo(name=name, type=type_, title=title, role=role, help=help_, unit=unit, low=low, high=high)
+
+
+CORE: Mapping[str, ColumnInfo] = {
+    info.name: info
+    for info in (
+        _core("id", "text", "Id", "id", "Identifier of the document."),
+        _core("source", "category", "Source", "source", "Where the document comes from, as the corpus says."),
+        _core("language", "category", "Stated language", "language", "Language as the corpus states it."),
+        _core("label", "category", "Label", "label", "Label as the corpus gives it."),
+        _core("lang", "category", "Language", "language", "Language detected from the text."),
+        _core(
+            "lang_confidence",
+            "number",
+            "Language confidence",
+            "signal",
+            "Confidence of the detected language.",
+            low=0,
+            high=1,
+        ),
+        _core("bytes", "integer", "Size", "size", "Length of the text in UTF-8 bytes.", unit="bytes", low=0),
+        _core(
+            "n_tokens",
+            "integer",
+            "Tokens",
+            "size",
+            "Length of the text in tokens of the named tokenizer.",
+            unit="tokens",
+            low=0,
+        ),
+        _core(
+            "text_group",
+            "integer",
+            "Raw duplicate group",
+            "duplicate",
+            "Documents with exactly the same text share a group; -1 stands alone.",
+        ),
+        _core(
+            "norm_group",
+            "integer",
+            "Duplicate group",
+            "duplicate",
+            "Documents with the same normalised text share a group; -1 stands alone.",
+        ),
+        _core(
+            "norm_count",
+            "integer",
+            "Copies",
+            "duplicate",
+            "How many documents have the same normalised text, this one included.",
+            unit="documents",
+            low=1,
+        ),
+        _core("cluster", "integer", "Cluster", "cluster", "Cluster on the embedding map; -1 is unclustered."),
+        _core("x", "number", "Map x", "map", "Horizontal position on the map."),
+        _core("y", "number", "Map y", "map", "Vertical position on the map."),
+        _core("outlier", "number", "Outlier score", "signal", "Mean distance to the nearest neighbours.", low=0),
+    )
+}
+
+
+def with_origin(info: ColumnInfo, origin: str) -> ColumnInfo:
+    """Return the info of a column whose values came from the artifact ``origin``."""
+    return replace(info, origin=origin)
