@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from tamis.data.errors import RecipeError
+from tamis.data.hashing import canonical_json
 
 Scope = Literal["map", "by_key", "gather"]
 Group = Literal["Filter", "Selection", "Duplicates", "Sampling", "Relevance", "Budget", "Mixture", "Order", "Text"]
@@ -108,6 +109,8 @@ class Decision:
         similarity: float32 (n,), similarity to the twin, NaN where there is none.
         position: int64 (n,), order of the kept documents, or None when the operator does not order.
         weight: float64 (n,), training weight, or None when the operator does not weigh.
+        threshold: what the ledger shows as threshold: one text, or one per document, or None.
+        resolved: numbers the operator derived from the documents, for the lock, for example percentile values.
     """
 
     copies: NDArray[np.int32]
@@ -116,6 +119,8 @@ class Decision:
     similarity: NDArray[np.float32] | None = None
     position: NDArray[np.int64] | None = None
     weight: NDArray[np.float64] | None = None
+    threshold: str | pa.Array | None = None
+    resolved: Mapping[str, Any] | None = None
 
 
 class Operator(BaseModel):
@@ -193,6 +198,17 @@ class SetOperator(Operator):
         raise TypeError(f"{type(self).__name__} must define decide()")
 
 
+class TextOperator(Operator):
+    """A step that changes text when the curated files are written; it drops nothing and changes no id."""
+
+    scope: ClassVar[Scope] = "map"
+    group: ClassVar[Group] = "Text"
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Return the edited texts of one batch, large_string (n,), NULL stays NULL; a pure function of each text."""
+        raise TypeError(f"{type(self).__name__} must define edit()")
+
+
 @dataclass
 class Registry:
     """Operators by name; refuses duplicates, lists the known names when one is unknown."""
@@ -224,7 +240,7 @@ class Registry:
 
         kind = self[name]
         try:
-            return kind.model_validate(dict(params))
+            return kind.model_validate_json(canonical_json(dict(params)), strict=True)
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg']} (got {item['input']!r:.80})"
