@@ -1,4 +1,4 @@
-"""Locks between processes: a file with the owner's pid, kept fresh by a heartbeat, taken over once the owner is gone."""
+"""Locks between processes: a file with the owner's pid, kept fresh by a heartbeat, taken over after the owner."""
 
 from __future__ import annotations
 

@@ -1,0 +1,280 @@
+"""A corpus: files of rows with a text column, read in place, never copied, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.data.errors import CorpusError, RoleError
+from tamis.data.formats import Cut
+from tamis.data.hashing import digest, file_sha256
+from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, text_lengths
+from tamis.data.repair import Repairs
+from tamis.data.roles import Roles, find_roles
+from tamis.data.rowcache import RowCache
+from tamis.data.schema import at_path, conform, head_of, union
+from tamis.data.shards import Shard, cut_shards
+
+if TYPE_CHECKING:
+    from tamis.data.documents import Documents
+
+__all__ = ["Corpus", "Roles", "Shard", "SourceFile", "open_corpus"]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a corpus.
+
+    Attributes:
+        path: where it is.
+        name: path below the corpus root.
+        format: ``parquet``, ``jsonl`` or ``csv``.
+        compression: empty, ``gz`` or ``zst``.
+        bytes: size on disk.
+        sha256: of its content.
+        rows: number of rows.
+    """
+
+    path: Path
+    name: str
+    format: str
+    compression: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Files of rows, opened in place by ``open_corpus``.
+
+    Attributes:
+        root: folder the files lie in.
+        name: short name for people.
+        files: sorted by sha256, so that nothing depends on file names or their order.
+        schema: union of the files' schemas, columns sorted by name.
+        roles: columns by meaning.
+        rows: rows of all files.
+        fingerprint: sha256 over the files' contents and the roles.
+        text_fingerprint: the same over the text and id roles only; what is computed from texts depends on this.
+        notes: differences between the files and files left out, one sentence each.
+    """
+
+    root: str
+    name: str
+    files: tuple[SourceFile, ...]
+    schema: pa.Schema
+    roles: Roles
+    rows: int
+    fingerprint: str
+    text_fingerprint: str
+    notes: tuple[str, ...] = ()
+    _opened: tuple[OpenedFile, ...] = field(default=(), repr=False)
+    _cache: RowCache = field(default_factory=RowCache, repr=False)
+
+    def shards(self) -> tuple[Shard, ...]:
+        """Return the shards, in source order."""
+        return self._shards
+
+    @cached_property
+    def _shards(self) -> tuple[Shard, ...]:
+        return cut_shards([opened.probe.marks for opened in self._opened])
+
+    def batches(
+        self,
+        shard: Shard,
+        *,
+        columns: Sequence[str] | None = None,
+        max_rows: int = 8192,
+        max_bytes: int = 16 << 20,
+        repairs: Repairs | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a shard in source order.
+
+        Args:
+            shard: one of ``shards()``.
+            columns: columns or dotted paths, in the order wanted; None for all of ``schema``.
+            max_rows: rows per batch at most.
+            max_bytes: decoded bytes per batch, at most unless a single row is larger.
+            repairs: where to count rows whose text was not valid Unicode, by column.
+
+        Raises:
+            CorpusError: a file is damaged or was changed since the corpus was opened.
+            RoleError: unknown column.
+        """
+        paths = list(self.schema.names if columns is None else columns)
+        heads = [self.head(path) for path in paths]
+        counted = Repairs() if repairs is None else repairs
+        for piece in shard.pieces:
+            opened = self._opened[piece.file]
+            opened.check_unchanged()
+            inside = opened.probe.schema.names
+            wanted = tuple(dict.fromkeys(head for head in heads if head in inside))
+            cut = Cut(piece.marks, wanted, max_rows, max_bytes)
+            for batch in reader_of(opened).read(opened.path, opened.probe, cut, counted):
+                yield self._select(batch, paths, heads)
+
+    def texts(self, shard: Shard, *, max_rows: int = 8192, max_bytes: int = 16 << 20) -> Iterator[pa.Array]:
+        """Yield the text column of a shard, large_string, NULL where a row has no text."""
+        for batch in self.batches(shard, columns=[self.roles.text], max_rows=max_rows, max_bytes=max_bytes):
+            yield batch.column(0)
+
+    def document_texts(self, shard: Shard, *, max_rows: int = 8192, max_bytes: int = 16 << 20) -> Iterator[pa.Array]:
+        """Yield the texts of the documents of a shard, large_string without NULL: what an artifact's part describes."""
+        for texts in self.texts(shard, max_rows=max_rows, max_bytes=max_bytes):
+            yield texts.drop_null() if texts.null_count else texts
+
+    def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
+        """Return the full source rows of a few documents, in the order asked.
+
+        Args:
+            documents: the documents of this corpus.
+            rows: facts rows, int64 (m,).
+
+        Raises:
+            CorpusError: a file is damaged or was changed since the corpus was opened.
+        """
+        return self.take(documents.order[np.asarray(rows, dtype=np.int64)])
+
+    def take(self, positions: NDArray[np.int64] | Sequence[int]) -> pa.Table:
+        """Return the rows at source positions (0 is the first row of the first file), in the order asked."""
+        wanted = np.asarray(positions, dtype=np.int64)
+        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.rows):
+            raise CorpusError("Source position out of range", value=int(wanted.max()), allowed=f"0 to {self.rows - 1}")
+        starts = np.cumsum([0, *(file.rows for file in self.files)])
+        files = np.searchsorted(starts, wanted, side="right") - 1
+        pieces, places = [], []
+        for file in np.unique(files):
+            mine = np.flatnonzero(files == file)
+            opened = self._opened[file]
+            opened.check_unchanged()
+            table = self._cache.rows(opened, int(file), wanted[mine] - starts[file])
+            pieces.append(self._whole(table))
+            places.append(mine)
+        if not pieces:
+            return self.schema.empty_table()
+        back = np.argsort(np.concatenate(places), kind="stable")
+        return pa.concat_tables(pieces).take(pa.array(back)).combine_chunks()
+
+    def with_roles(self, roles: Mapping[str, str]) -> Corpus:
+        """Return the same corpus with some roles changed by hand; an empty path takes a role away.
+
+        Raises:
+            RoleError: unknown role or column, or a column of the wrong type.
+        """
+        chosen = {**self.roles.known(), **dict(roles)}
+        for role in ("id", "source", "language", "label"):
+            chosen.setdefault(role, "")
+        picked = find_roles(self.schema, chosen, lengths={})
+        for opened in self._opened:
+            opened.check_text(picked.text)
+        return replace(
+            self,
+            roles=picked,
+            fingerprint=_fingerprint(self.files, picked),
+            text_fingerprint=_text_fingerprint(self.files, picked),
+        )
+
+    def verify(self) -> None:
+        """Hash every file again.
+
+        Raises:
+            CorpusError: naming the first file whose content is not what it was when the corpus was opened.
+        """
+        for file in self.files:
+            if not file.path.is_file() or file_sha256(file.path) != file.sha256:
+                raise CorpusError(f"{file.name} was changed since the corpus was opened", fix="open the corpus again")
+
+    def head(self, path: str) -> str:
+        """Return the top-level column that holds a dotted path; raises ``RoleError`` when there is none."""
+        head = head_of(self.schema, path)
+        if head is None:
+            raise RoleError("The corpus has no such column", value=path, allowed=self.schema.names)
+        return head
+
+    def _select(self, batch: pa.RecordBatch, paths: Sequence[str], heads: Sequence[str]) -> pa.RecordBatch:
+        whole = {
+            head: conform(batch.column(head), self.schema.field(head).type)
+            if head in batch.schema.names
+            else pa.nulls(batch.num_rows, self.schema.field(head).type)
+            for head in dict.fromkeys(heads)
+        }
+        top = pa.RecordBatch.from_arrays(list(whole.values()), names=list(whole))
+        arrays = [at_path(top, path) for path in paths]
+        return pa.RecordBatch.from_arrays(arrays, names=list(paths)) if arrays else batch
+
+    def _whole(self, table: pa.Table) -> pa.Table:
+        batches = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+        names = self.schema.names
+        return pa.Table.from_batches([self._select(batch, names, names) for batch in batches]).cast(self.schema)
+
+
+def open_corpus(
+    path: str | Path,
+    *,
+    roles: Mapping[str, str] | None = None,
+    on_bad_file: OnBadFile = "fail",
+    probes: Path | None = None,
+) -> Corpus:
+    """Open a file, a folder with sub-folders, or a glob of Parquet, JSONL and CSV files, also mixed.
+
+    Args:
+        path: what to open; files whose name begins with a dot or an underscore are left out of folders.
+        roles: columns by role (text, id, source, language, label); the others are detected by name and type.
+        on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes``, and for
+            this reads every file whole.
+        probes: folder to remember what was learnt from a file in, by its content, such as ``Workspace.probes``.
+
+    Raises:
+        CorpusError: nothing to open, a bad file, no rows.
+        RoleError: no text column, or a role that does not fit.
+    """
+    root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes)
+    schema, _ = union({item.name: item.probe.schema for item in opened})
+    picked = find_roles(schema, roles, lengths=text_lengths(opened, schema))
+    sound = []
+    for item in opened:
+        try:
+            item.check_text(picked.text)
+        except CorpusError as error:
+            if on_bad_file == "fail":
+                raise
+            notes.append(f"left out: {error}")
+            continue
+        sound.append(item)
+    if not any(item.probe.rows for item in sound):
+        raise CorpusError("The corpus has no rows", value=str(path), allowed="at least one row with text")
+    schema, differences = union({item.name: item.probe.schema for item in sound})
+    files = tuple(SourceFile(i.path, i.name, i.format, i.compression, i.bytes, i.sha256, i.probe.rows) for i in sound)
+    return Corpus(
+        root=root,
+        name=(Path(path).stem.split(".")[0] if len(files) == 1 else Path(root).name) or "corpus",
+        files=files,
+        schema=schema,
+        roles=picked,
+        rows=sum(file.rows for file in files),
+        notes=(*notes, *differences),
+        _opened=tuple(sound),
+        fingerprint=_fingerprint(files, picked),
+        text_fingerprint=_text_fingerprint(files, picked),
+    )
+
+
+def _fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
+    return _digest_of(files, roles.known())
+
+
+def _text_fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
+    return _digest_of(files, {role: path for role, path in roles.known().items() if role in ("text", "id")})
+
+
+def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
+    contents = [[file.sha256, file.format, file.compression] for file in files]
+    return digest({"reader": READER_VERSION, "files": contents, "roles": roles})

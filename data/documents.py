@@ -1,0 +1,153 @@
+"""The documents of a corpus: one id each, sorted, that does not depend on where a row lies.
+
+The id is the user's id column when it is unique and never NULL; else the 128-bit hash of the text and an ordinal among
+exact twins. Twins are ordered by the content of their whole row, so neither row order, nor shard layout, nor file
+format changes any id. "Facts row" means the index of a document in the order of sorted ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.data.artifact import Artifact
+from tamis.data.errors import StoreError
+
+PREFIX = "part-"
+
+
+@dataclass(frozen=True, eq=False)
+class Documents:
+    """Ids and places of all documents, sorted by id (bytewise).
+
+    Attributes:
+        ids: string (n,), ascending, unique.
+        order: int64 (n,), source position of each document: its row counted over all files.
+        shard: int32 (n,), shard the row lies in.
+        row_in_shard: int32 (n,), its row within the shard, errors counted.
+        bytes: int64 (n,), UTF-8 bytes of the text.
+        errors: rows that are not documents: position int64, shard int32, row_in_shard int32, reason string.
+        id_source: ``column`` or ``text``.
+        notes: why the id column was not used, rows repaired.
+        digest: of the artifact.
+    """
+
+    ids: pa.Array
+    order: NDArray[np.int64]
+    shard: NDArray[np.int32]
+    row_in_shard: NDArray[np.int32]
+    bytes: NDArray[np.int64]
+    errors: pa.Table
+    id_source: str
+    notes: tuple[str, ...]
+    digest: str
+
+    @classmethod
+    def read(cls, artifact: Artifact) -> Documents:
+        """Return the documents stored by the documents step.
+
+        Raises:
+            StoreError: the artifact is damaged.
+        """
+        table = artifact.table("documents")
+        columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+        return cls(
+            ids=columns["id"],
+            order=_numbers(columns["order"]),
+            shard=_numbers(columns["shard"]),
+            row_in_shard=_numbers(columns["row_in_shard"]),
+            bytes=_numbers(columns["bytes"]),
+            errors=artifact.table("errors"),
+            id_source=str(artifact.facts["id_source"]),
+            notes=tuple(artifact.facts["notes"]),
+            digest=artifact.digest,
+        )
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    @property
+    def n(self) -> int:
+        """Return the number of documents."""
+        return len(self.order)
+
+    @cached_property
+    def part_order(self) -> NDArray[np.int64]:
+        """Return, int64 (n,), where each document stands among all documents in source order.
+
+        ``values_in_source_order[documents.part_order]`` are the values in facts order.
+        """
+        errors = np.sort(self.errors.column("position").to_numpy())
+        return self.order - np.searchsorted(errors, self.order)
+
+    @cached_property
+    def facts_rows(self) -> NDArray[np.int64]:
+        """Return, int64 (n,), the facts row of each document in source order: the inverse of ``part_order``."""
+        rows = np.empty(self.n, dtype=np.int64)
+        rows[self.part_order] = np.arange(self.n, dtype=np.int64)
+        return rows
+
+    def rows_of(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
+        """Return the facts row of each id, int64 (m,), -1 for unknown ids."""
+        wanted = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(list(ids), pa.string())
+        found = pc.index_in(wanted.cast(self.ids.type), value_set=self.ids)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _numbers(column: pa.Array) -> NDArray[Any]:
+    array: NDArray[Any] = column.to_numpy()
+    return array
+
+
+def load_table(
+    artifact: Artifact, documents: Documents, *, columns: Sequence[str] | None = None, prefix: str = PREFIX
+) -> pa.Table:
+    """Return a per-document artifact's parts as one table in facts order, (n,) rows.
+
+    Args:
+        artifact: written shard by shard in source order, rows with errors left out.
+        documents: the documents of the same corpus.
+        columns: columns wanted, None for all.
+        prefix: what the names of its parts begin with.
+
+    Raises:
+        StoreError: the parts do not hold one row per document, or are damaged.
+    """
+    names = artifact.parts(prefix)
+    parts = [artifact.table(name, columns=columns) for name in names]
+    rows = sum(part.num_rows for part in parts)
+    if not parts or rows != documents.n:
+        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {documents.n} documents")
+    return pa.concat_tables(parts).combine_chunks().take(pa.array(documents.part_order))
+
+
+def load_column(artifact: Artifact, documents: Documents, name: str, *, prefix: str = PREFIX) -> pa.Array:
+    """Return one column of a per-document artifact in facts order, (n,). Raises as ``load_table``."""
+    return load_table(artifact, documents, columns=[name], prefix=prefix).column(0).combine_chunks()
+
+
+def load_array(artifact: Artifact, documents: Documents, *, prefix: str = PREFIX) -> NDArray[np.generic]:
+    """Return the npy parts of a per-document artifact as one array in facts order, (n, ...).
+
+    The parts are memory-mapped and copied row by row, so the result is the only large allocation.
+
+    Raises:
+        StoreError: the parts do not hold one row per document.
+    """
+    parts = [artifact.array(name, mmap=True) for name in artifact.parts(prefix)]
+    rows = sum(len(part) for part in parts)
+    if not parts or rows != documents.n:
+        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {documents.n} documents")
+    result = np.empty((rows, *parts[0].shape[1:]), dtype=parts[0].dtype)
+    first = 0
+    for part in parts:
+        result[documents.facts_rows[first : first + len(part)]] = part
+        first += len(part)
+    return result

@@ -1,0 +1,269 @@
+"""Computing document ids: a streaming pass over the texts, a second one over exact twins only."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.data.artifact import Artifact
+from tamis.data.artifact_writer import ArtifactWriter
+from tamis.data.corpus import Corpus
+from tamis.data.progress import Progress
+from tamis.data.repair import Repairs
+from tamis.data.shards import Shard
+
+IDENTIFICATION_VERSION = 1
+NO_TEXT = "the text is NULL"
+_HASH = pa.binary(16)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What the first pass found, rows in source order, errors included.
+
+    Attributes:
+        hash: uint8 (rows, 16), BLAKE2b-128 of the text.
+        bytes: int64 (rows,), UTF-8 bytes of the text, -1 where it is NULL.
+        ids: the id column as string (rows,), None without an id role.
+        repaired: number of texts that were not valid Unicode.
+    """
+
+    hash: NDArray[np.uint8]
+    bytes: NDArray[np.int64]
+    ids: pa.ChunkedArray | None
+    repaired: int
+
+
+def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifact:
+    """Write and commit the documents artifact: tables ``documents`` and ``errors`` (see ``Documents``).
+
+    Memory grows with the number of documents (about 150 bytes each), never with their text. A killed run resumes by
+    shard.
+
+    Raises:
+        CorpusError: a file is damaged or was changed.
+        StoreError: the disk is full.
+    """
+    shards = corpus.shards()
+    progress.step("documents", corpus.rows)
+    for shard in shards:
+        progress.check()
+        if not out.has_part(f"hash-{shard.index:05d}"):
+            out.write_table(f"hash-{shard.index:05d}", _hash_shard(corpus, shard))
+        progress.advance(shard.rows)
+    first = _gather(out, shards)
+    positions = np.flatnonzero(first.bytes >= 0)
+    notes = [f"{first.repaired} texts held bytes or code points that are not Unicode"] if first.repaired else []
+    ids = _column_ids(corpus, first, positions, notes)
+    id_source = "text" if ids is None else "column"
+    if ids is None:
+        ids, sort = _text_ids(corpus, out, first, positions, progress)
+    else:
+        sort = pc.sort_indices(ids).to_numpy().astype(np.int64)
+    out.write_table("documents", _documents_table(shards, ids, sort, positions, first.bytes))
+    errors = _errors_table(shards, np.flatnonzero(first.bytes < 0))
+    out.write_table("errors", errors)
+    for shard in shards:
+        out.drop_part(f"hash-{shard.index:05d}")
+        out.drop_part(f"twins-{shard.index:05d}")
+    facts = {"id_source": id_source, "notes": notes, "errors": errors.num_rows, "repaired": first.repaired}
+    return out.commit(rows=len(positions), facts=facts)
+
+
+def _hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
+    """Return one row per source row: hash, bytes, id, and the number of repaired texts in the first row."""
+    columns = [corpus.roles.text] + ([corpus.roles.id] if corpus.roles.id else [])
+    repairs = Repairs()
+    hashes, sizes, ids = [], [], []
+    for batch in corpus.batches(shard, columns=columns, repairs=repairs):
+        texts = batch.column(0)
+        hashes.append(hash_texts(texts))
+        sizes.append(pc.fill_null(pc.binary_length(texts), -1).cast(pa.int64()))
+        if corpus.roles.id:
+            ids.append(batch.column(1).cast(pa.large_string()))
+    table = pa.table({"hash": pa.chunked_array(hashes, _HASH), "bytes": pa.chunked_array(sizes, pa.int64())})
+    if corpus.roles.id:
+        table = table.append_column("id", pa.chunked_array(ids, pa.large_string()))
+    repaired = np.zeros(table.num_rows, dtype=np.int32)
+    repaired[:1] = repairs[corpus.head(corpus.roles.text)]
+    return table.append_column("repaired", pa.array(repaired))
+
+
+def hash_texts(texts: pa.Array) -> pa.Array:
+    """Return ``hashing.hash128`` of each text as fixed_size_binary[16] (n,); meaningless where it is NULL."""
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    data = memoryview(texts.buffers()[2] or b"")
+    joined = b"".join(blake2b(data[start:stop], digest_size=16).digest() for start, stop in pairwise(offsets))
+    return pa.FixedSizeBinaryArray.from_buffers(_HASH, len(texts), [None, pa.py_buffer(joined)])
+
+
+def _gather(out: ArtifactWriter, shards: tuple[Shard, ...]) -> _Pass:
+    table = pa.concat_tables([out.read_table(f"hash-{shard.index:05d}") for shard in shards]).combine_chunks()
+    hashes = table.column("hash").chunk(0)
+    raw = np.frombuffer(hashes.buffers()[1], dtype=np.uint8).reshape(-1, 16)
+    return _Pass(
+        hash=raw[hashes.offset : hashes.offset + len(hashes)],
+        bytes=table.column("bytes").to_numpy(),
+        ids=table.column("id") if "id" in table.column_names else None,
+        repaired=int(pc.sum(table.column("repaired")).as_py() or 0),
+    )
+
+
+def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], notes: list[str]) -> pa.Array | None:
+    """Return the user's ids of the documents, string (n,), or None with a note when they cannot be used."""
+    if first.ids is None:
+        return None
+    ids = first.ids.take(pa.array(positions)).combine_chunks()
+    name = corpus.roles.id
+    if ids.null_count:
+        notes.append(f"column {name} is not used as id: {ids.null_count} documents have none")
+        return None
+    distinct = pc.count_distinct(ids).as_py()
+    if distinct != len(ids):
+        notes.append(f"column {name} is not used as id: {len(ids)} documents share {distinct} values")
+        return None
+    return ids.cast(pa.string())
+
+
+def _text_ids(
+    corpus: Corpus, out: ArtifactWriter, first: _Pass, positions: NDArray[np.int64], progress: Progress
+) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return ids from text hashes, string (n,) in source order, and the order that sorts them, int64 (n,)."""
+    hashes = first.hash[positions]
+    high, low = np.ascontiguousarray(hashes).view(">u8").T.astype(np.uint64)
+    sort = np.lexsort((low, high))
+    same = np.zeros(len(sort), dtype=bool)
+    same[1:] = (high[sort[1:]] == high[sort[:-1]]) & (low[sort[1:]] == low[sort[:-1]])
+    group = np.cumsum(~same) - 1
+    ordinal = np.zeros(len(sort), dtype=np.int64)
+    twin = same.copy()
+    twin[:-1] |= same[1:]
+    if twin.any():
+        members = np.flatnonzero(twin)
+        keys = _row_keys(corpus, out, np.sort(positions[sort[members]]), progress)
+        where = np.searchsorted(keys.positions, positions[sort[members]])
+        inner = np.lexsort((positions[sort[members]], keys.rank[where], group[members]))
+        sort[members] = sort[members[inner]]
+        starts = np.flatnonzero(~same)
+        ordinal = np.arange(len(sort)) - starts[group]
+        # Ids are sorted as text, and "-10" comes before "-2".
+        rank = _text_rank(int(ordinal.max()) + 1)
+        resort = np.lexsort((rank[ordinal], group))
+        sort, ordinal = sort[resort], ordinal[resort]
+    text = hashes[sort].tobytes().hex()
+    sorted_ids = [f"{text[at : at + 32]}-{number}" for at, number in zip(range(0, len(text), 32), ordinal, strict=True)]
+    back = np.empty(len(sort), dtype=np.int64)
+    back[sort] = np.arange(len(sort))
+    return pa.array(sorted_ids, pa.string()).take(pa.array(back)), sort
+
+
+def _text_rank(count: int) -> NDArray[np.int64]:
+    """Return, int64 (count,), the place of each number when numbers are sorted as text."""
+    rank = np.empty(count, dtype=np.int64)
+    rank[sorted(range(count), key=str)] = np.arange(count)
+    return rank
+
+
+@dataclass(frozen=True)
+class _RowKeys:
+    """Order of rows by content: positions int64 (m,) ascending, rank int64 (m,), equal for equal content."""
+
+    positions: NDArray[np.int64]
+    rank: NDArray[np.int64]
+
+
+def _row_keys(corpus: Corpus, out: ArtifactWriter, positions: NDArray[np.int64], progress: Progress) -> _RowKeys:
+    """Rank the rows at ``positions`` by the hash of their whole content."""
+    if corpus.schema.names == [corpus.roles.text]:
+        return _RowKeys(positions, np.zeros(len(positions), dtype=np.int64))
+    parts = []
+    progress.step("documents: exact twins", len(positions))
+    for shard in corpus.shards():
+        progress.check()
+        mine = positions[np.searchsorted(positions, shard.first) : np.searchsorted(positions, shard.first + shard.rows)]
+        name = f"twins-{shard.index:05d}"
+        if len(mine) and not out.has_part(name):
+            out.write_table(name, pa.table({"key": _content_keys(corpus, shard, mine - shard.first)}))
+        if len(mine):
+            parts.append(out.read_table(name))
+        progress.advance(len(mine))
+    keys = pa.concat_tables(parts).column("key").combine_chunks()
+    return _RowKeys(positions, pc.rank(keys.cast(pa.binary()), tiebreaker="min").to_numpy().astype(np.int64))
+
+
+def _content_keys(corpus: Corpus, shard: Shard, rows: NDArray[np.int64]) -> pa.Array:
+    keys: list[bytes] = []
+    first = 0
+    for batch in corpus.batches(shard):
+        mine = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + batch.num_rows)] - first
+        keys.extend(map(content_key, batch.take(pa.array(mine)).to_pylist()) if len(mine) else ())
+        first += batch.num_rows
+    return pa.array(keys, pa.binary(32))
+
+
+def content_key(row: dict[str, Any]) -> bytes:
+    """Return 32 bytes that order rows by content: equal rows of any file format have equal keys.
+
+    The first half ignores what formats cannot tell apart (NULL, empty text and missing columns); the second half
+    tells NULL and empty text apart.
+    """
+    exact = _canonical(row)
+    loose = _filled(exact)
+    return b"".join(
+        blake2b(json.dumps(value, sort_keys=True, ensure_ascii=False).encode(), digest_size=16).digest()
+        for value in (loose, exact)
+    )
+
+
+def _canonical(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value.is_integer() else repr(value)
+    if isinstance(value, dict):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _filled(value: Any) -> Any:
+    if isinstance(value, dict):
+        filled = {key: _filled(item) for key, item in value.items()}
+        return {key: item for key, item in filled.items() if item not in (None, "", {}, [])}
+    return [_filled(item) for item in value] if isinstance(value, list) else value
+
+
+def _documents_table(
+    shards: tuple[Shard, ...],
+    ids: pa.Array,
+    sort: NDArray[np.int64],
+    positions: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+) -> pa.Table:
+    order = positions[sort]
+    shard, row = _places(shards, order)
+    columns = {"id": ids.take(pa.array(sort)), "order": order, "shard": shard, "row_in_shard": row}
+    return pa.table({**columns, "bytes": sizes[order]})
+
+
+def _errors_table(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> pa.Table:
+    shard, row = _places(shards, positions)
+    reason = pa.array([NO_TEXT] * len(positions), pa.string())
+    return pa.table({"position": positions, "shard": shard, "row_in_shard": row, "reason": reason})
+
+
+def _places(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return (shard, row in shard) of source positions, both int32."""
+    starts = np.array([shard.first for shard in shards], dtype=np.int64)
+    shard = np.searchsorted(starts, positions, side="right") - 1
+    return shard.astype(np.int32), (positions - starts[shard]).astype(np.int32)

@@ -1,0 +1,93 @@
+"""Types of JSON values: found over a whole file, and values turned into Arrow arrays of the type found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from tamis.data.repair import Repairs, repair
+from tamis.data.schema import as_json, unify
+
+MAX_FIELDS = 500
+"""An object with more different keys than this is kept as JSON text: its keys are data, not columns."""
+
+MIXED = pa.large_string()
+
+
+def infer(values: Sequence[Any]) -> pa.DataType:
+    """Return the narrowest type of JSON values; mixed values are text (see ``to_array``)."""
+    kinds = set(map(type, values))
+    kinds.discard(type(None))
+    if not kinds:
+        return pa.null()
+    if kinds == {str}:
+        return pa.large_string()
+    if kinds == {bool}:
+        return pa.bool_()
+    if kinds == {int}:
+        ints = [value for value in values if value is not None]
+        return pa.int64() if min(ints) >= -(2**63) and max(ints) < 2**63 else MIXED
+    if kinds <= {int, float}:
+        return pa.float64()
+    if kinds == {list}:
+        inner = infer([item for value in values if value is not None for item in value])
+        return pa.list_(inner)
+    if kinds == {dict}:
+        return _infer_struct([value for value in values if value is not None])
+    return MIXED
+
+
+def _infer_struct(values: Sequence[dict[str, Any]]) -> pa.DataType:
+    names: set[str] = set()
+    for value in values:
+        names.update(value)
+    if len(names) > MAX_FIELDS:
+        return MIXED
+    return pa.struct([pa.field(name, infer([value.get(name) for value in values])) for name in sorted(names)])
+
+
+def widen(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    """Return a type for the values of both; text when nothing narrower holds them."""
+    kind = unify(left, right)
+    if kind is None or (pa.types.is_struct(kind) and kind.num_fields > MAX_FIELDS):
+        return MIXED
+    return kind
+
+
+def to_array(values: Sequence[Any], kind: pa.DataType, *, name: str, repairs: Repairs) -> pa.Array:
+    """Return JSON values as an Arrow array of a type that ``infer`` and ``widen`` gave for them.
+
+    Text that is not valid Unicode is repaired and counted under ``name``; other values in a text column become JSON
+    text.
+    """
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError, OverflowError):
+        # The rare blocks with mixed values or broken text take the careful way.
+        repairs[name] += sum(_broken(value) for value in values)
+        return pa.array([_coerce(value, kind) for value in values], kind)
+
+
+def _broken(value: Any) -> bool:
+    if isinstance(value, str):
+        return repair(value) != value
+    if isinstance(value, dict):
+        return any(_broken(item) for item in value.values())
+    return isinstance(value, list) and any(map(_broken, value))
+
+
+def _coerce(value: Any, kind: pa.DataType) -> Any:
+    if value is None or pa.types.is_null(kind):
+        return None
+    if pa.types.is_large_string(kind):
+        return repair(value if isinstance(value, str) else as_json(value))
+    if pa.types.is_floating(kind):
+        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
+    if pa.types.is_list(kind):
+        return [_coerce(item, kind.value_type) for item in value]
+    if pa.types.is_struct(kind):
+        return {field.name: _coerce(value.get(field.name), field.type) for field in kind}
+    return value

@@ -1,0 +1,106 @@
+"""Reading JSON Lines: one object per line, plain or compressed, types found over the whole file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from tamis.data.errors import CorpusError
+from tamis.data.formats import Cut, Mark, Probe, rows_only, slices
+from tamis.data.inference import infer, to_array, widen
+from tamis.data.repair import Repairs
+from tamis.data.streams import opened
+
+BLOCK_BYTES = 4 << 20
+BLOCK_ROWS = 8192
+_BOM = "\ufeff"
+
+
+@dataclass(frozen=True)
+class JsonlReader:
+    """The JSON Lines format.
+
+    Attributes:
+        compression: empty, ``gz`` or ``zst``.
+    """
+
+    compression: str = ""
+
+    def probe(self, path: Path, *, thorough: bool) -> Probe:
+        """Read the whole file once: rows, types, places where reading can begin."""
+        marks: list[Mark] = []
+        kinds: dict[str, pa.DataType] = {}
+        row = offset = line = 0
+        with opened(path, self.compression, 0) as stream:
+            for lines in _blocks(stream):
+                values = list(_objects(lines, path, line))
+                names: set[str] = set()
+                for value in values:
+                    names.update(value)
+                for name in names:
+                    kind = infer([value.get(name) for value in values])
+                    kinds[name] = widen(kinds.get(name, pa.null()), kind)
+                size = sum(map(len, lines))
+                marks.append(Mark(row, len(values), offset, size))
+                row, offset, line = row + len(values), offset + size, line + len(lines)
+        if not offset:
+            raise CorpusError(f"{path.name} is empty (zero bytes)")
+        return Probe(row, pa.schema([pa.field(name, kinds[name]) for name in sorted(kinds)]), tuple(marks))
+
+    def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the cut."""
+        schema = pa.schema([probe.schema.field(name) for name in cut.columns])
+        with opened(path, self.compression, cut.marks[0].offset) as stream:
+            for mark in cut.marks:
+                data = stream.read(mark.bytes)
+                if len(data) != mark.bytes:
+                    raise CorpusError(f"{path.name} is shorter than when it was opened", fix="open it again")
+                values = list(_objects(data.split(b"\n"), path, None))
+                for start, stop in slices(len(values), mark, cut):
+                    part = values[start:stop]
+                    arrays = [
+                        to_array([value.get(f.name) for value in part], f.type, name=f.name, repairs=repairs)
+                        for f in schema
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=schema) if arrays else rows_only(len(part))
+
+
+def _blocks(stream: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield whole lines, about ``BLOCK_BYTES`` and at most ``BLOCK_ROWS`` at a time."""
+    held: list[bytes] = []
+    size = 0
+    for line in stream:
+        held.append(line)
+        size += len(line)
+        if size >= BLOCK_BYTES or len(held) >= BLOCK_ROWS:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
+
+
+def _objects(lines: list[bytes], path: Path, first: int | None) -> Iterator[dict[str, Any]]:
+    for number, raw in enumerate(lines):
+        text = raw.decode("utf-8", "surrogateescape")
+        if number == 0 and text.startswith(_BOM):
+            text = text[1:]
+        if not text or text.isspace():
+            continue
+        where = f"line {first + number + 1}" if first is not None else "a line"
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(
+                f"{path.name}, {where} is not JSON ({error}); the file may be truncated or of another format",
+                fix="repair the line, or open with on_bad_file='skip' to leave the file out",
+            ) from error
+        if not isinstance(value, dict):
+            raise CorpusError(
+                f"{path.name}, {where} is not a JSON object", value=text[:80], allowed="{...} on each line"
+            )
+        yield value

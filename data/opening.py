@@ -1,0 +1,159 @@
+"""Opening the files of a corpus: content hash, probe, and the reasons why one cannot be read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from tamis.data.csv_reader import CsvReader
+from tamis.data.errors import CorpusError
+from tamis.data.formats import Cut, Mark, Probe, Reader, format_of, list_files
+from tamis.data.hashing import digest, file_sha256
+from tamis.data.jsonl_reader import JsonlReader
+from tamis.data.parquet import write_bytes
+from tamis.data.parquet_reader import ParquetReader
+from tamis.data.repair import Repairs, is_text
+from tamis.data.schema import at_path, head_of, paths, type_at
+
+READER_VERSION = 1
+"""Raised whenever the same bytes are read as other rows: it is part of every fingerprint."""
+
+OnBadFile = Literal["fail", "skip"]
+_SAMPLE_ROWS = 256
+
+
+@dataclass(frozen=True)
+class OpenedFile:
+    """A file, what it holds, and how it looked when it was hashed.
+
+    Attributes:
+        path: where it is.
+        name: path below the corpus root.
+        format: ``parquet``, ``jsonl`` or ``csv``.
+        compression: empty, ``gz`` or ``zst``.
+        bytes: size on disk.
+        sha256: of its content.
+        stamp: inode and modification time in ns when it was hashed.
+        probe: what it holds.
+    """
+
+    path: Path
+    name: str
+    format: str
+    compression: str
+    bytes: int
+    sha256: str
+    stamp: tuple[int, int]
+    probe: Probe
+
+    def check_unchanged(self) -> None:
+        """Raise ``CorpusError`` when the file is gone or looks changed since it was hashed."""
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            raise CorpusError(f"{self.name} is no longer there", value=str(self.path)) from error
+        if (stat.st_size, stat.st_ino, stat.st_mtime_ns) != (self.bytes, *self.stamp):
+            raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
+
+    def check_text(self, path: str) -> None:
+        """Raise ``CorpusError`` when the file has no text at ``path``; a file without rows may be anything."""
+        if not self.probe.rows:
+            return
+        kind = type_at(self.probe.schema, path)
+        if kind is None:
+            raise CorpusError(f"{self.name} has no column {path}", value=self.probe.schema.names)
+        if not is_text(kind) and not pa.types.is_null(kind):
+            raise CorpusError(f"Column {path} of {self.name} is not text", value=str(kind), allowed="text")
+
+
+def reader_of(file: OpenedFile) -> Reader:
+    """Return the reader of a file's format."""
+    return _reader(file.format, file.compression)
+
+
+def _reader(kind: str, compression: str) -> Reader:
+    if kind == "parquet":
+        return ParquetReader()
+    return JsonlReader(compression) if kind == "jsonl" else CsvReader(compression)
+
+
+def open_files(
+    path: str | Path, *, on_bad_file: OnBadFile, probes: Path | None
+) -> tuple[str, list[OpenedFile], list[str]]:
+    """Return the root, the sound files sorted by content hash, and notes about the files left out.
+
+    Raises:
+        CorpusError: a bad file (with ``fail``), or no sound file at all.
+    """
+    root, files = list_files(path)
+    opened, notes = [], []
+    for file in files:
+        try:
+            opened.append(_open_file(file, root, thorough=on_bad_file == "skip", probes=probes))
+        except CorpusError as error:
+            if on_bad_file == "fail":
+                raise
+            notes.append(f"left out: {error}")
+    if not opened:
+        raise CorpusError("No file can be read", value=notes)
+    return root, sorted(opened, key=lambda item: (item.sha256, item.format, item.compression, item.name)), notes
+
+
+def _open_file(path: Path, root: str, *, thorough: bool, probes: Path | None) -> OpenedFile:
+    kind, compression = format_of(path) or ("", "")
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    try:
+        stat = path.stat()
+        sha256 = file_sha256(path)
+    except OSError as error:
+        raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
+    remembered = digest([sha256, kind, compression, READER_VERSION, thorough])
+    probe = _recall(probes, remembered)
+    if probe is None:
+        probe = _reader(kind, compression).probe(path, thorough=thorough)
+        if probes is not None:
+            write_bytes(probes / f"{remembered}.json", _encode(probe))
+    file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, (stat.st_ino, stat.st_mtime_ns), probe)
+    file.check_unchanged()
+    return file
+
+
+def _encode(probe: Probe) -> bytes:
+    schema = base64.b64encode(probe.schema.serialize().to_pybytes()).decode()
+    return json.dumps({**asdict(probe), "schema": schema}).encode()
+
+
+def _recall(probes: Path | None, name: str) -> Probe | None:
+    if probes is None or not (probes / f"{name}.json").is_file():
+        return None
+    try:
+        value = json.loads((probes / f"{name}.json").read_bytes())
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(value["schema"])))
+        return Probe(value["rows"], schema, tuple(Mark(**mark) for mark in value["marks"]), value["dialect"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
+        return None
+
+
+def text_lengths(files: Sequence[OpenedFile], schema: pa.Schema) -> dict[str, float]:
+    """Return the mean bytes per value of each text column over the first rows of the first file that has rows."""
+    for file in files:
+        marks = [mark for mark in file.probe.marks if mark.rows]
+        if not marks:
+            continue
+        texts = [path for path, kind in paths(file.probe.schema).items() if is_text(kind)]
+        heads = tuple(dict.fromkeys(head for head in (head_of(file.probe.schema, path) for path in texts) if head))
+        cut = Cut((marks[0],), heads, _SAMPLE_ROWS, 1 << 20)
+        for batch in reader_of(file).read(file.path, file.probe, cut, Repairs()):
+            return {path: _mean_bytes(at_path(batch, path)) for path in texts}
+    return {}
+
+
+def _mean_bytes(array: pa.Array) -> float:
+    values = [len(value.encode()) for value in array.to_pylist() if value is not None]
+    return sum(values) / len(values) if values else 0.0

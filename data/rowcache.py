@@ -1,0 +1,92 @@
+"""A few rows out of many: the blocks they lie in are decoded once and kept while there is room."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.data.formats import Cut
+from tamis.data.opening import OpenedFile, reader_of
+from tamis.data.repair import Repairs
+
+_BLOCK_ROWS = 4096
+_BLOCK_BYTES = 8 << 20
+_Key = tuple[int, int, int]
+
+
+class RowCache:
+    """Least recently used decoded blocks of source rows.
+
+    Args:
+        max_bytes: decoded bytes kept at most.
+    """
+
+    def __init__(self, max_bytes: int = 256 << 20) -> None:
+        self.max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[_Key, tuple[int, pa.RecordBatch]] = OrderedDict()
+        self._bytes = 0
+
+    def rows(self, file: OpenedFile, number: int, wanted: NDArray[np.int64]) -> pa.Table:
+        """Return rows of one file, all its columns, in the order asked.
+
+        Args:
+            file: the file.
+            number: its index in the corpus.
+            wanted: rows of the file, int64 (m,).
+        """
+        marks = file.probe.marks
+        index = np.searchsorted([mark.row for mark in marks], wanted, side="right") - 1
+        pieces, places = [], []
+        for mark in np.unique(index):
+            mine = np.flatnonzero(index == mark)
+            local = wanted[mine] - marks[mark].row
+            pieces.append(self._from_mark(file, number, int(mark), local))
+            places.append(mine)
+        back = np.argsort(np.concatenate(places), kind="stable")
+        return pa.concat_tables(pieces).take(pa.array(back))
+
+    def _from_mark(self, file: OpenedFile, number: int, mark: int, local: NDArray[np.int64]) -> pa.Table:
+        """Return rows of one mark: from kept blocks where possible, else by decoding the mark up to the last one."""
+        found: dict[int, pa.RecordBatch] = {}
+        missing = {int(row) for row in local}
+        with self._lock:
+            for key, (first, block) in list(self._blocks.items()):
+                if key[:2] == (number, mark):
+                    hits = {row for row in missing if first <= row < first + block.num_rows}
+                    found |= {row: block.slice(row - first, 1) for row in hits}
+                    missing -= hits
+                    if hits:
+                        self._blocks.move_to_end(key)
+        if missing:
+            found |= self._decode(file, number, mark, missing)
+        return pa.Table.from_batches([found[int(row)] for row in local])
+
+    def _decode(self, file: OpenedFile, number: int, mark: int, missing: set[int]) -> dict[int, pa.RecordBatch]:
+        found: dict[int, pa.RecordBatch] = {}
+        cut = Cut((file.probe.marks[mark],), tuple(file.probe.schema.names), _BLOCK_ROWS, _BLOCK_BYTES)
+        first = 0
+        for block in reader_of(file).read(file.path, file.probe, cut, Repairs()):
+            hits = {row for row in missing if first <= row < first + block.num_rows}
+            if hits:
+                found |= {row: block.slice(row - first, 1) for row in hits}
+                missing = missing - hits
+                self._keep((number, mark, first), first, block)
+            if not missing:
+                break
+            first += block.num_rows
+        return found
+
+    def _keep(self, key: _Key, first: int, block: pa.RecordBatch) -> None:
+        with self._lock:
+            if key in self._blocks:
+                return
+            self._blocks[key] = (first, block)
+            self._bytes += block.nbytes
+            while self._bytes > self.max_bytes and len(self._blocks) > 1:
+                _, (_, old) = self._blocks.popitem(last=False)
+                self._bytes -= old.nbytes

@@ -1,0 +1,219 @@
+"""One schema for many files: the union of their columns, widened where types differ, every difference reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tamis.data.errors import RoleError
+from tamis.data.repair import is_text
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type a column is read as: text is large_string, dictionaries are unpacked, all lists are lists."""
+    types = pa.types
+    if is_text(kind):
+        return pa.large_string()
+    if types.is_dictionary(kind):
+        return plain(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(kind.storage_type)
+    if types.is_struct(kind):
+        return pa.struct([pa.field(field.name, plain(field.type)) for field in kind])
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return pa.list_(plain(kind.value_type))
+    if types.is_map(kind):
+        return pa.map_(plain(kind.key_type), plain(kind.item_type))
+    if types.is_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+        return pa.large_binary()
+    return kind
+
+
+def unify(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    """Return the narrowest plain type that holds both, None when only text can."""
+    types = pa.types
+    if left.equals(right) or types.is_null(right):
+        return left
+    if types.is_null(left):
+        return right
+    if types.is_integer(left) and types.is_integer(right):
+        return pa.int64() if not (types.is_uint64(left) or types.is_uint64(right)) else None
+    if _is_number(left) and _is_number(right):
+        return pa.float64()
+    if types.is_timestamp(left) and types.is_timestamp(right) and left.tz == right.tz:
+        return pa.timestamp("ns" if "ns" in (left.unit, right.unit) else "us", tz=left.tz)
+    if types.is_list(left) and types.is_list(right):
+        item = unify(left.value_type, right.value_type)
+        return None if item is None else pa.list_(item)
+    if types.is_struct(left) and types.is_struct(right):
+        return _unify_structs(left, right)
+    return None
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _unify_structs(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
+    fields = {field.name: field.type for field in left}
+    for field in right:
+        kind = unify(fields[field.name], field.type) if field.name in fields else field.type
+        if kind is None:
+            return None
+        fields[field.name] = kind
+    return pa.struct([pa.field(name, fields[name]) for name in sorted(fields)])
+
+
+def settled(kind: pa.DataType) -> pa.DataType:
+    """Return the type with columns that never hold a value as text: Parquet has no type for them."""
+    if pa.types.is_null(kind):
+        return pa.large_string()
+    if pa.types.is_list(kind):
+        return pa.list_(settled(kind.value_type))
+    if pa.types.is_struct(kind):
+        if not kind.num_fields:
+            return pa.large_string()
+        return pa.struct([pa.field(field.name, settled(field.type)) for field in kind])
+    return kind
+
+
+def union(schemas: Mapping[str, pa.Schema]) -> tuple[pa.Schema, tuple[str, ...]]:
+    """Return the union of the files' schemas, columns sorted by name, and one note per difference.
+
+    Args:
+        schemas: plain schema of each file, by the name used in notes.
+    """
+    kinds: dict[str, pa.DataType] = {}
+    notes: list[str] = []
+    mixed: set[str] = set()
+    for schema in schemas.values():
+        for field in schema:
+            if field.name in mixed:
+                continue
+            kind = unify(kinds.get(field.name, pa.null()), field.type)
+            if kind is None:
+                mixed.add(field.name)
+                kind = pa.large_string()
+            kinds[field.name] = kind
+    for name in sorted(kinds):
+        without = [file for file, schema in schemas.items() if name not in schema.names]
+        if without:
+            notes.append(f"column {name} is missing, read as NULL, in {_some(without)}")
+        seen = {str(schema.field(name).type) for schema in schemas.values() if name in schema.names} - {"null"}
+        if len(seen) > 1:
+            how = "as text" if name in mixed else f"as {kinds[name]}"
+            notes.append(f"column {name} has several types ({', '.join(sorted(seen))}) and is read {how}")
+    fields = [pa.field(name, settled(kinds[name])) for name in sorted(kinds)]
+    return pa.schema(fields), tuple(notes)
+
+
+def _some(names: Sequence[str], limit: int = 3) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more files"
+
+
+def conform(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return ``array`` as ``kind``, a type that ``union`` gave for its column."""
+    if array.type.equals(kind):
+        return array
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), kind)
+    if pa.types.is_dictionary(array.type):
+        return conform(array.dictionary_decode(), kind)
+    if isinstance(array, pa.ExtensionArray):
+        return conform(array.storage, kind)
+    if pa.types.is_struct(kind) and pa.types.is_struct(array.type):
+        return _conform_struct(array, kind)
+    if pa.types.is_list(kind) and pa.types.is_nested(array.type) and not pa.types.is_struct(array.type):
+        return _conform_list(array, kind)
+    if pa.types.is_large_string(kind) and pa.types.is_nested(array.type):
+        return pa.array([None if value is None else as_json(value) for value in array.to_pylist()], kind)
+    if pa.types.is_large_string(kind) and pa.types.is_large_binary(array.type):
+        return pa.array([None if value is None else value.hex() for value in array.to_pylist()], kind)
+    return array.cast(kind)
+
+
+def _conform_struct(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    names = {field.name for field in array.type}
+    children = [
+        conform(pc.struct_field(array, field.name), field.type)
+        if field.name in names
+        else pa.nulls(len(array), field.type)
+        for field in kind
+    ]
+    mask = array.is_null() if array.null_count else None
+    return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
+
+
+def _conform_list(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_list(array.type):
+        array = array.cast(pa.list_(array.type.value_type))
+    mask = array.is_null() if array.null_count else None
+    # Offsets of a slice do not begin at zero; values under NULL entries stay unreferenced.
+    return pa.ListArray.from_arrays(
+        array.offsets, conform(array.values, kind.value_type), type=kind, mask=None if mask is None else mask
+    )
+
+
+def as_json(value: Any) -> str:
+    """Return a value as compact JSON text; values JSON does not have are written as text."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def at_path(batch: pa.RecordBatch | pa.Table, path: str) -> pa.Array | pa.ChunkedArray:
+    """Return the column a dotted path names: a top-level column of that very name, else a field inside a struct."""
+    if path in batch.schema.names:
+        return batch.column(path)
+    head = head_of(batch.schema, path)
+    if head is None:
+        raise RoleError("There is no such column", value=path, allowed=batch.schema.names)
+    column = batch.column(head)
+    return pc.struct_field(column, path[len(head) + 1 :].split("."))
+
+
+def head_of(schema: pa.Schema, path: str) -> str | None:
+    """Return the top-level column that holds ``path``, None when there is none."""
+    if path in schema.names:
+        return path
+    pieces = path.split(".")
+    for count in range(len(pieces) - 1, 0, -1):
+        head = ".".join(pieces[:count])
+        if head in schema.names and _inner(schema.field(head).type, pieces[count:]) is not None:
+            return head
+    return None
+
+
+def type_at(schema: pa.Schema, path: str) -> pa.DataType | None:
+    """Return the type of a dotted path, None when the schema does not have it."""
+    head = head_of(schema, path)
+    if head is None:
+        return None
+    kind: pa.DataType = schema.field(head).type
+    return kind if head == path else _inner(kind, path[len(head) + 1 :].split("."))
+
+
+def _inner(kind: pa.DataType, pieces: Sequence[str]) -> pa.DataType | None:
+    for piece in pieces:
+        if not pa.types.is_struct(kind) or kind.get_field_index(piece) < 0:
+            return None
+        kind = kind.field(piece).type
+    return kind
+
+
+def paths(schema: pa.Schema) -> dict[str, pa.DataType]:
+    """Return every column and every field inside structs by dotted path, in schema order."""
+    found: dict[str, pa.DataType] = {}
+
+    def visit(path: str, kind: pa.DataType) -> None:
+        found[path] = kind
+        if pa.types.is_struct(kind):
+            for field in kind:
+                visit(f"{path}.{field.name}", field.type)
+
+    for field in schema:
+        visit(field.name, field.type)
+    return found

@@ -1,0 +1,118 @@
+"""Byte streams of text files, opened at a place; compressed ones go on from where the last reader left off."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from tamis.data.errors import CorpusError
+from tamis.data.formats import open_stream
+
+_SKIP = 1 << 20
+_PARKED_MAX = 8
+FileKey = tuple[str, int, int, int]
+
+
+class ForwardStream:
+    """Decompressed bytes read forwards, with the position reached.
+
+    Args:
+        inner: positioned at ``position``.
+        position: bytes before the next one read.
+    """
+
+    def __init__(self, inner: BinaryIO, position: int) -> None:
+        self.inner, self.position = inner, position
+
+    def read(self, size: int) -> bytes:
+        """Return the next ``size`` bytes, fewer only at the end."""
+        data = self.inner.read(size)
+        self.position += len(data)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield lines; the position is not kept, so nothing else may be read afterwards."""
+        self.position = -1
+        return iter(self.inner)
+
+
+class Parking:
+    """Open compressed streams and their positions.
+
+    A compressed file can only be read forwards. Readers that take consecutive shards would decompress it again from
+    the beginning for each of them; a parked stream lets the next shard go on where the one before it ended.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parked: list[tuple[FileKey, ForwardStream]] = []
+
+    def take(self, key: FileKey, offset: int) -> ForwardStream | None:
+        """Return the nearest parked stream at or before ``offset``."""
+        with self._lock:
+            fitting = [item for item in self._parked if item[0] == key and item[1].position <= offset]
+            if not fitting:
+                return None
+            best = max(fitting, key=lambda item: item[1].position)
+            self._parked.remove(best)
+            return best[1]
+
+    def leave(self, key: FileKey, stream: ForwardStream) -> None:
+        """Park a stream; the oldest is closed when there are too many."""
+        with self._lock:
+            self._parked.append((key, stream))
+            oldest = self._parked.pop(0) if len(self._parked) > _PARKED_MAX else None
+        if oldest is not None:
+            oldest[1].inner.close()
+
+    def clear(self) -> None:
+        """Close every parked stream."""
+        with self._lock:
+            parked, self._parked = self._parked, []
+        for _, stream in parked:
+            stream.inner.close()
+
+
+PARKING = Parking()
+atexit.register(PARKING.clear)
+
+
+@contextlib.contextmanager
+def opened(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]:
+    """Open the decompressed bytes of a file at ``offset``; every fault of reading names the file.
+
+    Raises:
+        CorpusError: the file cannot be read, is damaged or truncated.
+    """
+    try:
+        if not compression:
+            with path.open("rb") as plain:
+                plain.seek(offset)
+                yield ForwardStream(plain, offset)
+            return
+        stat = path.stat()
+        key = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        stream = PARKING.take(key, offset) or ForwardStream(open_stream(path, compression), 0)
+        reusable = False
+        try:
+            _skip(stream, offset)
+            yield stream
+            reusable = stream.position >= 0
+        finally:
+            if reusable:
+                PARKING.leave(key, stream)
+            else:
+                stream.inner.close()
+    except (OSError, EOFError, zlib.error) as error:
+        raise CorpusError(f"{path.name} cannot be read: {error or type(error).__name__}") from error
+
+
+def _skip(stream: ForwardStream, offset: int) -> None:
+    while stream.position < offset:
+        if not stream.read(min(_SKIP, offset - stream.position)):
+            raise EOFError("it is shorter than when it was opened")
