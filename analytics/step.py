@@ -1,0 +1,111 @@
+"""Steps of an analysis: what each one is, what it is given, what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tamis.data.artifact import Artifact
+from tamis.data.artifact_writer import ArtifactWriter
+from tamis.data.corpus import Corpus
+from tamis.data.documents import Documents
+from tamis.data.errors import JobError
+from tamis.data.progress import Progress
+from tamis.data.shards import Shard
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a corpus is.
+
+    Attributes:
+        documents: number of rows.
+        bytes: decompressed bytes of its files.
+    """
+
+    documents: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a step will cost on two cores.
+
+    Attributes:
+        seconds: wall time.
+        disk_bytes: size of the artifact.
+    """
+
+    seconds: float
+    disk_bytes: int
+
+
+@dataclass
+class StepContext:
+    """What a running step is given.
+
+    Attributes:
+        corpus: the corpus.
+        inputs: complete artifacts of the upstream steps, by step name.
+        out: writer of this step's artifact; the step ends with ``out.commit``.
+        params: the step's parameters.
+        progress: where to report; call ``progress.check`` between pieces of work.
+        models: folder of the model cache.
+        found: the documents, None only while they are being found.
+    """
+
+    corpus: Corpus
+    inputs: Mapping[str, Artifact]
+    out: ArtifactWriter
+    params: Mapping[str, Any]
+    progress: Progress
+    models: Path
+    found: Documents | None = None
+
+    @property
+    def documents(self) -> Documents:
+        """Return the documents.
+
+        Raises:
+            JobError: the documents step itself asks.
+        """
+        if self.found is None:
+            raise JobError("The documents are not known before the step that finds them")
+        return self.found
+
+    def shards_to_do(self) -> Iterator[Shard]:
+        """Yield the shards whose part is not written yet, checking for cancellation before each.
+
+        Shards that an earlier, stopped run finished count as done. Progress advances by the documents of a shard when
+        the next one is asked for.
+        """
+        for shard in self.corpus.shards():
+            self.progress.check()
+            if not self.out.has_part(shard.part):
+                yield shard
+            self.progress.advance(shard.rows)
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """One step of an analysis.
+
+    Attributes:
+        name: unique among the steps of an analysis, also in artifact keys.
+        version: code version, raised whenever the same input gives another result.
+        upstream: names of the steps whose artifacts it reads.
+        params: everything else the result depends on, JSON values.
+        title: what people read while it runs.
+        estimate: cost by size of the corpus.
+        run: does the work and commits the artifact.
+    """
+
+    name: str
+    version: int
+    upstream: tuple[str, ...]
+    params: Mapping[str, Any]
+    title: str
+    estimate: Callable[[Size], Estimate]
+    run: Callable[[StepContext], None]
