@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from tamis.analytics.operator import OPERATORS, Group, Measure, RowOperator
 from tamis.analytics.polygon import MAX_VERTICES
@@ -349,3 +350,64 @@ class MapPolygon(RowOperator):
 
     def sentence(self) -> str:
         return f"{self.mode.capitalize()} the {self.documents} documents inside an area of the map"
+
+
+def _build_rule(value: object) -> RowOperator:
+    if isinstance(value, RowOperator):
+        return value
+    if not isinstance(value, Mapping) or set(value) - {"operator", "params"}:
+        raise ValueError("a rule is a mapping with operator and params")
+    built = OPERATORS.build(str(value.get("operator")), value.get("params") or {})
+    if not isinstance(built, RowOperator):
+        raise ValueError(f"{built.name} decides documents together and cannot be one part of a condition")
+    return built
+
+
+def _plain_rule(rule: RowOperator) -> dict[str, Any]:
+    return {"operator": rule.name, "params": rule.model_dump(mode="json", exclude_none=True)}
+
+
+RULE_SCHEMA = {
+    "type": "object",
+    "properties": {"operator": {"type": "string"}, "params": {"type": "object"}},
+    "required": ["operator"],
+    "additionalProperties": False,
+}
+Rule = Annotated[
+    RowOperator,
+    PlainValidator(_build_rule),
+    PlainSerializer(_plain_rule, return_type=dict),
+    WithJsonSchema(RULE_SCHEMA),
+]
+
+
+@OPERATORS.register
+class AllOf(RowOperator):
+    """Matches the documents that every one of its rules lets pass: what a selection made of several parts becomes."""
+
+    name: ClassVar[str] = "all_of"
+    term: ClassVar[str] = "conjunction of filters"
+    group: ClassVar[Group] = "Selection"
+    summary: ClassVar[str] = "Keeps or drops the documents that satisfy several conditions at once."
+    source: ClassVar[str] = "Boolean conjunction; no method of its own"
+
+    rules: tuple[Rule, ...] = Field(min_length=1, max_length=30, description="The conditions, each a rule of its own.")
+
+    def columns(self) -> frozenset[str]:
+        return frozenset().union(*(rule.columns() for rule in self.rules))
+
+    def measures(self) -> tuple[Measure, ...]:
+        return tuple(dict.fromkeys(measure for rule in self.rules for measure in rule.measures()))
+
+    def assets(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(asset for rule in self.rules for asset in rule.assets()))
+
+    def match(self) -> str:
+        return " AND ".join(rule.keeps() for rule in self.rules)
+
+    def threshold(self) -> str:
+        return "; ".join(rule.threshold() or rule.name for rule in self.rules)
+
+    def sentence(self) -> str:
+        parts = " and ".join(f"({rule.sentence()})" for rule in self.rules)
+        return f"{self.mode.capitalize()} documents for which all of these hold: {parts}"

@@ -1,0 +1,253 @@
+"""Questions about one numeric column: its extent, its histogram, what a cut would drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tamis.analytics.facts import Facts
+from tamis.analytics.operator import RowOperator
+from tamis.analytics.plan import row_masks
+from tamis.analytics.scene import KEPT, SELECTED, Scene, Which
+from tamis.data.errors import RecipeError
+from tamis.data.sql import ident, literal
+
+MAX_BINS = 400
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where the values of a column lie.
+
+    Attributes:
+        low, high: smallest and largest value; both 0 when there is none.
+        robust_low, robust_high: percentiles 0.5 and 99.5, for axes that outliers should not stretch.
+        missing: documents without a value.
+        documents: documents with a value.
+    """
+
+    low: float
+    high: float
+    robust_low: float
+    robust_high: float
+    missing: int
+    documents: int
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts per bin. Exact: every document with a value is in a bin, in ``below`` or in ``above``.
+
+    Attributes:
+        column: the column.
+        edges: float64 (b + 1,), ascending; the last bin includes its upper edge.
+        all, kept, selected: int64 (b,) documents per bin.
+        missing: documents without a value.
+        below, above: documents outside the edges.
+    """
+
+    column: str
+    edges: NDArray[np.float64]
+    all: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    selected: NDArray[np.int64]
+    missing: int
+    below: int
+    above: int
+
+    @property
+    def dropped(self) -> NDArray[np.int64]:
+        """Return int64 (b,), documents per bin that the recipe drops."""
+        return self.all - self.kept
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one rule alone would drop from a part of the documents.
+
+    Attributes:
+        documents, tokens, bytes: dropped.
+        share: dropped documents / documents of the part, 0 when it is empty.
+    """
+
+    documents: int
+    tokens: int
+    bytes: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a threshold would drop, for many thresholds.
+
+    Attributes:
+        column: the column.
+        side: ``min`` drops what is below the threshold, ``max`` what is above.
+        thresholds: float64 (t,), ascending.
+        documents, tokens: int64 (t,), dropped at each threshold.
+        total_documents, total_tokens: of the part swept.
+    """
+
+    column: str
+    side: Literal["min", "max"]
+    thresholds: NDArray[np.float64]
+    documents: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    total_documents: int
+    total_tokens: int
+
+
+def extent(facts: Facts, column: str) -> Extent:
+    """Return where the values of a numeric column lie; remembered.
+
+    Raises:
+        RecipeError: unknown or not numeric.
+    """
+    _numeric(facts, column)
+
+    def measure() -> Extent:
+        values = facts.numbers(column)
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return Extent(0.0, 0.0, 0.0, 0.0, facts.n, 0)
+        last = len(values) - 1
+        places = sorted({0, int(0.005 * last), int(np.ceil(0.995 * last)), last})
+        ranked = np.partition(values, places)
+        return Extent(
+            low=float(ranked[0]),
+            high=float(ranked[last]),
+            robust_low=float(ranked[int(0.005 * last)]),
+            robust_high=float(ranked[int(np.ceil(0.995 * last))]),
+            missing=facts.n - len(values),
+            documents=len(values),
+        )
+
+    return facts.memo.through(("extent", facts.digest, column), measure, size=lambda _: 128)
+
+
+def _numeric(facts: Facts, column: str) -> None:
+    if not facts.info(column).numeric:
+        raise RecipeError(
+            "Column is not numeric", value=column, allowed=(info.name for info in facts.named(numeric=True))
+        )
+
+
+def histogram(
+    scene: Scene, column: str, *, bins: int = 60, low: float | None = None, high: float | None = None
+) -> Histogram:
+    """Return the histogram of a numeric column, split into kept and selected documents.
+
+    Args:
+        scene: the documents.
+        column: a numeric facts column.
+        bins: at most this many; whole numbers get bins of whole width.
+        low, high: range shown; the robust extent by default.
+
+    Raises:
+        RecipeError: unknown or not numeric column, or an impossible range.
+    """
+    edges = bin_edges(scene.facts, column, bins=bins, low=low, high=high)
+    start, width, end = (literal(float(number)) for number in (edges[0], edges[1] - edges[0], edges[-1]))
+    count = len(edges) - 1
+    source = scene.source([column])
+    value = f"CAST({ident(column)} AS DOUBLE)"
+    place = f"CAST(floor(({value} - {start}) / {width}) AS BIGINT)"
+    table = scene.facts.query(
+        f"SELECT CASE WHEN {value} IS NULL THEN -2 WHEN {value} < {start} THEN -1 WHEN {value} > {end} THEN {count}"
+        f" ELSE least({place}, {count - 1}) END AS bin, flag, count(*) AS documents FROM {source} GROUP BY ALL",
+        source,
+    )
+    bin_, flag, documents = (table.column(k).to_numpy().astype(np.int64) for k in range(3))
+    inside = (bin_ >= 0) & (bin_ < count)
+
+    def counted(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(bin_[which], weights=documents[which], minlength=count).astype(np.int64)
+
+    return Histogram(
+        column=column,
+        edges=edges,
+        all=counted(inside),
+        kept=counted(inside & (flag & KEPT > 0)),
+        selected=counted(inside & (flag & SELECTED > 0)),
+        missing=int(documents[bin_ == -2].sum()),
+        below=int(documents[bin_ == -1].sum()),
+        above=int(documents[bin_ == count].sum()),
+    )
+
+
+def bin_edges(
+    facts: Facts, column: str, *, bins: int = 60, low: float | None = None, high: float | None = None
+) -> NDArray[np.float64]:
+    """Return evenly spaced bin edges, float64 (b + 1,), of whole width for whole numbers."""
+    if not 1 <= bins <= MAX_BINS:
+        raise RecipeError("Number of bins", value=bins, allowed=f"1 to {MAX_BINS}")
+    reach = extent(facts, column)
+    first = reach.robust_low if low is None else low
+    last = reach.robust_high if high is None else high
+    if not np.isfinite([first, last]).all() or first > last:
+        raise RecipeError("Histogram range is empty", value=(first, last), allowed="low below high")
+    if facts.info(column).type == "integer":
+        first, last = np.floor(first), np.floor(last) + 1
+        width = max(1.0, np.ceil((last - first) / bins))
+        return np.asarray(first + width * np.arange(int(np.ceil((last - first) / width)) + 1), dtype=np.float64)
+    if first == last:
+        first, last = first - 0.5, last + 0.5
+    return np.asarray(first + (last - first) / bins * np.arange(bins + 1), dtype=np.float64)
+
+
+def cut(scene: Scene, operator: RowOperator, *, which: Which = "all") -> Cut:
+    """Return what one rule alone would drop from a part of the documents."""
+    return cuts(scene, [operator], which=which)[0]
+
+
+def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all") -> tuple[Cut, ...]:
+    """Return what each rule alone would drop, all asked in one scan."""
+    facts, part = scene.facts, scene.mask(which)
+    total = int(np.count_nonzero(part))
+    tokens, size = facts.whole("n_tokens"), facts.whole("bytes")
+    found = []
+    for mask in row_masks(facts, operators):
+        gone = part & ~mask
+        documents = int(np.count_nonzero(gone))
+        found.append(
+            Cut(
+                documents=documents,
+                tokens=int(tokens[gone].sum()),
+                bytes=int(size[gone].sum()),
+                share=documents / total if total else 0.0,
+            )
+        )
+    return tuple(found)
+
+
+def sweep(scene: Scene, column: str, *, side: Literal["min", "max"], points: int = 100, which: Which = "all") -> Sweep:
+    """Return what each of many thresholds on a column would drop, from one scan.
+
+    Documents without a value are never dropped by a threshold. Counts are exact for the thresholds listed.
+    """
+    facts = scene.facts
+    edges = bin_edges(facts, column, bins=points)
+    values, part = facts.numbers(column), scene.mask(which)
+    chosen = part & ~np.isnan(values)
+    tokens = facts.whole("n_tokens")[chosen]
+    # Dropped below an edge: v < edge. Dropped above an edge: v > edge.
+    place = np.searchsorted(edges, values[chosen], side="right" if side == "min" else "left")
+    documents = np.bincount(place, minlength=len(edges) + 1)
+    weights = np.bincount(place, weights=tokens, minlength=len(edges) + 1).astype(np.int64)
+    if side == "min":
+        dropped, dropped_tokens = np.cumsum(documents)[:-1], np.cumsum(weights)[:-1]
+    else:
+        dropped, dropped_tokens = np.cumsum(documents[::-1])[::-1][1:], np.cumsum(weights[::-1])[::-1][1:]
+    return Sweep(
+        column=column,
+        side=side,
+        thresholds=edges,
+        documents=dropped.astype(np.int64),
+        tokens=dropped_tokens.astype(np.int64),
+        total_documents=int(np.count_nonzero(part)),
+        total_tokens=int(facts.whole("n_tokens")[part].sum()),
+    )
