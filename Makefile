@@ -1,0 +1,68 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+ADDRESS ?= 127.0.0.1
+PORT ?= 8501
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types bench docs screenshots clean chromium
+
+help: ## Show these targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tamis needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Use: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# torch comes first and pinned, so that no other package pulls in a larger build of it.
+$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
+	@echo "Installing pinned dependencies into $(VENV) (a few minutes the first time)"
+	$(PIP) torch==2.13.0
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.testing: $(VENV)/.installed
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+setup: $(VENV)/.installed ## Make the virtual environment and install what is pinned
+
+demo: $(VENV)/.installed ## Build the demo corpus, analyse it, open the dashboard
+	$(BIN)/tamis demo --open --host $(ADDRESS) --port $(PORT)
+
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if command -v apt-get >/dev/null; then \
+		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		echo "Installing Chromium for the browser tests"; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+		echo "The browser tests need Chromium or Chrome on the PATH: install it with your system's package manager." >&2; exit 2; \
+	fi
+
+lint: $(VENV)/.testing ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint chromium ## Check style and types, run every test, the browser ones included
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+bench: $(VENV)/.testing ## Measure speed and memory of every step and every query
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed ## Write the generated pages of docs/ and the README's tables
+	$(BIN)/tamis docs
+
+screenshots: $(VENV)/.testing chromium ## Make the pictures in docs/screenshots
+	$(BIN)/python docs/screenshots.py
+
+clean: ## Remove everything that the other targets made here
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -exec rm -rf {} +
