@@ -17,7 +17,7 @@ from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, text_lengths
 from tamis.data.repair import Repairs
-from tamis.data.roles import Roles, find_roles
+from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
 from tamis.data.schema import at_path, conform, head_of, union
 from tamis.data.shards import Shard, cut_shards
@@ -65,6 +65,9 @@ class Corpus:
         fingerprint: sha256 over the files' contents and the roles.
         text_fingerprint: the same over the text and id roles only; what is computed from texts depends on this.
         notes: differences between the files and files left out, one sentence each.
+        path: what was opened, absolute, so that another process can open the same.
+        explicit_roles: all roles as ``open_corpus`` takes them, roles without a column as empty paths.
+        on_bad_file: how it was opened.
     """
 
     root: str
@@ -76,12 +79,19 @@ class Corpus:
     fingerprint: str
     text_fingerprint: str
     notes: tuple[str, ...] = ()
+    path: str = ""
+    on_bad_file: OnBadFile = "fail"
     _opened: tuple[OpenedFile, ...] = field(default=(), repr=False)
     _cache: RowCache = field(default_factory=RowCache, repr=False)
 
     def shards(self) -> tuple[Shard, ...]:
         """Return the shards, in source order."""
         return self._shards
+
+    @property
+    def explicit_roles(self) -> dict[str, str]:
+        """Return every role with its path, empty where no column has it: opening with these detects nothing anew."""
+        return {role: self.roles.known().get(role, "") for role in ROLES}
 
     @cached_property
     def _shards(self) -> tuple[Shard, ...]:
@@ -169,10 +179,7 @@ class Corpus:
         Raises:
             RoleError: unknown role or column, or a column of the wrong type.
         """
-        chosen = {**self.roles.known(), **dict(roles)}
-        for role in ("id", "source", "language", "label"):
-            chosen.setdefault(role, "")
-        picked = find_roles(self.schema, chosen, lengths={})
+        picked = find_roles(self.schema, {**self.explicit_roles, **dict(roles)}, lengths={})
         for opened in self._opened:
             opened.check_text(picked.text)
         return replace(
@@ -261,6 +268,8 @@ def open_corpus(
         roles=picked,
         rows=sum(file.rows for file in files),
         notes=(*notes, *differences),
+        path=str(Path(path).expanduser().absolute()),
+        on_bad_file=on_bad_file,
         _opened=tuple(sound),
         fingerprint=_fingerprint(files, picked),
         text_fingerprint=_text_fingerprint(files, picked),

@@ -1,0 +1,73 @@
+"""The process of a background job: ``python -m tamis.analytics.worker FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.pipeline import analysis_steps, analyze
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.errors import JobError
+from tamis.data.jobs import Job, Request, start, work
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+ANALYZE = "analyze"
+_COMMAND = ("-m", "tamis.analytics.worker")
+
+
+def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str, Any] | None = None) -> Job:
+    """Start the analysis of a corpus in the background, or join it when it is already going on.
+
+    Args:
+        corpus: what to analyse; the job opens it again and refuses when it has changed meanwhile.
+        workspace: where artifacts and the job's record are kept.
+        options: options of ``analysis_steps``.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = {
+        "workspace": str(workspace.root),
+        "path": corpus.path,
+        "roles": corpus.explicit_roles,
+        "on_bad_file": corpus.on_bad_file,
+        "fingerprint": corpus.fingerprint,
+        "options": dict(options or {}),
+    }
+    return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=_COMMAND)
+
+
+def run(request: Request, progress: Progress) -> dict[str, Any]:
+    """Do what a request asks.
+
+    Raises:
+        JobError: unknown kind, or the corpus is not the one the job was started for.
+        TamisError: as the work raises.
+    """
+    if request.kind != ANALYZE:
+        raise JobError("Unknown kind of job", value=request.kind, allowed=[ANALYZE])
+    params = request.params
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = open_corpus(
+        params["path"], roles=params["roles"], on_bad_file=params["on_bad_file"], probes=workspace.probes
+    )
+    if corpus.fingerprint != params["fingerprint"]:
+        raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")
+    steps = analysis_steps(corpus, workspace, **params["options"])
+    analysis = analyze(corpus, workspace, steps=steps, progress=progress)
+    return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job whose folder is given; return the exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m tamis.analytics.worker FOLDER", file=sys.stderr)
+        return 2
+    return 0 if work(Path(arguments[0]), run) == "done" else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

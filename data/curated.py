@@ -1,0 +1,228 @@
+"""Writing curated rows: sorted by document id from one streaming pass, in bounded memory, with bytes that depend on
+nothing but the rows.
+
+The rows of a row group are gathered in a spill file until the pass ends; then each row group is sorted and written.
+So the memory needed is the spill buffer and one row group, whatever the size and the layout of the input.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.data.corpus import Corpus
+from tamis.data.documents import Documents
+from tamis.data.errors import StoreError
+from tamis.data.hashing import file_sha256
+from tamis.data.parquet import atomic_write, parquet_writer, write_error
+from tamis.data.progress import NullProgress, Progress
+
+GROUP_ROWS = 16_384
+SHARD_ROWS = 4 * GROUP_ROWS
+SPILL_BYTES = 128 << 20
+_RANK = "\x00rank"
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """One file of a curated corpus.
+
+    Attributes:
+        name: ``part-00000.parquet`` and so on, in id order.
+        rows: rows in it.
+        bytes: its size.
+        sha256: of its content.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RankedBatch:
+    """Rows and the places they take in the output.
+
+    Attributes:
+        ranks: int64 (m,), place of each row in the output, counted from 0.
+        batch: the rows, (m,).
+    """
+
+    ranks: NDArray[np.int64]
+    batch: pa.RecordBatch
+
+
+def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
+    """Return the schema of a curated corpus: all source columns sorted by name, then the ``extra`` columns in order.
+
+    Raises:
+        StoreError: an extra column has the name of a source column.
+    """
+    added = [pa.field(name, kind) for name, kind in (extra or {}).items()]
+    clash = sorted({field.name for field in added} & set(corpus.schema.names))
+    if clash:
+        raise StoreError("A column of the output has the name of a source column", value=clash, fix="rename it")
+    return pa.schema([*(corpus.schema.field(name) for name in sorted(corpus.schema.names)), *added])
+
+
+def kept_batches(
+    corpus: Corpus,
+    documents: Documents,
+    copies: NDArray[np.int32],
+    *,
+    extra: Mapping[str, pa.Array] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[RankedBatch]:
+    """Yield the rows of the kept documents in one pass over the corpus, with their places in id order.
+
+    Args:
+        corpus: the corpus.
+        documents: its documents.
+        copies: int32 (n,) in facts order; 0 leaves a document out, k writes it k times in a row.
+        extra: columns to add, (n,) values in facts order, as named in ``curated_schema``.
+        progress: advanced by source rows; checked for cancellation before every shard.
+
+    Raises:
+        CorpusError: a file is damaged or was changed since the corpus was opened.
+    """
+    watch = NullProgress() if progress is None else progress
+    schema = curated_schema(corpus, {name: values.type for name, values in (extra or {}).items()})
+    ends = np.cumsum(copies, dtype=np.int64)
+    facts_row = np.full(corpus.rows, -1, dtype=np.int64)
+    facts_row[documents.order] = np.arange(documents.n)
+    names = [name for name in schema.names if name not in (extra or {})]
+    for shard in corpus.shards():
+        watch.check()
+        first = shard.first
+        for batch in corpus.batches(shard, columns=names):
+            rows = facts_row[first : first + batch.num_rows]
+            first += batch.num_rows
+            times = np.where(rows >= 0, copies[rows], 0)
+            picked = np.repeat(np.arange(len(rows)), times)
+            if not len(picked):
+                continue
+            taken = rows[picked]
+            within = np.arange(len(picked)) - np.repeat(np.cumsum(times) - times, times)
+            arrays = batch.take(pa.array(picked)).columns
+            added = [values.take(pa.array(taken)) for values in (extra or {}).values()]
+            ranks = ends[taken] - copies[taken] + within
+            yield RankedBatch(ranks, pa.RecordBatch.from_arrays([*arrays, *added], schema=schema))
+        watch.advance(shard.rows)
+
+
+def write_sorted(
+    batches: Iterable[RankedBatch],
+    folder: Path,
+    *,
+    rows: int,
+    schema: pa.Schema,
+    shard_rows: int = SHARD_ROWS,
+    group_rows: int = GROUP_ROWS,
+    spill_bytes: int = SPILL_BYTES,
+) -> tuple[WrittenFile, ...]:
+    """Write rows in the order of their ranks as ``part-00000.parquet`` and so on; equal rows give equal bytes.
+
+    Args:
+        batches: every rank from 0 to ``rows - 1`` exactly once, in any order.
+        folder: where to write; made when missing. A spill folder inside it is removed at the end.
+        rows: number of rows in all.
+        schema: of the batches and of the files.
+        shard_rows: rows per file, a multiple of ``group_rows``; the last file may have fewer.
+        group_rows: rows per row group; one row group must fit into memory.
+        spill_bytes: rows held in memory before they are spilled to disk.
+
+    Raises:
+        StoreError: ranks are missing or doubled, or the disk is full. No file then has a final name unless it is
+            whole; writing again replaces all of them.
+    """
+    spill = _Spill(folder / ".spill", schema, group_rows=group_rows, limit=spill_bytes)
+    try:
+        for ranked in batches:
+            spill.add(ranked)
+        starts = range(0, max(rows, 1), shard_rows)
+        return tuple(
+            _write_file(spill, folder / f"part-{number:05d}.parquet", start, min(start + shard_rows, rows))
+            for number, start in enumerate(starts)
+        )
+    except OSError as error:
+        raise write_error(folder, error) from error
+    finally:
+        spill.remove()
+
+
+def _write_file(spill: _Spill, path: Path, start: int, stop: int) -> WrittenFile:
+    with atomic_write(path) as temporary, parquet_writer(temporary, spill.schema) as writer:
+        for first in range(start, stop, spill.group_rows):
+            count = min(spill.group_rows, stop - first)
+            writer.write_table(spill.group(first // spill.group_rows, first, count), row_group_size=count)
+    return WrittenFile(path.name, stop - start, path.stat().st_size, file_sha256(path))
+
+
+class _Spill:
+    """Rows by the row group they belong to: in memory up to a limit, then on disk."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, *, group_rows: int, limit: int) -> None:
+        self.folder, self.schema, self.group_rows, self.limit = folder, schema.remove_metadata(), group_rows, limit
+        self._ranked = self.schema.append(pa.field(_RANK, pa.int64()))
+        self._held: dict[int, list[pa.RecordBatch]] = {}
+        self._bytes = 0
+
+    def add(self, ranked: RankedBatch) -> None:
+        """Sort rows into their groups."""
+        whole = pa.RecordBatch.from_arrays([*ranked.batch.columns, pa.array(ranked.ranks)], schema=self._ranked)
+        group = ranked.ranks // self.group_rows
+        order = np.argsort(group, kind="stable")
+        numbers, starts = np.unique(group[order], return_index=True)
+        sorted_rows = whole.take(pa.array(order))
+        for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
+            self._held.setdefault(int(number), []).append(sorted_rows.slice(start, stop - start))
+        self._bytes += sorted_rows.nbytes
+        if self._bytes > self.limit:
+            self._flush()
+
+    def group(self, number: int, first: int, count: int) -> pa.Table:
+        """Return the rows of one group, sorted by rank.
+
+        Raises:
+            StoreError: not exactly the ranks from ``first`` to ``first + count - 1``.
+        """
+        batches = [*self._spilled(number), *self._held.pop(number, [])]
+        table = pa.Table.from_batches(batches, schema=self._ranked).combine_chunks()
+        ranks = table.column(_RANK).to_numpy()
+        order = np.argsort(ranks, kind="stable")
+        if not np.array_equal(ranks[order], np.arange(first, first + count)):
+            raise StoreError(f"Rows {first} to {first + count - 1} of the output are not there exactly once")
+        return table.drop_columns([_RANK]).take(pa.array(order)).combine_chunks()
+
+    def remove(self) -> None:
+        """Delete the spill folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.arrows"
+
+    def _flush(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        for number, batches in self._held.items():
+            with self._path(number).open("ab") as file, pa.ipc.new_stream(file, self._ranked, options=options) as out:
+                for batch in batches:
+                    out.write_batch(batch)
+        self._held, self._bytes = {}, 0
+
+    def _spilled(self, number: int) -> Iterator[pa.RecordBatch]:
+        path = self._path(number)
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            while file.read(1):
+                file.seek(-1, 1)
+                with pa.ipc.open_stream(file) as stream:
+                    yield from stream
