@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from tamis.analytics import queries
 from tamis.analytics.evidence import GivenEvidence
 from tamis.analytics.operator import OPERATORS

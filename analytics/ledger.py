@@ -1,0 +1,106 @@
+"""The removal ledger: one row per dropped document that says which rule dropped it, by which value, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.facts import Facts
+from tamis.analytics.operator import Decision, RowOperator
+from tamis.analytics.outcome import Outcome, Trace
+from tamis.analytics.recipe import Step
+
+LEDGER_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("step", pa.string()),
+        ("rule", pa.string()),
+        ("value", pa.string()),
+        ("threshold", pa.string()),
+        ("twin", pa.string()),
+        ("similarity", pa.float32()),
+    ]
+)
+
+
+def ledger(outcome: Outcome, facts: Facts) -> pa.Table:
+    """Return the ledger in id order, as ``LEDGER_SCHEMA``.
+
+    ``value`` is what the rule compared, as text; ``twin`` the id of the kept document that a duplicate was dropped
+    for and ``similarity`` the similarity to it; NULL where a rule has none.
+
+    Args:
+        outcome: what the recipe did.
+        facts: the same facts, with the measured columns of the recipe (``plan.attach``).
+    """
+    parts, rows = [], []
+    for number, step in enumerate(outcome.steps, start=1):
+        dropped = np.flatnonzero(outcome.deciding == number)
+        if not len(dropped):
+            continue
+        rows.append(dropped)
+        if isinstance(step.operator, RowOperator):
+            parts.append(_row_part(step, step.operator, dropped, outcome, facts))
+        else:
+            parts.append(_set_part(step, outcome.traces[step.id], dropped, facts))
+    if not parts:
+        return LEDGER_SCHEMA.empty_table()
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    return pa.concat_tables(parts).take(pa.array(order)).combine_chunks()
+
+
+def _row_part(
+    step: Step, operator: RowOperator, dropped: NDArray[np.int64], outcome: Outcome, facts: Facts
+) -> pa.Table:
+    expression = operator.value()
+    if expression is None:
+        value = pa.nulls(len(dropped), pa.string())
+    else:
+        source = facts.source(operator.columns(), also={"deciding": outcome.deciding})
+        found = facts.query(
+            f"SELECT CAST({expression} AS VARCHAR) AS value FROM {source}"
+            f" WHERE deciding = {outcome.number(step.id)} ORDER BY row",
+            source,
+        )
+        value = found.column("value").combine_chunks()
+    empty = Decision(copies=np.zeros(len(dropped), dtype=np.int32), threshold=operator.threshold())
+    return _part(step, dropped, value, empty, np.arange(len(dropped)), facts)
+
+
+def _set_part(step: Step, trace: Trace, dropped: NDArray[np.int64], facts: Facts) -> pa.Table:
+    places = np.searchsorted(trace.rows, dropped)
+    value = trace.decision.value
+    shown = pa.nulls(len(dropped), pa.string()) if value is None else value.take(pa.array(places)).cast(pa.string())
+    return _part(step, dropped, shown, trace.decision, places, facts)
+
+
+def _part(
+    step: Step,
+    dropped: NDArray[np.int64],
+    value: pa.Array,
+    decision: Decision,
+    places: NDArray[np.int64],
+    facts: Facts,
+) -> pa.Table:
+    count = len(dropped)
+    if decision.threshold is None or isinstance(decision.threshold, str):
+        threshold = pa.array([decision.threshold], pa.string()).take(pa.array(np.zeros(count, dtype=np.int64)))
+    else:
+        threshold = decision.threshold.take(pa.array(places)).cast(pa.string())
+    twins = np.full(count, -1) if decision.twin is None else decision.twin[places]
+    similarity = np.full(count, np.nan, np.float32) if decision.similarity is None else decision.similarity[places]
+    columns = [
+        facts.ids.take(pa.array(dropped)),
+        _repeated(step.id, count),
+        _repeated(step.operator.name, count),
+        value,
+        threshold,
+        facts.ids.take(pa.array(twins, mask=twins < 0)),
+        pa.array(similarity, pa.float32(), mask=np.isnan(similarity)),
+    ]
+    return pa.table(columns, schema=LEDGER_SCHEMA)
+
+
+def _repeated(text: str, count: int) -> pa.Array:
+    return pa.array([text], pa.string()).take(pa.array(np.zeros(count, dtype=np.int64)))

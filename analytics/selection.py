@@ -1,0 +1,146 @@
+"""The selection: for every document how many copies training sees, in which place, and which step dropped it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.analytics.facts import Facts
+from tamis.analytics.outcome import Outcome
+from tamis.data.errors import StoreError
+from tamis.data.hashing import canonical_json
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a recipe selected. Equal selections have equal digests, whatever the files looked like.
+
+    Attributes:
+        ids: string (n,), ids of all documents, ascending.
+        copies: int32 (n,), 0 = dropped.
+        step: int16 (n,), 0 = kept, k = dropped by ``steps[k - 1]``.
+        steps: ids of the steps that ran, in order.
+        position: int64 (n,), -1 = dropped, or None when no step orders.
+        weight: float64 (n,), NaN = dropped, or None when no step weighs.
+    """
+
+    ids: pa.Array
+    copies: NDArray[np.int32]
+    step: NDArray[np.int16]
+    steps: tuple[str, ...]
+    position: NDArray[np.int64] | None = None
+    weight: NDArray[np.float64] | None = None
+
+    @classmethod
+    def from_outcome(cls, outcome: Outcome, facts: Facts) -> Selection:
+        """Return the selection of an outcome."""
+        return cls(
+            ids=facts.ids,
+            copies=outcome.copies,
+            step=outcome.deciding,
+            steps=tuple(step.id for step in outcome.steps),
+            position=outcome.position,
+            weight=outcome.weight,
+        )
+
+    def __len__(self) -> int:
+        return len(self.copies)
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """Return which documents are kept, bool (n,)."""
+        return self.copies > 0
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the sha256 (64 hex digits) over ids, copies, deciding steps, positions and weights."""
+        state = hashlib.sha256(canonical_json(self._header()))
+        state.update(ids_bytes(self.ids))
+        state.update(np.ascontiguousarray(self.copies, dtype="<i4").data)
+        state.update(np.ascontiguousarray(self.step, dtype="<i2").data)
+        if self.position is not None:
+            state.update(np.ascontiguousarray(self.position, dtype="<i8").data)
+        if self.weight is not None:
+            whole = np.where(np.isnan(self.weight), -1.0, self.weight)
+            state.update(np.ascontiguousarray(whole, dtype="<f8").data)
+        return state.hexdigest()
+
+    def _header(self) -> dict[str, object]:
+        return {
+            "selection": 1,
+            "documents": len(self),
+            "steps": list(self.steps),
+            "position": self.position is not None,
+            "weight": self.weight is not None,
+        }
+
+    def step_digest(self, number: int) -> str:
+        """Return the sha256 of the ids that the ``number``-th step dropped (0: of all documents)."""
+        ids = self.ids if number == 0 else self.ids.take(pa.array(np.flatnonzero(self.step == number)))
+        return hashlib.sha256(ids_bytes(ids)).hexdigest()
+
+    def table(self) -> pa.Table:
+        """Return one row per document: ``id``, ``copies``, ``step`` (NULL = kept), ``position``, ``weight``."""
+        names = pa.array(self.steps, pa.string())
+        codes = pa.array(self.step.astype(np.int32) - 1, mask=self.step == 0)
+        columns: dict[str, pa.Array] = {
+            "id": self.ids,
+            "copies": pa.array(self.copies),
+            "step": pa.DictionaryArray.from_arrays(codes, names).cast(pa.string()),
+        }
+        if self.position is not None:
+            columns["position"] = pa.array(self.position, mask=self.position < 0)
+        if self.weight is not None:
+            columns["weight"] = pa.array(self.weight, mask=np.isnan(self.weight))
+        return pa.table(columns)
+
+    @classmethod
+    def from_table(cls, table: pa.Table, *, steps: tuple[str, ...]) -> Selection:
+        """Read what ``table`` wrote.
+
+        Args:
+            table: the rows.
+            steps: ids of the steps that ran, in order.
+
+        Raises:
+            StoreError: a step is not among ``steps``.
+        """
+        names = table.column("step").combine_chunks()
+        found = {name for name in names.unique().to_pylist() if name is not None}
+        if not found <= set(steps):
+            raise StoreError("Selection names an unknown step", value=sorted(found - set(steps)), allowed=steps)
+        step = pc.index_in(names, pa.array(steps, pa.string())).fill_null(-1).to_numpy(zero_copy_only=False) + 1
+        position = _optional(table, "position", -1)
+        weight = _optional(table, "weight", np.nan)
+        return cls(
+            ids=table.column("id").combine_chunks(),
+            copies=table.column("copies").to_numpy().astype(np.int32),
+            step=step.astype(np.int16),
+            steps=steps,
+            position=None if position is None else position.astype(np.int64),
+            weight=weight,
+        )
+
+
+def _optional(table: pa.Table, name: str, absent: float) -> NDArray[Any] | None:
+    if name not in table.column_names:
+        return None
+    filled = table.column(name).fill_null(absent)
+    return np.asarray(filled.to_numpy())
+
+
+def ids_bytes(ids: pa.Array) -> bytes:
+    """Return bytes that determine a list of ids: their count, their lengths, their UTF-8 text."""
+    whole = pa.concat_arrays([ids.cast(pa.large_string())])
+    offsets = np.frombuffer(whole.buffers()[1], dtype="<i8")[whole.offset : whole.offset + len(whole) + 1]
+    lengths = np.diff(offsets).astype("<i8") if len(whole) else np.zeros(0, dtype="<i8")
+    text = whole.buffers()[2]
+    data = b"" if text is None or not len(whole) else text.to_pybytes()[offsets[0] : offsets[-1]]
+    return len(whole).to_bytes(8, "little") + lengths.tobytes() + data
