@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.facts import Facts
+from tamis.analytics.signal_step import signal_columns
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_table
@@ -38,15 +39,16 @@ def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
 def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> pa.Table:
     """Return the facts table, (n,) rows in id order, from per-document artifacts."""
     columns: dict[str, pa.Array | pa.ChunkedArray | np.ndarray] = {"id": documents.ids, "bytes": documents.bytes}
-    if "columns" in artifacts:
-        columns |= _shared(documents, artifacts["columns"])
+    for step in ("columns", "language", "tokens", "signals"):
+        if step in artifacts:
+            columns |= _shared(documents, artifacts[step])
     return pa.table(columns)
 
 
 def _shared(documents: Documents, artifact: Artifact) -> dict[str, pa.ChunkedArray]:
     """Return the columns that all parts of an artifact have."""
-    names = [set(artifact.table(part).column_names) for part in artifact.parts("part-")]
-    common = sorted(set.intersection(*names)) if names else []
+    names = [artifact.table(part).column_names for part in artifact.parts("part-")]
+    common = [name for name in names[0] if all(name in other for other in names)] if names else []
     if not common:
         return {}
     table = load_table(artifact, documents, columns=common)
@@ -61,5 +63,9 @@ def read_facts(artifact: Artifact) -> Facts:
     """
     facts = artifact.facts
     return Facts.from_table(
-        artifact.table("facts"), digest=artifact.digest, corpus=str(facts["corpus"]), errors=int(facts["errors"])
+        artifact.table("facts"),
+        digest=artifact.digest,
+        columns=signal_columns(),
+        corpus=str(facts["corpus"]),
+        errors=int(facts["errors"]),
     )
