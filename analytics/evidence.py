@@ -1,16 +1,147 @@
-"""What rules may consult besides facts columns, gathered from memory."""
+"""What rules may consult besides facts columns: measured values, pairs and stored sets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.analytics.facts import Facts
+from tamis.analytics.frozen import FrozenSources, GivenSources, WorkspaceSources
+from tamis.analytics.measures import MEASURES, read_pairs, read_values, step_name, steps_of
 from tamis.analytics.operator import Measure, Pairs
+from tamis.analytics.pipeline import PlannedStep, analysis_steps, analyze, plan_steps
+from tamis.analytics.step import StepSpec
+from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
+from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class LocalEvidence:
+    """Evidence about one corpus in one workspace. What is not quick must have been measured: see ``pending``.
+
+    Attributes:
+        facts: the documents.
+        frozen: id sets and clusterings.
+        corpus, documents, workspace: where heavy measures are found; without them only quick ones are there.
+        steps: the steps of the analysis, whose artifacts measures build on.
+    """
+
+    facts: Facts
+    frozen: FrozenSources = field(default_factory=GivenSources)
+    corpus: Corpus | None = None
+    documents: Documents | None = None
+    workspace: Workspace | None = None
+    steps: tuple[StepSpec, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        facts: Facts,
+        corpus: Corpus,
+        documents: Documents,
+        workspace: Workspace,
+        *,
+        steps: Sequence[StepSpec] | None = None,
+        frozen: FrozenSources | None = None,
+    ) -> LocalEvidence:
+        """Return the evidence of an analysed corpus; ``frozen`` defaults to the workspace's own."""
+        return cls(
+            facts=facts,
+            frozen=frozen or WorkspaceSources(workspace),
+            corpus=corpus,
+            documents=documents,
+            workspace=workspace,
+            steps=tuple(analysis_steps(corpus, workspace) if steps is None else steps),
+        )
+
+    def pending(self, measures: Iterable[Measure]) -> tuple[PlannedStep, ...]:
+        """Return the steps that must still run before these measures are there, with estimates."""
+        return tuple(planned for planned in self._plan(steps_of(measures)) if not planned.done)
+
+    def measure(self, measures: Iterable[Measure], *, progress: Progress | None = None) -> None:
+        """Run what is pending.
+
+        Raises:
+            Cancelled: a person stopped the work; finished shards stay.
+        """
+        wanted = steps_of(measures)
+        if wanted and self.corpus is not None and self.workspace is not None:
+            analyze(self.corpus, self.workspace, steps=self._with(wanted), progress=progress)
+
+    def pairs(self, measure: Measure) -> Pairs:
+        """Return measured pairs, remembered.
+
+        Raises:
+            RecipeError: they have not been measured.
+        """
+        key = ("pairs", self.facts.digest, measure)
+        return self.facts.memo.through(
+            key, lambda: read_pairs(self._artifact(measure)), size=lambda p: 20 * len(p.left)
+        )
+
+    def array(self, measure: Measure, name: str) -> NDArray[Any]:
+        """Return a measured array, remembered.
+
+        Raises:
+            RecipeError: it has not been measured.
+        """
+        quick = MEASURES[measure.kind].quick
+
+        def read() -> NDArray[Any]:
+            if quick is not None:
+                return quick(measure, self.facts, self.frozen)
+            if self.documents is None:
+                raise _unmeasured(measure)
+            return read_values(measure, self._artifact(measure), self.documents, name)
+
+        key = ("measured", self.facts.digest, measure, name)
+        return self.facts.memo.through(key, read, size=lambda array: int(array.nbytes))
+
+    def id_set(self, digest: str) -> frozenset[str]:
+        """Return a stored id set."""
+        return frozenset(self.frozen.ids(digest).to_pylist())
+
+    def _artifact(self, measure: Measure) -> Artifact:
+        """Return the artifact of a heavy measure."""
+        name = step_name(measure)
+        keys = [planned.key for planned in self._plan(steps_of([measure])) if planned.spec.name == name]
+        found = self.workspace.store.find(keys[0]) if keys and self.workspace is not None else None
+        if found is None:
+            raise _unmeasured(measure)
+        return found
+
+    def _plan(self, wanted: Sequence[StepSpec]) -> tuple[PlannedStep, ...]:
+        if not wanted or self.corpus is None or self.workspace is None:
+            return ()
+        return plan_steps(self.corpus, self.workspace, self._with(wanted))
+
+    def _with(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+        """Return the wanted steps and, from the analysis, everything they are made from."""
+        known = {step.name: step for step in self.steps}
+        needed: dict[str, StepSpec] = {}
+        waiting = list(wanted)
+        while waiting:
+            step = waiting.pop()
+            if step.name not in needed:
+                needed[step.name] = step
+                waiting += [known[name] for name in step.upstream if name in known]
+        return tuple(needed.values())
+
+
+def _unmeasured(measure: Measure) -> RecipeError:
+    return RecipeError(
+        "A rule needs something that has not been measured yet",
+        value=MEASURES[measure.kind].title,
+        fix="start its measurement, then look again",
+    )
 
 
 @dataclass(frozen=True)
@@ -34,7 +165,7 @@ class GivenEvidence:
             RecipeError: they were not given.
         """
         if measure not in self.found:
-            raise RecipeError("These pairs have not been measured", value=measure.kind)
+            raise _unmeasured(measure)
         return self.found[measure]
 
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
@@ -44,7 +175,7 @@ class GivenEvidence:
             RecipeError: it was not given.
         """
         if (measure, name) not in self.arrays:
-            raise RecipeError("This has not been measured", value=f"{measure.kind} {name}")
+            raise _unmeasured(measure)
         return np.asarray(self.arrays[(measure, name)])
 
     def id_set(self, digest: str) -> frozenset[str]:

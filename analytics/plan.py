@@ -60,9 +60,9 @@ def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Prog
     progress = progress or NullProgress()
     facts = attach(facts, recipe.measures(), evidence)
     check_columns(recipe, facts)
-    row_steps = [step for step in recipe.active if isinstance(step.operator, RowOperator)]
-    masks = row_masks(facts, [_row(step) for step in row_steps], names=[step.id for step in row_steps])
-    by_step = {step.id: mask for step, mask in zip(row_steps, masks, strict=True)}
+    rules = {step.id: step.operator for step in recipe.active if isinstance(step.operator, RowOperator)}
+    masks = row_masks(facts, list(rules.values()), names=list(rules))
+    by_step = dict(zip(rules, masks, strict=True))
     state = _start(facts)
     counts, traces = [state.count], {}
     progress.step("recipe", len(recipe.active), "steps")
@@ -153,11 +153,6 @@ def _ask(facts: Facts, operators: Sequence[RowOperator], labels: Sequence[str]) 
         first = str(error).splitlines()[0]
         raise RecipeError(f"Step {labels[0]} cannot be evaluated", value=first) from None
     return [(packed >> np.uint64(k)) & np.uint64(1) == 1 for k in range(len(operators))]
-
-
-def _row(step: Step) -> RowOperator:
-    assert isinstance(step.operator, RowOperator)
-    return step.operator
 
 
 def _start(facts: Facts) -> _State:
