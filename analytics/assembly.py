@@ -1,29 +1,52 @@
-"""The facts table put together from the artifacts of an analysis."""
+"""The facts table put together from the artifacts of an analysis.
+
+A step contributes columns in one of three ways: tables ``part-*`` in source order with one row per document, a table
+``facts`` in id order, or arrays in id order listed in ``ARRAYS``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tamis.analytics.facts import Facts
-from tamis.analytics.signal_step import signal_columns
+from tamis.analytics.facts import ColumnInfo, Facts, describe
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
-from tamis.data.documents import Documents, load_table
+from tamis.data.documents import PREFIX, Documents, load_table
+from tamis.data.errors import StoreError
+from tamis.data.hashing import key64
 
-ASSEMBLY_VERSION = 1
+ASSEMBLY_VERSION = 2
+
+ARRAYS: Mapping[str, Mapping[str, str]] = {
+    "knn": {"outlier": "outlier"},
+    "map": {"x": "x", "y": "y"},
+    "clusters": {"labels": "cluster"},
+}
+"""Step -> array of its artifact, (n,) in id order -> facts column."""
 
 
 def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
-    """Return the step that joins what ``steps`` measured into one table, sorted by id."""
+    """Return the step that joins what ``steps`` measured into one table, sorted by id.
+
+    The artifact holds the table ``facts`` and the array ``keys``; its manifest says which step made each column.
+    """
 
     def run(context: StepContext) -> None:
-        table = assemble(context.documents, context.inputs)
-        context.out.write_table("facts", table)
-        facts = {"corpus": context.corpus.fingerprint, "errors": context.documents.errors.num_rows}
-        context.out.commit(rows=table.num_rows, facts=facts)
+        columns, made_by = assemble(context.documents, context.inputs)
+        context.out.write_table("facts", pa.table(columns))
+        context.out.write_array("keys", key64(columns["id"].to_pylist()))
+        facts = {
+            "corpus": context.corpus.fingerprint,
+            "errors": context.documents.errors.num_rows,
+            "columns": made_by,
+            "origins": {name: artifact.digest for name, artifact in context.inputs.items()},
+        }
+        context.out.commit(rows=context.documents.n, facts=facts)
 
     return StepSpec(
         name="facts",
@@ -36,36 +59,87 @@ def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
     )
 
 
-def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> pa.Table:
-    """Return the facts table, (n,) rows in id order, from per-document artifacts."""
-    columns: dict[str, pa.Array | pa.ChunkedArray | np.ndarray] = {"id": documents.ids, "bytes": documents.bytes}
-    for step in ("columns", "language", "tokens", "signals"):
-        if step in artifacts:
-            columns |= _shared(documents, artifacts[step])
-    return pa.table(columns)
+def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """Return the facts columns, (n,) each in id order, and which step made each.
+
+    Raises:
+        StoreError: two steps make the same column, or a step's values do not fit the documents.
+    """
+    columns: dict[str, pa.Array] = {"id": documents.ids, "bytes": pa.array(documents.bytes)}
+    made_by = dict.fromkeys(columns, "documents")
+    for name, artifact in artifacts.items():
+        for column, values in _columns_of(name, artifact, documents).items():
+            if column in columns:
+                raise StoreError(f"Steps {made_by[column]} and {name} make the same facts column", value=column)
+            if len(values) != documents.n:
+                raise StoreError(f"Step {name} has {len(values)} values for {documents.n} documents", value=column)
+            columns[column], made_by[column] = _narrow(values), name
+    return columns, made_by
 
 
-def _shared(documents: Documents, artifact: Artifact) -> dict[str, pa.ChunkedArray]:
-    """Return the columns that all parts of an artifact have."""
-    names = [artifact.table(part).column_names for part in artifact.parts("part-")]
-    common = [name for name in names[0] if all(name in other for other in names)] if names else []
+def _columns_of(step: str, artifact: Artifact, documents: Documents) -> dict[str, pa.Array]:
+    """Return what one step contributes."""
+    if step == "documents":
+        return {}
+    parts = artifact.parts()
+    found: dict[str, pa.Array] = {
+        column: pa.array(artifact.array(array)) for array, column in ARRAYS.get(step, {}).items() if array in parts
+    }
+    if "facts" in parts:
+        table = artifact.table("facts")
+        found |= {name: table.column(name).combine_chunks() for name in table.column_names}
+    if step not in ARRAYS and artifact.parts(PREFIX):
+        found |= _shared(documents, artifact)
+    return found
+
+
+def _shared(documents: Documents, artifact: Artifact) -> dict[str, pa.Array]:
+    """Return the columns that all source-order parts of an artifact have, in id order."""
+    tables = {part.name for part in artifact.manifest.parts if part.kind == "table"}
+    names = [artifact.table(part).column_names for part in artifact.parts(PREFIX) if part in tables]
+    common = [name for name in (names[0] if names else []) if all(name in other for other in names)]
     if not common:
         return {}
     table = load_table(artifact, documents, columns=common)
-    return {name: table.column(name) for name in common}
+    return {name: table.column(name).combine_chunks() for name in common}
 
 
-def read_facts(artifact: Artifact) -> Facts:
+def _narrow(values: pa.Array) -> pa.Array:
+    """Return values as facts hold them: NaN is NULL, float16 is float32, text is string."""
+    kind = values.type
+    if pa.types.is_float16(kind):
+        values, kind = values.cast(pa.float32()), pa.float32()
+    if pa.types.is_floating(kind):
+        return pc.if_else(pc.is_finite(values), values, pa.scalar(None, kind))
+    return values.cast(pa.string()) if pa.types.is_large_string(kind) else values
+
+
+def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
     """Return the facts table of a facts artifact, in memory.
 
     Raises:
         StoreError: the artifact is damaged.
     """
-    facts = artifact.facts
+    table, facts = artifact.table("facts"), artifact.facts
     return Facts.from_table(
-        artifact.table("facts"),
+        table,
         digest=artifact.digest,
-        columns=signal_columns(),
+        columns=column_infos(table.schema, facts["columns"], facts["origins"]),
         corpus=str(facts["corpus"]),
         errors=int(facts["errors"]),
+        keys=np.asarray(artifact.array("keys"), dtype=np.uint64),
+        threads=threads,
     )
+
+
+def column_infos(schema: pa.Schema, made_by: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, ColumnInfo]:
+    """Return what people are told about each column, signals as their registry says."""
+    from tamis.analytics.signal_step import signal_columns
+
+    signals = signal_columns()
+    infos = {}
+    for field in schema:
+        step = made_by.get(field.name, "")
+        info = signals.get(field.name) or describe(field.name, field.type)
+        infos[field.name] = replace(info, step=step, origin=origins.get(step, ""))
+    return infos

@@ -38,7 +38,8 @@ class ColumnInfo:
         help: one sentence.
         role: what the column is for.
         low, high: the possible range of a number, None where open.
-        origin: digest of what the values came from, where a rule must be able to name it (clusters, map).
+        origin: digest of the artifact the values came from; rules name clusterings and maps by it.
+        step: name of the analysis step that made it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class ColumnInfo:
     low: float | None = None
     high: float | None = None
     origin: str = ""
+    step: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -131,9 +133,19 @@ class Facts:
         columns: Mapping[str, ColumnInfo] | None = None,
         corpus: str = "",
         errors: int = 0,
+        keys: NDArray[np.uint64] | None = None,
         threads: int | None = None,
     ) -> Facts:
         """Load a facts table that is sorted by its unique ``id`` column; ``row`` is added.
+
+        Args:
+            table: the columns, (n,) rows.
+            digest: what the content is known by.
+            columns: what is known about columns; the others are described by name and type.
+            corpus: fingerprint of the corpus.
+            errors: source rows that are not documents.
+            keys: ``hashing.key64`` of the ids when they are at hand, uint64 (n,).
+            threads: of DuckDB; None for all processors.
 
         Raises:
             StoreError: no id column, or ids that are not strictly ascending.
@@ -157,6 +169,8 @@ class Facts:
             memo=Memo(),
         )
         facts._check_order()
+        if keys is not None:
+            facts.memo.put(("keys", digest), keys, size=keys.nbytes)
         return facts
 
     def _check_order(self) -> None:
