@@ -179,7 +179,7 @@ class Corpus:
         Raises:
             RoleError: unknown role or column, or a column of the wrong type.
         """
-        picked = find_roles(self.schema, {**self.explicit_roles, **dict(roles)}, lengths={})
+        picked = find_roles(self.schema, {**self.explicit_roles, **dict(roles)}, lengths=dict)
         for opened in self._opened:
             opened.check_text(picked.text)
         return replace(
@@ -245,7 +245,7 @@ def open_corpus(
     """
     root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes)
     schema, _ = union({item.name: item.probe.schema for item in opened})
-    picked = find_roles(schema, roles, lengths=text_lengths(opened, schema))
+    picked = find_roles(schema, roles, lengths=lambda: text_lengths(opened))
     sound = []
     for item in opened:
         try:

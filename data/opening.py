@@ -140,7 +140,7 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
         return None
 
 
-def text_lengths(files: Sequence[OpenedFile], schema: pa.Schema) -> dict[str, float]:
+def text_lengths(files: Sequence[OpenedFile]) -> dict[str, float]:
     """Return the mean bytes per value of each text column over the first rows of the first file that has rows."""
     for file in files:
         marks = [mark for mark in file.probe.marks if mark.rows]

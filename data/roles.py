@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 import pyarrow as pa
@@ -45,13 +45,15 @@ class Roles:
 ROLES = tuple(field.name for field in fields(Roles))
 
 
-def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, lengths: Mapping[str, float]) -> Roles:
+def find_roles(
+    schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, lengths: Callable[[], Mapping[str, float]]
+) -> Roles:
     """Return the roles chosen by hand, the others detected by name and type.
 
     Args:
         schema: union schema of the corpus.
         chosen: path by role; an empty path says that no column has the role.
-        lengths: mean length in bytes of sampled values of text columns, by path; decides when no name does.
+        lengths: gives the mean length in bytes of sampled values of text columns, by path; asked when no name decides.
 
     Raises:
         RoleError: unknown role or column, wrong type, or no column can be the text.
@@ -105,10 +107,11 @@ def _detect(names: tuple[str, ...], known: Mapping[str, pa.DataType], role: str,
     return None
 
 
-def _longest(known: Mapping[str, pa.DataType], lengths: Mapping[str, float]) -> str | None:
-    texts = sorted((path for path, kind in known.items() if is_text(kind)), key=lambda path: -lengths.get(path, 0.0))
-    if len(texts) == 1:
-        return texts[0]
-    if len(texts) > 1 and lengths.get(texts[0], 0.0) >= 3.0 * max(lengths.get(texts[1], 0.0), 1.0):
-        return texts[0]
-    return None
+def _longest(known: Mapping[str, pa.DataType], lengths: Callable[[], Mapping[str, float]]) -> str | None:
+    """Return the only text column, or the one whose values are at least three times as long as any other's."""
+    texts = [path for path, kind in known.items() if is_text(kind)]
+    if len(texts) < 2:
+        return texts[0] if texts else None
+    known_lengths = lengths()
+    first, second = sorted(texts, key=lambda path: (-known_lengths.get(path, 0.0), path))[:2]
+    return first if known_lengths.get(first, 0.0) >= 3.0 * max(known_lengths.get(second, 0.0), 1.0) else None
