@@ -225,9 +225,10 @@ def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]
     """Return the steps of the standard analysis of a corpus, in running order."""
     from tamis.analytics.assembly import facts_step
     from tamis.analytics.columns import columns_step
+    from tamis.analytics.exact import exact_step
     from tamis.analytics.language import language_step
     from tamis.analytics.signal_step import signals_step
     from tamis.analytics.tokens import tokens_step
 
-    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step())
+    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
     return (*measured, facts_step(measured))
