@@ -131,22 +131,23 @@ class Artifact:
         return tuple(part.name for part in self.manifest.parts if part.name.startswith(prefix))
 
     def table(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table part; the checksum of every page is verified.
+        """Return a table part; its checksum is verified once, the checksums of its pages on every reading.
 
         Raises:
             StoreError: unknown part or damaged file.
         """
-        return read_parquet(self.path / self._part(name, "table").file, columns=columns)
+        part = self._part(name, "table")
+        self._check(part)
+        return read_parquet(self.path / part.file, columns=columns)
 
     def array(self, name: str, *, mmap: bool = False) -> NDArray[Any]:
-        """Return an array part; read-only and paged in on use with ``mmap``, otherwise its checksum is verified.
+        """Return an array part, read-only and paged in on use with ``mmap``; its checksum is verified once.
 
         Raises:
             StoreError: unknown part or damaged file.
         """
         part = self._part(name, "array")
-        if not mmap:
-            self._check(part)
+        self._check(part)
         array: NDArray[Any] = np.load(self.path / part.file, mmap_mode="r" if mmap else None, allow_pickle=False)
         return array
 
