@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
 from tamis.data.demo import STANDARD_LIBRARY, SourceTree, build_demo, installed_sources, read_texts
 from tamis.data.errors import CorpusError
 

@@ -1,0 +1,95 @@
+"""What the process remembers between reruns. The only file with Streamlit caches; each takes one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.operator import RowOperator
+from tamis.analytics.queries import Scene
+from tamis.analytics.recipe import Recipe
+from tamis.app import library
+from tamis.data.corpus import Corpus
+from tamis.data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CorpusKey:
+    """A corpus as its files look now."""
+
+    root: str
+    name: str
+    stamp: str
+
+
+@dataclass(frozen=True)
+class SceneKey:
+    """What a page looks at. Compared by digests; the values ride along."""
+
+    corpus: CorpusKey
+    selection: tuple[RowOperator, ...]
+    recipe: Recipe
+
+    def __hash__(self) -> int:
+        return hash((self.corpus, self.selection, self.recipe.digest))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question about a scene: a query of ``analytics.queries`` with its arguments."""
+
+    scene: SceneKey
+    query: Callable[..., Any]
+    arguments: tuple[tuple[str, Any], ...] = field(default=())
+
+
+def key_of(workspace: Workspace, name: str) -> CorpusKey:
+    """Return the key of a registered corpus.
+
+    Raises:
+        SettingError: unknown corpus.
+        CorpusError: its files are gone.
+    """
+    return CorpusKey(str(workspace.root), name, library.stamp(workspace.corpus(name)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: repr})
+def corpus(key: CorpusKey) -> Corpus:
+    """Return an open corpus."""
+    workspace = Workspace(Path(key.root))
+    return library.corpus_of(workspace, workspace.corpus(key.name))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})
+def opened(key: CorpusKey) -> library.Opened:
+    """Return an analysed corpus."""
+    return library.opened(Workspace(Path(key.root)), key.name, corpus(key))
+
+
+def _scene_name(key: SceneKey) -> str:
+    return repr((key.corpus, [repr(rule) for rule in key.selection], key.recipe.digest))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
+def scene(key: SceneKey) -> Scene:
+    """Return the facts seen through a selection and a recipe."""
+    source = opened(key.corpus)
+    return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe)
+
+
+def _question(ask: Ask) -> str:
+    return repr((_scene_name(ask.scene), ask.query.__module__, ask.query.__qualname__, ask.arguments))
+
+
+@st.cache_resource(max_entries=400, show_spinner=False, hash_funcs={Ask: _question})
+def _answer(question: Ask) -> Any:
+    return question.query(scene(question.scene), **dict(question.arguments))
+
+
+def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
+    """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
+    return _answer(Ask(key, query, tuple(sorted(arguments.items()))))

@@ -1,0 +1,28 @@
+"""The dashboard: navigation, the rail, and the page that was asked for."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics import catalogue
+from tamis.app import pages, rail, session
+from tamis.app.look import style
+from tamis.app.stage import guarded, workspace
+
+st.set_page_config(page_title="Tamis", page_icon=":material/filter_alt:", layout="wide")
+catalogue.load()
+
+
+@guarded
+def main() -> None:
+    """Lay out one run."""
+    style()
+    here = workspace()
+    session.start(here, list(here.corpora()))
+    page = st.navigation(pages.all_pages(), position="top")
+    rail.show(here)
+    page.run()
+    session.write_address(here)
+
+
+main()

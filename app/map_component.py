@@ -1,0 +1,154 @@
+"""The map in the browser: bytes go out by their own route, polygons come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.queries import Bounds
+
+HERE = Path(__file__).parent
+HTML = """
+<div class="tamis-map" tabindex="0" role="application"
+     aria-label="Map of the documents. L lasso, B box, P move, arrows and plus or minus to navigate, Escape clears.">
+  <canvas class="gl"></canvas><canvas class="over"></canvas>
+  <div class="tools">
+    <button type="button" data-act="pan" aria-pressed="true" title="Move (P)">Move</button>
+    <button type="button" data-act="lasso" aria-pressed="false" title="Lasso (L); hold Shift to add">Lasso</button>
+    <button type="button" data-act="box" aria-pressed="false" title="Box (B); hold Shift to add">Box</button>
+    <button type="button" data-act="in" title="Closer (+)">+</button>
+    <button type="button" data-act="out" title="Further (-)">−</button>
+    <button type="button" data-act="home" title="Whole map (0)">Fit</button>
+    <button type="button" data-act="png" title="Save as PNG">PNG</button>
+  </div>
+  <div class="legend"></div><div class="status">Loading …</div><div class="tip"></div>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name on the map.
+
+    Attributes:
+        x, y: map coordinates.
+        text: plain text.
+        level: 0 shown from afar, 1 shown near.
+    """
+
+    x: float
+    y: float
+    text: str
+    level: int
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """An area drawn on the map.
+
+    Attributes:
+        vertices: map coordinates, float64.
+        add: whether it is added to the selection.
+        map: digest of the map it was drawn on.
+    """
+
+    vertices: tuple[tuple[float, float], ...]
+    add: bool
+    map: str
+
+
+@dataclass(frozen=True)
+class MapEvents:
+    """What happened on the map since the last run.
+
+    Attributes:
+        lasso: a finished area.
+        picked: facts row of a clicked point.
+        cleared: the selection was cleared with Escape.
+        failed: why the map cannot be drawn, empty when it can.
+    """
+
+    lasso: Lasso | None = None
+    picked: int | None = None
+    cleared: bool = False
+    failed: str = ""
+
+
+_mount = st.components.v2.component(
+    "tamis_map", html=HTML, css=(HERE / "map.css").read_text("utf-8"), js=(HERE / "map.js").read_text("utf-8")
+)
+
+
+def point_map(
+    *,
+    points: str,
+    groups: str,
+    flags: str,
+    snippets: str,
+    token: str,
+    bounds: Bounds,
+    digest: str,
+    palette: Sequence[str],
+    legend: Mapping[str, Any],
+    labels: Sequence[Label],
+    shapes: Sequence[Sequence[tuple[float, float]]],
+    overlay: bool,
+    selected: bool,
+    status: str,
+    height: int,
+    key: str,
+) -> MapEvents:
+    """Show the map and return what happened on it.
+
+    Args:
+        points, groups, flags: paths of the bytes (``routes.DESK.publish``).
+        snippets: beginning of the snippets' paths.
+        token: of the session.
+        bounds: frame of the quantised points.
+        digest: of the map.
+        palette: 256 colours as #rrggbb, by group code.
+        legend: column, title, items (label, codes, n), more.
+        labels: names, the most important first.
+        shapes: areas of the selection, in map coordinates.
+        overlay: whether dropped documents fade.
+        selected: whether there is a selection.
+        status: one line in the corner.
+        height: pixels.
+        key: of the widget.
+    """
+    result = _mount(
+        key=key,
+        height=height,
+        data={
+            "points": points,
+            "groups": groups,
+            "flags": flags,
+            "snippets": snippets,
+            "token": token,
+            "bounds": vars(bounds),
+            "map": digest,
+            "palette": list(palette),
+            "legend": dict(legend),
+            "labels": [vars(label) for label in labels],
+            "shapes": [list(map(list, shape)) for shape in shapes],
+            "overlay": overlay,
+            "selected": selected,
+            "status": status,
+            "height": height - 2,
+        },
+        on_lasso_change=lambda: None,
+        on_picked_change=lambda: None,
+        on_cleared_change=lambda: None,
+        on_failed_change=lambda: None,
+    )
+    drawn = result.lasso
+    lasso = None
+    if drawn:
+        corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
+        lasso = Lasso(corners, bool(drawn["add"]), str(drawn["map"]))
+    picked = None if result.picked is None else int(result.picked)
+    return MapEvents(lasso, picked, bool(result.cleared), str(result.failed or ""))

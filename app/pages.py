@@ -1,0 +1,39 @@
+"""The pages in the order of the navigation. A new page is one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from tamis.app.stage import guarded
+
+PAGES = (
+    ("overview", "Overview", ":material/dashboard:"),
+    ("map", "Map", ":material/scatter_plot:"),
+    ("quality", "Quality", ":material/bar_chart:"),
+    ("recipe", "Recipe", ":material/filter_alt:"),
+    ("documents", "Documents", ":material/article:"),
+)
+
+
+def all_pages() -> list[StreamlitPage]:
+    """Return the pages; the first is the default."""
+    return [
+        st.Page(_page(name), title=title, icon=icon, url_path=name, default=place == 0)
+        for place, (name, title, icon) in enumerate(PAGES)
+    ]
+
+
+def _page(name: str) -> Callable[[], None]:
+    def run() -> None:
+        import_module(f"tamis.app.page_{name}").page()
+
+    return guarded(run)
+
+
+def page_link(name: str) -> StreamlitPage:
+    """Return the page to switch to by name."""
+    return next(page for page, (known, _, _) in zip(all_pages(), PAGES, strict=True) if known == name)
