@@ -141,7 +141,11 @@ def write_sorted(
     Raises:
         StoreError: ranks are missing or doubled, or the disk is full. No file then has a final name unless it is
             whole; writing again replaces all of them.
+
+    One process at a time may write to a folder: what an interrupted one left half done is removed.
     """
+    for stale in folder.glob(".part-*.tmp"):
+        stale.unlink(missing_ok=True)
     spill = _Spill(folder / ".spill", schema, group_rows=group_rows, limit=spill_bytes)
     try:
         for ranked in batches:
@@ -173,6 +177,8 @@ class _Spill:
         self._ranked = self.schema.append(pa.field(_RANK, pa.int64()))
         self._held: dict[int, list[pa.RecordBatch]] = {}
         self._bytes = 0
+        # An interrupted run may have left rows, or half of a row, behind.
+        self.remove()
 
     def add(self, ranked: RankedBatch) -> None:
         """Sort rows into their groups."""

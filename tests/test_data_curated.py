@@ -1,0 +1,186 @@
+"""Our own Parquet is deterministic; curated rows come out sorted, whole, and with the same bytes whatever the input."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.curated import RankedBatch, WrittenFile, curated_schema, kept_batches, write_sorted
+from tamis.data.documents import Documents
+from tamis.data.errors import Cancelled, StoreError
+from tamis.data.identification import identify
+from tamis.data.parquet import atomic_write, read_parquet, write_parquet
+from tamis.data.progress import NullProgress
+from tamis.data.store import ArtifactKey, Store
+
+tables = st.lists(
+    st.tuples(st.text(max_size=8), st.none() | st.integers(-5, 5), st.lists(st.floats(allow_nan=False), max_size=2)),
+    max_size=30,
+).map(
+    lambda rows: pa.table(
+        {
+            "text": pa.array([row[0] for row in rows], pa.large_string()),
+            "n": pa.array([row[1] for row in rows], pa.int64()),
+            "xs": pa.array([row[2] for row in rows], pa.list_(pa.float64())),
+        }
+    )
+)
+
+
+def rechunked(table: pa.Table, cuts: list[int]) -> pa.Table:
+    """Return the same rows in other chunks, as views into a larger allocation, with metadata."""
+    bounds = sorted({0, table.num_rows, *(cut % (table.num_rows + 1) for cut in cuts)})
+    pieces = [table.slice(start, stop - start) for start, stop in pairwise(bounds)]
+    joined = pa.concat_tables([table.slice(0, 0), *pieces])
+    return joined.replace_schema_metadata({"made": "by chance"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(table=tables, cuts=st.lists(st.integers(0, 40), max_size=5), rows=st.integers(1, 12))
+def test_equal_tables_give_equal_bytes(table: pa.Table, cuts: list[int], rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        one, two = Path(folder) / "one.parquet", Path(folder) / "two.parquet"
+        write_parquet(table, one, row_group_rows=rows)
+        write_parquet(rechunked(table, cuts), two, row_group_rows=rows)
+        assert one.read_bytes() == two.read_bytes()
+        assert read_parquet(one).equals(table)
+        assert pq.ParquetFile(one).metadata.num_row_groups == -(-table.num_rows // rows)
+
+
+def test_changed_byte_of_a_page_is_refused_on_reading(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_parquet(pa.table({"x": np.arange(10_000)}), path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(StoreError, match=r"Cannot read .*a\.parquet"):
+        read_parquet(path)
+
+
+def test_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.txt"]
+
+
+def identified(path: Path) -> tuple[Corpus, Documents]:
+    """Open a corpus and identify its documents."""
+    corpus = open_corpus(path)
+    with Store(path.with_name(f"{path.name}-store")).writer(ArtifactKey("documents", 1, corpus.fingerprint)) as out:
+        return corpus, Documents.read(identify(corpus, out, NullProgress()))
+
+
+def digests(files: tuple[WrittenFile, ...], folder: Path) -> list[str]:
+    """Return the checksums of the files as they are on disk."""
+    found = [hashlib.sha256((folder / file.name).read_bytes()).hexdigest() for file in files]
+    assert found == [file.sha256 for file in files]
+    return found
+
+
+def rows_of(n: int) -> list[dict[str, Any]]:
+    """Return rows with twins, NULL texts, nested and missing values."""
+    return [
+        {
+            "text": None if number % 17 == 3 else f"document {number % 23}",
+            "n": number,
+            "meta": {"deep": [number] * (number % 3), "s": None if number % 2 else f"s{number}"},
+        }
+        for number in range(n)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    order=st.permutations(range(60)),
+    cut=st.integers(1, 59),
+    keep=st.lists(st.integers(0, 3), min_size=57, max_size=57),
+    spill=st.sampled_from([1, 3000, 1 << 20]),
+)
+def test_curated_bytes_do_not_depend_on_the_input_layout(
+    order: list[int], cut: int, keep: list[int], spill: int
+) -> None:
+    rows = rows_of(60)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for side in ("one", "two"):
+            (root / side).mkdir()
+        schema = pa.Table.from_pylist(rows).schema
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), root / "one" / "a.parquet")
+        for number, part in enumerate((order[:cut], order[cut:])):
+            table = pa.Table.from_pylist([rows[row] for row in part], schema=schema)
+            pq.write_table(table, root / "two" / f"{number}.parquet", row_group_size=7)
+        found = []
+        for side, limit in (("one", 1 << 30), ("two", spill)):
+            corpus, documents = identified(root / side)
+            assert documents.n == 56
+            copies = np.array(keep[:56], dtype=np.int32)
+            extra = {"doc": documents.ids}
+            out = root / f"out-{side}"
+            files = write_sorted(
+                kept_batches(corpus, documents, copies, extra=extra),
+                out,
+                rows=int(copies.sum()),
+                schema=curated_schema(corpus, {"doc": pa.string()}),
+                shard_rows=20,
+                group_rows=5,
+                spill_bytes=limit,
+            )
+            found.append(digests(files, out))
+            assert sorted(path.name for path in out.iterdir()) == [file.name for file in files]
+            written = pa.concat_tables([read_parquet(out / file.name) for file in files])
+            assert written["doc"].to_pylist() == np.repeat(documents.ids.to_pylist(), copies).tolist()
+            assert written.column_names == ["meta", "n", "text", "doc"]
+            back = {row["n"]: row for row in rows}
+            assert all(back[row["n"]]["text"] == row["text"] for row in written.to_pylist())
+        assert found[0] == found[1]
+
+
+def test_nothing_kept_gives_one_file_without_rows(tmp_path: Path) -> None:
+    schema = pa.schema([("text", pa.large_string())])
+    (file,) = write_sorted([], tmp_path / "out", rows=0, schema=schema)
+    assert (file.name, file.rows) == ("part-00000.parquet", 0)
+    assert read_parquet(tmp_path / "out" / file.name).schema == schema
+
+
+@pytest.mark.parametrize("ranks", [[0, 1], [0, 1, 1], [0, 1, 3], [0, 2, 1, 1]])
+def test_missing_and_doubled_ranks_are_refused(tmp_path: Path, ranks: list[int]) -> None:
+    schema = pa.schema([("x", pa.int64())])
+    batch = pa.RecordBatch.from_arrays([pa.array(ranks)], schema=schema)
+    ranked = RankedBatch(np.array(ranks, dtype=np.int64), batch)
+    with pytest.raises(StoreError, match="not there exactly once"):
+        write_sorted([ranked], tmp_path, rows=3, schema=schema, shard_rows=4, group_rows=4)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_added_column_with_a_source_name_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "position": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(StoreError, match=r"name of a source column.*position"):
+        curated_schema(open_corpus(tmp_path / "a.parquet"), {"position": pa.int64()})
+
+
+def test_cancelled_pass_leaves_no_file(tmp_path: Path) -> None:
+    class Stopped(NullProgress):
+        def check(self) -> None:
+            raise Cancelled("The work was stopped")
+
+    pq.write_table(pa.table({"text": ["a"]}), tmp_path / "a.parquet")
+    corpus, documents = identified(tmp_path / "a.parquet")
+    batches = kept_batches(corpus, documents, np.ones(1, dtype=np.int32), progress=Stopped())
+    with pytest.raises(Cancelled):
+        write_sorted(batches, tmp_path / "out", rows=1, schema=curated_schema(corpus))
+    assert not list((tmp_path / "out").glob("*"))
