@@ -36,6 +36,7 @@ class Documents:
         errors: rows that are not documents: position int64, shard int32, row_in_shard int32, reason string.
         id_source: ``column`` or ``text``.
         notes: why the id column was not used, rows repaired.
+        texts: sha256 of all texts' hashes in id order: equal corpora of texts have equal ones, whatever their files.
         digest: of the artifact.
     """
 
@@ -47,6 +48,7 @@ class Documents:
     errors: pa.Table
     id_source: str
     notes: tuple[str, ...]
+    texts: str
     digest: str
 
     @classmethod
@@ -67,6 +69,7 @@ class Documents:
             errors=artifact.table("errors"),
             id_source=str(artifact.facts["id_source"]),
             notes=tuple(artifact.facts["notes"]),
+            texts=str(artifact.facts["texts"]),
             digest=artifact.digest,
         )
 

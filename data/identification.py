@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +21,7 @@ from tamis.data.progress import Progress
 from tamis.data.repair import Repairs
 from tamis.data.shards import Shard
 
-IDENTIFICATION_VERSION = 1
+IDENTIFICATION_VERSION = 2
 NO_TEXT = "the text is NULL"
 _HASH = pa.binary(16)
 
@@ -75,7 +75,9 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     for shard in shards:
         out.drop_part(f"hash-{shard.index:05d}")
         out.drop_part(f"twins-{shard.index:05d}")
+    texts = sha256(first.hash[positions[sort]].tobytes()).hexdigest()
     facts = {"id_source": id_source, "notes": notes, "errors": errors.num_rows, "repaired": first.repaired}
+    facts["texts"] = texts
     return out.commit(rows=len(positions), facts=facts)
 
 

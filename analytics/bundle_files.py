@@ -1,0 +1,88 @@
+"""The plain data inside a bundle: Parquet, npy and JSON, never anything that could run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tamis.analytics.frozen import Clustering
+from tamis.data.errors import StoreError
+from tamis.data.hashing import digest as digest_of
+from tamis.data.hashing import file_sha256
+from tamis.data.names import inside
+from tamis.data.parquet import atomic_write, read_parquet, write_bytes, write_parquet
+
+
+@dataclass(frozen=True)
+class BundleSources:
+    """Id sets, tables, values and clusterings that a bundle carries.
+
+    Attributes:
+        folder: its ``artifacts`` folder.
+    """
+
+    folder: Path
+
+    def ids(self, digest: str) -> pa.Array:
+        """Return a stored id set.
+
+        Raises:
+            StoreError: it is not there, or no longer has the digest it is named by.
+        """
+        column = read_parquet(self._file(f"{digest}.parquet")).column("id").combine_chunks()
+        if digest_of(column.to_pylist()) != digest:
+            raise StoreError("The id set does not have the digest it is named by", value=digest)
+        return column
+
+    def table(self, digest: str) -> pa.Table:
+        """Return a stored table; raises ``StoreError`` when it is not there or damaged."""
+        path = self._file(f"{digest}.parquet")
+        if file_sha256(path) != digest:
+            raise StoreError("The table does not have the digest it is named by", value=digest)
+        return read_parquet(path)
+
+    def value(self, digest: str) -> Any:
+        """Return a stored JSON value; raises ``StoreError`` when it is not there or damaged."""
+        value = json.loads(self._file(f"{digest}.json").read_bytes())
+        if digest_of(value) != digest:
+            raise StoreError("The value does not have the digest it is named by", value=digest)
+        return value
+
+    def clustering(self, digest: str) -> Clustering:
+        """Return a frozen clustering; raises ``StoreError`` when it is not there or damaged."""
+        table = read_parquet(self._file(f"clustering-{digest}.parquet"))
+        about = json.loads(self._file(f"clustering-{digest}.json").read_bytes())
+        centroids = None
+        if about["centroids"]:
+            centroids = np.load(self._file(f"centroids-{digest}.npy"), allow_pickle=False)
+        return Clustering(
+            digest=digest,
+            ids=table.column("id").combine_chunks().cast(pa.string()),
+            labels=table.column("cluster").to_numpy().astype(np.int32),
+            centroids=centroids,
+            centroid_labels=np.asarray(about["labels"], dtype=np.int32) if about["centroids"] else None,
+            space=str(about["space"]),
+        )
+
+    def _file(self, name: str) -> Path:
+        path = inside(self.folder, name, what="File of the bundle")
+        if not path.is_file():
+            raise StoreError("The bundle lacks something its recipe names", value=name, fix="export it again")
+        return path
+
+
+def write_clustering(folder: Path, clustering: Clustering) -> None:
+    """Write a clustering: who is in which cluster, and the centroids that assign new documents."""
+    name = clustering.digest
+    write_parquet(clustering.table(), folder / f"clustering-{name}.parquet")
+    labels = [] if clustering.centroid_labels is None else clustering.centroid_labels.tolist()
+    about = {"centroids": clustering.centroids is not None, "labels": labels, "space": clustering.space}
+    write_bytes(folder / f"clustering-{name}.json", json.dumps(about, indent=1, sort_keys=True).encode() + b"\n")
+    if clustering.centroids is not None:
+        with atomic_write(folder / f"centroids-{name}.npy") as temporary, temporary.open("wb") as stream:
+            np.save(stream, np.ascontiguousarray(clustering.centroids, dtype=np.float32), allow_pickle=False)
