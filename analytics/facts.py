@@ -240,13 +240,13 @@ class Facts:
             if name != "row":
                 self.info(name)
         listed = ", ".join(ident(name) for name in columns)
-        if rows is not None and len(rows) <= FEW_ROWS:
+        if columns and rows is not None and len(rows) <= FEW_ROWS:
             chosen = ", ".join(str(int(row)) for row in rows) or "NULL"
             source = self.source(columns)
             sql = f"SELECT {listed} FROM {source} WHERE row IN ({chosen}) ORDER BY row"
             return self.query(sql, source).combine_chunks()
         whole = pa.table({name: self.array(name) for name in columns})
-        return whole if rows is None or len(rows) == self.n else whole.take(pa.array(rows))
+        return whole if rows is None or len(rows) == self.n or not columns else whole.take(pa.array(rows))
 
     def array(self, name: str) -> pa.Array:
         """Return one column of all rows as a single Arrow array, remembered."""

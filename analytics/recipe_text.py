@@ -7,6 +7,7 @@ nesting and large files are refused before a value is built.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,10 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 MAX_NODES = 50_000
 
+PLAIN = re.compile("[\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]*")
+"""Text without line breaks and controls that YAML treats specially; everything else is written with escapes."""
+EDGE_SPACE = re.compile(r"^[ \t]|[ \t]$", re.MULTILINE)
+
 
 def parse_yaml(text: str) -> dict[str, Any]:
     """Return the mapping that a YAML document holds.
@@ -46,7 +51,8 @@ def parse_yaml(text: str) -> dict[str, Any]:
         _check(text)
         value = _yaml().load(text)
     except DuplicateKeyError as error:
-        raise RecipeError("A key appears twice in the recipe", value=_where(error), fix="keep one of them") from None
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "somewhere"
+        raise RecipeError("A key appears twice in the recipe", value=line, fix="keep one of them") from None
     except (ConstructorError, YAMLError, ValueError) as error:
         raise RecipeError("Recipe is not readable YAML", value=_where(error)) from None
     if not isinstance(value, dict):
@@ -118,8 +124,12 @@ def _represent_mapping(representer: SafeRepresenter, value: dict[str, Any]) -> A
 
 
 def _represent_text(representer: SafeRepresenter, text: str) -> Any:
-    block = "\n" in text and not any(line.endswith((" ", "\t")) for line in text.split("\n"))
-    return representer.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)
+    style = None
+    if not PLAIN.fullmatch(text):
+        style = '"'
+    elif "\n" in text and not EDGE_SPACE.search(text):
+        style = "|"
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _represent_number(representer: SafeRepresenter, value: float) -> Any:

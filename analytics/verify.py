@@ -94,7 +94,7 @@ def compare(bundle: Bundle, study: Study, outcome: Outcome) -> Verification:
         _check("recipe", "", lock.recipe[:16], outcome.recipe.digest[:16]),
         *_inputs(lock, study, counts[0]),
         *_analysis(lock, study, outcome),
-        *_steps(lock, counts, tokens="n_tokens" in study.facts.columns),
+        *_steps(lock, counts),
         _check("selection", "", lock.selection[:16], selection.digest[:16]),
     )
     return Verification(checks, tuple(_notes(lock, study)), selection.digest)
@@ -129,24 +129,30 @@ def _differing(expected: Any, found: Any) -> str:
     return "other " + ", ".join(names)
 
 
-def _steps(lock: BundleLock, counts: tuple[LockedCount, ...], *, tokens: bool) -> Iterator[Check]:
-    """Compare what every step left and which documents it dropped."""
+def _steps(lock: BundleLock, counts: tuple[LockedCount, ...]) -> Iterator[Check]:
+    """Compare what every step decided: which documents it dropped and how the number of copies changed.
+
+    Tokens and bytes follow from the texts, which are compared before, so a step is not blamed for them.
+    """
     for place in range(1, max(len(lock.counts), len(counts))):
-        expected = lock.counts[place] if place < len(lock.counts) else None
-        found = counts[place] if place < len(counts) else None
-        step = (expected or found or counts[0]).step
-        same = expected is not None and found is not None and _key(expected, tokens) == _key(found, tokens)
-        yield Check(f"step {step}", step, _shown(expected), _shown(found), same)
+        expected, found = _decision(lock.counts, place), _decision(counts, place)
+        step = lock.counts[place].step if expected else counts[place].step
+        yield Check(f"step {step}", step, _shown(lock.counts, place), _shown(counts, place), expected == found)
 
 
-def _key(count: LockedCount, tokens: bool) -> tuple[Any, ...]:
-    return (count.step, count.documents, count.copies, count.tokens if tokens else 0, count.bytes, count.dropped)
+def _decision(counts: tuple[LockedCount, ...], place: int) -> tuple[str, str, int, int] | None:
+    """Return what identifies the decision of a step, None when there is no such step."""
+    if place >= len(counts):
+        return None
+    before, after = counts[place - 1], counts[place]
+    return after.step, after.dropped, before.documents - after.documents, before.copies - after.copies
 
 
-def _shown(count: LockedCount | None) -> str:
-    if count is None:
+def _shown(counts: tuple[LockedCount, ...], place: int) -> str:
+    if place >= len(counts):
         return "no such step"
-    return f"{count.documents:,} documents, {count.tokens:,} tokens (dropped {count.dropped[:8]})"
+    dropped = counts[place - 1].documents - counts[place].documents
+    return f"{dropped:,} of {counts[place - 1].documents:,} documents dropped ({counts[place].dropped[:8]})"
 
 
 def _notes(lock: BundleLock, study: Study) -> Iterator[str]:

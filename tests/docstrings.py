@@ -24,7 +24,9 @@ def docstrings(packages: tuple[str, ...] = PACKAGES) -> pa.Table:
                 if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
                     text = ast.get_docstring(node)
                     if text:
-                        rows.append({"text": text, "source": package, "path": f"{path.stem}.{getattr(node, 'name', '')}"})
+                        rows.append(
+                            {"text": text, "source": package, "path": f"{path.stem}.{getattr(node, 'name', '')}"}
+                        )
     rows += [{**row, "path": row["path"] + " copy"} for row in rows[::9]]
     rows += [{**row, "text": row["text"].upper(), "path": row["path"] + " upper"} for row in rows[::23]]
     rows += [{"text": None, "source": "nowhere", "path": f"empty {k}"} for k in range(3)]

@@ -1,0 +1,92 @@
+"""Parameters to try every operator with, and the evidence they need on synthetic facts.
+
+Each registered operator has at least one entry: the laws run over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tamis.analytics.evidence import LocalEvidence
+from tamis.analytics.facts import Facts
+from tamis.analytics.frozen import Clustering, GivenSources
+from tamis.analytics.measures import MEASURES
+from tamis.analytics.operator import OPERATORS, Measure, Operator
+from tamis.data.hashing import digest
+
+CLUSTERING = digest("a clustering")
+ID_SET = digest("an id set")
+MAP = digest("a map")
+
+EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "signal_range": [
+        {"signal": "n_words", "min": 60, "max": 400},
+        {"signal": "symbol_word_ratio", "max": 0.1, "strict_max": True, "missing": "drop"},
+        {"signal": "mean_word_length", "min": 5.25, "strict_min": True, "mode": "drop"},
+    ],
+    "language": [{"languages": ["en", "de"]}, {"languages": ["zh"], "min_confidence": 0.8, "mode": "drop"}],
+    "category": [
+        {"column": "source", "values": ["source-01", "source-00", "it's"]},
+        {"column": "label", "values": ["news"]},
+    ],
+    "regex": [{"pattern": "(?i)lorem"}, {"pattern": "[0-9]{4}", "min_matches": 2, "mode": "keep"}],
+    "sql_predicate": [
+        {"predicate": "n_words > 100 AND (lang = 'en' OR digit_share / upper_share < 0.5)"},
+        {"predicate": "source LIKE 'source-0%' and not label in ('news')", "mode": "drop"},
+    ],
+    "cluster": [{"clusters": [3, 1, 3, -1], "clustering": CLUSTERING}],
+    "id_list": [{"stored": ID_SET}, {"ids": ["not there", "0"], "mode": "drop"}],
+    "map_polygon": [
+        {"vertices": [[0, 0], [5, 0], [5.5, 5]], "map": MAP, "ids": ID_SET, "documents": 4, "mode": "drop"}
+    ],
+    "all_of": [
+        {
+            "rules": [
+                {"operator": "signal_range", "params": {"signal": "n_words", "min": 100}},
+                {"operator": "language", "params": {"languages": ["en"]}},
+            ],
+            "mode": "drop",
+        }
+    ],
+    "percentile_band": [
+        {"signal": "compression_ratio", "low": 5, "high": 95},
+        {"signal": "mean_word_length", "high": 80, "within": "lang", "missing": "drop"},
+    ],
+    "exact_dedup": [
+        {},
+        {"compare": "raw text", "keep": "highest signal", "signal": "unigram_entropy", "max_copies": 2},
+        {"keep": "source order", "sources": ["source-03", "source-00"], "within": "lang"},
+    ],
+    "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
+    "token_budget": [
+        {"amount": 20_000},
+        {"amount": 60_000, "unit": "bytes", "order": "lowest", "signal": "compression_ratio"},
+        {"amount": 77, "unit": "documents", "seed": 5},
+    ],
+}
+
+
+def operators() -> list[Operator]:
+    """Return every example as an operator."""
+    return [OPERATORS.build(name, params) for name, examples in EXAMPLES.items() for params in examples]
+
+
+class Evidence(LocalEvidence):
+    """Evidence for examples: heavy measures are invented from the document keys, quick ones are real."""
+
+    def array(self, measure: Measure, name: str) -> Any:
+        """Return a measured array: quick ones as they are, others as small keyed counts."""
+        if MEASURES[measure.kind].quick is not None:
+            return super().array(measure, name)
+        return (self.facts.keys % np.uint64(4)).astype(np.int32)
+
+
+def evidence(facts: Facts) -> Evidence:
+    """Return evidence with the id set and the clustering that the examples name."""
+    chosen = facts.ids.take(pa.array(np.flatnonzero(facts.keys % np.uint64(3) == 0)))
+    clustering = Clustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
+    return Evidence(facts, GivenSources({ID_SET: chosen}, {CLUSTERING: clustering}))
