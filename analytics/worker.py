@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.analytics.pipeline import analysis_steps, analyze
+from tamis.analytics.run import run_bundle, summary
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, start, work
@@ -15,6 +16,7 @@ from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
 ANALYZE = "analyze"
+RUN = "run"
 _COMMAND = ("-m", "tamis.analytics.worker")
 
 
@@ -40,6 +42,29 @@ def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=_COMMAND)
 
 
+def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
+    """Start a run of a bundle in the background, or join it when it is already going on.
+
+    Args:
+        bundle: the bundle's folder.
+        corpus: what to run it on.
+        out: the folder to make.
+        workspace: where measurements and the job's record are kept.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = {
+        "workspace": str(workspace.root),
+        "bundle": str(bundle),
+        "path": corpus.path,
+        "roles": corpus.explicit_roles,
+        "on_bad_file": corpus.on_bad_file,
+        "out": str(out),
+    }
+    return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=_COMMAND)
+
+
 def run(request: Request, progress: Progress) -> dict[str, Any]:
     """Do what a request asks.
 
@@ -47,12 +72,33 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    if request.kind != ANALYZE:
-        raise JobError("Unknown kind of job", value=request.kind, allowed=[ANALYZE])
-    params = request.params
+    works = {ANALYZE: _analyze, RUN: _run}
+    if request.kind not in works:
+        raise JobError("Unknown kind of job", value=request.kind, allowed=works)
+    return works[request.kind](request.params, progress)
+
+
+def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    done = run_bundle(
+        params["bundle"],
+        params["path"],
+        params["out"],
+        workspace=Workspace(Path(params["workspace"])),
+        roles=params["roles"],
+        on_bad_file=params["on_bad_file"],
+        progress=progress,
+    )
+    return summary(done)
+
+
+def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     corpus = open_corpus(
-        params["path"], roles=params["roles"], on_bad_file=params["on_bad_file"], probes=workspace.probes
+        params["path"],
+        roles=params["roles"],
+        on_bad_file=params["on_bad_file"],
+        probes=workspace.probes,
+        progress=progress,
     )
     if corpus.fingerprint != params["fingerprint"]:
         raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")

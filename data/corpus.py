@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, text_lengths
+from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from tamis.data.documents import Documents
 
 __all__ = ["Corpus", "Roles", "Shard", "SourceFile", "open_corpus"]
+
+
+_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -160,16 +165,18 @@ class Corpus:
             raise CorpusError("Source position out of range", value=int(wanted.max()), allowed=f"0 to {self.rows - 1}")
         starts = np.cumsum([0, *(file.rows for file in self.files)])
         files = np.searchsorted(starts, wanted, side="right") - 1
-        pieces, places = [], []
-        for file in np.unique(files):
-            mine = np.flatnonzero(files == file)
+        if not len(wanted):
+            return self.schema.empty_table()
+        places = [np.flatnonzero(files == file) for file in np.unique(files)]
+
+        def read(mine: NDArray[np.int64]) -> pa.Table:
+            file = int(files[mine[0]])
             opened = self._opened[file]
             opened.check_unchanged()
-            table = self._cache.rows(opened, int(file), wanted[mine] - starts[file])
-            pieces.append(self._whole(table))
-            places.append(mine)
-        if not pieces:
-            return self.schema.empty_table()
+            return self._whole(self._cache.rows(opened, file, wanted[mine] - starts[file]))
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            pieces = list(threads.map(read, places))
         back = np.argsort(np.concatenate(places), kind="stable")
         return pa.concat_tables(pieces).take(pa.array(back)).combine_chunks()
 
@@ -229,6 +236,7 @@ def open_corpus(
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBadFile = "fail",
     probes: Path | None = None,
+    progress: Progress | None = None,
 ) -> Corpus:
     """Open a file, a folder with sub-folders, or a glob of Parquet, JSONL and CSV files, also mixed.
 
@@ -238,12 +246,13 @@ def open_corpus(
         on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes``, and for
             this reads every file whole.
         probes: folder to remember what was learnt from a file in, by its content, such as ``Workspace.probes``.
+        progress: advanced by bytes; checked for cancellation between files.
 
     Raises:
         CorpusError: nothing to open, a bad file, no rows.
         RoleError: no text column, or a role that does not fit.
     """
-    root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes)
+    root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes, progress=progress or NullProgress())
     schema, _ = union({item.name: item.probe.schema for item in opened})
     picked = find_roles(schema, roles, lengths=lambda: text_lengths(opened))
     sound = []

@@ -24,6 +24,7 @@ from tamis.data.shards import Shard
 IDENTIFICATION_VERSION = 2
 NO_TEXT = "the text is NULL"
 _HASH = pa.binary(16)
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class _Pass:
 def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifact:
     """Write and commit the documents artifact: tables ``documents`` and ``errors`` (see ``Documents``).
 
-    Memory grows with the number of documents (about 150 bytes each), never with their text. A killed run resumes by
+    Memory grows with the number of documents (about 400 bytes each), never with their text. A killed run resumes by
     shard.
 
     Raises:
@@ -63,19 +64,17 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     first = _gather(out, shards)
     positions = np.flatnonzero(first.bytes >= 0)
     notes = [f"{first.repaired} texts held bytes or code points that are not Unicode"] if first.repaired else []
-    ids = _column_ids(corpus, first, positions, notes)
-    id_source = "text" if ids is None else "column"
-    if ids is None:
-        ids, sort = _text_ids(corpus, out, first, positions, progress)
-    else:
-        sort = pc.sort_indices(ids).to_numpy().astype(np.int64)
-    out.write_table("documents", _documents_table(shards, ids, sort, positions, first.bytes))
+    found = _column_ids(corpus, first, positions, notes)
+    id_source = "text" if found is None else "column"
+    ids, order = found or _text_ids(corpus, out, first, positions, progress)
+    columns = {"id": ids, "order": order, **_places(shards, order), "bytes": first.bytes[order]}
+    out.write_table("documents", pa.table(columns))
     errors = _errors_table(shards, np.flatnonzero(first.bytes < 0))
     out.write_table("errors", errors)
     for shard in shards:
         out.drop_part(f"hash-{shard.index:05d}")
         out.drop_part(f"twins-{shard.index:05d}")
-    texts = sha256(first.hash[positions[sort]].tobytes()).hexdigest()
+    texts = sha256(first.hash[order].tobytes()).hexdigest()
     facts = {"id_source": id_source, "notes": notes, "errors": errors.num_rows, "repaired": first.repaired}
     facts["texts"] = texts
     return out.commit(rows=len(positions), facts=facts)
@@ -120,8 +119,12 @@ def _gather(out: ArtifactWriter, shards: tuple[Shard, ...]) -> _Pass:
     )
 
 
-def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], notes: list[str]) -> pa.Array | None:
-    """Return the user's ids of the documents, string (n,), or None with a note when they cannot be used."""
+_Ids = tuple[pa.Array, NDArray[np.int64]]
+"""Ids, string (n,) ascending, and the source position of each, int64 (n,)."""
+
+
+def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], notes: list[str]) -> _Ids | None:
+    """Return the user's ids of the documents, or None with a note when they cannot be used."""
     if first.ids is None:
         return None
     ids = first.ids.take(pa.array(positions)).combine_chunks()
@@ -133,13 +136,14 @@ def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], note
     if distinct != len(ids):
         notes.append(f"column {name} is not used as id: {len(ids)} documents share {distinct} values")
         return None
-    return ids.cast(pa.string())
+    sort = pc.sort_indices(ids)
+    return ids.take(sort).cast(pa.string()), positions[sort.to_numpy()]
 
 
 def _text_ids(
     corpus: Corpus, out: ArtifactWriter, first: _Pass, positions: NDArray[np.int64], progress: Progress
-) -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return ids from text hashes, string (n,) in source order, and the order that sorts them, int64 (n,)."""
+) -> _Ids:
+    """Return ids made of text hashes and ordinals."""
     hashes = first.hash[positions]
     high, low = np.ascontiguousarray(hashes).view(">u8").T.astype(np.uint64)
     sort = np.lexsort((low, high))
@@ -161,11 +165,15 @@ def _text_ids(
         rank = _text_rank(int(ordinal.max()) + 1)
         resort = np.lexsort((rank[ordinal], group))
         sort, ordinal = sort[resort], ordinal[resort]
-    text = hashes[sort].tobytes().hex()
-    sorted_ids = [f"{text[at : at + 32]}-{number}" for at, number in zip(range(0, len(text), 32), ordinal, strict=True)]
-    back = np.empty(len(sort), dtype=np.int64)
-    back[sort] = np.arange(len(sort))
-    return pa.array(sorted_ids, pa.string()).take(pa.array(back)), sort
+    cuts = [slice(at, at + _BLOCK) for at in range(0, len(sort), _BLOCK)]
+    blocks = [_id_block(hashes[sort[cut]], ordinal[cut]) for cut in cuts]
+    return pa.chunked_array(blocks, pa.string()).combine_chunks(), positions[sort]
+
+
+def _id_block(hashes: NDArray[np.uint8], ordinals: NDArray[np.int64]) -> pa.Array:
+    text = hashes.tobytes().hex()
+    pieces = zip(range(0, len(text), 32), ordinals.tolist(), strict=True)
+    return pa.array([f"{text[at : at + 32]}-{number}" for at, number in pieces], pa.string())
 
 
 def _text_rank(count: int) -> NDArray[np.int64]:
@@ -219,11 +227,10 @@ def content_key(row: dict[str, Any]) -> bytes:
     tells NULL and empty text apart.
     """
     exact = _canonical(row)
-    loose = _filled(exact)
-    return b"".join(
-        blake2b(json.dumps(value, sort_keys=True, ensure_ascii=False).encode(), digest_size=16).digest()
-        for value in (loose, exact)
-    )
+    return b"".join(blake2b(_JSON(value).encode(), digest_size=16).digest() for value in (_filled(exact), exact))
+
+
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
 def _canonical(value: Any) -> Any:
@@ -245,27 +252,13 @@ def _filled(value: Any) -> Any:
     return [_filled(item) for item in value] if isinstance(value, list) else value
 
 
-def _documents_table(
-    shards: tuple[Shard, ...],
-    ids: pa.Array,
-    sort: NDArray[np.int64],
-    positions: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> pa.Table:
-    order = positions[sort]
-    shard, row = _places(shards, order)
-    columns = {"id": ids.take(pa.array(sort)), "order": order, "shard": shard, "row_in_shard": row}
-    return pa.table({**columns, "bytes": sizes[order]})
-
-
 def _errors_table(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> pa.Table:
-    shard, row = _places(shards, positions)
     reason = pa.array([NO_TEXT] * len(positions), pa.string())
-    return pa.table({"position": positions, "shard": shard, "row_in_shard": row, "reason": reason})
+    return pa.table({"position": positions, **_places(shards, positions), "reason": reason})
 
 
-def _places(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return (shard, row in shard) of source positions, both int32."""
+def _places(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> dict[str, NDArray[np.int32]]:
+    """Return the columns ``shard`` and ``row_in_shard`` of source positions, int32 (m,)."""
     starts = np.array([shard.first for shard in shards], dtype=np.int64)
     shard = np.searchsorted(starts, positions, side="right") - 1
-    return shard.astype(np.int32), (positions - starts[shard]).astype(np.int32)
+    return {"shard": shard.astype(np.int32), "row_in_shard": (positions - starts[shard]).astype(np.int32)}

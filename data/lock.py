@@ -142,9 +142,10 @@ class Lock:
         self._stop.set()
         if self._beat is not None:
             self._beat.join()
-        with _guard(self.path):
-            if self.is_mine():
-                self.path.unlink(missing_ok=True)
+        if self.path.parent.is_dir():
+            with _guard(self.path):
+                if self.is_mine():
+                    self.path.unlink(missing_ok=True)
 
     def is_mine(self) -> bool:
         """Return whether this lock was not taken over by somebody else."""

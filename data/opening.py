@@ -18,6 +18,7 @@ from tamis.data.hashing import digest, file_sha256
 from tamis.data.jsonl_reader import JsonlReader
 from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
+from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import at_path, head_of, paths, type_at
 
@@ -84,7 +85,7 @@ def _reader(kind: str, compression: str) -> Reader:
 
 
 def open_files(
-    path: str | Path, *, on_bad_file: OnBadFile, probes: Path | None
+    path: str | Path, *, on_bad_file: OnBadFile, probes: Path | None, progress: Progress
 ) -> tuple[str, list[OpenedFile], list[str]]:
     """Return the root, the sound files sorted by content hash, and notes about the files left out.
 
@@ -93,13 +94,17 @@ def open_files(
     """
     root, files = list_files(path)
     opened, notes = [], []
-    for file in files:
+    sizes = [file.stat().st_size for file in files]
+    progress.step("opening", sum(sizes), "bytes")
+    for file, size in zip(files, sizes, strict=True):
+        progress.check()
         try:
             opened.append(_open_file(file, root, thorough=on_bad_file == "skip", probes=probes))
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise
             notes.append(f"left out: {error}")
+        progress.advance(size)
     if not opened:
         raise CorpusError("No file can be read", value=notes)
     return root, sorted(opened, key=lambda item: (item.sha256, item.format, item.compression, item.name)), notes

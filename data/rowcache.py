@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from tamis.data.repair import Repairs
 
 _BLOCK_ROWS = 4096
 _BLOCK_BYTES = 8 << 20
+_THREADS = 4
 _Key = tuple[int, int, int]
 
 
@@ -41,12 +43,14 @@ class RowCache:
         """
         marks = file.probe.marks
         index = np.searchsorted([mark.row for mark in marks], wanted, side="right") - 1
-        pieces, places = [], []
-        for mark in np.unique(index):
-            mine = np.flatnonzero(index == mark)
-            local = wanted[mine] - marks[mark].row
-            pieces.append(self._from_mark(file, number, int(mark), local))
-            places.append(mine)
+        places = [np.flatnonzero(index == mark) for mark in np.unique(index)]
+
+        def read(mine: NDArray[np.int64]) -> pa.Table:
+            mark = int(index[mine[0]])
+            return self._from_mark(file, number, mark, wanted[mine] - marks[mark].row)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            pieces = list(threads.map(read, places))
         back = np.argsort(np.concatenate(places), kind="stable")
         return pa.concat_tables(pieces).take(pa.array(back))
 
