@@ -206,3 +206,108 @@ def corpora() -> None:
     """List the corpora opened before."""
     for entry in Workspace.default().corpora().values():
         out.print(f"{entry.name:<24} {entry.fingerprint[:12]}  {entry.path}", markup=False)
+
+
+@app.command()
+def run(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle, or a recipe.yaml.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+    skip_bad_files: Skip = False,
+    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
+    ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
+) -> None:
+    """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
+    from tamis.analytics import catalogue
+    from tamis.analytics.curate import CuratedOptions
+    from tamis.analytics.run import run_bundle
+    from tamis.app.cli_progress import bar
+
+    catalogue.load()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    with bar(err) as progress:
+        done = run_bundle(
+            bundle, path, folder, roles=roles or None, on_bad_file="skip" if skip_bad_files else "fail",
+            options=CuratedOptions(repeat=repeat, ordered=ordered), progress=progress,
+        )  # fmt: skip
+    before = done.counts[0]
+    for count in done.counts[1:]:
+        out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
+    last = done.counts[-1]
+    dropped = before.documents - last.documents
+    out.print(
+        f"{before.documents + done.errors:,} rows = {last.documents:,} kept + {dropped:,} dropped + {done.errors:,} errors"
+    )
+    out.print(f"selection {done.selection}")
+    if done.agrees is not None:
+        out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+) -> None:
+    """Run a bundle again without writing anything and compare every step with its lock."""
+    from tamis.analytics import catalogue
+    from tamis.analytics.run import verify_bundle
+    from tamis.app.cli_progress import bar
+
+    catalogue.load()
+    with bar(err) as progress:
+        result = verify_bundle(bundle, path, progress=progress)
+    for note in result.notes:
+        out.print(f"  note: {note}", markup=False)
+    result.require()
+    out.print(result.sentence, markup=False)
+
+
+@app.command()
+def export(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to make.")],
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+) -> None:
+    """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
+    from tamis.analytics import catalogue
+    from tamis.analytics.bundle import export_bundle
+    from tamis.analytics.recipe import Recipe
+    from tamis.analytics.study import Study
+    from tamis.app.cli_progress import bar
+    from tamis.data.corpus import open_corpus
+
+    catalogue.load()
+    workspace = Workspace.default()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    with bar(err) as progress:
+        study = Study.open(corpus, workspace, progress=progress)
+        study.measure(Recipe.from_yaml(read_text(recipe)), progress=progress)
+    bundle = export_bundle(folder, study=study, recipe=Recipe.from_yaml(read_text(recipe)))
+    out.print(f"{bundle.folder}", markup=False)
+
+
+def read_text(path: Path) -> str:
+    """Return a small text file.
+
+    Raises:
+        SettingError: it is missing, too large or not UTF-8.
+    """
+    from tamis.data.errors import SettingError
+
+    try:
+        if path.stat().st_size > 1 << 20:
+            raise SettingError("The file is too large for a recipe", value=str(path), allowed="up to 1 MB")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"The file cannot be read: {error}", value=str(path)) from None

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tamis.analytics.evidence import GivenEvidence
 from tamis.analytics.facts import Facts
 from tamis.analytics.operator import Evidence
 from tamis.analytics.pipeline import Analysis, PlannedStep, analysis_steps, analyze, plan_steps
+from tamis.analytics.study import Study
 from tamis.app.routes import SNIPPET_CHARACTERS, Snippet
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
@@ -29,12 +29,14 @@ class Opened:
         facts: the facts table.
         evidence: what rules may consult besides.
         analysis: artifacts and documents; None for facts that come from no corpus.
+        study: the same for recipes; None as above.
     """
 
     name: str
     facts: Facts
     evidence: Evidence
     analysis: Analysis | None = None
+    study: Study | None = None
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """Return the texts of a few documents by facts row."""
@@ -51,6 +53,13 @@ class Opened:
         table = self.analysis.corpus.fetch(self.analysis.documents, np.asarray([row], dtype=np.int64))
         found: dict[str, object] = table.to_pylist()[0]
         return found
+
+    def cluster_names(self) -> dict[str, str]:
+        """Return the names of the clusters by number as text, empty without clusters."""
+        artifact = self.analysis.artifacts.get("clusters") if self.analysis is not None else None
+        if artifact is None:
+            return {}
+        return {str(number): name for number, name in enumerate(artifact.json("names"))}
 
     def snippet(self, row: int) -> Snippet:
         """Return the beginning of one document and where it comes from.
@@ -91,10 +100,7 @@ def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
 
 def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
     """Return an analysed corpus. Every step must be done: nothing is computed here."""
-    analysis = analyze(corpus, workspace)
-    return Opened(name, analysis.facts(), evidence_of(workspace, analysis), analysis)
-
-
-def evidence_of(workspace: Workspace, analysis: Analysis) -> Evidence:
-    """Return what the rules of a recipe may consult on this corpus."""
-    return GivenEvidence()
+    steps = analysis_steps(corpus, workspace)
+    analysis = analyze(corpus, workspace, steps=steps)
+    study = Study.of(analysis, workspace, steps)
+    return Opened(name, study.facts, study.evidence, analysis, study)

@@ -10,10 +10,10 @@ SELECTED = "#8e44ad"
 
 _STYLE = """
 <style>
-.block-container {padding-top: 3.4rem; padding-bottom: 1rem; padding-left: 1.6rem; padding-right: 1.6rem;}
+.block-container {padding-top: 4.1rem; padding-bottom: 1rem; padding-left: 1.6rem; padding-right: 1.6rem;}
 [data-testid="stSidebarContent"] {padding-top: 0.2rem;}
 [data-testid="stSidebarUserContent"] {padding-top: 0;}
-[data-testid="stSidebarHeader"] {height: 2.6rem; min-height: 2.6rem;}
+[data-testid="stSidebarHeader"] {height: 2.2rem; min-height: 2.2rem; padding-bottom: 0;}
 [data-testid="stMetricValue"], .tamis-number, td, [data-testid="stMarkdownContainer"] table {
   font-variant-numeric: tabular-nums;}
 [data-testid="stMetric"] {padding: 0.55rem 0.8rem;}
@@ -34,6 +34,9 @@ h1, h2, h3 {letter-spacing: -0.01em;}
 .tamis-legend b {display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.86rem; line-height: 1.5;}
 .tamis-text mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
+.tamis-samples {display: flex; flex-direction: column; gap: 6px;}
+.tamis-card {border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px; padding: 7px 10px; font-size: 0.82rem;
+  line-height: 1.45; overflow-wrap: anywhere;}
 </style>
 """
 

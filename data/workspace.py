@@ -7,6 +7,8 @@ Layout::
     assets/     id sets, tables and values that recipes name by digest
     recipes/    saved recipes
     jobs/       background jobs (``tamis.data.jobs``)
+    bundles/    bundles exported from the dashboard
+    runs/       runs started from the dashboard
     probes/     what was learnt from reading a file, by content
     corpora.json
 """
@@ -84,6 +86,16 @@ class Workspace:
     def jobs(self) -> Path:
         """Return the folder of background jobs."""
         return self._folder("jobs")
+
+    @property
+    def bundles(self) -> Path:
+        """Return the folder of bundles exported from the dashboard."""
+        return self._folder("bundles")
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of runs started from the dashboard."""
+        return self._folder("runs")
 
     @property
     def assets(self) -> Path:

@@ -1,0 +1,226 @@
+"""Quality: one histogram per signal, cut lines with the share they would drop, samples side by side."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.facts import ColumnInfo
+from tamis.analytics.figures import CutLine, histogram_figure, sweep_figure
+from tamis.analytics.operators_rows import SignalRange
+from tamis.analytics.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
+from tamis.analytics.recipe import Step
+from tamis.app import session
+from tamis.app.look import count, share
+from tamis.app.stage import Stage, plain, stage
+from tamis.data.errors import RecipeError
+
+SAMPLES = 6
+PREVIEW = 420
+STARTING = (
+    "n_tokens",
+    "alpha_word_share",
+    "stop_words",
+    "mean_word_length",
+    "duplicate_5gram_share",
+    "duplicate_line_share",
+)
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    signals = _signals(here)
+    if not signals:
+        st.info("This corpus has no numeric columns to look at.")
+        return
+    info = _choose(signals)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        rule = _histogram(here, info)
+    with right:
+        _side(here, info, rule)
+    _samples(here, rule)
+
+
+def _signals(here: Stage) -> list[ColumnInfo]:
+    """Return the numeric columns worth a histogram, the most used first."""
+    found = [info for info in here.facts.columns.values() if info.numeric and info.role not in ("map", "cluster", "id")]
+    found = [info for info in found if not info.name.endswith("_group")]
+    used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
+    first = [*dict.fromkeys(used), *STARTING]
+    return sorted(found, key=lambda info: (first.index(info.name) if info.name in first else len(first), info.title))
+
+
+def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
+    """Show the signals as a row of buttons and a list of all."""
+    by_name = {info.name: info for info in signals}
+    current = session.current().setting("signal", signals[0].name)
+    current = current if current in by_name else signals[0].name
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    quick = [info.name for info in signals[:6]]
+    if current not in quick:
+        quick[-1] = current
+    picked = left.segmented_control(
+        "Signal", quick, default=current, required=True, format_func=lambda name: by_name[name].title,
+        key=session.widget("quality", "quick", current), label_visibility="collapsed",
+    )  # fmt: skip
+    names = sorted(by_name, key=lambda name: by_name[name].title)
+    listed = right.selectbox(
+        "All signals", names, index=names.index(current), format_func=lambda name: by_name[name].title,
+        key=session.widget("quality", "all", current), label_visibility="collapsed",
+    )  # fmt: skip
+    for chosen in (picked, listed):
+        if chosen != current:
+            session.choose(signal=chosen, low=None, high=None)
+            st.rerun()
+    return by_name[current]
+
+
+def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
+    """Show the histogram and the cut that is being tried; return its rule."""
+    found: Histogram = here.ask(histogram, column=info.name)
+    low, high = session.current().setting("low"), session.current().setting("high")
+    log = bool(session.current().setting("log", False))
+    lines = [
+        CutLine(float(value), side, f"{value:.4g}")
+        for value, side in ((low, "min"), (high, "max"))
+        if value is not None
+    ]
+    figure = histogram_figure(found, title=info.title, unit=info.unit, cuts=lines, height=330, log=log)
+    event = st.plotly_chart(
+        figure, key=session.widget("quality", "histogram", info.name, here.scene.digest[:12]), on_select="rerun",
+        selection_mode=("box", "points"), config={"displayModeBar": False}, alt=f"Histogram of {info.title}",
+    )  # fmt: skip
+    _picked(here, info, found, event)
+    outside = found.below + found.above
+    st.caption(
+        f"All {count(here.facts.n)} documents, exact · {count(found.missing)} without a value"
+        + (f" · {count(outside)} outside the range shown" if outside else "")
+        + (f" · {plain(info.help)}" if info.help else "")
+    )
+    return _cut_row(here, info, low, high, log)
+
+
+def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None:
+    """Select the documents of a clicked bar or a dragged range."""
+    chosen = event["selection"] if event else {"points": [], "box": []}
+    span: tuple[float, float] | None = None
+    if chosen["box"]:
+        ends = sorted(float(value) for value in chosen["box"][0]["x"])
+        span = (ends[0], ends[1])
+    elif chosen["points"]:
+        places = sorted({int(point["point_index"]) for point in chosen["points"]})
+        if places and places[-1] < len(found.edges) - 1:
+            span = (float(found.edges[places[0]]), float(found.edges[places[-1] + 1]))
+    if span is None:
+        return
+    last = span[1] >= float(found.edges[-1])
+    rule = SignalRange(signal=info.name, min=span[0], max=span[1], strict_max=not last)
+    kept = [
+        old for old in session.current().selection if not (isinstance(old, SignalRange) and old.signal == info.name)
+    ]
+    session.edit(selection=[*kept, rule])
+    st.rerun()
+
+
+def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | None, log: bool) -> SignalRange | None:
+    """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
+    reach = extent(here.facts, info.name)
+    cells = st.columns([2, 2, 3, 1.7, 1.1], vertical_alignment="bottom")
+    step = 1.0 if info.type == "integer" else None
+    new_low = cells[0].number_input(
+        "Drop below", value=low, step=step, format=None if step else "%.4g", placeholder=f"{reach.low:.4g}",
+        key=session.widget("quality", "low", info.name), help="Documents below this value are dropped.",
+    )  # fmt: skip
+    new_high = cells[1].number_input(
+        "Drop above", value=high, step=step, format=None if step else "%.4g", placeholder=f"{reach.high:.4g}",
+        key=session.widget("quality", "high", info.name), help="Documents above this value are dropped.",
+    )  # fmt: skip
+    new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Logarithmic count axis.")
+    if (new_low, new_high, new_log) != (low, high, log):
+        session.choose(low=new_low, high=new_high, log=new_log)
+        st.rerun()
+    if low is None and high is None:
+        cells[2].caption("Type a cut, or drag over the bars to select a range.")
+        return None
+    if low is not None and high is not None and low > high:
+        cells[2].caption("The lower cut is above the upper one.")
+        return None
+    rule = SignalRange(signal=info.name, min=low, max=high)
+    alone, more = here.ask(cut, operator=rule), here.ask(cut, operator=rule, which="kept")
+    cells[2].markdown(
+        f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}), "
+        f"**{count(more.documents)}** of what the recipe keeps now"
+    )
+    cells[3].button("Save as rule", type="primary", key="quality/save", on_click=_save, args=(rule,))
+    return rule
+
+
+def _save(rule: SignalRange) -> None:
+    recipe = session.current().recipe
+    session.edit(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
+    session.choose(low=None, high=None)
+    session.forget_widgets("quality")
+
+
+def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
+    """Show the threshold curve and the rules on this signal."""
+    side = "max" if rule is not None and rule.max is not None and rule.min is None else "min"
+    chosen = st.segmented_control(
+        "Curve", ["min", "max"], default=session.current().setting("side", side), required=True, key="quality/side",
+        format_func=lambda name: "drop below" if name == "min" else "drop above", label_visibility="collapsed",
+    )  # fmt: skip
+    found = here.ask(sweep, column=info.name, side=chosen)
+    st.plotly_chart(
+        sweep_figure(found, title=info.title, unit=info.unit, height=250), key="quality/sweep",
+        config={"displayModeBar": False}, alt="Share dropped by threshold",
+    )  # fmt: skip
+    steps = [
+        step
+        for step in session.current().recipe
+        if isinstance(step.operator, SignalRange) and step.operator.signal == info.name
+    ]
+    for step in steps:
+        cells = st.columns([6, 1], vertical_alignment="center")
+        cells[0].markdown(f"**{plain(step.id)}** · {plain(step.operator.sentence())}")
+        if cells[1].button(
+            ":material/delete:", key=session.widget("quality", "remove", step.id), type="tertiary", help="Remove"
+        ):
+            try:
+                session.edit(recipe=session.current().recipe.without(step.id))
+            except RecipeError as error:
+                session.say(str(error))
+            st.rerun()
+    if not steps:
+        st.caption("No rule uses this signal yet.")
+
+
+def _samples(here: Stage, rule: SignalRange | None) -> None:
+    """Show documents the recipe keeps beside documents it drops, or those a tried cut would drop."""
+    left, right = st.columns(2, gap="medium")
+    sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
+    for place, title, which in sides:
+        with place:
+            if rule is not None and which == "dropped":
+                trial = Scene.build(
+                    here.opened.facts, here.opened.evidence, selection=(rule.model_copy(update={"mode": "drop"}),)
+                )
+                rows = sample_rows(trial, which="selected", n=SAMPLES)
+                heading = "Would be dropped by this cut"
+            else:
+                rows = here.ask(sample_rows, which=which, n=SAMPLES)
+                heading = f"{title} by the recipe"
+            st.markdown(f"##### {heading}")
+            st.caption(f"a random sample of {len(rows)} (seed 0)")
+            texts = here.opened.texts([int(row) for row in rows])
+            cards = "".join(_card(text) for text in texts) or '<div class="tamis-muted">No documents.</div>'
+            st.html(f'<div class="tamis-samples">{cards}</div>')
+
+
+def _card(text: str) -> str:
+    short = " ".join(text[: 4 * PREVIEW].split())
+    body = escape(short[:PREVIEW]) + ("…" if len(short) > PREVIEW else "")
+    return f'<div class="tamis-card">{body or "<i>empty</i>"}</div>'

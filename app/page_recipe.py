@@ -1,0 +1,172 @@
+"""Recipe: the ordered steps, what each one does, the text beside it, export and run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics.operator import OPERATORS, Operator
+from tamis.analytics.outcome import Count
+from tamis.analytics.queries import attribution
+from tamis.analytics.recipe import Recipe, Step
+from tamis.app import forms, session
+from tamis.app.look import count, share
+from tamis.app.recipe_export import export_panel
+from tamis.app.stage import Stage, plain, stage
+from tamis.data.errors import RecipeError
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _title()
+        _steps(here)
+        _add(here)
+    with right:
+        text, export, load = st.tabs(["YAML", "Export and run", "Load"])
+        with text:
+            recipe = session.current().recipe
+            st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
+            st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
+        with export:
+            export_panel(here)
+        with load:
+            _load()
+
+
+def _title() -> None:
+    """Show title and reason, which are for people and change no byte."""
+    recipe = session.current().recipe
+    cells = st.columns([2, 3])
+    title = cells[0].text_input("Title", value=recipe.title, key=session.widget("recipe", "title", recipe.title))
+    why = cells[1].text_input(
+        "Why", value=recipe.why, key=session.widget("recipe", "why", recipe.why), placeholder="what this recipe is for"
+    )
+    if (title, why) != (recipe.title, recipe.why):
+        session.edit(recipe=recipe.described(title=title, why=why))
+        st.rerun()
+
+
+def _steps(here: Stage) -> None:
+    recipe, outcome = session.current().recipe, here.scene.outcome
+    if not recipe.steps:
+        st.markdown(
+            "No rules yet. Add one below, or select documents on the Map, Quality or Documents page and save them as a rule."
+        )
+        return
+    effect: dict[str, tuple[Count, Count]] = {}
+    table = {row["step"]: row for row in here.ask(_attribution).to_pylist()} if outcome is not None else {}
+    if outcome is not None:
+        effect = {
+            after.step: (before, after) for before, after in zip(outcome.counts, outcome.counts[1:], strict=False)
+        }
+    for place, step in enumerate(recipe.steps):
+        _step(here, place, step, effect.get(step.id), table.get(step.id, {}))
+
+
+def _attribution(scene):  # type: ignore[no-untyped-def]
+    return attribution(scene.outcome, scene.facts)
+
+
+def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | None, shares: dict[str, int]) -> None:
+    """Show one step: what it says, what it drops, and its controls."""
+    recipe = session.current().recipe
+    with st.container(border=True, gap="xsmall"):
+        cells = st.columns([7, 3, 2.4], vertical_alignment="center")
+        cells[0].markdown(
+            f"**{place + 1}. {plain(step.id)}** · {plain(type(step.operator).term)}  \n{plain(step.operator.sentence())}"
+        )
+        if effect is None:
+            cells[1].caption("switched off")
+        else:
+            before, after = effect
+            gone = before.documents - after.documents
+            cells[1].markdown(f"−{count(gone)} documents ({share(gone, before.documents)})")
+            if shares.get("any") is not None:
+                cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
+        with cells[2], st.container(horizontal=True, gap="xsmall"):
+            buttons = (
+                (":material/arrow_upward:", "up", place == 0, recipe.moved, {"to": place - 1}, "Earlier"),
+                (":material/arrow_downward:", "down", place == len(recipe) - 1, recipe.moved, {"to": place + 1}, "Later"),
+                (":material/toggle_on:" if step.enabled else ":material/toggle_off:", "switch", False, recipe.replaced,
+                 {"enabled": not step.enabled}, "Switch off" if step.enabled else "Switch on"),
+                (":material/delete:", "remove", False, recipe.without, {}, "Remove"),
+            )  # fmt: skip
+            for icon, name, disabled, change, arguments, help_ in buttons:
+                if st.button(
+                    icon, key=session.widget("step", step.id, name), disabled=disabled, help=help_, type="tertiary"
+                ):
+                    session.edit(recipe=change(step.id, **arguments))
+                    st.rerun()
+        with st.expander("Edit"):
+            _edit(here, step)
+
+
+def _edit(here: Stage, step: Step) -> None:
+    kind = type(step.operator)
+    st.caption(kind.summary)
+    if kind.warning:
+        st.caption(f":material/warning: {kind.warning}")
+    with st.form(session.widget("edit", step.id), border=False):
+        filled = forms.operator_form(kind, step.operator.model_dump(mode="json"), facts=here.facts, scope=step.id)
+        note = st.text_input("Note", value=step.note, key=session.widget("form", step.id, "note"))
+        if st.form_submit_button("Apply"):
+            operator = forms.build(kind, filled)
+            if operator is not None:
+                session.edit(recipe=session.current().recipe.replaced(step.id, operator=operator, note=note))
+                st.rerun()
+    st.caption(f"Source: {kind.source}")
+
+
+def _add(here: Stage) -> None:
+    """Offer the catalogue of operators with a form for the chosen one."""
+    with st.expander(
+        "Add a rule from the catalogue", expanded=not session.current().recipe.steps, icon=":material/add:"
+    ):
+        kinds = sorted(
+            (kind for kind in OPERATORS if _addable(kind)), key=lambda kind: (kind.group, kind.term, kind.name)
+        )
+        chosen = st.selectbox(
+            "Rule",
+            kinds,
+            format_func=lambda kind: f"{kind.group}: {kind.term} · {kind.name}",
+            key="recipe/kind",
+            label_visibility="collapsed",
+        )
+        st.caption(f"{chosen.summary} Source: {chosen.source}")
+        if chosen.warning:
+            st.caption(f":material/warning: {chosen.warning}")
+        with st.form("recipe/add", border=False):
+            filled = forms.operator_form(chosen, {}, facts=here.facts, scope=f"new-{chosen.name}")
+            if st.form_submit_button("Add to the recipe", type="primary"):
+                operator = forms.build(chosen, filled)
+                if operator is not None and _measurable(here, operator):
+                    session.edit(recipe=session.current().recipe.with_operator(operator))
+                    st.rerun()
+
+
+def _addable(kind: type[Operator]) -> bool:
+    """Say whether an operator can be filled in by hand; drawn areas come from the map."""
+    return kind.name not in ("map_polygon", "all_of")
+
+
+def _measurable(here: Stage, operator: Operator) -> bool:
+    unknown = sorted(
+        name for name in operator.columns() if name not in {*here.facts.columns, "row"} and not operator.measures()
+    )
+    if unknown:
+        st.text(f"This corpus has no column {', '.join(unknown)}.")
+    return not unknown
+
+
+def _load() -> None:
+    """Replace the recipe by a text or a file."""
+    with st.form("recipe/load", border=False):
+        text = st.text_area("Recipe as YAML", height=360, placeholder="schema_version: 1\nsteps: []")
+        if st.form_submit_button("Replace the recipe"):
+            try:
+                session.edit(recipe=Recipe.from_yaml(text))
+                st.rerun()
+            except RecipeError as error:
+                st.text(str(error))

@@ -1,0 +1,117 @@
+"""Export of the live recipe as a bundle, and running it, from the Recipe page."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import streamlit as st
+
+from tamis.analytics.bundle import Bundle, export_bundle
+from tamis.analytics.run import Run
+from tamis.analytics.worker import start_run
+from tamis.app import session
+from tamis.app.look import count, duration, share, short
+from tamis.app.stage import Stage, plain
+from tamis.data.errors import TamisError
+from tamis.data.jobs import find_job
+from tamis.data.workspace import Workspace
+
+
+def export_panel(here: Stage) -> None:
+    """Offer the bundle and the run of the live recipe."""
+    recipe, outcome = session.current().recipe, here.scene.outcome
+    if outcome is None or not recipe.active or here.opened.study is None:
+        st.caption("Add a rule first. An export holds the recipe, a lock of everything it depends on, and plain data.")
+        return
+    kept = outcome.output
+    st.markdown(
+        f"Keeps **{count(kept.documents)}** documents ({share(kept.documents, outcome.input.documents)}) "
+        f"with {short(kept.tokens)} tokens."
+    )
+    bundle = _bundle(here)
+    if bundle is not None:
+        _ready(here, bundle)
+
+
+def _folder(here: Stage) -> Path:
+    """Return where the bundle of this recipe and corpus is kept: named by both, so it never changes."""
+    corpus = here.opened.facts.corpus[:12]
+    return here.workspace.bundles / f"{session.current().recipe.digest[:16]}-{corpus}"
+
+
+def _bundle(here: Stage) -> Bundle | None:
+    """Return the exported bundle of the live recipe, or offer to export it."""
+    folder = _folder(here)
+    if not folder.is_dir():
+        assert here.opened.study is not None
+        if not st.button("Export bundle", type="primary", key="export/bundle", icon=":material/archive:"):
+            st.caption("Writes recipe.yaml, recipe.lock.json and artifacts/ and checks the recipe once more.")
+            return None
+        with st.spinner("Exporting …"):
+            export_bundle(folder, study=here.opened.study, recipe=session.current().recipe)
+    return Bundle.open(folder)
+
+
+def _ready(here: Stage, bundle: Bundle) -> None:
+    """Show an exported bundle: download, the command that runs it, and a run from here."""
+    recipe = session.current().recipe
+    st.markdown(
+        f":material/check_circle: **Exported.** Selection `{bundle.lock.selection[:16]}`" if bundle.lock else ""
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download bundle", bundle.zipped(), f"recipe-{recipe.digest[:8]}.zip", "application/zip", key="export/zip"
+        )
+        st.download_button("recipe.yaml", recipe.to_yaml(), "recipe.yaml", "application/yaml", key="export/yaml")
+    st.caption("Run it anywhere, on the same or any other corpus:")
+    st.code(f"tamis run {bundle.folder} CORPUS -o OUT\ntamis verify {bundle.folder} CORPUS", language="bash")
+    _run(here, bundle)
+
+
+def _run(here: Stage, bundle: Bundle) -> None:
+    """Run the bundle on the open corpus as a background job."""
+    out = here.workspace.runs / bundle.folder.name
+    if (out / "run.json").is_file():
+        _finished(here, Run.open(out))
+        return
+    job = session.current().setting("run")
+    if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:"):
+        assert here.opened.study is not None
+        session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
+        st.rerun()
+    if job:
+        _watch(here.workspace, str(job))
+
+
+@st.fragment(run_every=1.0)
+def _watch(workspace: Workspace, name: str) -> None:
+    try:
+        job = find_job(workspace.jobs, name)
+    except TamisError as error:
+        st.text(str(error))
+        return
+    left = "" if job.progress.eta is None else f", about {duration(job.progress.eta)} left"
+    st.progress(min(job.progress.fraction, 1.0), text=plain(f"{job.progress.step or job.state}{left}"))
+    if job.active:
+        if st.button("Stop", key="export/stop", disabled=job.cancelling):
+            job.cancel()
+        return
+    if job.state != "done":
+        st.text(f"{job.state}: {job.message}")
+        return
+    session.choose(run=None)
+    st.rerun()
+
+
+def _finished(here: Stage, run: Run) -> None:
+    first, last = run.counts[0], run.counts[-1]
+    st.markdown(
+        f":material/check_circle: **Curated.** {count(first.documents + run.errors)} rows = {count(last.documents)} kept "
+        f"+ {count(first.documents - last.documents)} dropped + {count(run.errors)} errors"
+    )
+    st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files")
+    st.code(str(run.folder), language=None)
+    if st.button("Remove this run", key="export/remove", type="tertiary"):
+        shutil.rmtree(here.workspace.runs / run.folder.name)
+        st.rerun()
