@@ -30,6 +30,7 @@ from tamis.data.names import inside
 from tamis.data.parquet import sync, write_bytes
 
 RECIPE_FILE, LOCK_FILE, ARTIFACTS = "recipe.yaml", "recipe.lock.json", "artifacts"
+MAX_FILE = 2 << 30
 ALWAYS = ("n_tokens",)
 """Facts columns that counts need whatever the recipe reads."""
 
@@ -99,6 +100,31 @@ class Bundle:
                 info.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(info, path.read_bytes())
         return stream.getvalue()
+
+
+def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
+    """Unpack a bundle that ``Bundle.zipped`` packed, and open it.
+
+    Raises:
+        RecipeError: not a ZIP archive, names a bundle does not have, or more than it may hold.
+        StoreError: a file is damaged, or ``folder`` is not empty.
+    """
+    target = Path(folder).expanduser().absolute()
+    if target.exists() and any(target.iterdir()):
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
+                parts = info.filename.split("/")
+                if not (parts in ([RECIPE_FILE], [LOCK_FILE]) or (len(parts) == 2 and parts[0] == ARTIFACTS)):
+                    raise RecipeError("Archive holds something that is not part of a bundle", value=info.filename)
+                if info.file_size > MAX_FILE:
+                    raise RecipeError("A file of the archive is too large", value=info.filename)
+                home = target if len(parts) == 1 else target / ARTIFACTS
+                write_bytes(inside(home, parts[-1], what="File of the bundle"), packed.read(info))
+    except (zipfile.BadZipFile, OSError) as error:
+        raise RecipeError("Archive cannot be read", value=str(error)) from None
+    return Bundle.open(target)
 
 
 def _read_text(path: Path) -> str:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.bundle import ALWAYS, LOCK_FILE, RECIPE_FILE, Bundle, locked_counts, needed_steps
+from tamis.analytics.bundle import ALWAYS, LOCK_FILE, RECIPE_FILE, Bundle, locked_counts, needed_steps, unpack_bundle
 from tamis.analytics.curate import CuratedOptions, write_curated
 from tamis.analytics.ledger import ledger
 from tamis.analytics.locking import LockedCount, LockedFile, tool_versions
@@ -137,8 +137,8 @@ def run_bundle(
         StoreError: something else is at ``out``, or the disk is full.
         TamisError: as opening, analysis and recipe raise.
     """
-    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     home, watch = workspace or Workspace.default(), progress or NullProgress()
+    opened = _opened(bundle, home)
     corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
     chosen = options or CuratedOptions()
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(chosen)})
@@ -157,6 +157,20 @@ def run_bundle(
         draft.rename(target)
         sync(target.parent)
     return Run.open(target) if run.folder != target else run
+
+
+def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
+    """Return the bundle; an archive is unpacked into the workspace first, once."""
+    if isinstance(bundle, Bundle):
+        return bundle
+    path = Path(bundle)
+    if not (path.is_file() and path.suffix == ".zip"):
+        return Bundle.open(path)
+    folder = workspace.root / "unpacked" / file_sha256(path)
+    if not (folder / RECIPE_FILE).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        return unpack_bundle(path, folder)
+    return Bundle.open(folder)
 
 
 def _finished(target: Path, identity: str) -> Run | None:
@@ -290,8 +304,8 @@ def verify_bundle(
         VerifyError: the bundle has no lock.
         TamisError: as opening, analysis and recipe raise.
     """
-    opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
     home = workspace or Workspace.default()
+    opened = _opened(bundle, home)
     corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
     study = study_for(opened, corpus, home, progress=progress)
     return compare(opened, study, study.evaluate(opened.recipe, progress=progress))
