@@ -133,8 +133,12 @@ class Corpus:
             inside = opened.probe.schema.names
             wanted = tuple(dict.fromkeys(head for head in heads if head in inside))
             cut = Cut(piece.marks, wanted, max_rows, max_bytes)
+            rows = 0
             for batch in reader_of(opened).read(opened.path, opened.probe, cut, counted):
+                rows += batch.num_rows
                 yield self._select(batch, paths, heads)
+            if rows != piece.rows:
+                raise CorpusError(f"{opened.name} was changed since the corpus was opened", fix="open the corpus again")
 
     def texts(self, shard: Shard, *, max_rows: int = 8192, max_bytes: int = 16 << 20) -> Iterator[pa.Array]:
         """Yield the text column of a shard, large_string, NULL where a row has no text."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tamis.data.errors import CorpusError
 from tamis.data.formats import Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import infer, to_array, widen
-from tamis.data.repair import Repairs
+from tamis.data.repair import Repairs, repair
 from tamis.data.streams import opened
 
 BLOCK_BYTES = 4 << 20
@@ -84,16 +84,25 @@ def _blocks(stream: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield held
 
 
+def _repaired_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {repair(key): value for key, value in pairs}
+
+
 def _objects(lines: list[bytes], path: Path, first: int | None) -> Iterator[dict[str, Any]]:
     for number, raw in enumerate(lines):
-        text = raw.decode("utf-8", "surrogateescape")
+        try:
+            text, broken = raw.decode("utf-8"), False
+        except UnicodeDecodeError:
+            text, broken = raw.decode("utf-8", "surrogateescape"), True
         if number == 0 and text.startswith(_BOM):
             text = text[1:]
         if not text or text.isspace():
             continue
         where = f"line {first + number + 1}" if first is not None else "a line"
         try:
-            value = json.loads(text)
+            # Only lines that may hold lone surrogates pay for looking at every key.
+            broken = broken or "\\ud" in text or "\\uD" in text
+            value = json.loads(text, object_pairs_hook=_repaired_keys) if broken else json.loads(text)
         except (ValueError, RecursionError) as error:
             raise CorpusError(
                 f"{path.name}, {where} is not JSON ({error}); the file may be truncated or of another format",

@@ -33,9 +33,8 @@ class ParquetReader:
             probe = Probe(row, pa.schema([pa.field(f.name, plain(f.type)) for f in schema]), tuple(marks))
         if thorough:
             cut = Cut(probe.marks, tuple(schema.names), 8192, 16 << 20)
-            seen = sum(batch.num_rows for batch in self.read(path, probe, cut, Repairs()))
-            if seen != probe.rows:
-                raise CorpusError(f"{path.name} holds {seen} rows but its footer says {probe.rows}")
+            for _ in self.read(path, probe, cut, Repairs()):
+                pass
         return probe
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
@@ -51,9 +50,14 @@ class ParquetReader:
             if not cut.columns:
                 yield from (rows_only(min(size, rows - start)) for start in range(0, rows, size))
                 return
+            seen = 0
             for batch in file.iter_batches(size, row_groups=groups, columns=list(cut.columns), use_threads=False):
                 arrays = [conform(batch.column(name), schema.field(name).type) for name in cut.columns]
+                seen += batch.num_rows
                 yield repair_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), repairs)
+            if seen != rows:
+                # A damaged page header can end a column early without any other complaint.
+                raise CorpusError(f"{path.name} is not a sound Parquet file: {seen} rows where its footer says {rows}")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.data.errors import CorpusError
 from tamis.data.formats import Cut
 from tamis.data.opening import OpenedFile, reader_of
 from tamis.data.repair import Repairs
@@ -83,6 +84,8 @@ class RowCache:
             if not missing:
                 break
             first += block.num_rows
+        if missing:
+            raise CorpusError(f"{file.name} was changed since the corpus was opened", fix="open the corpus again")
         return found
 
     def _keep(self, key: _Key, first: int, block: pa.RecordBatch) -> None:

@@ -242,6 +242,15 @@ def test_broken_text_inside_structs_and_lists_is_repaired(tmp_path: Path) -> Non
     assert corpus.take([1]).to_pylist() == [{"l": ["b�d"], "m": {"s": "b�d"}, "text": "b"}]
 
 
+def test_broken_names_of_columns_and_fields_are_repaired(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(
+        b'{"text": "a", "k\xff": 1}\n{"text": "b", "m": {"\\ud800": "\\ud83c\\udf88"}}\n'
+    )
+    corpus = open_corpus(tmp_path / "a.jsonl")
+    assert corpus.schema.names == ["k�", "m", "text"]
+    assert corpus.take([1]).to_pylist() == [{"k�": None, "m": {"�": "🎈"}, "text": "b"}]
+
+
 def test_nul_characters_are_kept(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a\x00b"]}), tmp_path / "a.parquet")
     (tmp_path / "a.jsonl").write_text('{"text": "a\\u0000b"}')
