@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tamis.data.hashing import digest as digest_of
 from tamis.data.hashing import file_sha256
 from tamis.data.names import inside
 from tamis.data.parquet import atomic_write, read_parquet, write_bytes, write_parquet
+from tamis.data.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,21 @@ class BundleSources:
             centroid_labels=np.asarray(about["labels"], dtype=np.int32) if about["centroids"] else None,
             space=str(about["space"]),
         )
+
+    def lend(self, assets: Iterable[str], workspace: Workspace) -> None:
+        """Store assets of the bundle in a workspace, where measurements read them.
+
+        Raises:
+            StoreError: one no longer has the digest it is named by.
+        """
+        for asset in assets:
+            path = self.folder / f"{asset}.parquet"
+            if (self.folder / f"{asset}.json").is_file():
+                workspace.put_value(self.value(asset))
+            elif path.is_file() and not workspace.asset_path(asset).is_file():
+                if file_sha256(path) != asset:
+                    self.ids(asset)
+                write_bytes(workspace.asset_path(asset), path.read_bytes())
 
     def _file(self, name: str) -> Path:
         path = inside(self.folder, name, what="File of the bundle")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -216,20 +216,35 @@ def open_for(
     return corpus.with_roles({role: name for role, name in fitting.items() if name or role != "text"})
 
 
-def study_for(bundle: Bundle, corpus: Corpus, workspace: Workspace, *, progress: Progress | None = None) -> Study:
+def study_for(
+    bundle: Bundle,
+    corpus: Corpus,
+    workspace: Workspace,
+    *,
+    also: Collection[str] = (),
+    progress: Progress | None = None,
+) -> Study:
     """Analyse a corpus as far as a bundle's recipe needs, and measure what it asks for.
+
+    Args:
+        bundle: the recipe with its lock and plain data.
+        corpus: what to analyse.
+        workspace: where artifacts are kept.
+        also: further analysis steps to run, by name.
+        progress: where to report.
 
     Raises:
         TamisError: as the steps raise.
     """
-    steps = steps_for(bundle, analysis_steps(corpus, workspace))
+    bundle.sources.lend(bundle.recipe.assets(), workspace)
+    steps = steps_for(bundle, analysis_steps(corpus, workspace), also=also)
     study = Study.open(corpus, workspace, steps=steps, frozen=bundle.sources, progress=progress)
     study.measure(bundle.recipe, progress=progress)
     return study
 
 
-def steps_for(bundle: Bundle, steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
-    """Return the analysis steps a recipe needs: those its lock names, or all when it has none."""
+def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
+    """Return the analysis steps a recipe needs: those its lock names and ``also``, or all when it has no lock."""
     from tamis.analytics.assembly import facts_step
 
     if bundle.lock is None:
@@ -238,7 +253,7 @@ def steps_for(bundle: Bundle, steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]
     unknown = bundle.recipe.columns() - set(bundle.lock.columns) - measured - {"id", "bytes", *ALWAYS}
     if unknown:
         return tuple(steps)
-    chosen = [step for step in needed_steps(steps, set(bundle.lock.columns.values())) if step.name != "facts"]
+    chosen = [step for step in needed_steps(steps, {*bundle.lock.columns.values(), *also}) if step.name != "facts"]
     return (*chosen, facts_step(chosen))
 
 

@@ -17,6 +17,7 @@ import pytest
 from docstrings import docstrings, write_corpus
 
 from tamis.analytics.bundle import Bundle, export_bundle, unpack_bundle
+from tamis.analytics.diff import diff_bundles
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.pipeline import analysis_steps
 from tamis.analytics.queries import polygon_rule
@@ -291,3 +292,14 @@ def test_lasso_travels_with_the_bundle(made: Made, tmp_path: Path) -> None:
     bundle = export_bundle(tmp_path / "lasso", study=made.study, recipe=recipe)
     run = run_bundle(bundle, made.corpus, tmp_path / "out", workspace=Workspace(tmp_path / "home"))
     assert summary(run)["kept"] == rule.documents
+
+
+def test_diff_of_bundles_names_rules_documents_and_reasons(made: Made, tmp_path: Path) -> None:
+    other = export_bundle(tmp_path / "other", study=made.study, recipe=made.recipe.without("random-sample"))
+    found = diff_bundles(made.bundle, other, made.corpus, workspace=made.workspace)
+    assert [(change.step, change.change) for change in found.rules] == [("random-sample", "removed")]
+    assert found.documents.gained + found.documents.lost == len(found.documents.rows) > 0
+    assert set(found.before.column("step").to_pylist()) >= {"random-sample"}
+    assert found.before.num_rows == found.documents.gained
+    assert found.after.num_rows == found.documents.lost
+    assert {row["column"] for row in found.documents.groups.to_pylist()} >= {"source"}
