@@ -63,7 +63,7 @@ def _is_short_scalar(kind: pa.DataType) -> bool:
         or types.is_floating(kind)
         or types.is_decimal(kind)
         or types.is_boolean(kind)
-        or types.is_temporal(kind)
+        or (types.is_temporal(kind) and not types.is_interval(kind))
     )
 
 

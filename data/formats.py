@@ -129,6 +129,9 @@ def list_files(path: str | Path) -> tuple[str, list[Path]]:
     if not found:
         raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
     files = sorted(item.absolute() for item in found if format_of(item))
+    if given.is_dir():
+        # Folders of data often hold descriptions as .json; they are data only where nothing else is.
+        files = [item for item in files if item.suffix.lower() != ".json"] or files
     if not files:
         raise CorpusError(
             "No file has a known format", value=[item.name for item in sorted(found)[:5]], allowed=", ".join(SUFFIXES)

@@ -29,7 +29,7 @@ class Owner:
 
     Attributes:
         pid: process id on ``machine``.
-        started: the process's start time, seconds since the epoch, so that a reused pid is not mistaken for it.
+        started: the process's start time (see ``process_started``), so that a reused pid is not mistaken for it.
         machine: host name and, where the system has them, process-id namespace.
         token: unique per acquisition.
     """
@@ -52,7 +52,18 @@ def machine() -> str:
 
 
 def process_started(pid: int) -> float | None:
-    """Return when a live process started (seconds since the epoch), None when there is none or only a zombie."""
+    """Return when a live process started, None when there is none or only a zombie.
+
+    Seconds since the machine started where the system tells them (a clock that is set does not change them), else
+    seconds since the epoch.
+    """
+    if Path("/proc/self/stat").is_file():
+        try:
+            # The name in parentheses may hold anything; state and start time are the 1st and 20th field after it.
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else int(fields[19]) / os.sysconf("SC_CLK_TCK")
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())

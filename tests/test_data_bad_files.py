@@ -50,7 +50,7 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "truncated zst": ("bad.jsonl.zst", zstandard.compress(LINES)[:-10], r"bad\.jsonl\.zst cannot be read.*ended"),
     "not zst": ("bad.jsonl.zst", LINES, r"bad\.jsonl\.zst cannot be read.*zstandard"),
     "truncated json": ("bad.jsonl", LINES[:-10], r"bad\.jsonl, line 2000 is not JSON"),
-    "array of rows": ("bad.json", b'[\n{"text": "a"}\n]\n', r"bad\.json, line 1 is not JSON"),
+    "array of rows": ("bad.ndjson", b'[\n{"text": "a"}\n]\n', r"bad\.ndjson, line 1 is not JSON"),
     "numbers per line": ("bad.jsonl", b"1\n2\n", r"bad\.jsonl, line 1 is not a JSON object"),
     "deep nesting": ("bad.jsonl", b'{"text": ' + b"[" * 200_000 + b"\n", r"bad\.jsonl, line 1 is not JSON"),
     "binary as json": ("bad.jsonl", bytes(range(256)) * 4, r"bad\.jsonl, line 1 is not JSON"),

@@ -87,6 +87,15 @@ def test_glob_opens_only_what_it_matches(tmp_path: Path) -> None:
     assert open_corpus(f"{tmp_path}/*.jsonl").rows == 3
 
 
+def test_descriptions_in_json_beside_data_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "dataset_info.json").write_text('{\n "description": "not data"\n}\n')
+    write_rows(tmp_path / "a.parquet", ROWS)
+    assert [file.name for file in open_corpus(tmp_path).files] == ["a.parquet"]
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "b.json").write_text('{"text": "data"}\n')
+    assert open_corpus(tmp_path / "only").rows == 1
+
+
 def test_fingerprint_ignores_names_and_order_but_no_byte(tmp_path: Path) -> None:
     for folder, names in (("one", ["a", "b"]), ("two", ["z", "y"])):
         (tmp_path / folder).mkdir()
