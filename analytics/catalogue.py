@@ -7,6 +7,7 @@ from importlib import import_module
 MODULES = (
     "tamis.analytics.operators_rows",
     "tamis.analytics.operators_sets",
+    "tamis.analytics.operators_near",
 )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tamis.analytics.keep import Keeping
-from tamis.analytics.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
+from tamis.analytics.operator import OPERATORS, Decision, Group, Measure, Scope, SetOperator, View
 from tamis.analytics.operators_rows import CategoryColumn, NumericColumn
 from tamis.data.hashing import salted, uniform
 
@@ -149,6 +149,9 @@ class ExactDedup(Keeping):
     def columns(self) -> frozenset[str]:
         return self.policy_columns() | {self.group_column} | ({self.within} if self.within else set())
 
+    def measures(self) -> tuple[Measure, ...]:
+        return self.policy_measures()
+
     def keys(self) -> tuple[str, ...]:
         return (self.group_column, *((self.within,) if self.within else ()))
 
@@ -162,7 +165,7 @@ class ExactDedup(Keeping):
         order, rank = self.best_first(view, members, groups)
         sorted_members = members[order]
         leader = sorted_members[np.maximum.accumulate(np.where(rank == 0, np.arange(len(rank)), 0))]
-        dropped = rank >= self.max_copies
+        dropped = rank >= self.limits(view)[sorted_members]
         copies = view.copies.copy()
         copies[sorted_members[dropped]] = 0
         twin = np.full(len(view), -1, dtype=np.int64)

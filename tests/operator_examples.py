@@ -15,7 +15,7 @@ from tamis.analytics.evidence import LocalEvidence
 from tamis.analytics.facts import Facts
 from tamis.analytics.frozen import Clustering, GivenSources
 from tamis.analytics.measures import MEASURES
-from tamis.analytics.operator import OPERATORS, Measure, Operator
+from tamis.analytics.operator import OPERATORS, Measure, Operator, Pairs
 from tamis.data.hashing import digest
 
 CLUSTERING = digest("a clustering")
@@ -61,6 +61,12 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"compare": "raw text", "keep": "highest signal", "signal": "unigram_entropy", "max_copies": 2},
         {"keep": "source order", "sources": ["source-03", "source-00"], "within": "lang"},
     ],
+    "near_dedup": [
+        {},
+        {"threshold": 0.6, "similarity": "containment", "n": 3, "keep": "newest", "date": "meta_year", "max_copies": 2},
+        {"within": "lang", "keep": "longest", "then": ["oldest"], "date": "label", "unit": "character"},
+        {"clustering": CLUSTERING, "cluster_copies": [[3, 4], [-1, 2]], "keep": "lowest signal", "signal": "outlier"},
+    ],
     "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
     "token_budget": [
         {"amount": 20_000},
@@ -82,7 +88,21 @@ class Evidence(LocalEvidence):
         """Return a measured array: quick ones as they are, others as small keyed counts."""
         if MEASURES[measure.kind].quick is not None:
             return super().array(measure, name)
+        if name == "first":
+            return self._first()
         return (self.facts.keys % np.uint64(4)).astype(np.int32)
+
+    def pairs(self, measure: Measure) -> Pairs:
+        """Return invented pairs: each set with the two that follow it, similarity by keys."""
+        alone = np.unique(self._first())
+        left = np.concatenate([alone[:-1], alone[:-2]])
+        right = np.concatenate([alone[1:], alone[2:]])
+        mixed = (self.facts.keys[left] ^ self.facts.keys[right]) % np.uint64(100)
+        return Pairs(left, right, (mixed.astype(np.float32) / np.float32(99)))
+
+    def _first(self) -> Any:
+        group = self.facts.whole("norm_group")
+        return np.where(group < 0, np.arange(self.facts.n), group)
 
 
 def evidence(facts: Facts) -> Evidence:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import unicodedata
+from collections.abc import Mapping, Sequence
 
 from tamis.analytics.characters import UNSPACED_RANGES
 
@@ -92,3 +94,38 @@ def siphash128(data: bytes, *, key: bytes = bytes(range(16))) -> tuple[int, int]
     v[1] ^= 0xDD
     rounds(4)
     return low, v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+def shingle_set(text: str, *, unit: str = "word", n: int = 5) -> frozenset[tuple[str, ...]]:
+    """Return the shingles of a text; a text with fewer than n units has one."""
+    normal = normal_text(text)
+    units = [word for word in normal.split(" ") if word] if unit == "word" else list(normal)
+    return frozenset(tuple(units[k : k + n]) for k in range(max(1, len(units) - n + 1)))
+
+
+def similarity(one: frozenset[tuple[str, ...]], two: frozenset[tuple[str, ...]], *, metric: str = "jaccard") -> float:
+    """Return Jaccard similarity or containment of two sets."""
+    whole = len(one | two) if metric == "jaccard" else min(len(one), len(two))
+    return len(one & two) / whole
+
+
+def greedy_star(
+    order: Sequence[int], alike: Mapping[int, set[int]], copies: Mapping[int, int]
+) -> tuple[set[int], dict[int, set[int]]]:
+    """Return who is kept, and for each dropped document the kept documents that dropped it."""
+    kept: list[int] = []
+    reasons: dict[int, set[int]] = {}
+    for document in order:
+        matches = {other for other in kept if other in alike[document]}
+        if len(matches) >= copies[document]:
+            reasons[document] = matches
+        else:
+            kept.append(document)
+    return set(kept), reasons
+
+
+def edited(text: str, *, share: float, seed: int) -> str:
+    """Return a text with a share of its words replaced."""
+    drawn = random.Random(seed)
+    words = text.split()
+    return " ".join(f"edit{drawn.randrange(10**6)}" if drawn.random() < share else word for word in words)
