@@ -241,7 +241,8 @@ def run(
     last = done.counts[-1]
     dropped = before.documents - last.documents
     out.print(
-        f"{before.documents + done.errors:,} rows = {last.documents:,} kept + {dropped:,} dropped + {done.errors:,} errors"
+        f"{before.documents + done.errors:,} rows = {last.documents:,} kept + {dropped:,} dropped"
+        f" + {done.errors:,} errors"
     )
     out.print(f"selection {done.selection}")
     if done.agrees is not None:

@@ -7,9 +7,10 @@ import streamlit as st
 from tamis.analytics import catalogue
 from tamis.app import pages, rail, session
 from tamis.app.look import style
+from tamis.app.server import HERE
 from tamis.app.stage import guarded, workspace
 
-st.set_page_config(page_title="Tamis", page_icon=":material/filter_alt:", layout="wide")
+st.set_page_config(page_title="Tamis", page_icon=str(HERE / "icon.svg"), layout="wide")
 catalogue.load()
 
 

@@ -3,7 +3,7 @@
 
 const VERTEX = `#version 300 es
 in vec2 place; in float group; in float flag;
-uniform vec2 centre; uniform vec2 scale; uniform float size; uniform float alpha;
+uniform vec2 centre; uniform vec2 scale; uniform float shift; uniform float size; uniform float alpha;
 uniform sampler2D palette; uniform float overlay; uniform float some;
 out vec4 colour;
 void main() {
@@ -14,7 +14,7 @@ void main() {
   if (overlay > 0.5 && !kept) strength *= 0.16;
   if (some > 0.5 && !chosen) strength *= 0.22;
   colour = vec4(base.rgb, base.a * strength);
-  gl_Position = base.a < 0.01 ? vec4(2.0, 2.0, 0.0, 1.0) : vec4((place - centre) * scale, 0.0, 1.0);
+  gl_Position = base.a < 0.01 ? vec4(2.0, 2.0, 0.0, 1.0) : vec4((place - centre) * scale - vec2(shift, 0.0), 0.0, 1.0);
   gl_PointSize = some > 0.5 && chosen ? size * 1.35 : size;
 }`;
 
@@ -27,6 +27,7 @@ void main() {
 }`;
 
 const CELLS = 512;
+const LEGEND = 208; // Pixels at the right that the whole map leaves free for the legend.
 const instances = new WeakMap();
 
 export default function (component) {
@@ -87,7 +88,7 @@ class PointMap {
     gl.linkProgram(program);
     gl.useProgram(program);
     this.uniform = Object.fromEntries(
-      ["centre", "scale", "size", "alpha", "palette", "overlay", "some"].map((name) => [name, gl.getUniformLocation(program, name)]),
+      ["centre", "scale", "shift", "size", "alpha", "palette", "overlay", "some"].map((name) => [name, gl.getUniformLocation(program, name)]),
     );
     this.buffers = { place: gl.createBuffer(), group: gl.createBuffer(), flag: gl.createBuffer() };
     this.texture = gl.createTexture();
@@ -152,14 +153,14 @@ class PointMap {
   span() {
     const { low_x, high_x, low_y, high_y } = this.data.bounds;
     const wide = (high_x - low_x) / (high_y - low_y);
-    const screen = this.width / this.height;
+    const screen = this.room / this.height;
     return wide > screen ? { x: 1, y: wide / screen } : { x: screen / wide, y: 1 };
   }
 
   toScreen(x, y) {
     const span = this.span();
     return [
-      ((x - this.view.x) / span.x * this.view.zoom * 0.94 + 0.5) * this.width,
+      ((x - this.view.x) / span.x * this.view.zoom * 0.94 + 0.5) * this.room,
       (0.5 - (y - this.view.y) / span.y * this.view.zoom * 0.94) * this.height,
     ];
   }
@@ -167,7 +168,7 @@ class PointMap {
   toMap(px, py) {
     const span = this.span();
     return [
-      (px / this.width - 0.5) * span.x / this.view.zoom / 0.94 + this.view.x,
+      (px / this.room - 0.5) * span.x / this.view.zoom / 0.94 + this.view.x,
       (0.5 - py / this.height) * span.y / this.view.zoom / 0.94 + this.view.y,
     ];
   }
@@ -188,6 +189,7 @@ class PointMap {
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
     this.width = box.width;
     this.height = box.height;
+    this.room = box.width > 640 ? box.width - LEGEND : box.width;
     for (const canvas of [this.gl_canvas, this.over]) {
       const [w, h] = [Math.round(box.width * this.ratio), Math.round(box.height * this.ratio)];
       if (canvas.width !== w || canvas.height !== h) {
@@ -214,11 +216,13 @@ class PointMap {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
     // Points shrink and thin out as there are more of them per pixel, so density shows before single points do.
-    const crowd = this.n / (this.width * this.height) / (this.view.zoom * this.view.zoom);
+    const crowd = this.n / (this.room * this.height) / (this.view.zoom * this.view.zoom);
     const size = Math.min(7, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.03)));
     const alpha = Math.min(0.9, Math.max(0.1, 0.55 / Math.sqrt(crowd * size * size + 0.2)));
     gl.uniform2f(this.uniform.centre, this.view.x, this.view.y);
-    gl.uniform2f(this.uniform.scale, (2 * this.view.zoom * 0.94) / span.x, (2 * this.view.zoom * 0.94) / span.y);
+    const zoom = 2 * this.view.zoom * 0.94;
+    gl.uniform2f(this.uniform.scale, (zoom * this.room) / this.width / span.x, zoom / span.y);
+    gl.uniform1f(this.uniform.shift, 1 - this.room / this.width);
     gl.uniform1f(this.uniform.size, size * this.ratio);
     gl.uniform1f(this.uniform.alpha, alpha);
     gl.uniform1f(this.uniform.overlay, this.data.overlay ? 1 : 0);
@@ -363,6 +367,7 @@ class PointMap {
     this.gl_canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.at(event));
     this.start = this.at(event);
+    this.far = 0;
     this.hideTip();
     if (this.pointers.size > 1) this.path = null;
     else if (this.tool !== "pan") this.path = [this.toMap(...this.start)];
@@ -375,6 +380,7 @@ class PointMap {
       this.hover(now);
       return;
     }
+    this.far = Math.max(this.far, Math.hypot(now[0] - this.start[0], now[1] - this.start[1]));
     if (this.pointers.size === 2) {
       const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
       const was = Math.hypot(before[0] - other[0], before[1] - other[1]);
@@ -397,7 +403,7 @@ class PointMap {
 
   up(event) {
     const now = this.at(event);
-    const moved = this.start && Math.hypot(now[0] - this.start[0], now[1] - this.start[1]) > 4;
+    const moved = this.far > 4;
     this.pointers.delete(event.pointerId);
     if (event.type === "pointercancel") this.path = null;
     if (this.path && this.path.length > 2 && moved) {
@@ -433,8 +439,8 @@ class PointMap {
 
   act(name) {
     if (name === "home") this.home();
-    else if (name === "in") this.zoomAt(this.width / 2, this.height / 2, 1.5);
-    else if (name === "out") this.zoomAt(this.width / 2, this.height / 2, 1 / 1.5);
+    else if (name === "in") this.zoomAt(this.room / 2, this.height / 2, 1.5);
+    else if (name === "out") this.zoomAt(this.room / 2, this.height / 2, 1 / 1.5);
     else if (name === "png") this.save();
     else this.setTool(name);
   }

@@ -101,8 +101,8 @@ def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
     options = ["all", "selected", "kept", "dropped"]
     cells = st.columns([3, 5, 2, 1.3], vertical_alignment="bottom")
     which = cells[0].segmented_control(
-        "Show", options, default=now.setting("which", "all"), required=True, key=session.widget("documents", "which", now.setting("which", "all")),
-        label_visibility="collapsed",
+        "Show", options, default=now.setting("which", "all"), required=True, label_visibility="collapsed",
+        key=session.widget("documents", "which", now.setting("which", "all")),
     )  # fmt: skip
     names = [name for name, info in here.facts.columns.items() if info.role != "id"]
     known = [name for name in now.setting("columns", DEFAULT_COLUMNS) if name in names]

@@ -31,7 +31,7 @@ from tamis.app.stage import Stage, stage
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import digest
 
-HEIGHT = 690
+HEIGHT = 760
 LEGEND_ROWS = 22
 FALLBACK_POINTS = 20_000
 
@@ -104,9 +104,9 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     selected = bool(now.selection)
     events = point_map(
         points=DESK.publish(f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
-        groups=DESK.publish(f"groups-{digest([facts.digest, scene.digest if groups.column == 'kept' else groups.column])[:32]}", groups.data),
+        groups=DESK.publish(f"groups-{_groups_name(here, groups)}", groups.data),
         flags=DESK.publish(f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
-        snippets=DESK.publish_snippets(digest([here.key.corpus.root, here.key.corpus.name, here.key.corpus.stamp])[:24], here.opened.snippet),
+        snippets=DESK.publish_snippets(digest(vars(here.key.corpus))[:24], here.opened.snippet),
         token=now.token,
         bounds=points.bounds,
         digest=points.digest,
@@ -133,6 +133,12 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     elif events.picked is not None and events.picked != now.setting("document"):
         session.choose(document=events.picked)
         st.rerun()
+
+
+def _groups_name(here: Stage, groups: MapGroups) -> str:
+    """Return what identifies the bytes of the groups: kept and dropped depend on the recipe, columns do not."""
+    depends = here.scene.digest if groups.column == "kept" else groups.column
+    return digest([here.facts.digest, depends])[:32]
 
 
 def _labels(here: Stage) -> list[Label]:
@@ -170,7 +176,8 @@ def _lasso(here: Stage, drawn: Lasso) -> None:
         st.rerun()
     now = session.current()
     try:
-        rule = polygon_rule(here.facts, drawn.vertices, here.workspace.put_ids)
+        corners = [(round(x, 4), round(y, 4)) for x, y in drawn.vertices]
+        rule = polygon_rule(here.facts, corners, here.workspace.put_ids)
         if drawn.add:
             rule = _joined(here, rule, [old for old in now.selection if isinstance(old, MapPolygon)])
     except RecipeError as error:
@@ -195,7 +202,9 @@ def _fallback(here: Stage, colours: list[str], groups: MapGroups) -> None:
     rows = sample_rows(here.scene, n=FALLBACK_POINTS)
     facts = here.facts
     codes = np.frombuffer(groups.data, dtype=np.uint8)[rows]
-    figure = scatter_sample(facts.numbers("x")[rows], facts.numbers("y")[rows], [colours[k] for k in codes], height=520)
+    figure = scatter_sample(
+        facts.numbers("x")[rows].tolist(), facts.numbers("y")[rows].tolist(), [colours[k] for k in codes], height=520
+    )
     st.caption(
         f"This browser has no WebGL2. Shown: a sample of {count(len(rows))} of {count(facts.n)} points (seed 0)."
     )

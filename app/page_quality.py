@@ -129,7 +129,7 @@ def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None
 def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | None, log: bool) -> SignalRange | None:
     """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
     reach = extent(here.facts, info.name)
-    cells = st.columns([2, 2, 3, 1.7, 1.1], vertical_alignment="bottom")
+    cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
     step = 1.0 if info.type == "integer" else None
     new_low = cells[0].number_input(
         "Drop below", value=low, step=step, format=None if step else "%.4g", placeholder=f"{reach.low:.4g}",
@@ -139,7 +139,7 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
         "Drop above", value=high, step=step, format=None if step else "%.4g", placeholder=f"{reach.high:.4g}",
         key=session.widget("quality", "high", info.name), help="Documents above this value are dropped.",
     )  # fmt: skip
-    new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Logarithmic count axis.")
+    new_log = cells[4].toggle("Log", value=log, key="quality/log")
     if (new_low, new_high, new_log) != (low, high, log):
         session.choose(low=new_low, high=new_high, log=new_log)
         st.rerun()

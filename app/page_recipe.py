@@ -52,7 +52,8 @@ def _steps(here: Stage) -> None:
     recipe, outcome = session.current().recipe, here.scene.outcome
     if not recipe.steps:
         st.markdown(
-            "No rules yet. Add one below, or select documents on the Map, Quality or Documents page and save them as a rule."
+            "No rules yet. Add one below, or select documents on the Map, Quality or Documents page "
+            "and save them as a rule."
         )
         return
     effect: dict[str, tuple[Count, Count]] = {}
@@ -71,12 +72,10 @@ def _attribution(scene):  # type: ignore[no-untyped-def]
 
 def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | None, shares: dict[str, int]) -> None:
     """Show one step: what it says, what it drops, and its controls."""
-    recipe = session.current().recipe
     with st.container(border=True, gap="xsmall"):
-        cells = st.columns([7, 3, 2.4], vertical_alignment="center")
-        cells[0].markdown(
-            f"**{place + 1}. {plain(step.id)}** · {plain(type(step.operator).term)}  \n{plain(step.operator.sentence())}"
-        )
+        cells = st.columns([6, 3.6, 2.4], vertical_alignment="center")
+        term, sentence = plain(type(step.operator).term), plain(step.operator.sentence())
+        cells[0].markdown(f"**{place + 1}. {plain(step.id)}** · {term}  \n{sentence}")
         if effect is None:
             cells[1].caption("switched off")
         else:
@@ -86,21 +85,33 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
             if shares.get("any") is not None:
                 cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
         with cells[2], st.container(horizontal=True, gap="xsmall"):
-            buttons = (
-                (":material/arrow_upward:", "up", place == 0, recipe.moved, {"to": place - 1}, "Earlier"),
-                (":material/arrow_downward:", "down", place == len(recipe) - 1, recipe.moved, {"to": place + 1}, "Later"),
-                (":material/toggle_on:" if step.enabled else ":material/toggle_off:", "switch", False, recipe.replaced,
-                 {"enabled": not step.enabled}, "Switch off" if step.enabled else "Switch on"),
-                (":material/delete:", "remove", False, recipe.without, {}, "Remove"),
-            )  # fmt: skip
-            for icon, name, disabled, change, arguments, help_ in buttons:
-                if st.button(
-                    icon, key=session.widget("step", step.id, name), disabled=disabled, help=help_, type="tertiary"
-                ):
-                    session.edit(recipe=change(step.id, **arguments))
-                    st.rerun()
+            _controls(place, step)
         with st.expander("Edit"):
             _edit(here, step)
+
+
+def _controls(place: int, step: Step) -> None:
+    """Show the buttons of one step."""
+    recipe = session.current().recipe
+    last = len(recipe) - 1
+    if _button("arrow_upward", step, "up", "Earlier", disabled=place == 0):
+        _change(recipe.moved(step.id, to=place - 1))
+    if _button("arrow_downward", step, "down", "Later", disabled=place == last):
+        _change(recipe.moved(step.id, to=place + 1))
+    if _button("toggle_on" if step.enabled else "toggle_off", step, "switch", "Switch on or off"):
+        _change(recipe.replaced(step.id, enabled=not step.enabled))
+    if _button("delete", step, "remove", "Remove"):
+        _change(recipe.without(step.id))
+
+
+def _button(icon: str, step: Step, name: str, help_: str, *, disabled: bool = False) -> bool:
+    key = session.widget("step", step.id, name)
+    return st.button(f":material/{icon}:", key=key, help=help_, disabled=disabled, type="tertiary")
+
+
+def _change(recipe: Recipe) -> None:
+    session.edit(recipe=recipe)
+    st.rerun()
 
 
 def _edit(here: Stage, step: Step) -> None:

@@ -8,6 +8,7 @@ from importlib import import_module
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from tamis.app.rail import is_ready
 from tamis.app.stage import guarded
 
 PAGES = (
@@ -29,6 +30,9 @@ def all_pages() -> list[StreamlitPage]:
 
 def _page(name: str) -> Callable[[], None]:
     def run() -> None:
+        if name != "overview" and not is_ready():
+            st.info("Nothing to show yet: open a corpus and analyse it. The Overview page says how.")
+            return
         import_module(f"tamis.app.page_{name}").page()
 
     return guarded(run)

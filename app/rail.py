@@ -11,6 +11,7 @@ from tamis.analytics.queries import selection_rules, totals
 from tamis.app import cache, session
 from tamis.app.look import count, share, short
 from tamis.app.stage import plain, stage
+from tamis.app.stage import workspace as stage_workspace
 from tamis.data.errors import TamisError
 from tamis.data.workspace import Workspace
 
@@ -22,7 +23,7 @@ def show(workspace: Workspace) -> None:
         notice = session.take_notice()
         if notice:
             st.text(notice)
-        if not _is_ready(workspace):
+        if not is_ready():
             return
         try:
             _selection()
@@ -32,11 +33,10 @@ def show(workspace: Workspace) -> None:
         _history()
 
 
-def _is_ready(workspace: Workspace) -> bool:
+def is_ready() -> bool:
+    """Say whether a corpus is open and analysed."""
     now = session.current()
-    if not now.corpus:
-        return False
-    return is_analysed(workspace, now.corpus)
+    return bool(now.corpus) and is_analysed(stage_workspace(), now.corpus)
 
 
 def is_analysed(workspace: Workspace, name: str) -> bool:

@@ -107,8 +107,8 @@ def _watch(workspace: Workspace, name: str) -> None:
 def _finished(here: Stage, run: Run) -> None:
     first, last = run.counts[0], run.counts[-1]
     st.markdown(
-        f":material/check_circle: **Curated.** {count(first.documents + run.errors)} rows = {count(last.documents)} kept "
-        f"+ {count(first.documents - last.documents)} dropped + {count(run.errors)} errors"
+        f":material/check_circle: **Curated.** {count(first.documents + run.errors)} rows = "
+        f"{count(last.documents)} kept + {count(first.documents - last.documents)} dropped + {count(run.errors)} errors"
     )
     st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files")
     st.code(str(run.folder), language=None)

@@ -1,0 +1,25 @@
+"""Fixtures that many tests share. Models are distilled once and kept, by content, for later runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tamis.analytics import catalogue
+from tamis.data.workspace import Workspace
+
+catalogue.load()
+
+# Processes that run beside each other must not each take every processor.
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """Return an empty workspace that is also the default one."""
+    home = tmp_path / "tamis-home"
+    monkeypatch.setenv("TAMIS_HOME", str(home))
+    yield Workspace(home)
