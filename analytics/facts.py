@@ -13,6 +13,7 @@ from typing import Any, Literal
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.memo import Memo
@@ -24,6 +25,8 @@ Kind = Literal["number", "integer", "category", "boolean", "text"]
 Role = Literal["id", "source", "language", "label", "signal", "size", "duplicate", "cluster", "map", "meta", "measure"]
 
 FEW_ROWS = 2_000
+MEMO_BYTES = 512 << 20
+MEMO_BYTES_PER_ROW = 120
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ class Facts:
         """
         if "id" not in table.column_names:
             raise StoreError("Facts need an id column", allowed=table.column_names)
+        _check_order(table.column("id"))
         database = Database(threads=threads)
         rows = pa.array(np.arange(table.num_rows, dtype=np.int64))
         kept = table.drop_columns(["row"]) if "row" in table.column_names else table
@@ -166,21 +170,11 @@ class Facts:
             corpus=corpus,
             errors=errors,
             extras={},
-            memo=Memo(),
+            memo=Memo(max(MEMO_BYTES, MEMO_BYTES_PER_ROW * table.num_rows)),
         )
-        facts._check_order()
         if keys is not None:
-            facts.memo.put(("keys", digest), keys, size=keys.nbytes)
+            facts.memo.keep(("keys", digest), keys)
         return facts
-
-    def _check_order(self) -> None:
-        """Refuse ids that are not strictly ascending by their UTF-8 bytes."""
-        bad = self.query(
-            "SELECT count(*) AS bad FROM (SELECT id, lag(id) OVER (ORDER BY row) AS before FROM facts)"
-            " WHERE id IS NULL OR before >= id"
-        )
-        if bad.column("bad")[0].as_py():
-            raise StoreError("Facts must be sorted by unique ids", value=bad.column("bad")[0].as_py())
 
     def __len__(self) -> int:
         return self.n
@@ -196,9 +190,8 @@ class Facts:
     @property
     def keys(self) -> NDArray[np.uint64]:
         """Return ``hashing.key64`` of the ids, uint64 (n,)."""
-        return self.memo.through(
-            ("keys", self.digest), lambda: key64(self.ids.to_pylist()), size=lambda keys: int(keys.nbytes)
-        )
+        found = self.memo.get(("keys", self.digest))
+        return self.memo.keep(("keys", self.digest), key64(self.ids.to_pylist())) if found is None else found
 
     def info(self, name: str) -> ColumnInfo:
         """Return what is known about a column.
@@ -301,6 +294,14 @@ class Facts:
             extras={**self._extras, info.name: values},
             memo=self.memo,
         )
+
+
+def _check_order(ids: pa.ChunkedArray) -> None:
+    """Refuse ids that are not strictly ascending by their UTF-8 bytes."""
+    whole = ids.combine_chunks()
+    ordered = pc.less(whole.slice(0, max(len(whole) - 1, 0)), whole.slice(1))
+    if whole.null_count or not pc.all(ordered, min_count=0).as_py():
+        raise StoreError("Facts must be sorted by unique ids", value=len(whole))
 
 
 def describe(name: str, kind: pa.DataType) -> ColumnInfo:

@@ -22,6 +22,7 @@ class Memo:
     def __init__(self, max_bytes: int = 512 << 20) -> None:
         self.max_bytes = max_bytes
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._kept: dict[Hashable, Any] = {}
         self._bytes = 0
         self._lock = Lock()
 
@@ -29,10 +30,17 @@ class Memo:
         return len(self._values)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
+        return key in self._values or key in self._kept
+
+    def keep(self, key: Hashable, value: Value) -> Value:
+        """Remember ``value`` for good, outside the limit, and return it."""
+        self._kept[key] = value
+        return value
 
     def get(self, key: Hashable) -> Any | None:
         """Return the value under ``key``, or None."""
+        if key in self._kept:
+            return self._kept[key]
         with self._lock:
             if key not in self._values:
                 return None

@@ -80,7 +80,7 @@ def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Prog
         facts=facts.digest,
         deciding=state.deciding,
         copies=state.copies,
-        position=state.position,
+        position=_without_gaps(state.position),
         weight=state.weight,
         counts=tuple(counts),
         traces=traces,
@@ -185,12 +185,25 @@ def _count(facts: Facts, copies: NDArray[np.int32]) -> Count:
 
 def _row_step(number: int, mask: Mask, state: _State, facts: Facts) -> _State:
     """Drop what a row rule does not let pass."""
-    fails = (state.deciding == 0) & ~mask
-    deciding = np.where(fails, np.int16(number), state.deciding)
-    copies = np.where(fails, np.int32(0), state.copies)
-    position = None if state.position is None else np.where(fails, -1, state.position)
-    weight = None if state.weight is None else np.where(fails, np.nan, state.weight)
-    return _State(deciding, copies, position, weight, _count(facts, copies))
+    gone = np.flatnonzero((state.deciding == 0) & ~mask)
+    copies, deciding = state.copies.copy(), state.deciding.copy()
+    lost = copies[gone].astype(np.int64)
+    copies[gone], deciding[gone] = 0, number
+    position = None if state.position is None else state.position.copy()
+    weight = None if state.weight is None else state.weight.copy()
+    if position is not None:
+        position[gone] = -1
+    if weight is not None:
+        weight[gone] = np.nan
+    before = state.count
+    count = Count(
+        step="",
+        documents=before.documents - len(gone),
+        copies=before.copies - int(lost.sum()),
+        tokens=before.tokens - int(lost @ facts.whole("n_tokens")[gone]),
+        bytes=before.bytes - int(lost @ facts.whole("bytes")[gone]),
+    )
+    return _State(deciding, copies, position, weight, count)
 
 
 def _set_step(
@@ -248,6 +261,16 @@ def _apply(number: int, decision: Decision, rows: NDArray[np.int64], state: _Sta
     if weight is not None:
         weight = np.where(copies == 0, np.nan, weight)
     return _State(deciding, copies, position, weight, _count(facts, copies))
+
+
+def _without_gaps(position: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return positions counted anew from 0, so that documents dropped after the ordering leave no holes."""
+    if position is None:
+        return None
+    kept = np.flatnonzero(position >= 0)
+    found = np.full(len(position), -1, dtype=np.int64)
+    found[kept[np.argsort(position[kept], kind="stable")]] = np.arange(len(kept))
+    return found
 
 
 def runs_on_text(recipe: Recipe) -> tuple[Step, ...]:
