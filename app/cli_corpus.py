@@ -1,0 +1,170 @@
+"""Commands that work with corpora: demo, open, analyze, serve, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tamis.app.terminal import Host, Name, Port, Role, app, err, out, roles_of
+from tamis.data.workspace import CorpusEntry, Workspace
+
+
+def register(workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str]) -> CorpusEntry:
+    """Open a corpus, print what was found, and remember it in the workspace."""
+    from tamis.data.corpus import open_corpus
+
+    with err.status("Reading the corpus"):
+        corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    entry = CorpusEntry(name or free_name(corpus.name), corpus.path, dict(roles), corpus.fingerprint)
+    workspace.remember(entry)
+    out.print(
+        f"{entry.name}: {corpus.rows:,} rows in {len(corpus.files)} file(s), fingerprint {corpus.fingerprint[:12]}"
+    )
+    known = corpus.roles.known()
+    out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
+    for note in corpus.notes:
+        out.print(f"  {note}", markup=False)
+    return entry
+
+
+def free_name(name: str) -> str:
+    """Return a corpus name made of allowed characters."""
+    kept = "".join(mark if mark.isalnum() and mark.isascii() else "-" for mark in name.lower()).strip("-")
+    return kept[:60] or "corpus"
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+) -> None:
+    """Build the demo corpus from the documentation this Python environment carries."""
+    from tamis.app.cli_progress import bar
+    from tamis.data.demo import build_demo
+
+    workspace = Workspace.default()
+    place = folder or workspace.root / "demo"
+    with bar(err) as progress:
+        report = build_demo(place, progress=progress)
+    out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
+    for line in report.unreadable:
+        err.print(f"  left out {line}", markup=False)
+    if open_:
+        open_and_serve(workspace, str(place), name="demo", roles={}, host=host, port=port)
+
+
+@app.command("open")
+def open_path(
+    path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
+    name: Name = None,
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+) -> None:
+    """Open a corpus: analyse what is missing, then serve the dashboard."""
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    open_and_serve(Workspace.default(), path, name=name, roles=roles, host=host, port=port)
+
+
+def open_and_serve(
+    workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], host: str, port: int
+) -> None:
+    """Register, analyse and serve a corpus."""
+    from tamis.app.server import serve, settings
+
+    settings(host=host, port=port)
+    entry = register(workspace, path, name=name, roles=roles)
+    run_analysis(workspace, entry)
+    out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
+    serve(workspace, host=host, port=port)
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
+    """Serve the dashboard for the corpora opened before."""
+    from tamis.app.server import serve as run_server
+
+    out.print(f"Tamis is at http://{host}:{port}/  (Ctrl+C stops it)")
+    run_server(Workspace.default(), host=host, port=port)
+
+
+@app.command()
+def analyze(
+    path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
+    name: Name = None,
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
+) -> None:
+    """Run the missing steps of a corpus' analysis in a background job and watch it."""
+    workspace = Workspace.default()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    entry = register(workspace, path, name=name, roles=roles)
+    if plan:
+        print_plan(workspace, entry)
+    else:
+        run_analysis(workspace, entry)
+
+
+def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
+    """Print the steps with what they are estimated to cost."""
+    from tamis.app.library import corpus_of, plan_of
+
+    for step in plan_of(workspace, corpus_of(workspace, entry)):
+        cost = "done" if step.done else f"about {step.estimate.seconds:.0f} s, {step.estimate.disk_bytes / 1e6:.0f} MB"
+        out.print(f"  {step.spec.name:<12} {step.spec.title:<44} {cost}", markup=False)
+
+
+def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
+    """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
+    from tamis.analytics.worker import start_analysis
+    from tamis.app.cli_progress import watch
+    from tamis.app.library import corpus_of, plan_of
+
+    corpus = corpus_of(workspace, entry)
+    missing = [step for step in plan_of(workspace, corpus) if not step.done]
+    if not missing:
+        out.print("  analysis: complete")
+        return
+    seconds = sum(step.estimate.seconds for step in missing)
+    out.print(f"  analysis: {len(missing)} steps to do, about {seconds:.0f} s estimated")
+    watch(err, start_analysis(corpus, workspace))
+
+
+@app.command()
+def jobs() -> None:
+    """List background jobs with their progress."""
+    from tamis.data.jobs import list_jobs
+
+    for job in list_jobs(Workspace.default().jobs):
+        out.print(f"{job.id}  {job.state:<9} {job.progress.fraction:>4.0%}  {job.title}  {job.message}", markup=False)
+
+
+@app.command()
+def cancel(job: Annotated[str, typer.Argument(help="Job id, as `tamis jobs` prints it.")]) -> None:
+    """Ask a background job to stop; what is stored stays and the next start goes on from there."""
+    from tamis.data.jobs import find_job
+
+    found = find_job(Workspace.default().jobs, job).cancel()
+    out.print(f"{found.id}  {'stopping' if found.active else found.state}", markup=False)
+
+
+@app.command()
+def corpora() -> None:
+    """List the corpora opened before."""
+    for entry in Workspace.default().corpora().values():
+        out.print(f"{entry.name:<24} {entry.fingerprint[:12]}  {entry.path}", markup=False)

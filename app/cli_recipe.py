@@ -1,0 +1,130 @@
+"""Commands that work with recipes and bundles: run, verify, export, diff."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tamis.analytics import catalogue
+from tamis.app.terminal import Role, Skip, app, err, out, read_text, roles_of
+from tamis.data.workspace import Workspace
+
+
+@app.command()
+def run(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle, or a recipe.yaml.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+    skip_bad_files: Skip = False,
+    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
+    ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
+) -> None:
+    """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
+    from tamis.analytics.curate import CuratedOptions
+    from tamis.analytics.run import run_bundle
+    from tamis.app.cli_progress import bar
+
+    catalogue.load()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    with bar(err) as progress:
+        done = run_bundle(
+            bundle, path, folder, roles=roles or None, on_bad_file="skip" if skip_bad_files else "fail",
+            options=CuratedOptions(repeat=repeat, ordered=ordered), progress=progress,
+        )  # fmt: skip
+    before = done.counts[0]
+    for count in done.counts[1:]:
+        out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
+    last = done.counts[-1]
+    dropped = before.documents - last.documents
+    out.print(
+        f"{before.documents + done.errors:,} rows = {last.documents:,} kept + {dropped:,} dropped"
+        f" + {done.errors:,} errors"
+    )
+    out.print(f"selection {done.selection}")
+    if done.agrees is not None:
+        out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
+
+
+@app.command()
+def verify(
+    bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+) -> None:
+    """Run a bundle again without writing anything and compare every step with its lock."""
+    from tamis.analytics.run import verify_bundle
+    from tamis.app.cli_progress import bar
+
+    catalogue.load()
+    with bar(err) as progress:
+        result = verify_bundle(bundle, path, progress=progress)
+    for note in result.notes:
+        out.print(f"  note: {note}", markup=False)
+    result.require()
+    out.print(result.sentence, markup=False)
+
+
+@app.command()
+def export(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
+    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to make.")],
+    text: Role = None,
+    id: Role = None,
+    source: Role = None,
+    language: Role = None,
+    label: Role = None,
+) -> None:
+    """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
+    from tamis.analytics.bundle import export_bundle
+    from tamis.analytics.recipe import Recipe
+    from tamis.analytics.study import Study
+    from tamis.app.cli_progress import bar
+    from tamis.data.corpus import open_corpus
+
+    catalogue.load()
+    workspace = Workspace.default()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    with bar(err) as progress:
+        study = Study.open(corpus, workspace, progress=progress)
+        study.measure(Recipe.from_yaml(read_text(recipe)), progress=progress)
+    bundle = export_bundle(folder, study=study, recipe=Recipe.from_yaml(read_text(recipe)))
+    out.print(f"{bundle.folder}", markup=False)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="Folder of a bundle.")],
+    after: Annotated[str, typer.Argument(help="Folder of another bundle.")],
+    path: Annotated[str | None, typer.Argument(help="A corpus, to compare documents too.", show_default=False)] = None,
+) -> None:
+    """Compare two bundles: changed rules, and on a corpus the changed documents with reasons."""
+    from tamis.analytics.bundle import Bundle
+    from tamis.analytics.diff import diff_bundles, diff_recipes
+    from tamis.app.cli_progress import bar
+
+    catalogue.load()
+    old, new = Bundle.open(before), Bundle.open(after)
+    changes = diff_recipes(old.recipe, new.recipe)
+    for change in changes:
+        out.print(f"  {change.change:<9} {change.step}: {change.after or change.before}", markup=False)
+        for name, was, now in change.params:
+            out.print(f"              {name}: {was} -> {now}", markup=False)
+    if not changes:
+        out.print("  the rules are the same")
+    if path is None:
+        return
+    with bar(err) as progress:
+        found = diff_bundles(old, new, path, progress=progress).documents
+    out.print(f"{found.same:,} documents the same, {found.gained:,} gained, {found.lost:,} lost")
+    for row in found.reasons.to_pylist():
+        out.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), markup=False)
+    for row in found.groups.to_pylist():
+        out.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), markup=False)

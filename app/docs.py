@@ -1,0 +1,94 @@
+"""Pages of the documentation that follow from the registries: written by ``tamis docs``, checked by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+from typer.main import get_command
+
+from tamis.analytics import catalogue
+from tamis.data.errors import SettingError
+from tamis.data.parquet import write_bytes
+
+BEGIN, END = "<!-- generated: {name} -->", "<!-- end: {name} -->"
+
+
+def generated_pages() -> dict[str, str]:
+    """Return the generated pages by path below the project's root."""
+    from tamis.analytics.operator_docs import operator_docs
+    from tamis.analytics.signal_docs import signal_docs
+
+    catalogue.load()
+    return {"docs/operators.md": operator_docs(), "docs/signals.md": signal_docs(), "docs/commands.md": command_docs()}
+
+
+def generated_parts() -> dict[str, str]:
+    """Return the generated parts of the README by name."""
+    from tamis.analytics.operator_docs import operator_table
+
+    catalogue.load()
+    return {"operators": operator_table()}
+
+
+def command_docs() -> str:
+    """Return the page of all commands with their options."""
+    from tamis.app.cli import app
+
+    lines = ["# Commands", "", "Every command of `tamis`. Made by `tamis docs` from the commands themselves.", ""]
+    for name, command in sorted(commands(app).items()):
+        lines += [f"## tamis {name}", "", (command.help or "").strip(), ""]
+        options = [parameter for parameter in command.params if parameter.name != "help"]
+        if options:
+            lines += ["| option | meaning |", "|---|---|"]
+            lines += [f"| {_usage(option)} | {getattr(option, 'help', None) or ''} |" for option in options]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def commands(app: typer.Typer) -> dict[str, typer.core.TyperCommand]:
+    """Return the commands by name."""
+    group = get_command(app)
+    found: Mapping[str, typer.core.TyperCommand] = getattr(group, "commands", {})
+    return dict(found)
+
+
+def _usage(option: object) -> str:
+    names = getattr(option, "opts", [])
+    if getattr(option, "param_type_name", "") == "argument":
+        return f"`{str(getattr(option, 'name', '')).upper()}`"
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def with_parts(text: str, parts: Mapping[str, str]) -> str:
+    """Return a page with its generated parts replaced.
+
+    Raises:
+        SettingError: a mark is missing.
+    """
+    for name, part in parts.items():
+        begin, end = BEGIN.format(name=name), END.format(name=name)
+        if begin not in text or end not in text:
+            raise SettingError("The page has no place for a generated part", value=name, allowed=f"{begin} ... {end}")
+        head, rest = text.split(begin, 1)
+        tail = rest.split(end, 1)[1]
+        text = f"{head}{begin}\n{part.strip()}\n{end}{tail}"
+    return text
+
+
+def write_docs(root: Path) -> list[Path]:
+    """Write what changed among the generated pages and return those files.
+
+    Raises:
+        SettingError: the folder is not the project's.
+    """
+    readme = root / "README.md"
+    if not (readme.is_file() and (root / "docs").is_dir()):
+        raise SettingError("This is not the project's folder", value=str(root), fix="run it where README.md is")
+    wanted = {root / name: text for name, text in generated_pages().items()}
+    wanted[readme] = with_parts(readme.read_text("utf-8"), generated_parts())
+    changed = [path for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in changed:
+        write_bytes(path, wanted[path].encode())
+    return changed

@@ -1,0 +1,48 @@
+"""What all commands share: the program, its two consoles, and the options that recur."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tamis.data.errors import SettingError
+
+app = typer.Typer(
+    name="tamis",
+    help="Inspect and curate training data: see a corpus, choose rules in the browser, export an exact recipe.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Host = Annotated[str, typer.Option(help="Address to serve on; this machine only.")]
+Port = Annotated[int, typer.Option(help="Port to serve on.")]
+Role = Annotated[
+    str | None, typer.Option(help="Column of this role, nested fields as meta.source.", show_default=False)
+]
+Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
+Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
+
+
+def roles_of(**roles: str | None) -> dict[str, str]:
+    """Return the roles that were given."""
+    return {role: column for role, column in roles.items() if column is not None}
+
+
+def read_text(path: Path) -> str:
+    """Return a small text file.
+
+    Raises:
+        SettingError: it is missing, too large or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > 1 << 20:
+            raise SettingError("The file is too large for a recipe", value=str(path), allowed="up to 1 MB")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"The file cannot be read: {error}", value=str(path)) from None
