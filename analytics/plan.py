@@ -106,10 +106,10 @@ def _arrow(values: NDArray[Any]) -> Any:
 
 
 def check_columns(recipe: Recipe, facts: Facts) -> None:
-    """Refuse rules that name columns the facts do not have.
+    """Refuse rules that name columns the facts do not have, or whose numbers mean nothing elsewhere.
 
     Raises:
-        RecipeError: names the step, the column and the columns there are.
+        RecipeError: names the step, the column and what there is instead.
     """
     for step in recipe.active:
         for name in sorted(step.operator.columns()):
@@ -119,6 +119,11 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                     value=name,
                     allowed=facts.columns,
                     fix="choose another column, or run the analysis step that measures it",
+                )
+            if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
+                raise RecipeError(
+                    f"Step {step.id} compares {name}, whose numbers mean nothing outside this map",
+                    fix="use a cluster rule or a lasso instead: they freeze what they hold",
                 )
 
 

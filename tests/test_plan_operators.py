@@ -14,6 +14,7 @@ from operator_examples import evidence
 from tamis.analytics import plan
 from tamis.analytics.evidence import GivenEvidence
 from tamis.analytics.facts import Facts
+from tamis.analytics.freezing import freeze
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.operators_sets import percentile
 from tamis.analytics.outcome import Outcome
@@ -278,3 +279,30 @@ def test_editing_a_late_step_does_not_repeat_early_ones(monkeypatch: pytest.Monk
     monkeypatch.setattr(plan, "_ask", fail)
     second = base.with_operator(OPERATORS.build("token_budget", {"amount": 8_000}))
     assert evaluate(second, facts, evidence(facts)).output.tokens <= 8_000
+
+
+def test_frozen_percentile_band_keeps_the_same_documents_and_says_where_its_numbers_came_from() -> None:
+    band = OPERATORS.build("percentile_band", {"signal": "mean_word_length", "low": 3.5, "high": 97})
+    recipe = Recipe().with_operator(band)
+    outcome = evaluate(recipe, FACTS, evidence(FACTS))
+    frozen = freeze(recipe, "percentile-band", outcome=outcome, corpus="c" * 64)
+    assert np.array_equal(evaluate(Recipe.from_yaml(frozen.to_yaml()), FACTS, evidence(FACTS)).kept, outcome.kept)
+    assert [(name, origin.percentile) for name, origin in frozen.steps[0].provenance] == [("max", 97), ("min", 3.5)]
+    within = Recipe().with_operator(
+        OPERATORS.build("percentile_band", {"signal": "n_words", "low": 1, "within": "lang"})
+    )
+    with pytest.raises(RecipeError, match="over all documents"):
+        freeze(within, "percentile-band", outcome=evaluate(within, FACTS, evidence(FACTS)))
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("signal_range", {"signal": "x", "min": 0}),
+        ("sql_predicate", {"predicate": "cluster = 3"}),
+        ("category", {"column": "cluster", "values": ["3"]}),
+    ],
+)
+def test_rules_do_not_compare_numbers_that_mean_nothing_elsewhere(name: str, params: Any) -> None:
+    with pytest.raises(RecipeError, match="cluster rule or a lasso"):
+        run(name, **params)
