@@ -1,4 +1,4 @@
-"""Speed and memory of the data layer on a synthetic corpus: ``python -m benchmarks.data_layer [documents]``."""
+"""Speed and memory of the data layer on a synthetic corpus: ``python -m benchmarks.bench_data [documents]``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,95 @@
+"""Make the pictures in docs/screenshots: every page of the demo at 1440x900, light and dark.
+
+Usage: ``python docs/screenshots.py [--home FOLDER] [--corpus NAME]`` after ``make demo`` has analysed the demo corpus.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from dashboard import browser, served, settle  # noqa: E402
+
+FOLDER = ROOT / "docs" / "screenshots"
+SIZE = {"width": 1440, "height": 900}
+
+
+def main() -> None:
+    """Take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path.home() / ".tamis")
+    parser.add_argument("--corpus", default="demo")
+    chosen = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with served(chosen.home, chosen.home) as dashboard, browser() as chromium:
+        for theme in ("light", "dark"):
+            page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
+            page.goto(f"{dashboard.url}/map?corpus={chosen.corpus}")
+            settle(page)
+            story(page, theme)
+            page.close()
+
+
+def story(page: Page, theme: str) -> None:
+    """Go through the pages as a person would: lasso, drop, cut, read."""
+    page.locator(".tamis-map[data-ready]").wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)
+    save(page, "map", theme)
+    lasso(page, 0.36, 0.5, 70)
+    page.get_by_role("button", name="Drop", exact=True).click()
+    page.get_by_test_id("funnel").wait_for()
+    go(page, "Quality")
+    page.get_by_label("Drop below").fill("20")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save as rule").wait_for()
+    page.wait_for_timeout(1500)
+    save(page, "quality", theme)
+    page.get_by_role("button", name="Save as rule").click()
+    page.wait_for_timeout(1500)
+    for name in ("Overview", "Recipe", "Documents"):
+        go(page, name)
+        save(page, name.lower(), theme)
+
+
+def go(page: Page, name: str) -> None:
+    """Open a page by its link."""
+    page.get_by_role("link", name=name).first.click()
+    settle(page)
+    page.wait_for_timeout(2500)
+
+
+def lasso(page: Page, x: float, y: float, radius: float) -> None:
+    """Draw a circle on the map, its centre at shares of the map's width and height."""
+    box = page.locator(".tamis-map").bounding_box()
+    assert box is not None
+    centre = (box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.locator(".tamis-map").get_by_role("button", name="Lasso").click()
+    page.mouse.move(centre[0] + radius, centre[1])
+    page.mouse.down()
+    for step in range(1, 37):
+        angle = 2 * math.pi * step / 36
+        page.mouse.move(centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
+    page.mouse.up()
+    page.get_by_role("button", name="Drop", exact=True).wait_for(timeout=60_000)
+
+
+def save(page: Page, name: str, theme: str) -> None:
+    """Write a picture with few enough colours to be small."""
+    path = FOLDER / f"{name}-{theme}.png"
+    page.mouse.move(5, 450)
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(colors=192, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

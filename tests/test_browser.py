@@ -1,0 +1,216 @@
+"""What people click, in Chromium, on a real corpus: from a lasso to the same selection on the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from dashboard import Dashboard, browser, served, settle, small_corpus, tamis
+from docstrings import write_corpus
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+
+PAYLOADS = (
+    "<script>window.pwned = 1</script>",
+    '<img src=x onerror="window.pwned = 1">',
+    "[click](javascript:window.pwned=1) ![x](https://evil.invalid/x.png)",
+    "<b id=injected>bold</b> **bold** `code` $x^2$ :material/home:",
+    "</div></div><iframe id=injected src=https://evil.invalid></iframe>",
+)
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Serve two analysed corpora: real docstrings, and texts that try to be more than text."""
+    root = tmp_path_factory.mktemp("dashboard")
+    home = root / "home"
+    home.mkdir()
+    corpus = small_corpus(root / "corpus")
+    hostile = pa.table(
+        {
+            "text": [f"{payload} number {k} of the hostile documents" for k in range(12) for payload in PAYLOADS],
+            "source": [payload for _ in range(12) for payload in PAYLOADS],
+        }
+    )
+    tamis("analyze", str(write_corpus(root / "hostile", hostile)), "--name", "hostile", home=home)
+    tamis("analyze", str(corpus), "--name", "corpus", home=home)
+    with served(home, corpus) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def show(page: Page, dashboard: Dashboard, name: str, corpus: str = "corpus") -> None:
+    page.goto(f"{dashboard.url}/{name}?corpus={corpus}")
+    settle(page)
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).first.click()
+    expect(page).to_have_url(re.compile(f"/{name.lower()}"))
+    settle(page)
+
+
+def lasso(page: Page, *, radius: float) -> None:
+    """Draw a circle around the middle of the map."""
+    area = page.locator(".tamis-map[data-ready]")
+    area.wait_for(timeout=60_000)
+    box = area.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.42 * box["width"], box["y"] + 0.5 * box["height"]
+    area.get_by_role("button", name="Lasso").click()
+    page.mouse.move(x + radius, y)
+    page.mouse.down()
+    for step in range(1, 25):
+        angle = 2 * math.pi * step / 24
+        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
+
+
+def number(text: str) -> int:
+    """Return the first number of a text, thin spaces removed."""
+    found = re.search(r"\d+", text.replace("\u202f", ""))
+    assert found, text
+    return int(found.group())
+
+
+def funnel(page: Page) -> list[int]:
+    """Return the counts the funnel shows."""
+    page.get_by_test_id("funnel").wait_for(timeout=30_000)
+    return [number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()]
+
+
+def resharded(source: Path, folder: Path) -> Path:
+    """Write the same documents shuffled, in another number of files."""
+    table = pa.concat_tables(pq.read_table(path) for path in sorted(source.glob("*.parquet")))
+    return write_corpus(folder, table, files=5, seed=7)
+
+
+def changed(source: Path, folder: Path, text: str) -> Path:
+    """Write the same documents with the first one replaced."""
+    table = pa.concat_tables(pq.read_table(path) for path in sorted(source.glob("*.parquet")))
+    texts = [text, *table.column("text").to_pylist()[1:]]
+    place = table.schema.get_field_index("text")
+    return write_corpus(folder, table.set_column(place, "text", pa.array(texts, pa.large_string())))
+
+
+def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest(
+    dashboard: Dashboard, page: Page, tmp_path: Path
+) -> None:
+    show(page, dashboard, "map")
+    lasso(page, radius=110)
+    selected = number(page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$")).inner_text())
+    page.get_by_role("button", name="Drop", exact=True).click()
+    total, after_lasso = funnel(page)
+    assert total - after_lasso == selected > 0
+
+    go(page, "Quality")
+    page.get_by_label("Drop below").fill("12")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save as rule").click()
+    expect(page.locator("[data-testid=funnel] .count")).to_have_count(3, timeout=30_000)
+    kept = funnel(page)[-1]
+    assert kept < after_lasso
+
+    go(page, "Recipe")
+    page.get_by_role("tab", name="Export and run").click()
+    page.get_by_role("button", name="Export bundle").click()
+    expect(page.get_by_text("Exported.")).to_be_visible(timeout=60_000)
+    bundle = next(path for path in (dashboard.home / "bundles").iterdir() if not path.name.startswith("."))
+
+    other = resharded(dashboard.corpus, tmp_path / "resharded")
+    out = tmp_path / "out"
+    done = tamis("run", str(bundle), str(other), "-o", str(out), home=tmp_path / "other-home")
+    manifest = json.loads((out / "run.json").read_text("utf-8"))
+    lock = json.loads((bundle / "recipe.lock.json").read_text("utf-8"))
+    assert manifest["selection"] == lock["selection"], done.stdout
+    assert manifest["counts"][-1]["documents"] == kept
+    assert "agrees" in tamis("verify", str(bundle), str(other), home=tmp_path / "other-home").stdout
+
+    poorer = changed(dashboard.corpus, tmp_path / "changed", "no")
+    refused = tamis("verify", str(bundle), str(poorer), home=tmp_path / "other-home", check=False)
+    assert refused.returncode == 2
+    assert "differs" in refused.stderr
+    assert "map-polygon" in refused.stderr or "n-tokens" in refused.stderr
+
+
+def test_a_link_shows_a_colleague_the_same_view(dashboard: Dashboard, page: Page, chromium: Browser) -> None:
+    show(page, dashboard, "overview")
+    page.get_by_role("button", name="Select", exact=True).first.click()
+    page.get_by_role("button", name="Drop", exact=True).click()
+    before = funnel(page)
+    expect(page).to_have_url(re.compile("view=[0-9a-f]{64}"))
+    colleague = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    colleague.goto(page.url)
+    settle(colleague)
+    assert funnel(colleague) == before
+    colleague.context.close()
+
+
+def test_undo_and_redo_go_back_and_forth(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, "overview")
+    page.get_by_role("button", name="Select", exact=True).first.click()
+    page.get_by_role("button", name="Drop", exact=True).click()
+    before = funnel(page)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=30_000)
+    page.get_by_role("button", name="Redo").click()
+    assert funnel(page) == before
+
+
+def test_a_search_selects_and_the_document_opens_with_its_reason(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, "documents")
+    page.get_by_placeholder(re.compile("words in the text")).fill("event loop")
+    page.get_by_role("button", name="Select", exact=True).click()
+    expect(page.get_by_role("button", name="Drop", exact=True)).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Drop", exact=True).click()
+    total, kept = funnel(page)
+    assert 0 < total - kept < total / 2
+
+
+def test_texts_that_try_to_be_markup_stay_texts(dashboard: Dashboard, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
+    for name in ("overview", "map", "quality", "documents"):
+        show(page, dashboard, name, corpus="hostile")
+        page.wait_for_timeout(1200)
+        assert page.evaluate("window.pwned") is None, name
+        assert page.locator("#injected").count() == 0, name
+    page.locator(".stDataFrame").first.wait_for()
+    outside = [url for url in asked if not url.startswith((dashboard.url, "data:", "blob:"))]
+    assert not outside
+
+
+def test_the_map_bytes_need_the_token_of_a_session(dashboard: Dashboard, page: Page) -> None:
+    with page.expect_request(re.compile("/tamis/blob/points")) as caught:
+        show(page, dashboard, "map")
+    request = caught.value
+    assert request.response().status == 200
+    for token in ("", "guessed"):
+        bare = urllib.request.Request(request.url, headers={"x-tamis-token": token} if token else {})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(bare, timeout=10)
+        assert refused.value.code == 403
+        refused.value.close()
