@@ -6,8 +6,13 @@ from importlib import import_module
 
 MODULES = (
     "tamis.analytics.operators_rows",
+    "tamis.analytics.operators_selection",
     "tamis.analytics.operators_sets",
     "tamis.analytics.operators_near",
+    "tamis.analytics.operators_sampling",
+    "tamis.analytics.operators_relevance",
+    "tamis.analytics.operators_budget",
+    "tamis.analytics.operators_order",
 )
 
 

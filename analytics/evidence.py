@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
 from tamis.analytics.frozen import FrozenSources, GivenSources, WorkspaceSources
-from tamis.analytics.measures import MEASURES, read_pairs, read_values, step_name, steps_of
+from tamis.analytics.measures import MEASURES, SUPPORTING, read_pairs, read_values, step_name, steps_of
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.pipeline import PlannedStep, analysis_steps, analyze, plan_steps
 from tamis.analytics.step import StepSpec
@@ -125,7 +125,7 @@ class LocalEvidence:
 
     def _with(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
         """Return the wanted steps and, from the analysis, everything they are made from."""
-        known = {step.name: step for step in self.steps}
+        known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in self.steps}
         needed: dict[str, StepSpec] = {}
         waiting = list(wanted)
         while waiting:

@@ -76,6 +76,9 @@ class MeasureRegistry:
 
 MEASURES = MeasureRegistry()
 
+SUPPORTING: dict[str, Callable[[], StepSpec]] = {}
+"""Steps that measures are made from and that the analysis itself does not need, by name."""
+
 
 def steps_of(measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
     """Return the steps that measure what is not quick, each once."""

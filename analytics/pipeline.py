@@ -204,7 +204,8 @@ def _complete(
                     return found
                 progress.step(spec.name, corpus.rows)
                 inputs = {name: artifacts[name] for name in spec.upstream}
-                spec.run(StepContext(corpus, inputs, out, spec.params, progress, workspace.models, found=documents))
+                context = StepContext(corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
+                spec.run(context)
             return _committed(store, planned)
         except LockedError:
             progress.check()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.corpus import Corpus
@@ -14,6 +16,7 @@ from tamis.data.documents import Documents
 from tamis.data.errors import JobError
 from tamis.data.progress import Progress
 from tamis.data.shards import Shard
+from tamis.data.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class StepContext:
         progress: where to report; call ``progress.check`` between pieces of work.
         models: folder of the model cache.
         found: the documents, None only while they are being found.
+        workspace: where stored tables are, for steps that read one.
     """
 
     corpus: Corpus
@@ -63,6 +67,7 @@ class StepContext:
     progress: Progress
     models: Path
     found: Documents | None = None
+    workspace: Workspace | None = None
 
     @property
     def documents(self) -> Documents:
@@ -74,6 +79,17 @@ class StepContext:
         if self.found is None:
             raise JobError("The documents are not known before the step that finds them")
         return self.found
+
+    def stored(self, digest: str) -> pa.Table:
+        """Return a stored table by its digest.
+
+        Raises:
+            JobError: there is no workspace.
+            StoreError: the workspace does not have it.
+        """
+        if self.workspace is None:
+            raise JobError("This step reads a stored table and has no workspace", value=digest)
+        return self.workspace.table(digest)
 
     def shards_to_do(self) -> Iterator[Shard]:
         """Yield the shards whose part is not written yet, checking for cancellation before each.

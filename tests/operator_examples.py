@@ -21,6 +21,8 @@ from tamis.data.hashing import digest
 CLUSTERING = digest("a clustering")
 ID_SET = digest("an id set")
 MAP = digest("a map")
+SCORER = digest("a scorer")
+CONCEPTS = digest("concepts")
 
 EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "signal_range": [
@@ -72,6 +74,41 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"amount": 20_000},
         {"amount": 60_000, "unit": "bytes", "order": "lowest", "signal": "compression_ratio"},
         {"amount": 77, "unit": "documents", "seed": 5},
+    ],
+    "top_share": [
+        {"signal": "unigram_entropy", "share": 0.3},
+        {"signal": "outlier", "best": "lowest", "tokens": 9_000, "within": "lang"},
+    ],
+    "softmax_sample": [
+        {"signal": "compression_ratio", "share": 0.5, "seed": 3},
+        {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
+    ],
+    "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
+    "perplexity_band": [{"share": 0.5}, {"tokens": 20_000, "part": "low", "within": "lang"}],
+    "dsir": [{"model": SCORER, "share": 0.4, "temperature": 0.5}, {"model": SCORER, "tokens": 30_000}],
+    "moore_lewis": [{"model": SCORER, "documents": 100, "target": "manuals"}],
+    "target_classifier": [{"model": SCORER, "share": 0.2, "within": "lang"}],
+    "embedding_classifier": [{"model": SCORER, "share": 0.2}],
+    "target_similarity": [{"model": SCORER, "share": 0.7, "temperature": 2.0, "seed": 8}],
+    "cluster_budget": [
+        {"concepts": CONCEPTS, "share": 0.3},
+        {"concepts": CONCEPTS, "documents": 200, "complexity": "measured", "keep": "random", "alpha": 0.5, "tau": 2},
+    ],
+    "mixture": [
+        {"by": "lang", "alpha": 0.3},
+        {"weights": [{"group": "source-00", "weight": 2}, {"group": "source-05", "weight": 1}], "share": 0.2},
+        {"by": "label", "alpha": 0, "share": 1.5, "max_copies": 3, "prefer": "unigram_entropy"},
+        {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
+    ],
+    "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
+    "upsample": [{"signal": "unigram_entropy"}, {"signal": "n_words", "best": "lowest", "max_copies": 9, "power": 2}],
+    "curriculum": [
+        {},
+        {"order": "easy to hard", "difficulty": "compression_ratio"},
+        {"order": "hard to easy", "difficulty": "compression_ratio", "hard": "lowest"},
+        {"order": "warm-up then random", "difficulty": "n_words", "seed": 2},
+        {"order": "interleaved", "difficulty": "n_words", "slices": 7},
+        {"order": "best last", "difficulty": "unigram_entropy", "warm_up": 0.25},
     ],
 }
 
