@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.analytics.facts import ColumnInfo, Facts, describe
+from tamis.analytics.column_info import ColumnInfo, describe
+from tamis.analytics.facts import Facts
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import PREFIX, Documents, load_table

@@ -77,7 +77,7 @@ def _type(field: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:
         return f"`{field['const']}`"
-    kind = field.get("type", "value")
+    kind = field.get("type", "object" if "$ref" in field else "value")
     if kind == "array":
         return f"list of {_type(field['items'])}" if "items" in field else "list"
     if field.get("pattern") == "^[0-9a-f]{64}$":

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
-from tamis.analytics.operators_rows import MapPolygon
+from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.polygon import Vertices, points_in_polygon
 from tamis.analytics.queries_numbers import extent
 from tamis.analytics.scene import Scene, Which

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tamis.analytics.operator import OPERATORS, Operator
-from tamis.analytics.recipe import KINDS, MAX_STEPS, SCHEMA_VERSION, STEP_ID
+from tamis.analytics.recipe import MAX_STEPS, SCHEMA_VERSION
+from tamis.analytics.recipe_step import KINDS, STEP_ID
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -30,15 +31,20 @@ def recipe_schema() -> dict[str, Any]:
         },
         "$defs": {
             "provenance": _provenance(),
-            **{f"params-{kind.name}": params_schema(kind) for kind in kinds},
+            **{f"params-{kind.name}": params_schema(kind, at=f"#/$defs/params-{kind.name}") for kind in kinds},
             **{f"step-{kind.name}": _step(kind) for kind in kinds},
         },
     }
 
 
-def params_schema(kind: type[Operator]) -> dict[str, Any]:
-    """Return the schema of an operator's parameters: types, bounds, defaults and help as its fields say."""
-    schema = kind.model_json_schema()
+def params_schema(kind: type[Operator], *, at: str = "#") -> dict[str, Any]:
+    """Return the schema of an operator's parameters: types, bounds, defaults and help as its fields say.
+
+    Args:
+        kind: the operator.
+        at: where the schema will stand inside another one, so that its own references hold there.
+    """
+    schema = kind.model_json_schema(ref_template=at + "/$defs/{model}")
     return {**schema, "title": kind.name, "description": kind.summary}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts, Source
 from tamis.analytics.operator import Evidence, RowOperator
-from tamis.analytics.operators_rows import AllOf
+from tamis.analytics.operators_selection import AllOf
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.plan import attach, evaluate, row_masks
 from tamis.analytics.recipe import Recipe, operator_digest

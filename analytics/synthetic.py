@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts import CORE, ColumnInfo, Facts, with_origin
+from tamis.analytics.column_info import CORE, ColumnInfo, with_origin
+from tamis.analytics.facts import Facts
 from tamis.data.hashing import digest, salted, uniform
 
 SOURCES = 40

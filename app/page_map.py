@@ -9,7 +9,7 @@ import streamlit as st
 
 from tamis.analytics.facts import ColumnInfo
 from tamis.analytics.figures import scatter_sample
-from tamis.analytics.operators_rows import MapPolygon
+from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.palette import palette_of
 from tamis.analytics.queries import (
     MapGroups,

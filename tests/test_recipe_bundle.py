@@ -281,7 +281,7 @@ def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_b
 def test_lasso_travels_with_the_bundle(made: Made, tmp_path: Path) -> None:
     import numpy as np
 
-    from tamis.analytics.facts import CORE
+    from tamis.analytics.column_info import CORE
 
     rng = np.random.default_rng(0)
     facts = made.study.facts

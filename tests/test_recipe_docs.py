@@ -14,12 +14,12 @@ from tamis.analytics.recipe import Recipe
 from tamis.analytics.recipe_schema import params_schema, recipe_schema
 
 DOCS = Path(__file__).parent.parent / "docs"
-SCHEMA = recipe_schema()
+VALIDATOR = jsonschema.Draft202012Validator(recipe_schema())
 
 
 def test_operators_page_is_current() -> None:
     fix = 'write it anew: python -c "from tamis.analytics.operator_docs import *; print(operator_docs(), end=str())"'
-    assert (DOCS / "operators.md").read_text() == operator_docs(), fix
+    assert (DOCS / "operators.md").read_text().split("\n") == operator_docs().split("\n"), fix
 
 
 def test_every_operator_and_parameter_is_documented() -> None:
@@ -35,7 +35,7 @@ def test_every_operator_and_parameter_is_documented() -> None:
 @pytest.mark.parametrize("operator", operators(), ids=lambda operator: operator.name)
 def test_schema_accepts_what_recipes_write(operator: Operator) -> None:
     value = Recipe(title="A").with_operator(operator, note="b").to_dict()
-    jsonschema.validate(value, SCHEMA)
+    assert VALIDATOR.is_valid(value)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,7 @@ def test_schema_accepts_what_recipes_write(operator: Operator) -> None:
     ],
 )
 def test_schema_refuses_what_recipes_refuse(wrong: dict[str, object]) -> None:
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(wrong, SCHEMA)
+    assert not VALIDATOR.is_valid(wrong)
 
 
 def test_every_parameter_has_help_for_its_form() -> None:

@@ -1,0 +1,101 @@
+"""The folder of a finished run and its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.bundle import RECIPE_FILE
+from tamis.analytics.locking import LockedCount, LockedFile
+from tamis.analytics.recipe import Recipe
+from tamis.data.errors import StoreError
+from tamis.data.hashing import file_sha256
+
+RUN_FILE = "run.json"
+RUN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        identity: digest of recipe, plain data, corpus and options.
+        recipe: digest of the recipe.
+        selection: digest of the selection.
+        corpus: fingerprint of the corpus.
+        counts: input first, then one per active step.
+        errors: rows that are not documents.
+        files: every file of the folder but the manifest.
+        agrees: whether everything is as the bundle's lock says; None without a lock.
+        difference: the first difference from the lock as a sentence, empty when there is none.
+        tools: versions.
+        run_version: of this format.
+    """
+
+    folder: Path
+    identity: str
+    recipe: str
+    selection: str
+    corpus: str
+    counts: tuple[LockedCount, ...]
+    errors: int
+    files: tuple[LockedFile, ...]
+    agrees: bool | None
+    difference: str
+    tools: Mapping[str, str]
+    run_version: int = RUN_VERSION
+
+    def to_json(self) -> bytes:
+        """Return the manifest; it does not say where the folder is."""
+        value = {key: item for key, item in asdict(self).items() if key != "folder"}
+        return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Read the manifest of a finished run.
+
+        Raises:
+            StoreError: there is no finished run.
+        """
+        path = Path(folder)
+        try:
+            value = json.loads((path / RUN_FILE).read_bytes())
+            value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
+            value["files"] = tuple(LockedFile(**item) for item in value["files"])
+            return cls(folder=path, **value)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error
+
+    def check_files(self) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            StoreError: naming the first file that is missing or differs.
+        """
+        for file in self.files:
+            path = self.folder / file.name
+            if not path.is_file() or file_sha256(path) != file.sha256:
+                raise StoreError("A file of the run is missing or was changed", value=file.name)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the figures of a run as plain values, for a terminal or a page."""
+    first, last = run.counts[0], run.counts[-1]
+    return {
+        "kept": last.documents,
+        "dropped": first.documents - last.documents,
+        "errors": run.errors,
+        "rows": first.documents + run.errors,
+        "tokens": last.tokens,
+        "selection": run.selection,
+    }
+
+
+def recipe_of(run: Run) -> Recipe:
+    """Return the recipe a run executed."""
+    return Recipe.from_yaml((run.folder / RECIPE_FILE).read_text("utf-8"))
