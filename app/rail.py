@@ -25,12 +25,12 @@ def show(workspace: Workspace) -> None:
             st.text(notice)
         if not is_ready():
             return
+        _history()
         try:
             _selection()
             _funnel()
         except TamisError as error:
             st.text(str(error))
-        _history()
 
 
 def is_ready() -> bool:

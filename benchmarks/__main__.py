@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...]``; each script runs in a process of its own and prints a table."""
+"""Run the benchmarks: ``python -m benchmarks [NAME ...]``; each script runs in its own process and prints a table."""
 
 from __future__ import annotations
 

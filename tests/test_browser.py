@@ -156,7 +156,7 @@ def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest
 
 
 def test_a_link_shows_a_colleague_the_same_view(dashboard: Dashboard, page: Page, chromium: Browser) -> None:
-    show(page, dashboard, "overview")
+    show(page, dashboard, "")
     page.get_by_role("button", name="Select", exact=True).first.click()
     page.get_by_role("button", name="Drop", exact=True).click()
     before = funnel(page)
@@ -169,12 +169,13 @@ def test_a_link_shows_a_colleague_the_same_view(dashboard: Dashboard, page: Page
 
 
 def test_undo_and_redo_go_back_and_forth(dashboard: Dashboard, page: Page) -> None:
-    show(page, dashboard, "overview")
+    show(page, dashboard, "")
     page.get_by_role("button", name="Select", exact=True).first.click()
     page.get_by_role("button", name="Drop", exact=True).click()
     before = funnel(page)
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=30_000)
+    settle(page)
     page.get_by_role("button", name="Redo").click()
     assert funnel(page) == before
 
@@ -193,7 +194,7 @@ def test_texts_that_try_to_be_markup_stay_texts(dashboard: Dashboard, page: Page
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    for name in ("overview", "map", "quality", "documents"):
+    for name in ("", "map", "quality", "documents"):
         show(page, dashboard, name, corpus="hostile")
         page.wait_for_timeout(1200)
         assert page.evaluate("window.pwned") is None, name
