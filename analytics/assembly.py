@@ -21,7 +21,8 @@ from tamis.data.documents import PREFIX, Documents, load_table
 from tamis.data.errors import StoreError
 from tamis.data.hashing import key64
 
-ASSEMBLY_VERSION = 2
+ASSEMBLY_VERSION = 3
+ROWS_PER_PART = 1 << 20
 
 ARRAYS: Mapping[str, Mapping[str, str]] = {
     "knn": {"outlier": "outlier"},
@@ -34,12 +35,14 @@ ARRAYS: Mapping[str, Mapping[str, str]] = {
 def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
     """Return the step that joins what ``steps`` measured into one table, sorted by id.
 
-    The artifact holds the table ``facts`` and the array ``keys``; its manifest says which step made each column.
+    The artifact holds the tables ``facts-*`` and the array ``keys``; its manifest says which step made each column.
     """
 
     def run(context: StepContext) -> None:
         columns, made_by = assemble(context.documents, context.inputs)
-        context.out.write_table("facts", pa.table(columns))
+        table = pa.table(columns)
+        for number, start in enumerate(range(0, max(table.num_rows, 1), ROWS_PER_PART)):
+            context.out.write_table(f"facts-{number:05d}", table.slice(start, ROWS_PER_PART))
         context.out.write_array("keys", key64(columns["id"].to_pylist()))
         facts = {
             "corpus": context.corpus.fingerprint,
@@ -121,11 +124,11 @@ def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
     Raises:
         StoreError: the artifact is damaged.
     """
-    table, facts = artifact.table("facts"), artifact.facts
-    return Facts.from_table(
-        table,
+    names, facts = artifact.parts("facts-"), artifact.facts
+    return Facts.from_parts(
+        map(artifact.table, names),
         digest=artifact.digest,
-        columns=column_infos(table.schema, facts["columns"], facts["origins"]),
+        columns=column_infos(artifact.table(names[0]).schema, facts["columns"], facts["origins"]),
         corpus=str(facts["corpus"]),
         errors=int(facts["errors"]),
         keys=np.asarray(artifact.array("keys"), dtype=np.uint64),

@@ -48,12 +48,14 @@ class Database:
             config["threads"] = threads
         self._connection = duckdb.connect(":memory:", config=config)
 
-    def load(self, name: str, table: pa.Table) -> None:
-        """Create a native table from an Arrow table, keeping its row order."""
+    def load(self, name: str, parts: Iterable[pa.Table]) -> None:
+        """Create a native table from Arrow tables, one after the other, keeping their row order."""
         with self._connection.cursor() as cursor:
-            cursor.register("incoming", table)
-            cursor.execute(f"CREATE OR REPLACE TABLE {ident(name)} AS SELECT * FROM incoming")
-            cursor.unregister("incoming")
+            for number, part in enumerate(parts):
+                cursor.register("incoming", part)
+                made = f"INSERT INTO {ident(name)}" if number else f"CREATE OR REPLACE TABLE {ident(name)} AS"
+                cursor.execute(f"{made} SELECT * FROM incoming")
+                cursor.unregister("incoming")
 
     def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Run one statement on a cursor of its own, which alone sees ``tables``."""
@@ -102,13 +104,27 @@ class Facts:
         columns: Mapping[str, ColumnInfo] | None = None,
         corpus: str = "",
         errors: int = 0,
+        threads: int | None = None,
+    ) -> Facts:
+        """Load a facts table; see ``from_parts``."""
+        return cls.from_parts([table], digest=digest, columns=columns, corpus=corpus, errors=errors, threads=threads)
+
+    @classmethod
+    def from_parts(
+        cls,
+        parts: Iterable[pa.Table],
+        *,
+        digest: str,
+        columns: Mapping[str, ColumnInfo] | None = None,
+        corpus: str = "",
+        errors: int = 0,
         keys: NDArray[np.uint64] | None = None,
         threads: int | None = None,
     ) -> Facts:
         """Load a facts table that is sorted by its unique ``id`` column; ``row`` is added.
 
         Args:
-            table: the columns, (n,) rows.
+            parts: consecutive pieces of the table, equal columns, held one at a time; at least one.
             digest: what the content is known by.
             columns: what is known about columns; the others are described by name and type.
             corpus: fingerprint of the corpus.
@@ -119,24 +135,19 @@ class Facts:
         Raises:
             StoreError: no id column, or ids that are not strictly ascending.
         """
-        if "id" not in table.column_names:
-            raise StoreError("Facts need an id column", allowed=table.column_names)
-        _check_order(table.column("id"))
-        database = Database(threads=threads)
-        rows = pa.array(np.arange(table.num_rows, dtype=np.int64))
-        kept = table.drop_columns(["row"]) if "row" in table.column_names else table
-        database.load("facts", kept.append_column("row", rows))
+        database, loader = Database(threads=threads), _Loader()
+        database.load("facts", map(loader.numbered, parts))
         known = dict(columns or {})
-        infos = {name: known.get(name) or describe(name, kept.schema.field(name).type) for name in kept.column_names}
+        infos = {field.name: known.get(field.name) or describe(field.name, field.type) for field in loader.schema}
         facts = cls(
             database,
-            n=table.num_rows,
+            n=loader.rows,
             digest=digest,
             columns=infos,
             corpus=corpus,
             errors=errors,
             extras={},
-            memo=Memo(max(MEMO_BYTES, MEMO_BYTES_PER_ROW * table.num_rows)),
+            memo=Memo(max(MEMO_BYTES, MEMO_BYTES_PER_ROW * loader.rows)),
         )
         if keys is not None:
             facts.memo.keep(("keys", digest), keys)
@@ -262,9 +273,32 @@ class Facts:
         )
 
 
-def _check_order(ids: pa.ChunkedArray) -> None:
-    """Refuse ids that are not strictly ascending by their UTF-8 bytes."""
-    whole = ids.combine_chunks()
-    ordered = pc.less(whole.slice(0, max(len(whole) - 1, 0)), whole.slice(1))
-    if whole.null_count or not pc.all(ordered, min_count=0).as_py():
-        raise StoreError("Facts must be sorted by unique ids", value=len(whole))
+class _Loader:
+    """Numbers the rows of consecutive parts and checks that ids ascend through all of them."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.schema = pa.schema([])
+        self._last: str | None = None
+
+    def numbered(self, part: pa.Table) -> pa.Table:
+        """Return a part with its ``row`` column.
+
+        Raises:
+            StoreError: no id column, or ids that are not strictly ascending by their UTF-8 bytes.
+        """
+        if "id" not in part.column_names:
+            raise StoreError("Facts need an id column", allowed=part.column_names)
+        kept = part.drop_columns(["row"]) if "row" in part.column_names else part
+        self.schema = kept.schema
+        self._check(kept.column("id").combine_chunks())
+        rows = np.arange(self.rows, self.rows + part.num_rows, dtype=np.int64)
+        self.rows += part.num_rows
+        return kept.append_column("row", pa.array(rows))
+
+    def _check(self, ids: pa.Array) -> None:
+        ascending = pc.all(pc.less(ids.slice(0, max(len(ids) - 1, 0)), ids.slice(1)), min_count=0).as_py()
+        joins = not len(ids) or self._last is None or self._last.encode() < ids[0].as_py().encode()
+        if ids.null_count or not ascending or not joins:
+            raise StoreError("Facts must be sorted by unique ids", value=self.rows + len(ids))
+        self._last = ids[-1].as_py() if len(ids) else self._last

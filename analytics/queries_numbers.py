@@ -14,7 +14,6 @@ from tamis.analytics.operator import RowOperator
 from tamis.analytics.plan import row_masks
 from tamis.analytics.scene import KEPT, SELECTED, Scene, Which
 from tamis.data.errors import RecipeError
-from tamis.data.sql import ident, literal
 
 MAX_BINS = 400
 
@@ -151,32 +150,38 @@ def histogram(
         RecipeError: unknown or not numeric column, or an impossible range.
     """
     edges = bin_edges(scene.facts, column, bins=bins, low=low, high=high)
-    start, width, end = (literal(float(number)) for number in (edges[0], edges[1] - edges[0], edges[-1]))
     count = len(edges) - 1
-    source = scene.source([column])
-    value = f"CAST({ident(column)} AS DOUBLE)"
-    place = f"CAST(floor(({value} - {start}) / {width}) AS BIGINT)"
-    table = scene.facts.query(
-        f"SELECT CASE WHEN {value} IS NULL THEN -2 WHEN {value} < {start} THEN -1 WHEN {value} > {end} THEN {count}"
-        f" ELSE least({place}, {count - 1}) END AS bin, flag, count(*) AS documents FROM {source} GROUP BY ALL",
-        source,
-    )
-    bin_, flag, documents = (table.column(k).to_numpy().astype(np.int64) for k in range(3))
-    inside = (bin_ >= 0) & (bin_ < count)
-
-    def counted(which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(bin_[which], weights=documents[which], minlength=count).astype(np.int64)
-
+    codes = _bin_codes(scene.facts, column, edges).astype(np.intp)
+    tally = np.bincount(codes * 4 + scene.flags, minlength=4 * (count + 3)).reshape(-1, 4).astype(np.int64)
+    inside = tally[:count]
     return Histogram(
         column=column,
         edges=edges,
-        all=counted(inside),
-        kept=counted(inside & (flag & KEPT > 0)),
-        selected=counted(inside & (flag & SELECTED > 0)),
-        missing=int(documents[bin_ == -2].sum()),
-        below=int(documents[bin_ == -1].sum()),
-        above=int(documents[bin_ == count].sum()),
+        all=inside.sum(axis=1),
+        kept=inside[:, KEPT] + inside[:, KEPT | SELECTED],
+        selected=inside[:, SELECTED] + inside[:, KEPT | SELECTED],
+        below=int(tally[count].sum()),
+        above=int(tally[count + 1].sum()),
+        missing=int(tally[count + 2].sum()),
     )
+
+
+def _bin_codes(facts: Facts, column: str, edges: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """Return the bin of each document, uint16 (n,), remembered: 0..b-1, then below, above, without a value."""
+    count = len(edges) - 1
+
+    def place() -> NDArray[np.uint16]:
+        values = facts.numbers(column)
+        absent = np.isnan(values)
+        scaled = np.floor((np.where(absent, edges[0], values) - edges[0]) / (edges[1] - edges[0]))
+        codes = np.clip(scaled, 0, count - 1).astype(np.uint16)
+        codes[values < edges[0]] = count
+        codes[values > edges[-1]] = count + 1
+        codes[absent] = count + 2
+        return codes
+
+    key = ("bins", facts.digest, column, float(edges[0]), float(edges[-1]), count)
+    return facts.memo.through(key, place, size=lambda codes: int(codes.nbytes))
 
 
 def bin_edges(

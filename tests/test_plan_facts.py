@@ -138,3 +138,13 @@ def test_memory_of_computed_values_is_bounded() -> None:
     memo.put(11, 11, size=1_000)
     assert 11 not in memo
     assert memo.through(9, lambda: 0, size=lambda _: 1) == 9
+
+
+def test_parts_make_the_same_facts_as_the_whole() -> None:
+    table = synthetic_table(1_000, 3)
+    whole = Facts.from_table(table, digest="whole")
+    parts = Facts.from_parts([table.slice(0, 1), table.slice(1, 600), table.slice(601)], digest="parts")
+    names = ["row", *whole.columns]
+    assert parts.table(names).equals(whole.table(names))
+    with pytest.raises(StoreError, match="sorted by unique ids"):
+        Facts.from_parts([table.slice(0, 5), table.slice(4)], digest="overlap")
