@@ -9,6 +9,8 @@ MODULES = (
     "tamis.analytics.operators_selection",
     "tamis.analytics.operators_sets",
     "tamis.analytics.operators_near",
+    "tamis.analytics.operators_known",
+    "tamis.analytics.operators_boilerplate",
     "tamis.analytics.operators_sampling",
     "tamis.analytics.operators_relevance",
     "tamis.analytics.operators_budget",

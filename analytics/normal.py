@@ -40,10 +40,12 @@ class Normal:
     Attributes:
         offsets: int64 (n + 1,), where each text begins in ``data``.
         data: uint8, UTF-8; words of a text are separated by single spaces.
+        words: int32 (n,), words of each text, 0 for a text that keeps its own bytes.
     """
 
     offsets: NDArray[np.int64]
     data: NDArray[np.uint8]
+    words: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -80,9 +82,10 @@ def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> Normal:
     used = data[offsets[0] : offsets[-1]] if len(offsets) > 1 else data[:0]
     wide = int(np.count_nonzero(used >= 0x80))
     out = np.empty(len(used) + wide * tables.growth + 8, dtype=np.uint8)
-    ends = np.zeros(len(offsets), dtype=np.int64)
-    _normalise(offsets, data, tables.ascii, tables.kinds, tables.classes, tables.place, tables.parts, out, ends)
-    return Normal(ends, out[: ends[-1]])
+    ends, words = np.zeros(len(offsets), dtype=np.int64), np.zeros(len(offsets) - 1, dtype=np.int32)
+    known = (tables.ascii, tables.kinds, tables.classes, tables.place, tables.parts)
+    _normalise(offsets, data, *known, out, ends, words)
+    return Normal(ends, out[: ends[-1]], words)
 
 
 def normalised(texts: pa.Array) -> list[str]:
@@ -197,7 +200,7 @@ def _put_marks(marks, waiting, out, w):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends):  # type: ignore[no-untyped-def]
+def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends, words):  # type: ignore[no-untyped-def]
     marks = np.empty(MARKS_ORDERED, dtype=np.int64)
     w = 0
     for n in range(len(offsets) - 1):
@@ -215,6 +218,7 @@ def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends): 
                 if (gap or alone) and w > first:
                     out[w] = 32
                     w += 1
+                    words[n] += 1
                 gap, alone = False, False
                 out[w] = folded
                 w += 1
@@ -236,6 +240,7 @@ def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends): 
                 if (gap or kind == _ALONE or (alone and kind == _KEPT)) and w > first:
                     out[w] = 32
                     w += 1
+                    words[n] += 1
                 gap = False
                 alone = kind == _ALONE or (alone and kind == _MARK)
                 if classes[part] != 0:
@@ -245,7 +250,9 @@ def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends): 
                     w = _put(out, w, part)
         if waiting:
             w = _put_marks(marks, waiting, out, w)
-        if w == first:
+        if w > first:
+            words[n] += 1
+        else:
             for i in range(offsets[n], end):
                 out[w] = data[i]
                 w += 1

@@ -69,6 +69,13 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"within": "lang", "keep": "longest", "then": ["oldest"], "date": "label", "unit": "character"},
         {"clustering": CLUSTERING, "cluster_copies": [[3, 4], [-1, 2]], "keep": "lowest signal", "signal": "outlier"},
     ],
+    "decontaminate": [
+        {"evaluation": digest("evaluation")},
+        {"evaluation": digest("evaluation"), "min_matches": 2, "overlap": 0.5, "shortest": 4, "mode": "keep"},
+    ],
+    "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
+    "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
+    "remove_passages": [{"passages": ["All rights reserved.", " Page 1 "]}, {"passages": ["x"], "unit": "paragraph"}],
     "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
     "token_budget": [
         {"amount": 20_000},

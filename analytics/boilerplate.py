@@ -1,0 +1,238 @@
+"""Boilerplate: lines and paragraphs that many documents of one source share, such as notices, menus and footers.
+
+A passage counts once per document, and documents with the same normalised text count once, so copies of a document do
+not turn all of it into boilerplate. Passages with few words are left out: headings repeat by right.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.analytics.measures import MEASURES, MeasureKind, step_name
+from tamis.analytics.normal import CONVENTION
+from tamis.analytics.operator import Measure
+from tamis.analytics.passages import Passage, Passages
+from tamis.analytics.siphash import hash_slices
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.text_block import utf8_buffers
+from tamis.data.artifact import Artifact
+from tamis.data.documents import Documents, load_column
+from tamis.data.shards import Shard
+
+KIND = "boilerplate"
+LISTED = 1000
+"""How many of the most frequent passages are kept as text, for people to choose from."""
+
+
+@dataclass(frozen=True)
+class BoilerplateParams:
+    """What counts as boilerplate.
+
+    Attributes:
+        unit: lines or paragraphs.
+        documents: a passage in at least so many documents of a source is boilerplate there.
+        words: words a passage must have.
+    """
+
+    unit: Passage = "line"
+    documents: int = 10
+    words: int = 3
+
+    @property
+    def column(self) -> str:
+        """Return the name of the measured column."""
+        return f"boilerplate_{self.unit}_{self.documents}_{self.words}"
+
+    @property
+    def measure(self) -> Measure:
+        """Return the measure with these parameters."""
+        return Measure(KIND, tuple(sorted(asdict(self).items())), column=self.column)
+
+
+@dataclass(frozen=True, eq=False)
+class Frequent:
+    """Boilerplate passages.
+
+    Attributes:
+        keys: uint64 (k,), ascending, of (source, passage).
+        counts: int64 (k,), documents of the source that have it.
+    """
+
+    keys: NDArray[np.uint64]
+    counts: NDArray[np.int64]
+
+    def place(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return where keys stand, int64 (m,), -1 for those that are not boilerplate."""
+        if not len(self.keys):
+            return np.full(len(keys), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[place] == keys, place, -1)
+
+
+def merged(parts: list[Frequent]) -> Frequent:
+    """Add up counts of the same keys."""
+    keys = np.concatenate([np.empty(0, dtype=np.uint64), *(part.keys for part in parts)])
+    counts = np.concatenate([np.empty(0, dtype=np.int64), *(part.counts for part in parts)])
+    found, place = np.unique(keys, return_inverse=True)
+    total = np.zeros(len(found), dtype=np.int64)
+    np.add.at(total, place, counts)
+    return Frequent(found, total)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Documents of a batch with their passages.
+
+    Attributes:
+        rows: int64 (n,), facts rows.
+        sources: source of each document, string (n,).
+        passages: of the documents.
+        keys: uint64 (p,), of (source, passage).
+        used: bool (p,), passages with enough words.
+    """
+
+    rows: NDArray[np.int64]
+    sources: pa.Array
+    passages: Passages
+    keys: NDArray[np.uint64]
+    used: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, texts: pa.Array, sources: pa.Array, rows: NDArray[np.int64], params: BoilerplateParams) -> Batch:
+        """Cut texts into passages."""
+        passages = Passages.of(texts, unit=params.unit)
+        offsets, data = utf8_buffers(sources)
+        salt = hash_slices(data, offsets)[:, 0]
+        keys = passages.hashes ^ salt[passages.owners]
+        return cls(rows, sources, passages, keys, passages.words >= params.words)
+
+    def counted(self, first: NDArray[np.bool_]) -> Frequent:
+        """Count the documents that have each passage, documents outside ``first`` (bool (n,)) left out."""
+        owners = self.passages.owners
+        wanted = self.used & first[owners]
+        pairs = np.unique(np.column_stack([self.keys[wanted], owners[wanted].astype(np.uint64)]), axis=0)
+        keys, counts = np.unique(pairs[:, 0], return_counts=True)
+        return Frequent(keys, counts.astype(np.int64))
+
+    def shares(self, frequent: Frequent) -> pa.Array:
+        """Return the share of each document's bytes in boilerplate, float32 (n,), NULL without any passage of words."""
+        owners, sizes = self.passages.owners, self.passages.sizes * (self.passages.words > 0)
+        found = self.used & (frequent.place(self.keys) >= 0)
+        whole = np.bincount(owners, weights=sizes, minlength=len(self.rows))
+        part = np.bincount(owners, weights=sizes * found, minlength=len(self.rows))
+        share = np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)
+        return pa.array(share.astype(np.float32), mask=whole == 0)
+
+
+def boilerplate_step(measure: Measure) -> StepSpec:
+    """Return the step that finds boilerplate.
+
+    Its parts hold ``value`` (float32: share of the document's bytes in boilerplate) in source order; the table
+    ``passages`` lists the ``LISTED`` most frequent: text, source, documents. Memory grows with the number of distinct
+    passages, about 40 bytes each.
+    """
+    params = BoilerplateParams(**dict(measure.params))
+
+    def run(context: StepContext) -> None:
+        frequent = _frequent(context, params)
+        listed = np.sort(np.lexsort((frequent.keys, -frequent.counts))[:LISTED])
+        examples: dict[int, tuple[int, str, str]] = {}
+        for shard in context.corpus.shards():
+            context.progress.check()
+            shares = [pa.array([], pa.float32())]
+            for batch in _batches(context, shard, params):
+                shares.append(batch.shares(frequent))
+                _note(batch, frequent, listed, examples)
+            context.out.write_table(shard.part, pa.table({"value": pa.chunked_array(shares, pa.float32())}))
+            context.progress.advance(shard.rows)
+        context.out.write_table("passages", _listing(frequent, examples))
+        for shard in context.corpus.shards():
+            context.out.drop_part(f"count-{shard.index:05d}")
+        context.out.commit(rows=context.documents.n, facts={"passages": len(frequent.keys)})
+
+    return StepSpec(
+        name=step_name(measure),
+        version=1,
+        upstream=("documents", "exact"),
+        params={**asdict(params), "convention": CONVENTION, "unicode": unicodedata.unidata_version},
+        title="Finding boilerplate",
+        estimate=lambda size: Estimate(1.0 + size.bytes / 25e6, size.documents * 4),
+        run=run,
+    )
+
+
+def _frequent(context: StepContext, params: BoilerplateParams) -> Frequent:
+    """Count the passages of all sources, shard by shard, and return those that are boilerplate."""
+    context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
+    group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
+    first = (group < 0) | (group == np.arange(len(group)))
+    parts = []
+    for shard in context.corpus.shards():
+        context.progress.check()
+        name = f"count-{shard.index:05d}"
+        if not context.out.has_part(name):
+            found = merged([batch.counted(first[batch.rows]) for batch in _batches(context, shard, params)])
+            context.out.write_table(name, pa.table({"keys": found.keys, "counts": found.counts}))
+        table = context.out.read_table(name)
+        parts.append(Frequent(table.column("keys").to_numpy(), table.column("counts").to_numpy()))
+        context.progress.advance(shard.rows)
+    total = merged(parts)
+    often = total.counts >= params.documents
+    return replace(total, keys=total.keys[often], counts=total.counts[often])
+
+
+def _batches(context: StepContext, shard: Shard, params: BoilerplateParams) -> Iterator[Batch]:
+    """Yield the documents of a shard with source and facts row."""
+    corpus, documents = context.corpus, context.documents
+    columns = [corpus.roles.text, *([corpus.roles.source] if corpus.roles.source else [])]
+    place = int(np.searchsorted(np.sort(documents.order), shard.first))
+    for batch in corpus.batches(shard, columns=columns):
+        kept = batch.filter(batch.column(0).is_valid())
+        count = kept.num_rows
+        empty = pa.array([""] * count, pa.string())
+        sources = pc.fill_null(kept.column(1).cast(pa.string()), "") if len(columns) > 1 else empty
+        yield Batch.of(kept.column(0), sources, documents.facts_rows[place : place + count], params)
+        place += count
+
+
+def _note(
+    batch: Batch, frequent: Frequent, listed: NDArray[np.int64], examples: dict[int, tuple[int, str, str]]
+) -> None:
+    """Remember the text of listed passages from the document with the smallest id."""
+    place = frequent.place(batch.keys)
+    owners = batch.passages.owners
+    wanted = np.flatnonzero(batch.used & np.isin(place, listed))
+    # One look per passage of the batch, at its first document by id.
+    order = wanted[np.lexsort((batch.rows[owners[wanted]], place[wanted]))]
+    _, firsts = np.unique(place[order], return_index=True)
+    for passage in order[firsts]:
+        key, row = int(place[passage]), int(batch.rows[owners[passage]])
+        if key not in examples or row < examples[key][0]:
+            examples[key] = (row, batch.passages.text(passage), str(batch.sources[owners[passage]]))
+
+
+def _listing(frequent: Frequent, examples: dict[int, tuple[int, str, str]]) -> pa.Table:
+    """Return the listed passages, most frequent first, ties by source and text."""
+    rows = [
+        {"text": text, "source": source, "documents": int(frequent.counts[key])}
+        for key, (_, text, source) in examples.items()
+    ]
+    rows.sort(key=lambda row: (-int(str(row["documents"])), row["source"], row["text"]))
+    schema = pa.schema([("text", pa.string()), ("source", pa.string()), ("documents", pa.int64())])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _read(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.float32]:
+    """Return the shares in facts order, NaN where there is none."""
+    column = load_column(artifact, documents, "value")
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float32)
+
+
+MEASURES.register(MeasureKind(KIND, "Boilerplate", step=boilerplate_step, read=_read))
