@@ -36,6 +36,7 @@ MARK = 1 << 20  # Unicode category M
 EMOJI = 1 << 21  # in a block of pictographs
 PRIVATE = 1 << 22  # private use or unassigned
 ICON = 1 << 23  # Unicode category So
+DECIMAL = 1 << 24  # str.isdecimal, which \d matches
 
 _DIRECT = {
     "isspace": SPACE,
@@ -44,6 +45,7 @@ _DIRECT = {
     "isupper": UPPER,
     "islower": LOWER,
     "isalnum": ALNUM,
+    "isdecimal": DECIMAL,
 }
 _CATEGORY = {"P": PUNCTUATION, "S": SYMBOL, "N": NUMERIC, "M": MARK}
 
@@ -150,3 +152,16 @@ def _mark(table: NDArray[np.uint32]) -> None:
             table[first : last + 1] |= np.uint32(bit)
     table[list(TERMINAL_POINTS)] |= np.uint32(TERMINAL | MARKUP | SENTENCE)
     table[list(NOT_SENTENCE_POINTS)] &= ~np.uint32(SENTENCE)
+
+
+@lru_cache(maxsize=1)
+def lower_points() -> NDArray[np.int32]:
+    """Return the lower-case form of every code point that has one of a single character, int32 (0x110000,)."""
+    table = np.arange(0x110000, dtype=np.int32)
+    for first, end in _SPANS:
+        for point in range(first, end):
+            lowered = chr(point).lower()
+            if len(lowered) == 1:
+                table[point] = ord(lowered)
+    table.flags.writeable = False
+    return table

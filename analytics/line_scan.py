@@ -108,7 +108,7 @@ def _fineweb_lines(points, classes, starts, keys, stamps, values):  # type: igno
         for k in range(i, last):
             feeds += 1 if points[k] == 10 else 0
         mask = 15
-        while mask < 2 * (feeds + 1):
+        while mask + 1 < 2 * (feeds + 1):
             mask = 2 * mask + 1
         lines, closed, short, repeated = 0, 0, 0, 0
         while i <= last:

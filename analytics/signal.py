@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -30,6 +31,7 @@ class Signal:
         low, high: the possible range, None where open.
         version: raised when the meaning changes.
         group: the heading under which documentation and pages list it.
+        package: a package that must be installed for it; measured only when asked for by name. None for none.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Signal:
     high: float | None = None
     version: int = 1
     group: str = "Text"
+    package: str | None = None
 
     @property
     def key(self) -> str:
@@ -64,9 +67,15 @@ class Signal:
 
 @dataclass
 class SignalRegistry:
-    """Signals by name; refuses duplicates, lists the known names when one is unknown."""
+    """Signals by name; refuses duplicates, lists the known names when one is unknown.
 
+    Attributes:
+        modules: modules that register signals; imported when the registry is first read.
+    """
+
+    modules: tuple[str, ...] = ()
     _signals: dict[str, Signal] = field(default_factory=dict)
+    _loaded: bool = False
 
     def register(self, *signals: Signal) -> tuple[Signal, ...]:
         """Add signals and return them.
@@ -81,30 +90,37 @@ class SignalRegistry:
             self._signals[signal.name] = signal
         return signals
 
+    def _known(self) -> dict[str, Signal]:
+        if not self._loaded:
+            self._loaded = True
+            for module in self.modules:
+                import_module(module)
+        return self._signals
+
     def __getitem__(self, name: str) -> Signal:
-        if name not in self._signals:
-            raise SettingError("Unknown signal", value=name, allowed=self._signals)
-        return self._signals[name]
+        if name not in self._known():
+            raise SettingError("Unknown signal", value=name, allowed=self._known())
+        return self._known()[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._signals
+        return name in self._known()
 
     def __iter__(self) -> Iterator[Signal]:
-        return iter(self._signals.values())
+        return iter(tuple(self._known().values()))
 
     def __len__(self) -> int:
-        return len(self._signals)
+        return len(self._known())
 
     def names(self, chosen: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return the chosen names in registry order, or all.
+        """Return the chosen names in registry order, or all that need no further package.
 
         Raises:
             SettingError: an unknown name.
         """
         if chosen is None:
-            return tuple(self._signals)
+            return tuple(signal.name for signal in self if signal.package is None)
         wanted = {self[name].name for name in chosen}
-        return tuple(name for name in self._signals if name in wanted)
+        return tuple(signal.name for signal in self if signal.name in wanted)
 
 
-SIGNALS = SignalRegistry()
+SIGNALS = SignalRegistry(("tamis.analytics.families",))

@@ -13,7 +13,7 @@ from tamis.analytics.signal import SIGNALS, Signal
 from tamis.analytics.signal_pass import measure
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 
-PASS_VERSION = 1
+PASS_VERSION = 2
 
 
 def column_info(signal: Signal) -> ColumnInfo:

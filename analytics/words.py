@@ -8,11 +8,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.characters import ALPHA, MARKUP
+from tamis.analytics.characters import ALPHA, MARKUP, PUNCTUATION, SENTENCE
 from tamis.analytics.text_block import Block
 from tamis.analytics.word_split import split_chunks, split_unicode
 
-HAS_ALPHA, IS_WORD = 1, 2
+HAS_ALPHA, IS_WORD, IS_MARK, IS_STOP = 1, 2, 4, 8
 BASE = np.uint64(0x9E3779B97F4A7C15)
 MIX = np.uint64(0xD6E8FEB86659FD93)
 _ONE, _SHIFT = np.uint64(1), np.uint64(32)
@@ -27,7 +27,8 @@ class Words:
         starts: int64 (n + 1,), which words belong to each document.
         hashes: uint64 (w,), polynomial hash of each word's code points: ``h(ab) = h(a) * power(b) + h(b)``.
         powers: uint64 (w,), ``BASE ** length``.
-        kinds: uint8 (w,), HAS_ALPHA (a letter in it) and IS_WORD (not only symbols).
+        kinds: uint8 (w,), HAS_ALPHA (a letter in it), IS_WORD (not only symbols), IS_MARK (only punctuation) and
+            IS_STOP (one mark that ends a sentence).
     """
 
     begin: NDArray[np.int64]
@@ -79,12 +80,15 @@ def _mixed(point: int) -> int:
 def _describe(points, classes, begin, end, hashes, powers, kinds):  # type: ignore[no-untyped-def]
     for w in range(len(begin)):
         value, power = np.uint64(0), np.uint64(1)
-        every, plain = np.uint32(0), False
+        every, common, plain = np.uint32(0), np.uint32(PUNCTUATION), False
         for i in range(begin[w], end[w]):
             mixed = (np.uint64(points[i]) + _ONE) * MIX
             value = value * BASE + (mixed ^ (mixed >> _SHIFT))
             power = power * BASE
             every |= classes[i]
+            common &= classes[i]
             plain = plain or (classes[i] & MARKUP) == 0
         hashes[w], powers[w] = value, power
-        kinds[w] = (HAS_ALPHA if (every & ALPHA) != 0 else 0) | (IS_WORD if plain else 0)
+        kind = (HAS_ALPHA if (every & ALPHA) != 0 else 0) | (IS_WORD if plain else 0)
+        kind |= IS_MARK if common != 0 else 0
+        kinds[w] = kind | (IS_STOP if end[w] - begin[w] == 1 and (every & SENTENCE) != 0 else 0)

@@ -1,0 +1,176 @@
+"""The signals of the other conventions (NeMo, RefinedWeb, RedPajama-V2, data-juicer) and of vocabulary and shape."""
+
+from __future__ import annotations
+
+from tamis.analytics.signal_table import signal_table
+
+NEMO = "NeMo Curator 1.4, heuristic filters"
+DCLM = "Penedo et al. 2023, arXiv 2306.01116; as the DCLM baseline applies it (arXiv 2406.11794)"
+REDPAJAMA = "Weber et al. 2024, arXiv 2411.12372 (RedPajama-V2)"
+JUICER = "data-juicer 1.6"
+
+SPLIT_WORDS = signal_table(
+    """
+    split_words | count words | Words between white space | Words between white space.
+    split_mean_word_length | mean characters | Mean length between white space | Mean length of words between white space; NULL without words.
+    split_longest_word | count characters | Longest between white space | Length of the longest word between white space.
+    split_alpha_word_share | share | Words with letters | Words between white space with at least one letter; NULL without words.
+    split_symbol_word_share | share | Words that are symbols | Words between white space that are # or an ellipsis; NULL without words.
+    split_stop_words | count words | Stop word occurrences | Occurrences of the, be, to, of, and, that, have, with in lower case.
+    """,  # noqa: E501
+    group="NeMo",
+    convention="white space",
+    source=NEMO,
+)
+
+NEMO_CHARACTERS = signal_table(
+    """
+    nemo_non_alnum_share | share | Outside plain characters | Characters outside a-z A-Z 0-9, line feed and ? ! , . ; NULL for an empty document.
+    decimal_share | share | Decimal digits | Decimal digits of any script; NULL for an empty document.
+    nemo_space_share | share | Plain white space | Tabs, line feeds, carriage returns, backspaces and spaces; NULL for an empty document.
+    bracket_share | share | Brackets | Characters among { } ⟨ ⟩ [ ] ( ) ; NULL for an empty document.
+    url_share | share | Addresses | Characters in addresses that begin with http:// or https://; NULL for an empty document.
+    n_urls | count addresses | Number of addresses | Addresses that begin with http:// or https://.
+    """,  # noqa: E501
+    group="NeMo",
+    convention="code points",
+    source=NEMO,
+)
+
+NEMO_LINES = signal_table(
+    """
+    nemo_bullet_line_share | share | NeMo: bullet lines | Lines that begin with one of 12 bullet characters, hyphens not among them; NULL without lines.
+    nemo_open_line_share | share | NeMo: lines not closed | Lines that do not end in . ? ! " or '; NULL without lines.
+    nemo_ellipsis_line_share | share | NeMo: ellipsis lines | Lines that end in an ellipsis or read more; NULL without lines.
+    nemo_distinct_line_share | share | NeMo: distinct lines | Distinct lines per line; NULL without lines.
+    nemo_distinct_line_char_share | share | NeMo: characters in distinct lines | Characters of distinct lines per character of lines; NULL without lines.
+    nemo_distinct_paragraph_share | share | NeMo: distinct paragraphs | Distinct paragraphs per paragraph; runs of blank lines give empty paragraphs, which count.
+    nemo_distinct_paragraph_char_share | share | NeMo: characters in distinct paragraphs | Characters of distinct paragraphs per character of paragraphs; NULL when all are empty.
+    nemo_boilerplate_share | share | NeMo: boilerplate | Paragraphs with a policy or cookie phrase; 1 when lorem ipsum occurs.
+    """,  # noqa: E501
+    group="NeMo",
+    convention="line feeds, blank lines left out; paragraphs at two line feeds",
+    source=NEMO,
+)
+
+REFINEDWEB_WORDS = signal_table(
+    """
+    rw_words | count words | RefinedWeb: words | Words between white space that begin with a letter or digit.
+    rw_symbol_word_ratio | ratio | RefinedWeb: symbols | #, ..., . . . and … per word between white space; NULL without words.
+    rw_stop_words | count words | RefinedWeb: stop word occurrences | Occurrences of the, be, to, of, and, that, have, with in any case.
+    """,  # noqa: E501
+    group="RefinedWeb",
+    convention="white space",
+    source=DCLM,
+)
+
+REFINEDWEB_LINES = signal_table(
+    """
+    rw_bullet_line_share | share | RefinedWeb: bullet lines | Lines that begin with ● • * or -; NULL without lines.
+    rw_ellipsis_line_share | share | RefinedWeb: ellipsis lines | Lines that end in ... or . . . or …; NULL without lines.
+    rw_duplicate_line_share | share | RefinedWeb: repeated lines | Lines that occur twice or more, every copy counted; NULL without lines.
+    rw_duplicate_line_char_share | share | RefinedWeb: characters in repeated lines | Characters in lines that occur twice or more; NULL without lines.
+    rw_duplicate_paragraph_share | share | RefinedWeb: repeated paragraphs | Paragraphs that occur twice or more, every copy counted; NULL without paragraphs.
+    rw_duplicate_paragraph_char_share | share | RefinedWeb: characters in repeated paragraphs | Characters in paragraphs that occur twice or more; NULL without paragraphs.
+    rw_removed_word_share | share | RefinedWeb: words in removed lines | Words in lines that are more than half upper case, all digits, counters such as 3 likes, or a single word; NULL without words.
+    """,  # noqa: E501
+    group="RefinedWeb",
+    convention="line feeds, white space around lines and blank lines left out",
+    source=DCLM,
+)
+
+
+_TOP = "Characters of the most frequent {n} words in a row times its count; 0 when none repeats."
+_COVERED = "Characters covered by {n} words in a row that occur twice or more."
+
+
+def _cover(prefix: str, title: str) -> str:
+    top = [
+        f"{prefix}_top_{n}gram_share | ratio | {title}: most frequent {n} words | {_TOP.format(n=n)}" for n in (2, 3, 4)
+    ]
+    covered = [
+        f"{prefix}_duplicate_{n}gram_share | share | {title}: repeated {n} words | {_COVERED.format(n=n)}"
+        for n in range(5, 11)
+    ]
+    return "\n".join(f"{line} Per character of the words; NULL without words." for line in (*top, *covered))
+
+
+REFINEDWEB_NGRAMS = signal_table(_cover("rw", "RefinedWeb"), group="RefinedWeb", convention="words", source=DCLM)
+
+REDPAJAMA_RAW = signal_table(
+    """
+    rps_raw_words | count words | RedPajama: raw words | Runs of word characters, and runs of other characters.
+    rps_symbol_word_ratio | ratio | RedPajama: symbols | #, ... and … per raw word; NULL without words.
+    rps_no_alpha_word_share | share | RedPajama: words without letters | Raw words without an ASCII letter; NULL without words.
+    rps_upper_word_share | share | RedPajama: words in upper case | Raw words in upper case; NULL without words.
+    rps_ellipsis_line_share | share | RedPajama: ellipsis lines | Lines that end in ... or …; NULL for an empty document.
+    rps_curly_bracket_share | share | RedPajama: curly brackets | { and } per character; NULL for an empty document.
+    rps_lorem_ipsum_ratio | share | RedPajama: lorem ipsum | Occurrences of lorem ipsum per normalised character; NULL without normalised characters.
+    rps_sentences | count sentences | RedPajama: sentences | Runs of text up to . ! or ?.
+    """,  # noqa: E501
+    group="RedPajama-V2",
+    convention="runs of word characters",
+    source=REDPAJAMA,
+)
+
+REDPAJAMA_NGRAMS = signal_table(
+    _cover("rps", "RedPajama"),
+    group="RedPajama-V2",
+    convention="normalised words",
+    source=REDPAJAMA,
+)
+
+VOCABULARY = signal_table(
+    """
+    rps_words | count words | Normalised words | Words between white space in lower case, without ASCII punctuation.
+    rps_mean_word_length | mean characters | Mean length of normalised words | Mean length of normalised words; NULL without words.
+    unique_word_share | share | Distinct words | Distinct normalised words per word; NULL without words.
+    unigram_entropy | mean nats | Word entropy | Entropy of the distribution of normalised words; NULL without words.
+    mtld | mean words | MTLD | Mean length of word sequences that keep a type-token ratio of 0.72, both directions (McCarthy and Jarvis 2010); NULL below 100 words.
+    stop_word_share | share | Stop word share | Normalised words that are stop words of one language, that of the best match among 21; NULL without words.
+    """,  # noqa: E501
+    group="Vocabulary",
+    convention="normalised words",
+    source=REDPAJAMA,
+)
+
+READING = signal_table(
+    """
+    n_sentences | count sentences | Sentences | Sentences, ended by . ? ! and their like.
+    flesch | number points | Flesch reading ease | 206.835 - 1.015 words per sentence - 84.6 syllables per word, a formula for English; NULL without words.
+    """,  # noqa: E501
+    group="Vocabulary",
+    convention="words",
+    source="Flesch 1948; sentences as spaCy's sentencizer cuts",
+)
+
+SHAPE = signal_table(
+    """
+    alnum_share | share | Letters and digits | Letters and digits per character; NULL for an empty document.
+    special_char_share | share | Special characters | Characters other than letters and the marks on them; NULL for an empty document.
+    mean_line_length | mean characters | Mean line length | Characters per line; NULL for an empty document.
+    longest_line | count characters | Longest line | Length of the longest line; NULL for an empty document.
+    code_line_share | share | Code lines | Lines that end in ; { } or have more than one code mark for every five characters; NULL without lines.
+    mojibake | count characters | Mojibake | Characters that look like UTF-8 read as Windows-1252.
+    char_repetition_share | share | Repeated characters | Runs of 10 characters that repeat, the most frequent of them; NULL below 10 characters.
+    """,  # noqa: E501
+    group="Shape",
+    convention="code points, splitlines",
+    source=JUICER,
+)
+
+WORD_RUNS = signal_table(
+    "word_repetition_share | share | Repeated word runs | Runs of 10 normalised words that occur twice or more;"
+    " 0 below 10 words.",
+    group="Repetition",
+    convention="normalised words",
+    source=JUICER,
+)
+
+COMPRESSION = signal_table(
+    "compression_ratio | ratio | Compression ratio | Bytes of the text per byte after zlib, level 6;"
+    " NULL for an empty document.",
+    group="Shape",
+    convention="UTF-8 bytes",
+    source="zlib, raw deflate",
+)
