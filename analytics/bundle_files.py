@@ -69,6 +69,7 @@ class BundleSources:
             centroids=centroids,
             centroid_labels=np.asarray(about["labels"], dtype=np.int32) if about["centroids"] else None,
             space=str(about["space"]),
+            tier=str(about["tier"]),
         )
 
     def lend(self, assets: Iterable[str], workspace: Workspace) -> None:
@@ -98,7 +99,12 @@ def write_clustering(folder: Path, clustering: Clustering) -> None:
     name = clustering.digest
     write_parquet(clustering.table(), folder / f"clustering-{name}.parquet")
     labels = [] if clustering.centroid_labels is None else clustering.centroid_labels.tolist()
-    about = {"centroids": clustering.centroids is not None, "labels": labels, "space": clustering.space}
+    about = {
+        "centroids": clustering.centroids is not None,
+        "labels": labels,
+        "space": clustering.space,
+        "tier": clustering.tier,
+    }
     write_bytes(folder / f"clustering-{name}.json", json.dumps(about, indent=1, sort_keys=True).encode() + b"\n")
     if clustering.centroids is not None:
         with atomic_write(folder / f"centroids-{name}.npy") as temporary, temporary.open("wb") as stream:

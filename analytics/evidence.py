@@ -9,9 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding import embeddings_step, load_vectors
 from tamis.analytics.facts import Facts
-from tamis.analytics.frozen import FrozenSources, GivenSources, WorkspaceSources
-from tamis.analytics.measures import MEASURES, SUPPORTING, read_pairs, read_values, step_name, steps_of
+from tamis.analytics.frozen import Clustering, FrozenSources, GivenSources, WorkspaceSources
+from tamis.analytics.measures import (
+    MEASURES,
+    SUPPORTING,
+    clustering_of,
+    newcomers,
+    read_pairs,
+    read_values,
+    step_name,
+    steps_of,
+)
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.pipeline import PlannedStep, analysis_steps, analyze, plan_steps
 from tamis.analytics.step import StepSpec
@@ -64,7 +74,7 @@ class LocalEvidence:
 
     def pending(self, measures: Iterable[Measure]) -> tuple[PlannedStep, ...]:
         """Return the steps that must still run before these measures are there, with estimates."""
-        return tuple(planned for planned in self._plan(steps_of(measures)) if not planned.done)
+        return tuple(planned for planned in self._plan(self._steps_of(measures)) if not planned.done)
 
     def measure(self, measures: Iterable[Measure], *, progress: Progress | None = None) -> None:
         """Run what is pending.
@@ -72,7 +82,7 @@ class LocalEvidence:
         Raises:
             Cancelled: a person stopped the work; finished shards stay.
         """
-        wanted = steps_of(measures)
+        wanted = self._steps_of(measures)
         if wanted and self.corpus is not None and self.workspace is not None:
             analyze(self.corpus, self.workspace, steps=self._with(wanted), progress=progress)
 
@@ -97,7 +107,7 @@ class LocalEvidence:
 
         def read() -> NDArray[Any]:
             if quick is not None:
-                return quick(measure, self.facts, self.frozen)
+                return self._with_newcomers(measure, quick(measure, self.facts, self.frozen))
             if self.documents is None:
                 raise _unmeasured(measure)
             return read_values(measure, self._artifact(measure), self.documents, name)
@@ -108,6 +118,39 @@ class LocalEvidence:
     def id_set(self, digest: str) -> frozenset[str]:
         """Return a stored id set."""
         return frozenset(self.frozen.ids(digest).to_pylist())
+
+    def _steps_of(self, measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
+        """Return the steps that measures need: their own, and embeddings where a clustering must place newcomers."""
+        listed = list(measures)
+        found = {step.name: step for step in steps_of(listed)}
+        if self.corpus is not None:
+            for measure in listed:
+                if len(newcomers(measure, self.facts, self.frozen)):
+                    step = _embedding_for(self.frozen.clustering(clustering_of(measure)))
+                    found[step.name] = step
+        return tuple(found.values())
+
+    def _with_newcomers(self, measure: Measure, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the clusters of a frozen clustering with the documents it does not know placed by its centroids."""
+        rows = newcomers(measure, self.facts, self.frozen)
+        if not len(rows) or self.documents is None or self.workspace is None:
+            return values
+        clustering = self.frozen.clustering(clustering_of(measure))
+        step = _embedding_for(clustering)
+        keys = [planned.key for planned in self._plan([step]) if planned.spec.name == step.name]
+        artifact = self.workspace.store.find(keys[0])
+        if artifact is None:
+            raise _unmeasured(measure)
+        if artifact.facts["space"] != clustering.space:
+            raise RecipeError(
+                "The embedding model of a cluster rule is not the one on this machine",
+                value=artifact.facts["space"][:12],
+                allowed=clustering.space[:12],
+                fix="run it where the same model and number format are there",
+            )
+        placed = values.copy()
+        placed[rows] = clustering.nearest(load_vectors(artifact, self.documents)[rows])
+        return placed
 
     def _artifact(self, measure: Measure) -> Artifact:
         """Return the artifact of a heavy measure."""
@@ -134,6 +177,11 @@ class LocalEvidence:
                 needed[step.name] = step
                 waiting += [known[name] for name in step.upstream if name in known]
         return tuple(needed.values())
+
+
+def _embedding_for(clustering: Clustering) -> StepSpec:
+    """Return the step that embeds documents into the space of a clustering."""
+    return embeddings_step(clustering.tier)
 
 
 def _unmeasured(measure: Measure) -> RecipeError:

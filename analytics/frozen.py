@@ -32,6 +32,7 @@ class Clustering:
         centroids: float32 (k, d), unit rows, or None when new documents cannot be assigned.
         centroid_labels: int32 (k,), cluster of each centroid.
         space: digest that says which embedding the centroids live in.
+        tier: tier of that embedding.
     """
 
     digest: str
@@ -40,6 +41,7 @@ class Clustering:
     centroids: NDArray[np.float32] | None = None
     centroid_labels: NDArray[np.int32] | None = None
     space: str = ""
+    tier: str = "fast"
 
     def assign(self, facts: Facts) -> NDArray[np.int32]:
         """Return the cluster of each document of ``facts``, int32 (n,); documents that were not clustered get -1."""
@@ -114,6 +116,7 @@ class WorkspaceSources:
             centroids=artifact.array("centroids").astype(np.float32) if "centroids" in parts else None,
             centroid_labels=artifact.array("centroid_labels").astype(np.int32) if "centroid_labels" in parts else None,
             space=str(artifact.facts.get("space", "")),
+            tier=str(artifact.facts.get("tier", "fast")),
         )
 
 

@@ -126,11 +126,31 @@ def _id_set(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np
 
 def _cluster(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int32]:
     """Return the cluster of each document under a frozen clustering, int32 (n,), -1 where it has none."""
-    clustering = str(dict(measure.params)["clustering"])
-    if "cluster" in facts.columns and facts.info("cluster").origin == clustering:
-        own = facts.array("cluster").fill_null(-1)
-        return np.asarray(own.to_numpy(zero_copy_only=False), dtype=np.int32)
-    return frozen.clustering(clustering).assign(facts)
+    own = _own_column(measure, facts)
+    if own is None:
+        return frozen.clustering(clustering_of(measure)).assign(facts)
+    return np.asarray(facts.array(own).fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+
+
+def clustering_of(measure: Measure) -> str:
+    """Return the digest of the clustering that a measure of kind ``cluster`` names."""
+    return str(dict(measure.params)["clustering"])
+
+
+def _own_column(measure: Measure, facts: Facts) -> str | None:
+    """Return the facts column that holds this very clustering, None when it was made on another corpus."""
+    columns = (info for info in facts.columns.values() if info.role == "cluster")
+    return next((info.name for info in columns if info.origin == clustering_of(measure)), None)
+
+
+def newcomers(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int64]:
+    """Return the facts rows that a frozen clustering does not know but could place by its centroids, int64 (m,)."""
+    if measure.kind != "cluster" or _own_column(measure, facts) is not None:
+        return np.zeros(0, dtype=np.int64)
+    clustering = frozen.clustering(clustering_of(measure))
+    if clustering.centroids is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(clustering.places(facts) < 0)
 
 
 def _regex_step(measure: Measure) -> StepSpec:

@@ -169,8 +169,9 @@ def study_for(
         TamisError: as the steps raise.
     """
     bundle.sources.lend(bundle.recipe.assets(), workspace)
-    steps = steps_for(bundle, analysis_steps(corpus, workspace), also=also)
-    study = Study.open(corpus, workspace, steps=steps, frozen=bundle.sources, progress=progress)
+    known = analysis_steps(corpus, workspace)
+    steps = steps_for(bundle, known, also=also)
+    study = Study.open(corpus, workspace, steps=steps, known=known, frozen=bundle.sources, progress=progress)
     study.measure(bundle.recipe, progress=progress)
     return study
 

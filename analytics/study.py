@@ -46,6 +46,7 @@ class Study:
         workspace: Workspace,
         *,
         steps: Sequence[StepSpec] | None = None,
+        known: Sequence[StepSpec] | None = None,
         frozen: FrozenSources | None = None,
         progress: Progress | None = None,
     ) -> Study:
@@ -55,6 +56,7 @@ class Study:
             corpus: the files.
             workspace: where artifacts and assets are.
             steps: the steps of the analysis, all of them by default; the last one must make the facts.
+            known: further steps that measures may build on; only those of the analysis by default.
             frozen: where id sets and clusterings come from; the workspace by default.
             progress: where to report.
 
@@ -62,7 +64,8 @@ class Study:
             TamisError: as the steps raise.
         """
         chosen = tuple(analysis_steps(corpus, workspace) if steps is None else steps)
-        return cls.of(analyze(corpus, workspace, steps=chosen, progress=progress), workspace, chosen, frozen=frozen)
+        found = analyze(corpus, workspace, steps=chosen, progress=progress)
+        return cls.of(found, workspace, chosen if known is None else known, frozen=frozen)
 
     @classmethod
     def of(

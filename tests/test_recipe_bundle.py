@@ -303,3 +303,25 @@ def test_diff_of_bundles_names_rules_documents_and_reasons(made: Made, tmp_path:
     assert found.before.num_rows == found.documents.gained
     assert found.after.num_rows == found.documents.lost
     assert {row["column"] for row in found.documents.groups.to_pylist()} >= {"source"}
+
+
+@pytest.mark.slow
+def test_cluster_rule_places_documents_it_never_saw_by_the_stored_centroids(made: Made, tmp_path: Path) -> None:
+    rows = [row for row in made.table.to_pylist() if row["text"]]
+    half = write_corpus(tmp_path / "half", pa.Table.from_pylist(rows[::2]))
+    home = Workspace(tmp_path / "home")
+    study = Study.open(open_corpus(half), home)
+    clustering = study.facts.info("concept").origin
+    labels = study.facts.array("concept").to_numpy()
+    chosen = sorted({int(label) for label in labels})[:2]
+    rule = OPERATORS.build("cluster", {"clusters": chosen, "clustering": clustering})
+    bundle = export_bundle(tmp_path / "bundle", study=study, recipe=Recipe().with_operator(rule))
+    assert verify_bundle(bundle, half, workspace=home).ok
+
+    whole = write_corpus(tmp_path / "whole", pa.Table.from_pylist(rows))
+    run = run_bundle(bundle, whole, tmp_path / "out", workspace=Workspace(tmp_path / "other home"))
+    kept = set(pq.read_table(run.folder / "curated").column("document_id").to_pylist())
+    before = {id_ for id_, label in zip(study.facts.ids.to_pylist(), labels, strict=True) if label in chosen}
+    assert before < kept
+    assert not kept & (set(study.facts.ids.to_pylist()) - before)
+    assert 0.5 < (len(kept) - len(before)) / len(before) < 2, "the other half of the same text is much like this one"
