@@ -31,6 +31,7 @@ from tamis.data.parquet import sync, write_bytes
 
 RECIPE_FILE, LOCK_FILE, ARTIFACTS = "recipe.yaml", "recipe.lock.json", "artifacts"
 MAX_FILE = 2 << 30
+MAX_FILES = 1_000
 ALWAYS = ("n_tokens",)
 """Facts columns that counts need whatever the recipe reads."""
 
@@ -114,6 +115,8 @@ def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
         raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
     try:
         with zipfile.ZipFile(archive) as packed:
+            if len(packed.infolist()) > MAX_FILES:
+                raise RecipeError("Archive holds too many files", value=len(packed.infolist()), allowed=str(MAX_FILES))
             for info in packed.infolist():
                 parts = info.filename.split("/")
                 if not (parts in ([RECIPE_FILE], [LOCK_FILE]) or (len(parts) == 2 and parts[0] == ARTIFACTS)):

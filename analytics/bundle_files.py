@@ -57,17 +57,26 @@ class BundleSources:
 
     def clustering(self, digest: str) -> Clustering:
         """Return a frozen clustering; raises ``StoreError`` when it is not there or damaged."""
+        try:
+            return self._clustering(digest)
+        except (KeyError, ValueError, TypeError) as error:
+            raise StoreError("A clustering of the bundle cannot be read", value=digest, fix=str(error)) from None
+
+    def _clustering(self, digest: str) -> Clustering:
         table = read_parquet(self._file(f"clustering-{digest}.parquet"))
         about = json.loads(self._file(f"clustering-{digest}.json").read_bytes())
+        labels = np.asarray(about["labels"], dtype=np.int32).reshape(-1)
         centroids = None
         if about["centroids"]:
             centroids = np.load(self._file(f"centroids-{digest}.npy"), allow_pickle=False)
+            if centroids.ndim != 2 or len(centroids) != len(labels) or centroids.dtype != np.float32:
+                raise ValueError(f"centroids are {centroids.dtype} {centroids.shape} for {len(labels)} clusters")
         return Clustering(
             digest=digest,
             ids=table.column("id").combine_chunks().cast(pa.string()),
             labels=table.column("cluster").to_numpy().astype(np.int32),
             centroids=centroids,
-            centroid_labels=np.asarray(about["labels"], dtype=np.int32) if about["centroids"] else None,
+            centroid_labels=None if centroids is None else labels,
             space=str(about["space"]),
             tier=str(about["tier"]),
         )

@@ -9,15 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from docstrings import docstrings, write_corpus
 
 from tamis.analytics.bundle import Bundle, export_bundle, unpack_bundle
+from tamis.analytics.bundle_files import BundleSources, write_clustering
 from tamis.analytics.diff import diff_bundles
+from tamis.analytics.frozen import Clustering
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.pipeline import analysis_steps
 from tamis.analytics.queries import polygon_rule
@@ -26,7 +30,7 @@ from tamis.analytics.run import Run, run_bundle, summary, verify_bundle
 from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
 from tamis.data.corpus import Corpus, open_corpus
-from tamis.data.errors import RecipeError, StoreError, VerifyError
+from tamis.data.errors import RecipeError, StoreError, TamisError, VerifyError
 from tamis.data.workspace import Workspace
 
 CHEAP = ("documents", "columns", "signals", "language", "tokens", "exact")
@@ -113,6 +117,41 @@ def test_same_text_resharded_and_shuffled_gives_the_same_bytes(made: Made, first
     assert {file.name: file.sha256 for file in second.files if file.name != "errors.parquet"} == {
         file.name: file.sha256 for file in first.files if file.name != "errors.parquet"
     }
+
+
+def test_same_text_as_json_lines_gives_the_same_selection(made: Made, first: Run, tmp_path: Path) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) for row in made.table.to_pylist()]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(lines[::-1]) + "\n")
+    run = run_bundle(made.bundle, tmp_path / "corpus.jsonl", tmp_path / "out", workspace=made.workspace)
+    assert (run.selection, run.agrees) == (first.selection, True)
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/etc/evil", "artifacts/../../evil", "artifacts/a/b", "other.txt"])
+def test_archive_with_foreign_names_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr(name, b"evil")
+    with pytest.raises(TamisError, match=r"not part of a bundle|not allowed"):
+        unpack_bundle(tmp_path / "bad.zip", tmp_path / "deep" / "out")
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.zip").write_bytes(b"PK not really")
+    with pytest.raises(RecipeError, match="Archive cannot be read"):
+        unpack_bundle(tmp_path / "bad.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("about", ["{}", "[]", '{"centroids": true, "labels": [1, 2], "space": "", "tier": "fast"}'])
+def test_wrong_clustering_in_a_bundle_is_named(tmp_path: Path, about: str) -> None:
+    ids = pa.array(["a", "b"])
+    write_clustering(
+        tmp_path, Clustering("d" * 64, ids, np.zeros(2, np.int32), np.eye(3, dtype=np.float32), np.arange(3))
+    )
+    sources = BundleSources(tmp_path)
+    assert sources.clustering("d" * 64).labels.tolist() == [0, 0]
+    (tmp_path / f"clustering-{'d' * 64}.json").write_text(about)
+    with pytest.raises(StoreError, match="clustering"):
+        sources.clustering("d" * 64)
 
 
 def test_curated_rows_are_the_source_rows_in_id_order(made: Made, first: Run) -> None:
@@ -279,8 +318,6 @@ def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_b
 
 
 def test_lasso_travels_with_the_bundle(made: Made, tmp_path: Path) -> None:
-    import numpy as np
-
     from tamis.analytics.column_info import CORE
 
     rng = np.random.default_rng(0)
