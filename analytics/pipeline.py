@@ -204,7 +204,9 @@ def _complete(
                     return found
                 progress.step(spec.name, corpus.rows)
                 inputs = {name: artifacts[name] for name in spec.upstream}
-                context = StepContext(corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
+                context = StepContext(
+                    corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace
+                )
                 spec.run(context)
             return _committed(store, planned)
         except LockedError:
@@ -225,11 +227,15 @@ _Steps = Callable[..., StepSpec]
 def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     """Return the steps of the standard analysis of a corpus, in running order."""
     from tamis.analytics.assembly import facts_step
+    from tamis.analytics.cluster_steps import clusters_step, concepts_step
     from tamis.analytics.columns import columns_step
+    from tamis.analytics.embedding import embeddings_step
     from tamis.analytics.exact import exact_step
     from tamis.analytics.language import language_step
+    from tamis.analytics.map_steps import knn_step, map_step
     from tamis.analytics.signal_step import signals_step
     from tamis.analytics.tokens import tokens_step
 
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
-    return (*measured, facts_step(measured))
+    mapped = (embeddings_step(), knn_step(), map_step(), clusters_step(), concepts_step())
+    return (*measured, *mapped, facts_step((*measured, *mapped)))

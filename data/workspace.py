@@ -74,8 +74,9 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        """Return the model cache folder."""
-        return self._folder("models")
+        """Return the model cache folder: ``TAMIS_MODELS`` where that is set, so that workspaces can share one."""
+        shared = os.environ.get("TAMIS_MODELS")
+        return Path(shared).expanduser().absolute() if shared else self._folder("models")
 
     @property
     def recipes(self) -> Path:

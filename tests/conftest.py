@@ -17,6 +17,15 @@ catalogue.load()
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Return the model cache that all workspaces of the tests share, kept for later runs, also by the processes."""
+    folder = Path(request.config.cache.mkdir("models"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAMIS_MODELS", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """Return an empty workspace that is also the default one."""

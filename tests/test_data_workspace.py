@@ -98,4 +98,4 @@ def test_corpora_are_remembered_replaced_and_forgotten(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match=r"cannot be made.*TAMIS_HOME"):
-        _ = Workspace(tmp_path / "file").models
+        _ = Workspace(tmp_path / "file").recipes

@@ -1,0 +1,185 @@
+"""The steps that find clusters on the map (HDBSCAN) and concepts in the embedding (k-means), and name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tamis.analytics.cluster_table import NAMED_BY, cluster_rows, count_terms, main_languages
+from tamis.analytics.clusters import (
+    CORE_POINTS,
+    DensityTree,
+    Noise,
+    categories,
+    centroids_of,
+    fitting_size,
+    numbered_by_size,
+    vote,
+)
+from tamis.analytics.embedding import load_vectors
+from tamis.analytics.kmeans import spherical_kmeans
+from tamis.analytics.map_steps import read_graph
+from tamis.analytics.naming import name_clusters, term_table
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.data.artifact import Artifact
+from tamis.data.errors import SettingError
+
+CLUSTERS_VERSION = 1
+
+
+def clusters_step(
+    *,
+    min_cluster_size: int | None = None,
+    core_points: int = CORE_POINTS,
+    noise: Noise = "leave",
+    seed: int = 0,
+    languages: bool = True,
+) -> StepSpec:
+    """Return the step that finds clusters on the map with HDBSCAN.
+
+    Its artifact holds, in facts order, ``labels`` int32 (n,), -1 = unclustered; ``centroids`` float32 (k, d), unit rows
+    in the space of the embedding, with ``centroid_labels`` int32 (k,); the tables ``clusters`` (one row per cluster:
+    cluster, name, words, size, language, category, category_name, x, y) and ``terms`` (see ``naming.term_table``); and
+    the JSON ``sweep``.
+
+    Args:
+        min_cluster_size: fewest documents of a cluster; None chooses from a sweep, see ``clusters.fitting_size``.
+        core_points: HDBSCAN's ``min_samples``.
+        noise: ``leave`` documents in no cluster unclustered, or ``vote``: they take the commonest of their neighbours.
+        seed: of the documents that name a cluster.
+        languages: whether the language step is there; it finds the stop words of rare languages.
+
+    Raises:
+        SettingError: unknown noise setting or an impossible size.
+    """
+    if noise not in ("leave", "vote"):
+        raise SettingError("What happens to unclustered documents", value=noise, allowed=["leave", "vote"])
+    if min_cluster_size is not None and min_cluster_size < 2:
+        raise SettingError("Fewest documents of a cluster", value=min_cluster_size, allowed="2 or more")
+
+    def run(context: StepContext) -> None:
+        positions = _positions(context.inputs["map"])
+        there = np.flatnonzero(np.isfinite(positions[:, 0]))
+        tree = DensityTree.of(positions[there], core_points=core_points)
+        context.progress.check()
+        sweep = tree.sweep()
+        size = fitting_size(sweep, len(there)) if min_cluster_size is None else min_cluster_size
+        labels = np.full(len(positions), -1, dtype=np.int32)
+        labels[there] = tree.labels(size)
+        if noise == "vote":
+            labels = numbered_by_size(vote(labels, read_graph(context.inputs["knn"]).indices))
+        context.out.write_json("sweep", [asdict(point) for point in sweep])
+        about = {"method": "hdbscan", "min_cluster_size": size, "core_points": core_points, "noise": noise}
+        _write(context, labels, None, seed=seed, about=about)
+
+    upstream = ("documents", "embeddings", "knn", "map", *(("language",) if languages else ()))
+    params = {"min_cluster_size": min_cluster_size, "core_points": core_points, "noise": noise, "seed": seed}
+    return _spec("clusters", upstream, params, "Finding and naming clusters", lambda n: 2 + n * 7e-5, run)
+
+
+def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True) -> StepSpec:
+    """Return the step that divides all documents into concepts by spherical k-means; none is left out.
+
+    Its artifact is made like that of ``clusters_step``, without a sweep. Documents without an embedding get -1.
+
+    Args:
+        k: number of concepts; None for ``concept_count``.
+        iterations: of Lloyd's algorithm.
+        seed: of the first centroids and of the documents that name a concept.
+        languages: whether the language step is there.
+    """
+
+    def run(context: StepContext) -> None:
+        vectors = load_vectors(context.inputs["embeddings"], context.documents)
+        count = concept_count(len(vectors)) if k is None else k
+        labels, centroids = np.full(len(vectors), -1, dtype=np.int32), np.empty((0, vectors.shape[1]), dtype=np.float32)
+        if vectors.any():
+            fitted = spherical_kmeans(
+                vectors, count, seed=seed, iterations=iterations, sample=256 * count, check=context.progress.check
+            )
+            labels, centroids = _by_size(fitted.labels, fitted.centroids)
+        about = {"method": "spherical k-means", "k": len(centroids), "iterations": iterations}
+        _write(context, labels, centroids, seed=seed, about=about)
+
+    upstream = ("documents", "embeddings", "map", *(("language",) if languages else ()))
+    params = {"k": k, "iterations": iterations, "seed": seed}
+    return _spec("concepts", upstream, params, "Dividing into concepts", lambda n: 2 + n * 6e-5, run)
+
+
+def concept_count(documents: int) -> int:
+    """Return the number of concepts by default: the square root of the documents, from 4 to 1,000."""
+    return int(min(1000, max(4, round(np.sqrt(documents)))))
+
+
+def _spec(
+    name: str,
+    upstream: tuple[str, ...],
+    params: Mapping[str, Any],
+    title: str,
+    seconds: Callable[[int], float],
+    run: Callable[[StepContext], None],
+) -> StepSpec:
+    return StepSpec(
+        name=name,
+        version=CLUSTERS_VERSION,
+        upstream=upstream,
+        params=params,
+        title=title,
+        estimate=lambda size: Estimate(seconds(size.documents) + size.bytes / 100e6, size.documents * 5 + 1_000_000),
+        run=run,
+    )
+
+
+def _by_size(
+    labels: NDArray[np.int32], centroids: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the concepts numbered from the largest; concepts without documents are dropped."""
+    renumbered = numbered_by_size(labels)
+    number = np.full(len(centroids), -1, dtype=np.int64)
+    number[labels[labels >= 0]] = renumbered[labels >= 0]
+    used = np.flatnonzero(number >= 0)
+    return renumbered, centroids[used[np.argsort(number[used])]]
+
+
+def _positions(artifact: Artifact) -> NDArray[np.float32]:
+    return np.column_stack([artifact.array("x"), artifact.array("y")])
+
+
+def _write(
+    context: StepContext,
+    labels: NDArray[np.int32],
+    centroids: NDArray[np.float32] | None,
+    *,
+    seed: int,
+    about: Mapping[str, Any],
+) -> None:
+    """Name the clusters and commit the artifact."""
+    embeddings = context.inputs["embeddings"]
+    numbers = np.unique(labels[labels >= 0]).astype(np.int32)
+    if centroids is None:
+        centroids, numbers = centroids_of(load_vectors(embeddings, context.documents), labels)
+    spoken = main_languages(context, labels)
+    counts = count_terms(context, labels, seed=seed)
+    words = name_clusters(counts, languages=spoken)
+    kinds = categories(centroids)
+    context.out.write_array("labels", labels)
+    context.out.write_array("centroids", centroids)
+    context.out.write_array("centroid_labels", numbers)
+    context.out.write_table("terms", term_table(counts))
+    context.out.write_table(
+        "clusters", cluster_rows(labels, words, kinds, spoken, counts, _positions(context.inputs["map"]))
+    )
+    facts = dict(about) | {
+        "seed": seed,
+        "clusters": len(numbers),
+        "unclustered": int((labels < 0).sum()),
+        "categories": int(kinds.max(initial=-1)) + 1,
+        "names": f"c-TF-IDF of up to {NAMED_BY} documents per cluster, chosen by hash",
+        "space": embeddings.facts["space"],
+        "tier": embeddings.facts["tier"],
+    }
+    context.out.commit(rows=len(labels), facts=facts)

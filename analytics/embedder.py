@@ -1,0 +1,231 @@
+"""Embedders: what turns texts into unit vectors, and how each one is known.
+
+Three tiers. ``fast`` is the static model distilled from all-MiniLM-L6-v2, ``tuned`` one that is fitted to the corpus,
+``precise`` a sentence-transformers model. Vectors of two embedders live in two spaces and are never compared; ``space``
+names the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.static_model import (
+    MINILM,
+    MINILM_SHA256,
+    StaticModel,
+    distillation,
+    distilled,
+    minilm_path,
+    offline,
+    unit_rows,
+)
+from tamis.data.errors import SettingError
+from tamis.data.hashing import digest, file_sha256
+
+Tier = Literal["fast", "tuned", "precise", "given"]
+BATCH = 32
+"""Texts per forward pass of a precise model; another number changes the last digits."""
+
+_POOL = 2048
+
+
+class Embedder(Protocol):
+    """Anything that embeds texts."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return tier, model, weights, dtype and batch, as manifests state them."""
+
+    @property
+    def space(self) -> str:
+        """Return the digest that names the space of the vectors."""
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return float16 (n, d): unit rows, rows of zeros for texts without a known token."""
+
+
+@dataclass(frozen=True, eq=False)
+class StaticEmbedder:
+    """A static model as an embedder.
+
+    Attributes:
+        model: token vectors.
+        tier: ``fast`` or ``tuned``.
+        origin: what the vectors were made from.
+    """
+
+    model: StaticModel
+    tier: Tier
+    origin: Mapping[str, Any]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": self.tier,
+            "model": dict(self.origin),
+            "sha256": self.model.sha256,
+            "dtype": "float16",
+            "compute": "float32",
+            "batch": "any",
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of the token vectors and the tokenizer."""
+        return digest({"static": self.model.sha256})
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return self.model.dimensions
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors; the same bits for any batch."""
+        return self.model.encode(texts)
+
+
+@dataclass(frozen=True, eq=False)
+class PreciseEmbedder:
+    """A sentence-transformers model on the processor.
+
+    Attributes:
+        name: as the person gave it.
+        folder: where its files are.
+        weights: sha256 over its files.
+        dtype: ``bfloat16`` or ``float32``.
+    """
+
+    name: str
+    folder: Path
+    weights: str
+    dtype: str
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": "precise",
+            "model": {"source": self.name},
+            "sha256": self.weights,
+            "dtype": "float16",
+            "compute": self.dtype,
+            "batch": BATCH,
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of weights and number format."""
+        return digest({"precise": self.weights, "compute": self.dtype})
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return int(self._model.get_embedding_dimension())
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors. Texts are sorted by length, so that a batch holds texts of like length."""
+        values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
+        plain = [(text or "")[: 8 * int(self._model.max_seq_length or 512)] for text in values]
+        found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
+        order = sorted(range(len(plain)), key=lambda row: (len(plain[row]), plain[row]))
+        for first in range(0, len(order), _POOL):
+            rows = order[first : first + _POOL]
+            found[rows] = self._model.encode(
+                [plain[row] for row in rows], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
+            )
+        found[~self._known(plain)] = 0.0
+        return unit_rows(found)
+
+    def _known(self, texts: list[str]) -> NDArray[np.bool_]:
+        """Say which texts hold a token of the vocabulary, bool (n,)."""
+        tokenizer = self._model.tokenizer
+        strange = set(tokenizer.all_special_ids)
+        known = np.zeros(len(texts), dtype=bool)
+        for first in range(0, len(texts), _POOL):
+            ids = tokenizer(texts[first : first + _POOL], truncation=True, padding=False)["input_ids"]
+            known[first : first + len(ids)] = [not strange.issuperset(row) for row in ids]
+        return known
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+
+        with offline():
+            from sentence_transformers import SentenceTransformer
+
+            kind = {"model_kwargs": {"dtype": getattr(torch, self.dtype)}}
+            return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True, **kind)
+
+
+def fast_embedder(models: Path) -> StaticEmbedder:
+    """Return the embedder of the fast tier; the first call ever distils it (about 15 s) into ``models``."""
+    return StaticEmbedder(distilled(models), "fast", distillation())
+
+
+def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> PreciseEmbedder:
+    """Return a precise embedder.
+
+    Args:
+        model: ``all-MiniLM-L6-v2`` (packaged), a folder, or the name of a model in the local Hugging Face cache.
+        dtype: ``bfloat16`` or ``float32``; None for bfloat16 where the processor computes with it.
+
+    Raises:
+        SettingError: the model is not on this machine, or an unknown number format.
+    """
+    chosen = dtype or ("bfloat16" if has_bfloat16() else "float32")
+    if chosen not in ("bfloat16", "float32"):
+        raise SettingError("Number format of a precise model", value=chosen, allowed="bfloat16, float32")
+    if model == MINILM:
+        return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
+    folder = _model_folder(model)
+    return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, _weights(folder), chosen)
+
+
+def _model_folder(model: str) -> Path:
+    if Path(model).is_dir():
+        return Path(model).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError) as error:
+        raise SettingError(
+            "This model is not on this machine",
+            value=model,
+            allowed=f"{MINILM}, a folder, or a name in the local Hugging Face cache",
+            fix=f"fetch it once with: hf download {model}",
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _weights(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _MODEL_FILES)
+    return digest({str(path.relative_to(folder)): file_sha256(path) for path in files})
+
+
+_MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
+
+
+@lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Say whether this processor multiplies bfloat16 in hardware; emulated it is slower than float32."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and any(
+        name in flags.read_text("utf-8", "replace") for name in ("avx512_bf16", "amx_bf16", " bf16")
+    )

@@ -1,0 +1,201 @@
+"""Clusters: planted groups are found, nobody is pushed into one, the same every time; names say what is inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from topics import GLUE, TOPICS, topic_texts
+
+from tamis.analytics.clusters import (
+    DensityTree,
+    SweepPoint,
+    categories,
+    centroids_of,
+    fitting_size,
+    numbered_by_size,
+    vote,
+)
+from tamis.analytics.naming import (
+    distinguishing_words,
+    name_clusters,
+    read_terms,
+    stop_words,
+    term_table,
+    unique_names,
+)
+from tamis.analytics.term_counts import TermCounter, TermCounts
+from tamis.data.errors import SettingError
+
+
+def blobs(per_blob: int = 60, *, noise: int = 0, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    centres = np.array([[0, 0], [10, 0], [0, 10], [10, 10]])
+    points = np.concatenate([centre + random.normal(scale=0.4, size=(per_blob, 2)) for centre in centres])
+    return np.concatenate([points, random.uniform(-20, 30, size=(noise, 2))])
+
+
+def counted(texts: list[str], labels: list[int]) -> TermCounts:
+    numbers = np.unique([label for label in labels if label >= 0]).astype(np.int32)
+    with TermCounter(numbers) as counter:
+        for first in range(0, len(texts), 7):
+            part = slice(first, first + 7)
+            counter.add(pa.array(texts[part], pa.large_string()), np.array(labels[part], dtype=np.int32))
+        return counter.counts()
+
+
+def test_hdbscan_finds_planted_groups_and_leaves_the_rest_unclustered() -> None:
+    points = blobs(60, noise=25)
+    labels = DensityTree.of(points).labels(20)
+    assert [len(set(labels[g * 60 : g * 60 + 60].tolist()) - {-1}) for g in range(4)] == [1, 1, 1, 1]
+    assert len(set(labels.tolist()) - {-1}) == 4
+    assert (labels[240:] == -1).mean() > 0.7
+
+
+def test_clusters_are_the_same_every_time_and_numbered_by_size() -> None:
+    points = np.concatenate([blobs(60), blobs(30)[:30] + 40])
+    first, second = DensityTree.of(points).labels(20), DensityTree.of(points.copy()).labels(20)
+    assert np.array_equal(first, second)
+    sizes = np.bincount(first[first >= 0])
+    assert (np.diff(sizes) <= 0).all()
+
+
+@given(st.lists(st.integers(-1, 6), max_size=60))
+def test_numbering_by_size_changes_names_only(labels: list[int]) -> None:
+    old = np.array(labels, dtype=np.int32)
+    new = numbered_by_size(old)
+    assert np.array_equal(old < 0, new < 0)
+    assert len({(a, b) for a, b in zip(old.tolist(), new.tolist(), strict=True)}) == len(set(labels))
+    assert np.array_equal(numbered_by_size(new), new)
+
+
+def test_sweep_shows_every_setting_and_the_choice_avoids_the_cliff() -> None:
+    sweep = DensityTree.of(blobs(60)).sweep([5, 20, 200])
+    assert [point.min_cluster_size for point in sweep] == [5, 20, 200]
+    assert sweep[1].clusters == 4 and sweep[1].largest == pytest.approx(0.25, abs=0.02)
+    assert sweep[2].clusters == 0 and sweep[2].unclustered == 1.0
+    cliff = [SweepPoint(50, 300, 0.3, 0.02), SweepPoint(150, 53, 0.3, 0.1), SweepPoint(160, 3, 0.1, 0.8)]
+    assert fitting_size(cliff, 10_000) == 150
+    assert fitting_size(cliff, 100) == 150
+    with pytest.raises(SettingError):
+        fitting_size([], 10)
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 3])
+def test_tiny_maps_have_no_clusters(points: int) -> None:
+    tree = DensityTree.of(np.arange(2 * points, dtype=np.float64).reshape(points, 2))
+    assert tree.labels(2).tolist() == [-1] * points or points == 3
+    assert len(tree.sweep()) == 1
+
+
+def test_vote_gives_the_commonest_cluster_of_the_neighbours() -> None:
+    labels = np.array([0, 1, 1, -1, -1, -1], dtype=np.int32)
+    indices = np.array([[1, 2, 3], [0, 2, 3], [1, 0, 3], [0, 1, 2], [3, -1, -1], [-1, -1, -1]], dtype=np.int32)
+    assert vote(labels, indices).tolist() == [0, 1, 1, 1, 1, -1]
+    tie = np.array([[1, 2, -1], [0, 0, 0], [0, 0, 0]], dtype=np.int32)
+    assert vote(np.array([-1, 3, 2], dtype=np.int32), tie).tolist() == [2, 3, 2]
+
+
+def test_centroids_are_unit_means_of_their_members() -> None:
+    vectors = np.array([[1, 0], [0, 1], [0, -1], [0.6, 0.8]], dtype=np.float16)
+    centroids, numbers = centroids_of(vectors, np.array([2, 2, -1, 5], dtype=np.int32))
+    assert numbers.tolist() == [2, 5]
+    np.testing.assert_allclose(centroids, [[0.7071, 0.7071], [0.6, 0.8]], atol=1e-3)
+
+
+def test_categories_join_clusters_that_point_the_same_way() -> None:
+    angles = np.array([0.0, 0.05, 0.1, 1.5, 1.55, 3.0])
+    kinds = categories(np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32), count=3)
+    assert kinds.tolist() == [0, 0, 0, 1, 1, 2]
+    assert categories(np.empty((0, 2), dtype=np.float32)).tolist() == []
+
+
+def test_planted_clusters_are_named_by_their_own_words() -> None:
+    texts, labels = topic_texts(40)
+    named = name_clusters(counted(texts, labels.tolist()))
+    for row, vocabulary in zip(named, TOPICS.values(), strict=True):
+        assert set(row.words) <= set(vocabulary.split())
+        assert row.name == ", ".join(row.words[:3])
+        assert list(row.scores) == sorted(row.scores, reverse=True)
+
+
+def test_stop_words_come_from_the_corpus_itself() -> None:
+    texts, labels = topic_texts(40)
+    found = {word for _, word in stop_words(counted(texts, labels.tolist()))}
+    assert set(GLUE) - {"a"} <= found and not found & set(" ".join(TOPICS.values()).split())
+
+
+def test_a_lone_cluster_of_another_language_is_not_named_by_its_glue_words() -> None:
+    texts, labels = topic_texts(40)
+    random = np.random.default_rng(1)
+    rare = [f"Wort{i}" for i in range(40)]
+    german = [f"der {random.choice(rare)} und die {random.choice(rare)} Bibliothek für das Paket" for _ in range(40)]
+    german[:4] = ["Spiel Karten Brett"] * 4
+    counts = counted([*texts, *german], [*labels.tolist(), *[9] * 40])
+    languages = {0: "en", 1: "en", 2: "en", 3: "en", 9: "de"}
+    words = next(row.words for row in name_clusters(counts, languages=languages) if row.cluster == 9)
+    assert not {"der", "und", "die", "für", "das"} & set(words)
+    assert {"spiel", "karten"} <= set(words)
+
+
+def test_names_hold_words_of_any_script_and_no_markup() -> None:
+    texts = ["<script>alert(1)</script> Größe", "数据 分析 数据", "данные анализ", "تحليل البيانات", "हिन्दी भाषा"]
+    counts = counted(texts * 3, [0, 1, 2, 3, 4] * 3)
+    named = {row.cluster: row for row in name_clusters(counts)}
+    assert set(named[0].words) == {"script", "alert", "größe"}
+    assert "数据" in named[1].words and "данные" in named[2].words
+    assert "البيانات" in named[3].words and "हिन्दी" in named[4].words
+    assert not any(mark in row.name for row in named.values() for mark in "<>&\"'`*_[]()\n")
+
+
+def test_names_are_unique_even_without_words() -> None:
+    assert unique_names([["a", "b", "c", "d"], ["a", "b", "c", "e"], ["a", "b", "c"], [], []]) == [
+        "a, b, c", "a, b, c, e", "a, b, c (2)", "unnamed", "unnamed (2)",
+    ]  # fmt: skip
+    assert name_clusters(counted(["123 456", "!!!"], [0, 1]))[1].name == "unnamed (2)"
+
+
+def test_word_forms_are_not_repeated_in_a_name() -> None:
+    counts = counted(["server servers serving game games" for _ in range(4)], [0, 0, 0, 0])
+    assert len(name_clusters(counts)[0].words) <= 3
+
+
+def test_words_that_tell_two_clusters_apart_are_on_their_side() -> None:
+    texts, labels = topic_texts(40)
+    counts = counted(texts, labels.tolist())
+    found = distinguishing_words(counts, 0, 2, most=5)
+    kitchen, music = TOPICS["kitchen"].split(), TOPICS["music"].split()
+    assert all(row.word in kitchen for row in found if row.score > 0)
+    assert all(row.word in music for row in found if row.score < 0)
+    assert found[0].share_a > found[0].share_b
+    swapped = distinguishing_words(counts, 2, 0, most=5)
+    assert {row.word for row in swapped} == {row.word for row in found}
+    with pytest.raises(SettingError, match="Unknown cluster"):
+        distinguishing_words(counts, 0, 77)
+
+
+def test_counts_do_not_depend_on_order_or_batches() -> None:
+    texts, labels = topic_texts(20)
+    order = np.random.default_rng(5).permutation(len(texts))
+    one = counted(texts, labels.tolist())
+    two = counted([texts[i] for i in order], labels[order].tolist())
+    assert term_table(one).equals(term_table(two))
+
+
+def test_stored_words_are_read_back() -> None:
+    texts, labels = topic_texts(20)
+    counts = counted(texts, [label if label < 2 else -1 for label in labels.tolist()])
+    again = read_terms(term_table(counts))
+    assert again.clusters.tolist() == [0, 1] and again.documents.tolist() == [20, 20]
+    assert distinguishing_words(again, 0, 1) == distinguishing_words(counts, 0, 1)
+    assert name_clusters(again) == name_clusters(counts)
+
+
+def test_joined_counts_are_sums() -> None:
+    counts = counted(["red fox", "red hen", "blue fox"] * 2, [0, 1, 2] * 2)
+    joined = counts.joined(np.array([0, 0, 1], dtype=np.int32))
+    rows = {(int(c), t): int(n) for c, t, n in zip(joined.cluster, joined.term.to_pylist(), joined.count, strict=True)}
+    assert rows == {(0, "red"): 4, (0, "fox"): 2, (0, "hen"): 2, (1, "blue"): 2, (1, "fox"): 2}
+    assert joined.documents.tolist() == [4, 2]
