@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.measures import MEASURES, MeasureKind, step_name
+from tamis.analytics.exact import exact_step
+from tamis.analytics.measures import MEASURES, SUPPORTING, MeasureKind, step_name
 from tamis.analytics.normal import CONVENTION
 from tamis.analytics.operator import Measure
 from tamis.analytics.passages import Passage, Passages
@@ -235,4 +236,5 @@ def _read(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.flo
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float32)
 
 
+SUPPORTING["exact"] = exact_step
 MEASURES.register(MeasureKind(KIND, "Boilerplate", step=boilerplate_step, read=_read))

@@ -11,6 +11,7 @@ MODULES = (
     "tamis.analytics.operators_near",
     "tamis.analytics.operators_known",
     "tamis.analytics.operators_boilerplate",
+    "tamis.analytics.operators_semantic",
     "tamis.analytics.operators_sampling",
     "tamis.analytics.operators_relevance",
     "tamis.analytics.operators_budget",

@@ -69,6 +69,11 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"within": "lang", "keep": "longest", "then": ["oldest"], "date": "label", "unit": "character"},
         {"clustering": CLUSTERING, "cluster_copies": [[3, 4], [-1, 2]], "keep": "lowest signal", "signal": "outlier"},
     ],
+    "semantic_dedup": [
+        {"eps": 0.3},
+        {"eps": 0.2, "rule": "published", "vectors": "analysis", "allow_static": True},
+        {"eps": 0.1, "within": "lang", "keep": "highest signal", "signal": "outlier", "max_copies": 3},
+    ],
     "decontaminate": [
         {"evaluation": digest("evaluation")},
         {"evaluation": digest("evaluation"), "min_matches": 2, "overlap": 0.5, "shortest": 4, "mode": "keep"},
