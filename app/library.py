@@ -59,7 +59,8 @@ class Opened:
         artifact = self.analysis.artifacts.get("clusters") if self.analysis is not None else None
         if artifact is None:
             return {}
-        return {str(number): name for number, name in enumerate(artifact.json("names"))}
+        rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
+        return {str(row["cluster"]): row["name"] for row in rows}
 
     def snippet(self, row: int) -> Snippet:
         """Return the beginning of one document and where it comes from.

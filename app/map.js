@@ -108,7 +108,7 @@ class PointMap {
       this.status.textContent = "This browser has no WebGL2.";
       return;
     }
-    if (fresh && data.view) this.view = { ...data.view };
+    if (fresh) this.view = { ...data.home };
     if (this.column !== data.legend.column) this.hidden.clear();
     this.column = data.legend.column;
     this.shapes = data.shapes || [];
@@ -454,7 +454,7 @@ class PointMap {
   }
 
   home() {
-    this.view = { x: 0.5, y: 0.5, zoom: 1 };
+    this.view = { ...this.data.home };
     this.draw();
   }
 

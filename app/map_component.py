@@ -83,6 +83,16 @@ _mount = st.components.v2.component(
 )
 
 
+def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
+    """Return centre and zoom that show a part of the map, the whole being 1 x 1 at zoom 1."""
+    width, height = bounds.high_x - bounds.low_x, bounds.high_y - bounds.low_y
+    return {
+        "x": ((part.low_x + part.high_x) / 2 - bounds.low_x) / width,
+        "y": ((part.low_y + part.high_y) / 2 - bounds.low_y) / height,
+        "zoom": min(width / max(part.high_x - part.low_x, 1e-9), height / max(part.high_y - part.low_y, 1e-9), 4.0),
+    }
+
+
 def point_map(
     *,
     points: str,
@@ -91,6 +101,7 @@ def point_map(
     snippets: str,
     token: str,
     bounds: Bounds,
+    home: Bounds,
     digest: str,
     palette: Sequence[str],
     legend: Mapping[str, Any],
@@ -109,6 +120,7 @@ def point_map(
         snippets: beginning of the snippets' paths.
         token: of the session.
         bounds: frame of the quantised points.
+        home: the part of the map shown first.
         digest: of the map.
         palette: 256 colours as #rrggbb, by group code.
         legend: column, title, items (label, codes, n), more.
@@ -130,6 +142,7 @@ def point_map(
             "snippets": snippets,
             "token": token,
             "bounds": vars(bounds),
+            "home": _view(bounds, home),
             "map": digest,
             "palette": list(palette),
             "legend": dict(legend),

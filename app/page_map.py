@@ -12,8 +12,10 @@ from tamis.analytics.figures import scatter_sample
 from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.palette import palette_of
 from tamis.analytics.queries import (
+    Bounds,
     MapGroups,
     cluster_table,
+    extent,
     has_map,
     map_digest,
     map_groups,
@@ -109,6 +111,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         snippets=DESK.publish_snippets(digest(vars(here.key.corpus))[:24], here.opened.snippet),
         token=now.token,
         bounds=points.bounds,
+        home=_home(here),
         digest=points.digest,
         palette=colours,
         legend=_legend(here, groups),
@@ -133,6 +136,12 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     elif events.picked is not None and events.picked != now.setting("document"):
         session.choose(document=events.picked)
         st.rerun()
+
+
+def _home(here: Stage) -> Bounds:
+    """Return where all but the outermost documents lie."""
+    x, y = extent(here.facts, "x"), extent(here.facts, "y")
+    return Bounds(x.robust_low, x.robust_high, y.robust_low, y.robust_high)
 
 
 def _groups_name(here: Stage, groups: MapGroups) -> str:

@@ -47,7 +47,7 @@ def story(page: Page, theme: str) -> None:
     page.get_by_role("button", name="Drop", exact=True).click()
     page.get_by_test_id("funnel").wait_for()
     go(page, "Quality")
-    page.get_by_label("Drop below").fill("20")
+    page.get_by_role("spinbutton", name="Drop below").fill("20")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Save as rule").wait_for()
     page.wait_for_timeout(1500)

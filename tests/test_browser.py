@@ -126,7 +126,7 @@ def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest
     assert total - after_lasso == selected > 0
 
     go(page, "Quality")
-    page.get_by_label("Drop below").fill("12")
+    page.get_by_role("spinbutton", name="Drop below").fill("12")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Save as rule").click()
     expect(page.locator("[data-testid=funnel] .count")).to_have_count(3, timeout=30_000)
