@@ -33,6 +33,28 @@ ARRAYS: Mapping[str, Mapping[str, str]] = {
 """Step -> array of its artifact, (n,) in id order -> facts column."""
 
 
+MADE_BY: Mapping[str, str] = {
+    **dict.fromkeys(("id", "bytes"), "documents"),
+    **dict.fromkeys(("source", "language", "label"), "columns"),
+    **dict.fromkeys(("lang", "lang_confidence"), "language"),
+    **dict.fromkeys(("text_group", "norm_group", "norm_count"), "exact"),
+    **dict.fromkeys(("outlier", "density", "no_embedding"), "knn"),
+    **dict.fromkeys(("x", "y"), "map"),
+    "n_tokens": "tokens",
+    "cluster": "clusters",
+    "concept": "concepts",
+}
+
+
+def step_of(column: str) -> str | None:
+    """Return the step of the analysis that makes a facts column, None when it is not known without running it."""
+    from tamis.analytics.signal_step import signal_columns
+
+    if column.startswith("meta_"):
+        return "columns"
+    return MADE_BY.get(column) or ("signals" if column in signal_columns() else None)
+
+
 def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
     """Return the step that joins what ``steps`` measured into one table, sorted by id.
 

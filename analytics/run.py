@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tamis.analytics.assembly import facts_step, step_of
 from tamis.analytics.bundle import ALWAYS, LOCK_FILE, RECIPE_FILE, Bundle, locked_counts, needed_steps, unpack_bundle
 from tamis.analytics.curate import CuratedOptions, write_curated
 from tamis.analytics.ledger import ledger
@@ -177,16 +178,16 @@ def study_for(
 
 
 def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
-    """Return the analysis steps a recipe needs: those its lock names and ``also``, or all when it has no lock."""
-    from tamis.analytics.assembly import facts_step
-
-    if bundle.lock is None:
-        return tuple(steps)
+    """Return the analysis steps a recipe needs and ``also``; all of them when it reads a column nobody knows."""
     measured = {measure.column for measure in bundle.recipe.measures()}
-    unknown = bundle.recipe.columns() - set(bundle.lock.columns) - measured - {"id", "bytes", *ALWAYS}
-    if unknown:
+    known = dict(bundle.lock.columns) if bundle.lock else {}
+    read = (bundle.recipe.columns() | set(ALWAYS)) - measured
+    makers = {name: known.get(name) or step_of(name) for name in read}
+    names = {step.name for step in steps}
+    if not names >= set(makers.values()):
         return tuple(steps)
-    chosen = [step for step in needed_steps(steps, {*bundle.lock.columns.values(), *also}) if step.name != "facts"]
+    wanted = {name for name in (*makers.values(), *known.values(), *also) if name is not None}
+    chosen = [step for step in needed_steps(steps, wanted) if step.name != "facts"]
     return (*chosen, facts_step(chosen))
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from docstrings import docstrings, write_corpus
 
+from tamis.analytics.assembly import step_of
 from tamis.analytics.bundle import Bundle, export_bundle, unpack_bundle
 from tamis.analytics.bundle_files import BundleSources, write_clustering
 from tamis.analytics.diff import diff_bundles
@@ -303,7 +304,7 @@ def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_b
     whole = time.monotonic() - start
     shutil.rmtree(out)
     shutil.rmtree(home)
-    for moment in (0.45, 0.6, 0.75, 0.85, 0.92, 0.97):
+    for moment in (0.5, 0.7, 0.82, 0.9, 0.97):
         process = subprocess.Popen(command, env=environment)
         time.sleep(whole * moment)
         process.send_signal(signal.SIGKILL)
@@ -348,6 +349,9 @@ def test_cluster_rule_places_documents_it_never_saw_by_the_stored_centroids(made
     half = write_corpus(tmp_path / "half", pa.Table.from_pylist(rows[::2]))
     home = Workspace(tmp_path / "home")
     study = Study.open(open_corpus(half), home)
+    assert {name: info.step for name, info in study.facts.columns.items()} == {
+        name: step_of(name) for name in study.facts.columns
+    }
     clustering = study.facts.info("concept").origin
     labels = study.facts.array("concept").to_numpy()
     chosen = sorted({int(label) for label in labels})[:2]
