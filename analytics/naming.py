@@ -2,7 +2,8 @@
 
 A cluster's score of a word is the share of its documents with the word times ``log(1 + A / f)``: f is the sum of these
 shares over all clusters, A the mean number of different words in a document (Grootendorst 2022, BERTopic, with
-documents counted instead of occurrences, so that one long document cannot name a cluster).
+documents counted instead of occurrences, so that one long document cannot name a cluster). A word that is common in
+many clusters of one language is weighed down, and is a stop word from half of them on.
 """
 
 from __future__ import annotations
@@ -73,38 +74,39 @@ def stop_words(counts: TermCounts, languages: Mapping[int, str] | None = None) -
         commonest language, in 12% of the documents of all of them together, since a lone cluster of German holds
         everything there is about the German language.
     """
-    spoken = np.array([str((languages or {}).get(int(cluster), "")) for cluster in counts.clusters])
     words = counts.term.dictionary_encode()
-    codes = words.indices.to_numpy()
-    found: set[tuple[str, str]] = set()
-    main = _commonest_language(spoken, counts.documents)
-    for language in sorted(set(spoken.tolist())):
-        stops = _stop_codes(counts, codes, spoken == language, size=len(words.dictionary), foreign=language not in main)
-        found.update((language, words.dictionary[int(code)].as_py()) for code in stops)
-    return frozenset(found)
+    glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), languages or {})
+    return frozenset(
+        (language, words.dictionary[int(code)].as_py())
+        for language, share in glue.items()
+        for code in np.flatnonzero(share >= _WIDESPREAD)
+    )
 
 
-def _stop_codes(
-    counts: TermCounts, codes: NDArray[np.int32], ours: NDArray[np.bool_], *, size: int, foreign: bool
-) -> NDArray[np.int64]:
-    """Return the codes of the stop words of one language's clusters."""
+def _glue(
+    counts: TermCounts, codes: NDArray[np.int32], size: int, languages: Mapping[int, str]
+) -> dict[str, NDArray[np.float64]]:
+    """Return by language how much of a stop word each word is, float64 (size,), in [0, 1]; from 0.5 on it is one."""
+    spoken = np.array([str(languages.get(int(cluster), "")) for cluster in counts.clusters])
+    kinds = sorted(set(spoken.tolist()))
+    totals = {kind: int(counts.documents[spoken == kind].sum()) for kind in kinds if kind}
+    main = max(totals, key=lambda kind: (totals[kind], kind)) if totals else ""
+    return {kind: _glue_of(counts, codes, size, spoken == kind, foreign=kind not in ("", main)) for kind in kinds}
+
+
+def _glue_of(
+    counts: TermCounts, codes: NDArray[np.int32], size: int, ours: NDArray[np.bool_], *, foreign: bool
+) -> NDArray[np.float64]:
     total = int(ours.sum())
     rows = ours[counts.cluster]
     if total >= _FEW_CLUSTERS:
-        spread = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size)
-        return np.flatnonzero(spread >= _WIDESPREAD * total)
+        return np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
     spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
-    stops = np.flatnonzero(spread >= max(total, 2))
+    glue = (spread >= max(total, 2)).astype(np.float64)
     if foreign:
         together = np.bincount(codes[rows], weights=counts.count[rows], minlength=size)
-        stops = np.union1d(stops, np.flatnonzero(together >= _FOREIGN * max(int(counts.documents[ours].sum()), 1)))
-    return stops
-
-
-def _commonest_language(spoken: NDArray[np.str_], documents: NDArray[np.int64]) -> set[str]:
-    """Return the language of the most documents, and the unknown one."""
-    totals = {language: int(documents[spoken == language].sum()) for language in sorted(set(spoken.tolist()) - {""})}
-    return {"", max(totals, key=lambda language: (totals[language], language))} if totals else {""}
+        glue[together >= _FOREIGN * max(int(counts.documents[ours].sum()), 1)] = 1.0
+    return glue
 
 
 def name_clusters(
@@ -117,18 +119,24 @@ def name_clusters(
         languages: main language by cluster number, for stop words.
         words: how many words to return per cluster.
     """
-    scores = class_tf_idf(counts)
-    stops = stop_words(counts, languages)
-    order = np.lexsort((np.arange(len(scores)), -scores, counts.cluster))
+    vocabulary = counts.term.dictionary_encode()
+    codes = vocabulary.indices.to_numpy()
+    glue = _glue(counts, codes, len(vocabulary.dictionary), languages or {})
+    share = np.zeros(len(codes))
+    for language, values in glue.items():
+        ours = [str((languages or {}).get(int(cluster), "")) == language for cluster in counts.clusters]
+        rows = np.array(ours, dtype=bool)[counts.cluster]
+        share[rows] = values[codes[rows]]
+    scores = class_tf_idf(counts) * (1.0 - share) ** 2
+    stop = share >= _WIDESPREAD
+    order = np.lexsort((np.arange(len(scores)), -scores, stop, counts.cluster))
     bounds = np.searchsorted(counts.cluster[order], np.arange(len(counts.clusters) + 1))
     terms = counts.term.to_pylist()
     found = []
     for place, cluster in enumerate(counts.clusters.tolist()):
-        language = str((languages or {}).get(cluster, ""))
-        ours = order[bounds[place] : bounds[place + 1]]
-        best = _varied([row for row in ours if (language, terms[row]) not in stops], terms, words)
+        ours_ordered = order[bounds[place] : bounds[place + 1]].tolist()
         # A cluster of nothing but stop words is better named by them than not at all.
-        best = best or _varied(ours.tolist(), terms, words)
+        best = _varied([row for row in ours_ordered if not stop[row]] or ours_ordered, terms, words)
         found.append((cluster, tuple(terms[row] for row in best), tuple(float(scores[row]) for row in best)))
     names = unique_names([known for _, known, _ in found])
     return tuple(
