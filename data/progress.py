@@ -10,6 +10,8 @@ from typing import Protocol
 
 from tamis.data.errors import Cancelled
 
+_PACE = 4.0
+
 
 class Progress(Protocol):
     """What a long computation reports to. Call ``check`` between pieces of work: it raises ``Cancelled``."""
@@ -128,7 +130,18 @@ class TrackedProgress:
         else:
             fraction = within
         elapsed = now - started
-        # The plan says how the work divides, the clock says how fast this machine really is.
-        eta = elapsed * (1.0 - fraction) / fraction if fraction > 0.02 and elapsed > 1.0 else planned or None
-        self.state = replace(self.state, fraction=fraction, elapsed=elapsed, eta=eta)
+        self.state = replace(self.state, fraction=fraction, elapsed=elapsed, eta=_left(fraction, elapsed, planned))
         self.listen(self.state)
+
+
+def _left(fraction: float, elapsed: float, planned: float) -> float | None:
+    """Return the estimated seconds to the end, None before anything can be said.
+
+    The plan says how the work divides, the clock how fast this machine is: up to four times as fast or as slow as
+    planned, so that one step that was planned badly does not spoil the estimate of the others.
+    """
+    if not planned:
+        return elapsed * (1.0 - fraction) / fraction if fraction > 0.02 and elapsed > 1.0 else None
+    done = fraction * planned
+    pace = min(max(elapsed / done, 1 / _PACE), _PACE) if done and elapsed > 1.0 else 1.0
+    return planned * (1.0 - fraction) * pace

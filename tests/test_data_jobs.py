@@ -173,6 +173,23 @@ def test_progress_counts_the_whole_plan_and_estimates_the_rest() -> None:
     progress.check()
 
 
+def test_one_badly_planned_step_does_not_spoil_the_estimate() -> None:
+    seen: list[ProgressState] = []
+    clock = Clock()
+    progress = TrackedProgress(seen.append, interval=0.0, clock=clock)
+    progress.plan({"model": 1.0, "map": 99.0})
+    progress.step("model", 1)
+    clock.now = 300.0
+    progress.step("map", 99)
+    assert seen[-1].eta == pytest.approx(4 * 99.0)
+    progress = TrackedProgress(seen.append, interval=0.0, clock=clock)
+    progress.step("without a plan", 100)
+    assert seen[-1].eta is None
+    clock.now = 310.0
+    progress.advance(10)
+    assert seen[-1].eta == pytest.approx(90.0)
+
+
 def test_progress_reports_steps_at_once_and_the_rest_now_and_then() -> None:
     seen: list[ProgressState] = []
     clock = Clock()
