@@ -1,10 +1,11 @@
-"""Plotly figures from plain tables, used by the dashboard and by reports. Every label that quotes a corpus is escaped."""
+"""Plotly figures from plain tables, for the dashboard and for reports; labels that quote a corpus are escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -98,25 +99,72 @@ def sweep_figure(found: Sweep, *, title: str, unit: str, height: int = 220) -> g
 
 
 def share_bars(
-    labels: Sequence[str], kept: Sequence[int], dropped: Sequence[int], *, height: int, x: str = "documents"
+    labels: Sequence[str],
+    kept: Sequence[float],
+    dropped: Sequence[float],
+    *,
+    height: int,
+    x: str = "documents",
+    names: tuple[str, str] = ("kept", "dropped"),
 ) -> go.Figure:
-    """Return horizontal bars of kept and dropped counts, the first label on top."""
+    """Return horizontal bars of two counts, kept and dropped by default, the first label on top."""
     figure = go.Figure()
-    names = [escape(label if len(label) <= 28 else label[:27] + "…") for label in labels]
-    places = list(range(len(names)))
-    for name, counts, colour, pattern in (("kept", kept, KEPT, ""), ("dropped", dropped, DROPPED, "/")):
+    shown = [escape(label if len(label) <= 28 else label[:27] + "…") for label in labels]
+    places = list(range(len(shown)))
+    for name, counts, colour, pattern in ((names[0], kept, KEPT, ""), (names[1], dropped, DROPPED, "/")):
         figure.add_bar(
             y=places,
             x=list(counts),
             orientation="h",
-            name=name,
+            name=escape(name),
             marker={"color": colour, "pattern": {"shape": pattern, "size": 5, "solidity": 0.25}},
-            customdata=names,
-            hovertemplate=f"%{{customdata}}<br>%{{x:,}} {name}<extra></extra>",
+            customdata=shown,
+            hovertemplate=f"%{{customdata}}<br>%{{x:,}} {escape(name)}<extra></extra>",
         )
     _frame(figure, height=height, x=x, y="")
     figure.update_layout(barmode="stack", bargap=0.25)
-    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=names, showgrid=False)
+    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=shown, showgrid=False)
+    return figure
+
+
+def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figure:
+    """Return clusters inside their categories, sized by documents, coloured by the share the recipe keeps.
+
+    Args:
+        rows: ``cluster``, ``name``, ``category``, ``category_name``, ``documents``, ``kept``.
+        height: pixels.
+    """
+    sums: dict[int, list[int]] = {}
+    for row in rows:
+        total = sums.setdefault(int(row["category"]), [0, 0])
+        total[0] += int(row["documents"])
+        total[1] += int(row["kept"])
+    titles = {int(row["category"]): str(row["category_name"]) for row in rows}
+    ids = [f"k{number}" for number in sums] + [f"c{row['cluster']}" for row in rows]
+    documents = [total[0] for total in sums.values()] + [int(row["documents"]) for row in rows]
+    kept = [total[1] for total in sums.values()] + [int(row["kept"]) for row in rows]
+    figure = go.Figure(
+        go.Treemap(
+            ids=ids,
+            labels=[escape(titles[number]) for number in sums] + [escape(str(row["name"])) for row in rows],
+            parents=[""] * len(sums) + [f"k{row['category']}" for row in rows],
+            values=documents,
+            branchvalues="total",
+            marker={
+                "colors": [part / max(whole, 1) for part, whole in zip(kept, documents, strict=True)],
+                "colorscale": [[0, DROPPED], [1, KEPT]],
+                "cmin": 0,
+                "cmax": 1,
+            },
+            hovertemplate="%{label}<br>%{value:,} documents, %{color:.0%} kept<extra></extra>",
+            tiling={"pad": 1},
+            pathbar={"visible": False},
+            root_color="rgba(0,0,0,0)",
+            textfont={"color": "#ffffff"},
+        )
+    )
+    _frame(figure, height=height, x="", y="")
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"minsize": 10, "mode": "hide"})
     return figure
 
 

@@ -14,6 +14,7 @@ from tamis.app.stage import guarded
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("map", "Map", ":material/scatter_plot:"),
+    ("clusters", "Clusters", ":material/bubble_chart:"),
     ("quality", "Quality", ":material/bar_chart:"),
     ("recipe", "Recipe", ":material/filter_alt:"),
     ("documents", "Documents", ":material/article:"),

@@ -1,0 +1,144 @@
+"""Clusters: what the corpus is about, how much of each topic there is and stays, and what tells two topics apart."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from tamis.analytics.figures import share_bars, treemap_figure
+from tamis.analytics.naming import distinguishing_words, read_terms
+from tamis.analytics.operators_selection import Cluster
+from tamis.analytics.queries import cluster_table
+from tamis.app import session
+from tamis.app.look import count, share, short
+from tamis.app.stage import Stage, plain, stage
+from tamis.data.artifact import Artifact
+
+EXAMPLES = 5
+PREVIEW = 320
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    artifact = None if here.opened.analysis is None else here.opened.analysis.artifacts.get("clusters")
+    if artifact is None or "cluster" not in here.facts.columns:
+        st.info("This corpus has no clusters yet. The Overview page shows what the analysis still needs.")
+        return
+    rows = _rows(here, artifact)
+    left, right = st.columns([5, 4], gap="medium")
+    with left:
+        _headline(here, artifact, rows)
+        st.plotly_chart(
+            treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
+            config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
+        )  # fmt: skip
+        chosen = _table(rows)
+    with right:
+        if not chosen:
+            st.caption("Choose a cluster in the table to read it, two to compare them.")
+        else:
+            _detail(here, artifact, [rows[place] for place in chosen])
+
+
+def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
+    """Return one row per cluster, the largest first, names and counts together."""
+    about = {row["cluster"]: row for row in artifact.table("clusters").to_pylist()}
+    counted = here.ask(cluster_table).to_pylist()
+    merged = [{**about[row["cluster"]], **row} for row in counted if row["cluster"] in about]
+    return sorted(merged, key=lambda row: (-row["documents"], row["cluster"]))
+
+
+def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> None:
+    outside = here.facts.n - sum(row["documents"] for row in rows)
+    st.markdown(
+        f"**{len(rows)} clusters** in {len({row['category'] for row in rows})} categories · "
+        f"{share(outside, here.facts.n)} of documents are in none"
+    )
+    facts = artifact.facts
+    st.caption(
+        f"{plain(facts['method'])} on the map, at least {facts['min_cluster_size']} documents · "
+        f"{plain(facts['tier'])} embedding · names by {plain(facts['names'])}"
+    )
+
+
+def _table(rows: list[dict[str, Any]]) -> list[int]:
+    """Show the clusters and return the chosen places, at most two."""
+    event = st.dataframe(
+        [
+            {
+                "name": row["name"],
+                "category": row["category_name"],
+                "documents": row["documents"],
+                "tokens": row["tokens"],
+                "kept": 100 * row["kept"] / row["documents"] if row["documents"] else 0.0,
+                "duplicates": 100 * row["duplicates"] / row["documents"] if row["documents"] else 0.0,
+            }
+            for row in rows
+        ],
+        hide_index=True,
+        height=330,
+        row_height=30,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="clusters/table",
+        column_config={
+            "name": st.column_config.TextColumn(width=180),
+            "category": st.column_config.TextColumn(width=140),
+            "tokens": st.column_config.NumberColumn(format="compact"),
+            "kept": st.column_config.ProgressColumn("kept %", format="%.0f", min_value=0, max_value=100, width="small"),
+            "duplicates": st.column_config.NumberColumn("duplicates %", format="%.1f"),
+        },
+    )
+    places = event["selection"]["rows"]
+    return [int(place) for place in places if int(place) < len(rows)][:2]
+
+
+def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
+    """Show one cluster, or what tells two apart."""
+    clustering = here.facts.info("cluster").origin
+    numbers = tuple(int(row["cluster"]) for row in chosen)
+    for row in chosen:
+        st.markdown(f"##### {plain(row['name'])}")
+        st.caption(
+            f"{count(row['documents'])} documents · {short(row['tokens'])} tokens · "
+            f"{share(row['kept'], row['documents'])} kept · words: {plain(', '.join(row['words'][:10]))}"
+        )
+    if st.button("Select", key="clusters/select", type="primary", help="Select these documents on every page"):
+        session.edit(selection=(Cluster(clusters=numbers, clustering=clustering, mode="keep", missing="drop"),))
+        st.rerun()
+    if len(chosen) == 2:
+        _compare(artifact, chosen)
+    else:
+        _examples(here, numbers[0])
+
+
+def _compare(artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
+    """Show the words that tell two clusters apart."""
+    found = distinguishing_words(read_terms(artifact.table("terms")), chosen[0]["cluster"], chosen[1]["cluster"])
+    labels = [item.word for item in found]
+    first = [100 * item.share_a for item in found]
+    second = [100 * item.share_b for item in found]
+    st.plotly_chart(
+        share_bars(labels, first, second, height=60 + 21 * len(labels), x="% of documents with the word",
+                   names=(chosen[0]["name"], chosen[1]["name"])),
+        key="clusters/compare", config={"displayModeBar": False}, alt="Distinguishing words",
+    )  # fmt: skip
+
+
+def _examples(here: Stage, cluster: int) -> None:
+    """Show the most typical and the oddest documents of a cluster, by distance to their neighbours."""
+    members = np.flatnonzero(here.facts.numbers("cluster") == cluster)
+    if "outlier" in here.facts.columns:
+        members = members[np.lexsort((members, here.facts.numbers("outlier")[members]))]
+    for title, rows in (("Typical", members[:EXAMPLES]), ("Odd", members[::-1][:EXAMPLES])):
+        st.markdown(f"**{title}**")
+        cards = []
+        for text in here.opened.texts([int(row) for row in rows]):
+            folded = " ".join(text[: 4 * PREVIEW].split())
+            body = escape(folded[:PREVIEW]) + ("…" if len(folded) > PREVIEW else "")
+            cards.append(f'<div class="tamis-card">{body}</div>')
+        st.html(f'<div class="tamis-samples">{"".join(cards)}</div>')
