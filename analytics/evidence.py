@@ -16,6 +16,7 @@ from tamis.analytics.measures import (
     MEASURES,
     SUPPORTING,
     clustering_of,
+    measured_key,
     newcomers,
     read_pairs,
     read_values,
@@ -84,7 +85,7 @@ class LocalEvidence:
         """
         wanted = self._steps_of(measures)
         if wanted and self.corpus is not None and self.workspace is not None:
-            analyze(self.corpus, self.workspace, steps=self._with(wanted), progress=progress)
+            analyze(self.corpus, self.workspace, steps=self.steps_for(wanted), progress=progress)
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return measured pairs, remembered.
@@ -112,8 +113,9 @@ class LocalEvidence:
                 raise _unmeasured(measure)
             return read_values(measure, self._artifact(measure), self.documents, name)
 
-        key = ("measured", self.facts.digest, measure, name)
-        return self.facts.memo.through(key, read, size=lambda array: int(array.nbytes))
+        return self.facts.memo.through(
+            measured_key(self.facts, measure, name), read, size=lambda array: int(array.nbytes)
+        )
 
     def id_set(self, digest: str) -> frozenset[str]:
         """Return a stored id set."""
@@ -164,9 +166,9 @@ class LocalEvidence:
     def _plan(self, wanted: Sequence[StepSpec]) -> tuple[PlannedStep, ...]:
         if not wanted or self.corpus is None or self.workspace is None:
             return ()
-        return plan_steps(self.corpus, self.workspace, self._with(wanted))
+        return plan_steps(self.corpus, self.workspace, self.steps_for(wanted))
 
-    def _with(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+    def steps_for(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
         """Return the wanted steps and, from the analysis, everything they are made from."""
         known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in self.steps}
         needed: dict[str, StepSpec] = {}

@@ -6,7 +6,7 @@ steps of the analysis, shard by shard, resumable, with an estimate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,11 @@ def steps_of(measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
 def step_name(measure: Measure) -> str:
     """Return the name of the step of a measure: its kind and a digest of its parameters."""
     return f"{measure.kind}-{digest([measure.kind, dict(measure.params)])[:12]}"
+
+
+def measured_key(facts: Facts, measure: Measure, name: str) -> tuple[Hashable, ...]:
+    """Return the key under which measured values of these facts are remembered in ``facts.memo``."""
+    return ("measured", facts.digest, measure, name)
 
 
 def read_values(measure: Measure, artifact: Artifact, documents: Documents, name: str) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
+from tamis.analytics.measures import measured_key
 from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.polygon import Vertices, points_in_polygon
 from tamis.analytics.queries_numbers import extent
@@ -249,8 +250,14 @@ def polygon_rule(facts: Facts, vertices: Vertices, put_ids: Callable[[Iterable[s
     rows = polygon_rows(facts, vertices)
     if not len(rows):
         raise RecipeError("No document lies inside the area", fix="draw around some points")
-    ids = facts.ids.take(pa.array(rows)).to_pylist()
+    stored = put_ids(facts.ids.take(pa.array(rows)).to_pylist())
     corners = tuple((float(x), float(y)) for x, y in vertices)
-    return MapPolygon.model_validate(
-        {"vertices": corners, "map": map_digest(facts), "ids": put_ids(ids), "documents": len(ids)}
+    rule = MapPolygon.model_validate(
+        {"vertices": corners, "map": map_digest(facts), "ids": stored, "documents": len(rows)}
     )
+    inside = np.zeros(facts.n, dtype=bool)
+    inside[rows] = True
+    for measure in rule.measures():
+        # What was just stored need not be read back.
+        facts.memo.put(measured_key(facts, measure, str(measure.column)), inside, size=inside.nbytes)
+    return rule

@@ -41,7 +41,8 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value]
+        # Long lists of ids are common, and text needs no change.
+        return value if all(type(item) is str for item in value) else [_canonical(item) for item in value]
     raise RecipeError(
         "Value has no canonical JSON form", value=value, allowed="text, numbers, true/false, null, lists, maps"
     )

@@ -19,6 +19,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,9 @@ class Workspace:
 
     def put_ids(self, ids: Iterable[str]) -> str:
         """Store a set of document ids and return its digest: sha256 of the canonical JSON of the sorted ids."""
-        ordered = sorted(set(ids))
+        ordered = list(ids)
+        if any(first >= second for first, second in pairwise(ordered)):
+            ordered = sorted(set(ordered))
         name = digest(ordered)
         path = self.asset_path(name)
         if not path.is_file():

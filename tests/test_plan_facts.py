@@ -11,6 +11,8 @@ import pytest
 from tamis.analytics.assembly import assemble
 from tamis.analytics.facts import ColumnInfo, Facts
 from tamis.analytics.memo import Memo
+from tamis.analytics.operator import OPERATORS
+from tamis.analytics.plan import row_masks
 from tamis.analytics.synthetic import synthetic_facts, synthetic_table
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import key64
@@ -148,3 +150,16 @@ def test_parts_make_the_same_facts_as_the_whole() -> None:
     assert parts.table(names).equals(whole.table(names))
     with pytest.raises(StoreError, match="sorted by unique ids"):
         Facts.from_parts([table.slice(0, 5), table.slice(4)], digest="overlap")
+
+
+def test_answers_of_many_threads_come_in_row_order() -> None:
+    big = synthetic_facts(400_000, seed=2, threads=4)
+    words = big.numbers("n_words")
+    for beside in ({}, {"flag": np.arange(big.n, dtype=np.int32)}):
+        source = big.source(["n_words"], also=beside)
+        found = big.query(f"SELECT n_words > 100 AS long, row FROM {source}", source)
+        assert np.array_equal(found.column("row").to_numpy(), np.arange(big.n))
+        assert np.array_equal(found.column("long").combine_chunks().to_numpy(zero_copy_only=False), words > 100)
+    rules = [OPERATORS.build("signal_range", {"signal": "n_words", "min": bound}) for bound in (50, 100, 500)]
+    for rule, mask in zip(rules, row_masks(big, rules), strict=True):
+        assert np.array_equal(mask, words >= rule.min)
