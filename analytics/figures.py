@@ -140,14 +140,20 @@ def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figu
         total[0] += int(row["documents"])
         total[1] += int(row["kept"])
     titles = {int(row["category"]): str(row["category_name"]) for row in rows}
-    ids = [f"k{number}" for number in sums] + [f"c{row['cluster']}" for row in rows]
-    documents = [total[0] for total in sums.values()] + [int(row["documents"]) for row in rows]
-    kept = [total[1] for total in sums.values()] + [int(row["kept"]) for row in rows]
+    ids = ["all"] + [f"k{number}" for number in sums] + [f"c{row['cluster']}" for row in rows]
+    documents = [total[0] for total in sums.values()]
+    documents = [sum(documents), *documents, *(int(row["documents"]) for row in rows)]
+    kept = [total[1] for total in sums.values()]
+    kept = [sum(kept), *kept, *(int(row["kept"]) for row in rows)]
     figure = go.Figure(
         go.Treemap(
             ids=ids,
-            labels=[escape(titles[number]) for number in sums] + [escape(str(row["name"])) for row in rows],
-            parents=[""] * len(sums) + [f"k{row['category']}" for row in rows],
+            labels=[
+                "in clusters",
+                *(escape(titles[number]) for number in sums),
+                *(escape(str(row["name"])) for row in rows),
+            ],
+            parents=["", *(["all"] * len(sums)), *(f"k{row['category']}" for row in rows)],
             values=documents,
             branchvalues="total",
             marker={
@@ -155,16 +161,16 @@ def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figu
                 "colorscale": [[0, DROPPED], [1, KEPT]],
                 "cmin": 0,
                 "cmax": 1,
+                "line": {"width": 0.6, "color": "rgba(255,255,255,0.55)"},
             },
             hovertemplate="%{label}<br>%{value:,} documents, %{color:.0%} kept<extra></extra>",
             tiling={"pad": 1},
             pathbar={"visible": False},
-            root_color="rgba(0,0,0,0)",
             textfont={"color": "#ffffff"},
         )
     )
     _frame(figure, height=height, x="", y="")
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"minsize": 10, "mode": "hide"})
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"minsize": 9, "mode": "hide"})
     return figure
 
 
