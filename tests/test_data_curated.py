@@ -104,7 +104,7 @@ def rows_of(n: int) -> list[dict[str, Any]]:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     order=st.permutations(range(60)),
     cut=st.integers(1, 59),

@@ -80,7 +80,7 @@ rows_strategy = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=rows_strategy, data=st.data())
 def test_ids_do_not_depend_on_order_shards_or_format(rows: list[Row], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
