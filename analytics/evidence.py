@@ -95,7 +95,7 @@ class LocalEvidence:
         """
         key = ("pairs", self.facts.digest, measure)
         return self.facts.memo.through(
-            key, lambda: read_pairs(self._artifact(measure)), size=lambda p: 20 * len(p.left)
+            key, lambda: read_pairs(self.artifact(measure)), size=lambda p: 20 * len(p.left)
         )
 
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
@@ -111,7 +111,7 @@ class LocalEvidence:
                 return self._with_newcomers(measure, quick(measure, self.facts, self.frozen))
             if self.documents is None:
                 raise _unmeasured(measure)
-            return read_values(measure, self._artifact(measure), self.documents, name)
+            return read_values(measure, self.artifact(measure), self.documents, name)
 
         return self.facts.memo.through(
             measured_key(self.facts, measure, name), read, size=lambda array: int(array.nbytes)
@@ -154,8 +154,12 @@ class LocalEvidence:
         placed[rows] = clustering.nearest(load_vectors(artifact, self.documents)[rows])
         return placed
 
-    def _artifact(self, measure: Measure) -> Artifact:
-        """Return the artifact of a heavy measure."""
+    def artifact(self, measure: Measure) -> Artifact:
+        """Return the artifact of a heavy measure.
+
+        Raises:
+            RecipeError: it has not been measured.
+        """
         name = step_name(measure)
         keys = [planned.key for planned in self._plan(steps_of([measure])) if planned.spec.name == name]
         found = self.workspace.store.find(keys[0]) if keys and self.workspace is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -80,16 +81,24 @@ class NearDedup(Keeping):
         return (self.within,) if self.within else ()
 
     def decide(self, view: View) -> Decision:
+        shown = f"{self.similarity} of {self.unit} {self.n}-grams >= {self.threshold:g}"
+        return self.crowd(view, self.threshold).decision(view, self, shown)
+
+    def crowd(self, view: View, level: float = 0.0) -> Crowd:
+        """Return the documents with matches of at least this similarity."""
         measure = self.params.measure
-        first = view.evidence.array(measure, "first")
-        return star_decision(
-            self,
-            view,
-            sets=first[view.rows],
-            pairs=at_least(view.evidence.pairs(measure), self.threshold),
-            within=self.within,
-            threshold=f"{self.similarity} of {self.unit} {self.n}-grams >= {self.threshold:g}",
-        )
+        sets = view.evidence.array(measure, "first")[view.rows]
+        pairs = at_least(view.evidence.pairs(measure), level)
+        return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
+
+    @property
+    def level(self) -> float:
+        """Return the smallest similarity of duplicates."""
+        return self.threshold
+
+    def at_level(self, level: float) -> NearDedup:
+        """Return the same rule with another threshold."""
+        return NearDedup.model_validate({**self.model_dump(), "threshold": level})
 
     def sentence(self) -> str:
         per = f" within each {self.within}" if self.within else ""
@@ -103,34 +112,54 @@ def at_least(pairs: Pairs, threshold: float) -> Pairs:
     return Pairs(pairs.left[near], pairs.right[near], pairs.similarity[near])
 
 
-def star_decision(
-    operator: Keeping, view: View, *, sets: NDArray[np.int64], pairs: Pairs, within: str | None, threshold: str
-) -> Decision:
-    """Decide a view by the greedy star.
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """The documents of a view that have any match, ready to be decided.
 
-    Args:
-        operator: names the keep policy.
-        view: the documents.
-        sets: int64 (n,), number of the set each document belongs to; documents of one set are equal.
-        pairs: similar sets, all of them at the threshold or above.
-        within: column whose values are decided on their own, or None.
-        threshold: what the ledger shows.
+    Attributes:
+        members: int64 (m,), their places in the view.
+        node: int64 (m,), node of each.
+        graph: similarity of nodes.
+        order: int64 (m,), members from first to last.
     """
-    codes, names = group_codes(view, within)
-    size = 1 + max(int(part.max(initial=0)) for part in (sets, pairs.left, pairs.right))
-    linked = np.zeros(size, dtype=bool)
-    linked[pairs.left] = linked[pairs.right] = True
-    many = np.bincount(sets, minlength=size) > 1
-    members = np.flatnonzero((linked | many)[sets])
-    nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
-    graph = Graph.of(len(nodes), _scoped(pairs, nodes, len(names)))
-    order = np.lexsort((members, *reversed(operator.penalties(view, members))))
-    star = greedy_star(graph, node, order, threshold=0.0, copies=operator.limits(view)[members])
-    return _decision(view, members, star, threshold)
+
+    members: NDArray[np.int64]
+    node: NDArray[np.int64]
+    graph: Graph
+    order: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, operator: Keeping, view: View, *, sets: NDArray[np.int64], pairs: Pairs, within: str | None) -> Crowd:
+        """Find the members.
+
+        Args:
+            operator: names the keep policy.
+            view: the documents.
+            sets: int64 (n,), number of the set each document belongs to; documents of one set are equal.
+            pairs: similar sets.
+            within: column whose values are decided on their own, or None.
+        """
+        codes, names = group_codes(view, within)
+        size = 1 + max(int(part.max(initial=0)) for part in (sets, pairs.left, pairs.right))
+        linked = np.zeros(size, dtype=bool)
+        linked[pairs.left] = linked[pairs.right] = True
+        many = np.bincount(sets, minlength=size) > 1
+        members = np.flatnonzero((linked | many)[sets])
+        nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
+        graph = Graph.of(len(nodes), _scoped(pairs, nodes, len(names)))
+        order = np.lexsort((members, *reversed(operator.penalties(view, members))))
+        return cls(members, node, graph, order)
+
+    def star(self, copies: NDArray[np.int32], *, threshold: float = 0.0) -> Star:
+        """Decide the members; ``copies`` int32 (m,) is how many kept matches each needs to be dropped."""
+        return greedy_star(self.graph, self.node, self.order, threshold=threshold, copies=copies)
+
+    def decision(self, view: View, operator: Keeping, threshold: str) -> Decision:
+        """Decide the view; the value is the number of documents that a kept document stands for."""
+        return _decision(view, self.members, self.star(operator.limits(view)[self.members]), threshold)
 
 
 def _decision(view: View, members: NDArray[np.int64], star: Star, threshold: str) -> Decision:
-    """Return the decision; its value is the number of documents that a kept document stands for."""
     dropped = members[~star.kept]
     copies, twin = view.copies.copy(), np.full(len(view), -1, dtype=np.int64)
     similarity = np.full(len(view), np.nan, dtype=np.float32)

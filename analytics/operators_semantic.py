@@ -7,12 +7,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tamis.analytics.keep import Keeping
 from tamis.analytics.operator import OPERATORS, Decision, Group, Measure, Pairs, Scope, View
-from tamis.analytics.operators_near import at_least, star_decision
+from tamis.analytics.operators_near import Crowd, at_least
 from tamis.analytics.operators_sets import Seed, Within
 from tamis.analytics.semantic import SemanticParams
 from tamis.analytics.star import Graph
@@ -70,16 +69,32 @@ class SemanticDedup(Keeping):
         return (self.within,) if self.within else ()
 
     def decide(self, view: View) -> Decision:
+        if self.rule == "published":
+            return self._published(view)
+        return self.crowd(view, self.level).decision(view, self, f"cosine >= {self.level:g}")
+
+    def crowd(self, view: View, level: float = 0.0) -> Crowd:
+        """Return the documents with matches of at least this cosine."""
         measure = self.params.measure
         sets = view.evidence.array(measure, "first")[view.rows]
-        pairs = at_least(view.evidence.pairs(measure), 1 - self.eps)
-        threshold = f"cosine >= {1 - self.eps:g}"
-        if self.rule == "published":
-            return self._published(view, sets, pairs, view.evidence.array(measure, "distance")[view.rows])
-        return star_decision(self, view, sets=sets, pairs=pairs, within=self.within, threshold=threshold)
+        pairs = at_least(view.evidence.pairs(measure), level)
+        return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
 
-    def _published(self, view: View, sets: NDArray[np.int64], pairs: Pairs, distance: NDArray[np.float32]) -> Decision:
+    @property
+    def level(self) -> float:
+        """Return the smallest cosine of duplicates."""
+        return 1 - self.eps
+
+    def at_level(self, level: float) -> SemanticDedup:
+        """Return the same rule with another threshold."""
+        return SemanticDedup.model_validate({**self.model_dump(), "eps": round(1 - level, 6)})
+
+    def _published(self, view: View) -> Decision:
         """Decide by the published rule."""
+        measure = self.params.measure
+        sets = view.evidence.array(measure, "first")[view.rows]
+        distance = view.evidence.array(measure, "distance")[view.rows]
+        pairs = view.evidence.pairs(measure)
         above = pairs.similarity > np.float32(1 - self.eps)
         size = 1 + max(int(part.max(initial=0)) for part in (sets, pairs.left, pairs.right))
         graph = Graph.of(size, Pairs(pairs.left[above], pairs.right[above], pairs.similarity[above]))
@@ -92,7 +107,7 @@ class SemanticDedup(Keeping):
             copies=np.where(kept, view.copies, 0).astype(np.int32),
             twin=np.where(twin >= 0, view.rows[twin], -1) if len(view) else twin,
             similarity=similarity,
-            threshold=f"cosine > {1 - self.eps:g}, published rule",
+            threshold=f"cosine > {self.level:g}, published rule",
         )
 
     def sentence(self) -> str:

@@ -1,0 +1,267 @@
+"""Questions of the Duplicates page: groups and their members, and the pairs nearest to the threshold.
+
+Everything starts from ``look``: a duplicate rule tried on the documents that reach it, in a recipe or not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.facts import Facts
+from tamis.analytics.keep import Keeping
+from tamis.analytics.operator import Decision, Evidence, Pairs, View
+from tamis.analytics.operators_near import NearDedup
+from tamis.analytics.operators_semantic import SemanticDedup
+from tamis.analytics.operators_sets import ExactDedup
+from tamis.analytics.plan import attach
+from tamis.data.errors import RecipeError
+
+Rule = ExactDedup | NearDedup | SemanticDedup
+Order = Literal["largest", "tokens", "least similar"]
+LARGE_SHARE, LARGE_COUNT = 0.01, 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A duplicate rule tried on documents.
+
+    Attributes:
+        facts: with the columns the rule reads.
+        rule: the rule.
+        view: the documents that reach it.
+        decision: what it decides, aligned with the view.
+    """
+
+    facts: Facts
+    rule: Rule
+    view: View
+    decision: Decision
+
+    @cached_property
+    def dropped(self) -> NDArray[np.int64]:
+        """Return the places of dropped documents in the view, ascending int64 (d,)."""
+        return np.flatnonzero(self.decision.copies == 0)
+
+    @cached_property
+    def twins(self) -> NDArray[np.int64]:
+        """Return the facts row of the kept twin of each dropped document, int64 (d,), -1 where there is none."""
+        twin = self.decision.twin
+        return np.full(len(self.dropped), -1, dtype=np.int64) if twin is None else twin[self.dropped]
+
+    @cached_property
+    def similarity(self) -> NDArray[np.float32]:
+        """Return the similarity of each dropped document to its twin, float32 (d,)."""
+        found = self.decision.similarity
+        return np.ones(len(self.dropped), dtype=np.float32) if found is None else found[self.dropped]
+
+    @cached_property
+    def tokens(self) -> NDArray[np.int64]:
+        """Return the tokens of each document of the view, int64 (n,)."""
+        return self.facts.whole("n_tokens")[self.view.rows]
+
+
+def look(facts: Facts, evidence: Evidence, rule: Rule, *, rows: NDArray[np.int64] | None = None) -> Look:
+    """Try a rule.
+
+    Args:
+        facts: the documents.
+        evidence: must hold what ``rule.measures()`` names.
+        rule: an exact, near or semantic duplicate rule.
+        rows: ascending facts rows that reach the rule, such as ``outcome.traces[step].rows``; None for all.
+
+    Raises:
+        RecipeError: something has not been measured, or a column is not there.
+    """
+    known = attach(facts, rule.measures(), evidence)
+    reaching = np.arange(facts.n, dtype=np.int64) if rows is None else rows
+    columns = sorted(rule.columns())
+    view = View(
+        rows=reaching,
+        keys=facts.keys[reaching],
+        copies=np.ones(len(reaching), dtype=np.int32),
+        table=known.table(columns, reaching) if columns else pa.table({"row": reaching}),
+        evidence=evidence,
+    )
+    return Look(known, rule, view, rule.decide(view))
+
+
+@dataclass(frozen=True)
+class DuplicateTotals:
+    """How much is duplicate.
+
+    Attributes:
+        documents: that reach the rule.
+        groups: kept documents that others were dropped for.
+        dropped: documents dropped.
+        dropped_tokens: their tokens.
+        without_twin: dropped documents without a kept twin; only the published semantic rule has any.
+        large: groups that the page points out before they are dropped, see ``is_large``.
+    """
+
+    documents: int
+    groups: int
+    dropped: int
+    dropped_tokens: int
+    without_twin: int
+    large: int
+
+
+def duplicate_totals(found: Look) -> DuplicateTotals:
+    """Return the totals of a look."""
+    with_twin = found.twins[found.twins >= 0]
+    _, counts = np.unique(with_twin, return_counts=True)
+    return DuplicateTotals(
+        documents=len(found.view),
+        groups=len(counts),
+        dropped=len(found.dropped),
+        dropped_tokens=int(found.tokens[found.dropped].sum()),
+        without_twin=len(found.dropped) - len(with_twin),
+        large=int(np.count_nonzero(is_large(counts + 1, len(found.view)))),
+    )
+
+
+def is_large(sizes: NDArray[np.int64], documents: int) -> NDArray[np.bool_]:
+    """Say which groups are large enough to look at before dropping them: a hundredth of all, or a thousand."""
+    return (sizes >= LARGE_COUNT) | ((sizes >= LARGE_SHARE * documents) & (sizes >= 10))
+
+
+@dataclass(frozen=True)
+class GroupPage:
+    """Some duplicate groups.
+
+    Attributes:
+        table: ``row`` (facts row of the kept document), ``id``, ``size`` (it included), ``dropped``,
+            ``dropped_tokens``, ``least_similar`` (float32), ``source`` where there is one, and ``large``.
+        total: number of groups.
+        offset: place of the first one.
+    """
+
+    table: pa.Table
+    total: int
+    offset: int
+
+
+def duplicate_groups(
+    found: Look, *, order: Order = "largest", source: str | None = None, offset: int = 0, limit: int = 50
+) -> GroupPage:
+    """Return duplicate groups: each kept document with those dropped for it. Ties go by id.
+
+    Args:
+        found: the look.
+        order: largest first, most dropped tokens first, or least similar member first.
+        source: only groups whose kept document has this source.
+        offset, limit: the page.
+    """
+    there = found.twins >= 0
+    leaders, place = np.unique(found.twins[there], return_inverse=True)
+    dropped = np.bincount(place, minlength=len(leaders))
+    tokens = np.zeros(len(leaders), dtype=np.int64)
+    np.add.at(tokens, place, found.tokens[found.dropped[there]])
+    least = np.full(len(leaders), np.inf, dtype=np.float32)
+    np.minimum.at(least, place, found.similarity[there])
+    keys: dict[Order, NDArray[Any]] = {"largest": -dropped, "tokens": -tokens, "least similar": least}
+    ranked = np.lexsort((leaders, keys[order]))
+    if source is not None and "source" in found.facts.columns:
+        own = np.asarray(found.facts.array("source").cast(pa.string()).take(pa.array(leaders)).to_numpy(False))
+        ranked = ranked[own[ranked] == source]
+    shown = ranked[offset : offset + limit]
+    rows = leaders[shown]
+    columns = {
+        "row": pa.array(rows),
+        "id": found.facts.ids.take(pa.array(rows)),
+        "size": pa.array(dropped[shown] + 1),
+        "dropped": pa.array(dropped[shown]),
+        "dropped_tokens": pa.array(tokens[shown]),
+        "least_similar": pa.array(least[shown]),
+        "large": pa.array(is_large(dropped[shown] + 1, len(found.view))),
+    }
+    return GroupPage(pa.table({**columns, **_source(found.facts, rows)}), len(ranked), offset)
+
+
+def group_members(found: Look, leader: int, *, limit: int = 200) -> pa.Table:
+    """Return the documents of a group: the kept one, then those dropped for it, least similar first, ties by id.
+
+    Columns ``row``, ``id``, ``kept``, ``similarity`` (float32, 1 for the kept one), ``tokens``, ``source`` if any.
+
+    Args:
+        found: the look.
+        leader: facts row of the kept document.
+        limit: dropped documents at most.
+    """
+    mine = np.flatnonzero(found.twins == leader)
+    mine = mine[np.lexsort((found.dropped[mine], found.similarity[mine]))][:limit]
+    rows = np.append(np.int64(leader), found.view.rows[found.dropped[mine]])
+    columns = {
+        "row": pa.array(rows),
+        "id": found.facts.ids.take(pa.array(rows)),
+        "kept": pa.array([True] + [False] * len(mine)),
+        "similarity": pa.array(np.append(np.float32(1), found.similarity[mine])),
+        "tokens": pa.array(found.facts.whole("n_tokens")[rows]),
+    }
+    return pa.table({**columns, **_source(found.facts, rows)})
+
+
+def _source(facts: Facts, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
+    return {"source": facts.array("source").take(pa.array(rows))} if "source" in facts.columns else {}
+
+
+def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
+    """Return the measured pairs nearest to the threshold, on either side of it; ties by ids.
+
+    Columns ``left`` and ``right`` (facts rows), ``left_id``, ``right_id``, ``similarity`` (float32), ``duplicate``
+    (whether it reaches the threshold), ``left_kept``, ``right_kept``. Exact duplicates have no border.
+
+    Args:
+        found: a look at a near or semantic rule.
+        limit: pairs at most.
+    """
+    pairs = measured_pairs(found)
+    reaching = np.zeros(found.facts.n, dtype=bool)
+    reaching[found.view.rows] = True
+    inside = np.flatnonzero(reaching[pairs.left] & reaching[pairs.right])
+    level = 1.0 if isinstance(found.rule, ExactDedup) else found.rule.level
+    away = np.abs(pairs.similarity[inside] - np.float32(level))
+    if len(inside) > limit:
+        near = np.argpartition(away, limit)
+        inside = inside[away <= away[near[limit]]]
+        away = np.abs(pairs.similarity[inside] - np.float32(level))
+    chosen = inside[np.lexsort((pairs.right[inside], pairs.left[inside], away))][:limit]
+    left, right, similarity = pairs.left[chosen], pairs.right[chosen], pairs.similarity[chosen]
+    kept = np.zeros(found.facts.n, dtype=bool)
+    kept[found.view.rows] = found.decision.copies > 0
+    return pa.table(
+        {
+            "left": left,
+            "right": right,
+            "left_id": found.facts.ids.take(pa.array(left)),
+            "right_id": found.facts.ids.take(pa.array(right)),
+            "similarity": similarity,
+            "duplicate": similarity >= np.float32(level),
+            "left_kept": kept[left],
+            "right_kept": kept[right],
+        }
+    )
+
+
+def measured_pairs(found: Look) -> Pairs:
+    """Return all measured pairs of the rule, none for exact duplicates."""
+    if isinstance(found.rule, ExactDedup):
+        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    return found.view.evidence.pairs(found.rule.params.measure)
+
+
+def rule_of(operator: Keeping) -> Rule:
+    """Return the operator as a rule that this page can look at.
+
+    Raises:
+        RecipeError: it is another kind of operator.
+    """
+    if isinstance(operator, (ExactDedup, NearDedup, SemanticDedup)):
+        return operator
+    raise RecipeError("This is not a duplicate rule", value=operator.name)
