@@ -6,6 +6,7 @@ import streamlit as st
 
 from tamis.analytics.operator import OPERATORS, Operator
 from tamis.analytics.outcome import Count
+from tamis.analytics.presets import RULE_SETS, with_rule_set
 from tamis.analytics.queries import attribution
 from tamis.analytics.recipe import Recipe, Step
 from tamis.app import forms, session
@@ -23,6 +24,7 @@ def page() -> None:
         _title()
         _steps(here)
         _add(here)
+        _presets(here)
     with right:
         text, export, load = st.tabs(["YAML", "Export and run", "Load"])
         with text:
@@ -155,6 +157,19 @@ def _add(here: Stage) -> None:
                 if operator is not None and _measurable(here, operator):
                     session.edit(recipe=session.current().recipe.with_operator(operator))
                     st.rerun()
+
+
+def _presets(here: Stage) -> None:
+    """Offer the published rule sets; each becomes ordinary steps that can be edited one by one."""
+    with st.expander("Add a published rule set", icon=":material/library_add:"):
+        for name, rules in sorted(RULE_SETS.items()):
+            missing = sorted(set(rules.reads()) - set(here.facts.columns))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                with st.container(gap="xsmall"):
+                    st.markdown(f"**{plain(rules.title)}** · {len(rules.rules)} rules")
+                    st.caption(plain(f"{rules.note} {rules.source}".strip()))
+                if st.button("Add", key=session.widget("preset", name), disabled=bool(missing)):
+                    _change(with_rule_set(session.current().recipe, name))
 
 
 def _addable(kind: type[Operator]) -> bool:
