@@ -16,6 +16,7 @@ MODULES = (
     "tamis.analytics.operators_relevance",
     "tamis.analytics.operators_budget",
     "tamis.analytics.operators_order",
+    "tamis.analytics.operators_text",
 )
 
 

@@ -15,6 +15,7 @@ from tamis.analytics.lexical import reading, vocabulary
 from tamis.analytics.line_scan import gopher_lines
 from tamis.analytics.nemo_scan import nemo_characters, nemo_lines, nemo_words
 from tamis.analytics.ngram_cover import ngram_cover, repeated_ngram_share
+from tamis.analytics.pii import pii_counts
 from tamis.analytics.plain_words import PlainWords
 from tamis.analytics.redpajama_scan import redpajama
 from tamis.analytics.refinedweb_scan import refinedweb_lines, refinedweb_words
@@ -104,6 +105,7 @@ FAMILIES = (
     ),
     Family(more.SHAPE, lambda scan: shape(scan.block)),
     Family(more.WORD_RUNS, lambda scan: scan.applicable(repeated_ngram_share(scan.normalised, 10)[:, None], UNICODE)),
+    Family(more.PII, lambda scan: pii_counts(scan.block)),
     Family(more.COMPRESSION, lambda scan: compression_ratio(scan.offsets, scan.data)[:, None]),
     *word_families(SPACY),
 )

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tamis.analytics.operator import OPERATORS, Group, Measure, RowOperator
 from tamis.analytics.parameters import CategoryColumn, Digest, NumericColumn, TextSet, named_list
 from tamis.analytics.predicate import check_regex, number, parse_predicate
+from tamis.analytics.signal_measures import signal_measures
 from tamis.data.hashing import digest
 from tamis.data.sql import ident, literals
 
@@ -41,6 +42,9 @@ class SignalRange(RowOperator):
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.signal})
+
+    def measures(self) -> tuple[Measure, ...]:
+        return signal_measures(self.signal)
 
     def match(self) -> str:
         parts = []

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from tamis.analytics.keep import Keeping
 from tamis.analytics.operator import OPERATORS, Decision, Group, Measure, Scope, SetOperator, View
 from tamis.analytics.operators_rows import CategoryColumn, NumericColumn
+from tamis.analytics.signal_measures import signal_measures
 from tamis.data.hashing import salted, uniform
 
 Within = Annotated[CategoryColumn | None, Field(description="Decide within each value of this category on its own.")]
@@ -67,6 +68,9 @@ class PercentileBand(SetOperator):
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.signal} | ({self.within} if self.within else set()))
+
+    def measures(self) -> tuple[Measure, ...]:
+        return signal_measures(self.signal)
 
     def keys(self) -> tuple[str, ...]:
         return (self.within,) if self.within else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -221,9 +221,6 @@ def _committed(store: Store, planned: PlannedStep) -> Artifact:
     return found
 
 
-_Steps = Callable[..., StepSpec]
-
-
 def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     """Return the steps of the standard analysis of a corpus, in running order."""
     from tamis.analytics.assembly import facts_step
@@ -233,9 +230,13 @@ def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]
     from tamis.analytics.exact import exact_step
     from tamis.analytics.language import language_step
     from tamis.analytics.map_steps import knn_step, map_step
+    from tamis.analytics.perplexity import perplexity_step
     from tamis.analytics.signal_step import signals_step
     from tamis.analytics.tokens import tokens_step
+    from tamis.analytics.words_step import words_step
 
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
+    modelled = (words_step(), perplexity_step())
     mapped = (embeddings_step(), knn_step(), map_step(), clusters_step(), concepts_step())
-    return (*measured, *mapped, facts_step((*measured, *mapped)))
+    steps = (*measured, *modelled, *mapped)
+    return (*steps, facts_step(steps))

@@ -32,6 +32,7 @@ class Signal:
         version: raised when the meaning changes.
         group: the heading under which documentation and pages list it.
         package: a package that must be installed for it; measured only when asked for by name. None for none.
+        step: the analysis step that measures it; ``signals`` is the fused pass.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Signal:
     version: int = 1
     group: str = "Text"
     package: str | None = None
+    step: str = "signals"
 
     @property
     def key(self) -> str:
@@ -112,15 +114,20 @@ class SignalRegistry:
         return len(self._known())
 
     def names(self, chosen: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return the chosen names in registry order, or all that need no further package.
+        """Return the chosen names of the fused pass in registry order, or all that need no further package.
 
         Raises:
-            SettingError: an unknown name.
+            SettingError: an unknown name, or a signal that another step measures.
         """
+        measured = [signal for signal in self if signal.step == "signals"]
         if chosen is None:
-            return tuple(signal.name for signal in self if signal.package is None)
+            return tuple(signal.name for signal in measured if signal.package is None)
         wanted = {self[name].name for name in chosen}
-        return tuple(signal.name for signal in self if signal.name in wanted)
+        others = wanted - {signal.name for signal in measured}
+        if others:
+            step = self[min(others)].step
+            raise SettingError("Signal is measured by another step", value=min(others), fix=f"run the step {step}")
+        return tuple(signal.name for signal in measured if signal.name in wanted)
 
 
-SIGNALS = SignalRegistry(("tamis.analytics.families",))
+SIGNALS = SignalRegistry(("tamis.analytics.families", "tamis.analytics.perplexity"))

@@ -174,3 +174,17 @@ COMPRESSION = signal_table(
     convention="UTF-8 bytes",
     source="zlib, raw deflate",
 )
+
+PII = signal_table(
+    """
+    pii_secrets | count findings | Secrets | Keys, tokens and passwords in known forms.
+    pii_emails | count findings | E-mail addresses | E-mail addresses.
+    pii_cards | count findings | Card numbers | Numbers of 13 to 19 digits with a valid check digit (Luhn).
+    pii_ips | count findings | IP addresses | Public addresses of computers, versions 4 and 6; version numbers of four parts look the same.
+    pii_phones | count findings | Phone numbers | Phone numbers in international or North American form.
+    pii_findings | count findings | Personal data | E-mail and IP addresses, phone and card numbers, secrets.
+    """,  # noqa: E501
+    group="Personal data",
+    convention="patterns of analytics/pii.py",
+    source="own patterns; check digit by ISO/IEC 7812-1",
+)

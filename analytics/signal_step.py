@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import pyarrow as pa
 
@@ -12,8 +14,22 @@ from tamis.analytics.facts import ColumnInfo
 from tamis.analytics.signal import SIGNALS, Signal
 from tamis.analytics.signal_pass import measure
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.data.errors import SettingError
 
 PASS_VERSION = 2
+
+
+def packages_of(names: Sequence[str]) -> dict[str, str]:
+    """Return the versions of the packages that signals need, by package.
+
+    Raises:
+        SettingError: one is not installed.
+    """
+    wanted = sorted({package for name in names if (package := SIGNALS[name].package) is not None})
+    missing = [package for package in wanted if find_spec(package) is None]
+    if missing:
+        raise SettingError("A signal needs a package", value=missing[0], fix=f"pip install 'tamis[{missing[0]}]'")
+    return {package: version(package) for package in wanted}
 
 
 def column_info(signal: Signal) -> ColumnInfo:
@@ -35,12 +51,13 @@ def signal_columns() -> dict[str, ColumnInfo]:
     return {signal.name: column_info(signal) for signal in SIGNALS}
 
 
-def signals_step(names: Sequence[str] | None = None, *, threads: int | None = None) -> StepSpec:
+def signals_step(names: Sequence[str] | None = None, *, threads: int | None = None, step: str = "signals") -> StepSpec:
     """Return the step that measures signals of every document.
 
     Args:
         names: which signals; None for all of the fused pass.
         threads: how many blocks at once, which changes no value; None for all processors.
+        step: name of the step.
 
     Raises:
         SettingError: an unknown signal.
@@ -58,10 +75,14 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
         context.out.commit(rows=context.documents.n, facts={"signals": [SIGNALS[name].key for name in chosen]})
 
     return StepSpec(
-        name="signals",
+        name=step,
         version=PASS_VERSION,
         upstream=("documents",),
-        params={"signals": [SIGNALS[name].key for name in chosen], "unicode": unicodedata.unidata_version},
+        params={
+            "signals": [SIGNALS[name].key for name in chosen],
+            "unicode": unicodedata.unidata_version,
+            "packages": packages_of(chosen),
+        },
         title="Measuring signals",
         estimate=lambda size: Estimate(1 + size.bytes / 20e6, size.documents * len(chosen) * 3),
         run=run,

@@ -10,18 +10,18 @@ from tamis.analytics.signal import Signal
 UNSPACED_NULL = "NULL for texts in scripts without spaces."
 
 
-def signal_table(text: str, *, group: str, convention: str, source: str) -> tuple[Signal, ...]:
+def signal_table(text: str, *, group: str, convention: str, source: str, step: str = "signals") -> tuple[Signal, ...]:
     """Return the signals of a table.
 
     Args:
         text: one line per signal: ``name | kind | title | help``. A kind is ``share`` (0 to 1), ``flag`` (0 or 1),
             ``count UNIT`` (whole numbers), ``mean UNIT`` or ``ratio`` (numbers from 0), ``number UNIT`` (any number).
-        group, convention, source: what all of them share.
+        group, convention, source, step: what all of them share.
     """
-    return tuple(_signal(line, group, convention, source) for line in text.strip().splitlines())
+    return tuple(_signal(line, group, convention, source, step) for line in text.strip().splitlines())
 
 
-def _signal(line: str, group: str, convention: str, source: str) -> Signal:
+def _signal(line: str, group: str, convention: str, source: str, step: str) -> Signal:
     name, kind, title, help_ = (part.strip() for part in line.split("|", 3))
     form, _, unit = kind.partition(" ")
     if form not in ("share", "flag", "count", "mean", "ratio", "number"):
@@ -37,6 +37,7 @@ def _signal(line: str, group: str, convention: str, source: str) -> Signal:
         low=None if form == "number" else 0.0,
         high=1.0 if form in ("share", "flag") else None,
         group=group,
+        step=step,
     )
 
 

@@ -80,6 +80,11 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
+    "c4_lines": [{}, {"variant": "c4_any_end"}],
+    "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
+    "mojibake_repair": [{}],
+    "pii_redaction": [{}, {"kinds": ["ip", "email"], "style": "example"}],
+    "repeat_removal": [{}, {"unit": "paragraph", "shortest": 20}],
     "remove_passages": [{"passages": ["All rights reserved.", " Page 1 "]}, {"passages": ["x"], "unit": "paragraph"}],
     "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
     "token_budget": [

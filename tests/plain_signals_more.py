@@ -13,6 +13,7 @@ from itertools import pairwise
 from plain_signals import STOPS, Values, repeated, sentence_ends, share
 
 from tamis.analytics.nemo_scan import BOILERPLATE
+from tamis.analytics.pii import find_pii
 from tamis.analytics.refinedweb_scan import COUNTERS
 from tamis.analytics.stop_words import STOP_WORDS_BY_LANGUAGE
 from tamis.analytics.text_shape import CODE_MARKS
@@ -220,4 +221,10 @@ def is_code(line: str) -> bool:
     return len(filled) > 1 and (filled[-1] in ";{}" or 5 * marks > len(filled))
 
 
-__all__ = ["nemo", "reading", "redpajama", "refinedweb", "repeated", "shape", "vocabulary"]
+def pii(text: str) -> Values:
+    kinds = Counter(finding.kind for finding in find_pii(text))
+    names = {"secret": "secrets", "email": "emails", "card": "cards", "ip": "ips", "phone": "phones"}
+    return {f"pii_{name}": kinds[kind] for kind, name in names.items()} | {"pii_findings": kinds.total()}
+
+
+__all__ = ["nemo", "pii", "reading", "redpajama", "refinedweb", "repeated", "shape", "vocabulary"]

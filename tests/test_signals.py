@@ -52,7 +52,7 @@ def expected(text: str) -> plain.Values:
     words = unicode_words(text)
     values = plain.quality(text, words) | plain.lines(text) | plain.repetition(text, words) | plain.characters(text)
     values |= more.nemo(text) | more.refinedweb(text, words) | more.redpajama(text) | more.vocabulary(text)
-    return values | more.reading(text, words) | more.shape(text) | plain.c4(text, unicode_words)
+    return values | more.reading(text, words) | more.shape(text) | more.pii(text) | plain.c4(text, unicode_words)
 
 
 def differences(texts: list[str]) -> list[tuple[str, str, float | None, float | None]]:
