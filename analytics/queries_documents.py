@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.facts import Facts
+from tamis.analytics.facts import Facts, Source
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.plan import row_masks
@@ -99,33 +99,38 @@ def documents_page(
     """
     if not 1 <= limit <= MAX_PAGE or offset < 0:
         raise RecipeError("Page is outside the limits", value=(offset, limit), allowed=f"1 to {MAX_PAGE} rows")
-    conditions, reads = [scene.where(which)], {*columns, *([sort] if sort else [])}
-    also: dict[str, Any] = {"flag": scene.flags}
-    if where is not None and where.strip():
-        predicate = parse_predicate(where)
+    wanted = list(dict.fromkeys(columns))
+    predicate = parse_predicate(where) if where and where.strip() else None
+    conditions = [scene.where(which)]
+    if predicate is not None:
         conditions.append(f"coalesce({predicate.sql}, FALSE)")
-        reads |= set(predicate.columns)
     if id_contains:
         conditions.append(f"contains(id, {literal(id_contains)})")
+    also: dict[str, Any] = {"flag": scene.flags}
     if step is not None and scene.outcome is not None:
         also["deciding"] = scene.outcome.deciding
         conditions.append(f"deciding = {scene.outcome.number(step)}")
+    reads = {*wanted, *([sort] if sort else []), *(predicate.columns if predicate else ())}
     for name in sorted(reads):
         scene.facts.info(name)
     source = scene.facts.source(reads, also=also)
     direction = "DESC" if descending else "ASC"
     order = f"{ident(sort)} {direction} NULLS LAST, row" if sort else f"row {direction}"
     body = f"FROM {source} WHERE {' AND '.join(f'({part})' for part in conditions)}"
+    total, rows = _counted(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
+    ascending = np.sort(rows)
+    table = scene.facts.table(["row", *wanted], ascending).take(pa.array(np.searchsorted(ascending, rows)))
+    return Page(table, total, offset)
+
+
+def _counted(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:
+    """Return how many rows there are in all, and the facts rows of the page, int64 (m,), in page order."""
     try:
-        total = scene.facts.query(f"SELECT count(*) {body}", source).column(0)[0].as_py()
-        rows = scene.facts.query(f"SELECT row {body} ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
+        total = facts.query(f"SELECT count(*) {body}", source).column(0)[0].as_py()
+        rows = facts.query(f"SELECT row {body} {page}", source).column(0).to_numpy()
     except duckdb.Error as error:
         raise PredicateError("Condition cannot be evaluated", value=str(error).splitlines()[0]) from None
-    chosen = np.asarray(rows.column(0).to_numpy(), dtype=np.int64)
-    wanted = list(dict.fromkeys(columns))
-    ascending = np.sort(chosen)
-    table = scene.facts.table(["row", *wanted], ascending).take(pa.array(np.searchsorted(ascending, chosen)))
-    return Page(table, int(total), offset)
+    return int(total), np.asarray(rows, dtype=np.int64)
 
 
 def sample_rows(

@@ -81,15 +81,14 @@ def run_bundle(
         if finished is not None:
             return finished
         study = study_for(opened, corpus, home, progress=watch)
-        outcome = study.evaluate(opened.recipe, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
         shutil.rmtree(draft, ignore_errors=True)
-        run = _write(draft, opened, study, outcome, identity, chosen, watch)
+        _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
         if not lock.is_mine():
             raise StoreError("Another process has taken this run over", value=str(target))
         draft.rename(target)
         sync(target.parent)
-    return Run.open(target) if run.folder != target else run
+    return Run.open(target)
 
 
 def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
@@ -199,7 +198,7 @@ def _write(
     identity: str,
     options: CuratedOptions,
     progress: Progress,
-) -> Run:
+) -> None:
     """Write all files of a run into its draft folder, the manifest last."""
     facts = attach(study.facts, bundle.recipe.measures(), study.evidence)
     selection = Selection.from_outcome(outcome, facts)
@@ -228,7 +227,6 @@ def _write(
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
-    return run
 
 
 def _listed(folder: Path) -> tuple[LockedFile, ...]:
