@@ -15,10 +15,11 @@ import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from email.message import Message
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pyarrow as pa
 
@@ -160,8 +161,9 @@ def _tree(name: str, distribution: metadata.Distribution) -> SourceTree:
             if path.suffix == ".py" and ".." not in path.parts and not path.is_absolute()
         }
     )
-    about = distribution.metadata
-    described = about.get_payload() or about.get("Description") or ""  # type: ignore[attr-defined]
+    # What importlib.metadata returns is a Message; its own protocol leaves some of the methods out.
+    about = cast(Message, distribution.metadata)
+    described = about.get_payload() or about.get("Description") or ""
     return SourceTree(
         name=name,
         version=distribution.version or "",
