@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding import embeddings_step
 from tamis.analytics.kmeans import assign
-from tamis.analytics.measures import MEASURES, MeasureKind, step_name
+from tamis.analytics.measures import MEASURES, SUPPORTING, MeasureKind, step_name
 from tamis.analytics.operator import Measure
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -121,4 +122,5 @@ def _read(artifact: Artifact, documents: Documents, name: str) -> NDArray[Any]:
     return np.asarray(values.to_numpy(zero_copy_only=False))
 
 
+SUPPORTING.setdefault("embeddings", embeddings_step)
 MEASURES.register(MeasureKind("concept", "Concept of each document", step=_step, read=_read))
