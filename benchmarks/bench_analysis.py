@@ -1,0 +1,111 @@
+"""Documents per second and peak memory of every step of the analysis: ``python benchmarks/bench_analysis.py [PATH]``.
+
+Without a path the demo corpus is built from this environment. Everything runs in a fresh workspace; models are kept
+between runs. Steps compile on their first call, so a small corpus is analysed before the measured one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tamis.analytics import catalogue
+from tamis.analytics.pipeline import analyze
+from tamis.data.corpus import open_corpus
+from tamis.data.demo import build_demo, installed_sources
+from tamis.data.workspace import Workspace
+
+
+@dataclass
+class Watch:
+    """Progress that notes when each step began."""
+
+    began: list[tuple[str, float]] = field(default_factory=list)
+
+    def plan(self, seconds: Mapping[str, float]) -> None:
+        """Ignore the plan."""
+
+    def step(self, name: str, total: int, unit: str = "documents") -> None:
+        """Note a new step; the parts a step reports are its own."""
+        if not self.began or self.began[-1][0] != name:
+            self.began.append((name, time.perf_counter()))
+
+    def advance(self, n: int = 1) -> None:
+        """Ignore the advance."""
+
+    def check(self) -> None:
+        """Never cancelled."""
+
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds of each step, from the notes."""
+        ends = [start for _, start in self.began[1:]] + [time.perf_counter()]
+        spent: dict[str, float] = {}
+        for (name, start), end in zip(self.began, ends, strict=True):
+            spent[name] = spent.get(name, 0.0) + end - start
+        return spent
+
+
+@contextmanager
+def peak_memory() -> Iterator[list[float]]:
+    """Yield a list that ends with the peak of this process' memory in MB."""
+    process, stop, seen = psutil.Process(), threading.Event(), [0.0]
+
+    def look() -> None:
+        while not stop.wait(0.05):
+            seen[0] = max(seen[0], process.memory_info().rss / 1e6)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+def main() -> None:
+    """Analyse and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", nargs="?", help="a corpus; the demo corpus by default")
+    chosen = parser.parse_args()
+    catalogue.load()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        models = Workspace.default().models
+        path = Path(chosen.path) if chosen.path else root / "demo"
+        if not chosen.path:
+            build_demo(path)
+        warm = [tree for tree in installed_sources() if tree.name == "numpy"]
+        build_demo(root / "warm", sources=warm, workers=1)
+        run(root / "warm", root / "first", models)
+        seconds, peak, documents, size = run(path, root / "second", models)
+    print(f"{documents:,} documents, {size / 1e6:.0f} MB of text, {os.cpu_count()} processors\n")
+    print("| step | seconds | documents/s |\n|---|---:|---:|")
+    for name, spent in seconds.items():
+        print(f"| {name} | {spent:.1f} | {documents / spent:,.0f} |")
+    total = sum(seconds.values())
+    print(f"| **all** | **{total:.1f}** | **{documents / total:,.0f}** |\n\nPeak memory {peak:,.0f} MB.")
+
+
+def run(path: Path, home: Path, models: Path) -> tuple[dict[str, float], float, int, int]:
+    """Analyse a corpus in a fresh workspace; return seconds by step, peak MB, documents and bytes."""
+    workspace, watch = Workspace(home), Watch()
+    shutil.copytree(models, workspace.models, dirs_exist_ok=True)
+    with peak_memory() as peak:
+        corpus = open_corpus(path)
+        analysis = analyze(corpus, workspace, progress=watch)
+    return watch.seconds(), peak[0], analysis.documents.n, int(analysis.documents.bytes.sum())
+
+
+if __name__ == "__main__":
+    main()
