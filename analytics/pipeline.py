@@ -228,15 +228,19 @@ def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]
     from tamis.analytics.columns import columns_step
     from tamis.analytics.embedding import embeddings_step
     from tamis.analytics.exact import exact_step
+    from tamis.analytics.imported_scores import workspace_scores
     from tamis.analytics.language import language_step
     from tamis.analytics.map_steps import knn_step, map_step
     from tamis.analytics.perplexity import perplexity_step
+    from tamis.analytics.plugins import plugins_step, workspace_plugins
     from tamis.analytics.signal_step import signals_step
     from tamis.analytics.tokens import tokens_step
     from tamis.analytics.words_step import words_step
 
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
     modelled = (words_step(), perplexity_step())
+    plugins = workspace_plugins(workspace.root)
+    own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
     mapped = (embeddings_step(), knn_step(), map_step(), clusters_step(), concepts_step())
-    steps = (*measured, *modelled, *mapped)
+    steps = (*measured, *modelled, *own, *mapped)
     return (*steps, facts_step(steps))

@@ -80,14 +80,15 @@ class SignalRegistry:
     _loaded: bool = False
 
     def register(self, *signals: Signal) -> tuple[Signal, ...]:
-        """Add signals and return them.
+        """Add signals and return them. A plugin may be loaded again after it was changed.
 
         Raises:
             SettingError: a name is taken by another signal.
         """
         for signal in signals:
             known = self._signals.get(signal.name)
-            if known is not None and known != signal:
+            reloaded = known is not None and known.step == signal.step == "plugins"
+            if known is not None and known != signal and not reloaded:
                 raise SettingError("Signal is registered twice", value=signal.name)
             self._signals[signal.name] = signal
         return signals

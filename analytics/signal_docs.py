@@ -27,8 +27,9 @@ Every signal that counts words names its convention. A signal of another convent
 def signal_docs() -> str:
     """Return the page ``docs/signals.md``."""
     parts = [INTRODUCTION, _WORDS + _conventions()]
-    groups = dict.fromkeys(signal.group for signal in SIGNALS)
-    parts += [_group(group, [signal for signal in SIGNALS if signal.group == group]) for group in groups]
+    own = [signal for signal in SIGNALS if signal.step != "plugins"]
+    groups = dict.fromkeys(signal.group for signal in own)
+    parts += [_group(group, [signal for signal in own if signal.group == group]) for group in groups]
     parts.append("## Rule sets\n\nPresets: each rule becomes a step of its own that can be edited.\n")
     parts += [_rule_set(rules) for rules in RULE_SETS.values()]
     parts.append(_deviations())

@@ -17,7 +17,7 @@ def test_the_page_is_current() -> None:
 
 def test_every_signal_and_rule_set_is_documented() -> None:
     page = signal_docs()
-    for signal in SIGNALS:
+    for signal in (signal for signal in SIGNALS if signal.step != "plugins"):
         assert f"`{signal.key}`" in page
         assert signal.help.endswith(".") and signal.title and signal.unit and signal.source, signal.name
     for name, rules in RULE_SETS.items():
