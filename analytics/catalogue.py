@@ -6,6 +6,7 @@ from importlib import import_module
 
 MODULES = (
     "tamis.analytics.operators_rows",
+    "tamis.analytics.operators_grouped",
     "tamis.analytics.operators_selection",
     "tamis.analytics.operators_sets",
     "tamis.analytics.operators_near",

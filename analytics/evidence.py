@@ -94,9 +94,7 @@ class LocalEvidence:
             RecipeError: they have not been measured.
         """
         key = ("pairs", self.facts.digest, measure)
-        return self.facts.memo.through(
-            key, lambda: read_pairs(self.artifact(measure)), size=lambda p: 20 * len(p.left)
-        )
+        return self.facts.memo.through(key, lambda: read_pairs(self.artifact(measure)), size=lambda p: 20 * len(p.left))
 
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
         """Return a measured array, remembered.

@@ -33,7 +33,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 MAX_NODES = 50_000
 
-PLAIN = re.compile("[\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]*")
+_PLAIN_RANGES = "\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff"
+PLAIN = re.compile(f"[{_PLAIN_RANGES}]*")
 """Text without line breaks and controls that YAML treats specially; everything else is written with escapes."""
 EDGE_SPACE = re.compile(r"^[ \t]|[ \t]$", re.MULTILINE)
 

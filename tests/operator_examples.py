@@ -35,6 +35,16 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"column": "source", "values": ["source-01", "source-00", "it's"]},
         {"column": "label", "values": ["news"]},
     ],
+    "grouped_range": [
+        {"signal": "n_words", "bounds": [{"value": "en", "min": 50}, {"value": "de", "min": 40, "max": 900}]},
+        {
+            "signal": "mean_word_length",
+            "by": "source",
+            "bounds": [{"value": "it's", "max": 5.1}, {"value": "", "min": 1}],
+            "others": "drop",
+            "mode": "drop",
+        },
+    ],
     "regex": [{"pattern": "(?i)lorem"}, {"pattern": "[0-9]{4}", "min_matches": 2, "mode": "keep"}],
     "sql_predicate": [
         {"predicate": "n_words > 100 AND (lang = 'en' OR digit_share / upper_share < 0.5)"},

@@ -140,3 +140,12 @@ def test_memory_of_earlier_runs_changes_nothing(recipe: Recipe) -> None:
     fresh = evaluate(recipe, cold, evidence(cold))
     assert np.array_equal(warm.deciding, fresh.deciding)
     assert warm.counts == fresh.counts
+
+
+@pytest.mark.parametrize("n", [0, 1])
+@pytest.mark.parametrize("operator", [p for p in NAMED if not isinstance(p.values[0], TextOperator)])
+def test_a_corpus_of_no_or_one_document_can_be_decided(operator: Operator, n: int) -> None:
+    facts = synthetic_facts(n, threads=1)
+    outcome = _outcome(_recipe([operator]), facts)
+    assert outcome.input.documents == n
+    assert ledger(outcome, attach(facts, operator.measures(), evidence(facts))).num_rows == n - outcome.output.documents

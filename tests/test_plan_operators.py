@@ -288,11 +288,29 @@ def test_frozen_percentile_band_keeps_the_same_documents_and_says_where_its_numb
     frozen = freeze(recipe, "percentile-band", outcome=outcome, corpus="c" * 64)
     assert np.array_equal(evaluate(Recipe.from_yaml(frozen.to_yaml()), FACTS, evidence(FACTS)).kept, outcome.kept)
     assert [(name, origin.percentile) for name, origin in frozen.steps[0].provenance] == [("max", 97), ("min", 3.5)]
-    within = Recipe().with_operator(
-        OPERATORS.build("percentile_band", {"signal": "n_words", "low": 1, "within": "lang"})
-    )
-    with pytest.raises(RecipeError, match="over all documents"):
-        freeze(within, "percentile-band", outcome=evaluate(within, FACTS, evidence(FACTS)))
+
+
+def test_frozen_band_within_groups_becomes_one_range_per_group() -> None:
+    params = {"signal": "mean_word_length", "low": 20, "high": 90, "within": "lang", "missing": "drop"}
+    recipe = Recipe().with_operator(OPERATORS.build("percentile_band", params))
+    outcome = evaluate(recipe, FACTS, evidence(FACTS))
+    frozen = Recipe.from_yaml(freeze(recipe, "percentile-band", outcome=outcome).to_yaml())
+    assert frozen.steps[0].operator.name == "grouped_range"
+    assert np.array_equal(evaluate(frozen, FACTS, evidence(FACTS)).kept, outcome.kept)
+    with pytest.raises(RecipeError, match="Only a percentile band"):
+        freeze(frozen, "percentile-band", outcome=outcome)
+
+
+@pytest.mark.parametrize("mode", ["keep", "drop"])
+@pytest.mark.parametrize("others", ["keep", "drop"])
+def test_grouped_range_compares_each_group_with_its_own_bounds(mode: str, others: str) -> None:
+    bounds = [{"value": "en", "min": 100}, {"value": "de", "min": 50, "max": 200}]
+    outcome = run("grouped_range", signal="n_words", by="lang", bounds=bounds, others=others, mode=mode)
+    words, langs = FACTS.numbers("n_words"), np.array(FACTS.array("lang").to_pylist())
+    inside = ((langs == "en") & (words >= 100)) | ((langs == "de") & (words >= 50) & (words <= 200))
+    known = np.isin(langs, ["en", "de"])
+    expected = np.where(known, inside if mode == "keep" else ~inside, others == "keep")
+    assert np.array_equal(outcome.kept, expected)
 
 
 @pytest.mark.parametrize(
