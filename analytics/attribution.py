@@ -64,8 +64,9 @@ def leave_one_out(bed: EffectStudy, recipe: Recipe, *, progress: Progress | None
         others = run_trials(bench, copies, name=step.id, budget=min(budget, size), progress=watch)
         error = 0.0
         if bench.has_target:
-            bits = [[trial.target_bits for trial in part] for part in (others, ours)]
-            error = text_error(*bits, bench.unseen.bytes)
+            error = text_error(
+                [trial.target_bits for trial in others], [trial.target_bits for trial in ours], bench.unseen.bytes
+            )
         values = [[_cost(trial) for trial in part] for part in (others, ours)]
         draws = max(len(part) for part in values)
         difference = compare(

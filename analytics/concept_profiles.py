@@ -17,7 +17,7 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.study_artifacts import artifacts_of
 from tamis.analytics.words_step import NAME as WORDS
-from tamis.analytics.words_step import WordTable
+from tamis.analytics.words_step import WordTable, words_step
 from tamis.data.artifact import Artifact
 from tamis.data.errors import SettingError
 from tamis.data.hashing import key64
@@ -119,3 +119,4 @@ def _artifacts(study: Study, progress: Progress | None) -> Mapping[str, Artifact
 
 
 SUPPORTING[NAME] = concept_profiles_step
+SUPPORTING.setdefault(WORDS, words_step)

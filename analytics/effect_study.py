@@ -62,6 +62,7 @@ class EffectStudy:
         *,
         protocol: Protocol | None = None,
         label_column: str | None = None,
+        search: bool = False,
         progress: Progress | None = None,
     ) -> EffectStudy:
         """Number the words of the corpus, set test texts and hold-out apart, or find what was made before.
@@ -71,6 +72,7 @@ class EffectStudy:
             target: what it is for.
             protocol: sizes and seeds.
             label_column: facts column to probe; the role ``label`` by default, empty for none.
+            search: measure on the half that recipes may see, cut in two again; the test half is not read.
             progress: where to report.
 
         Raises:
@@ -80,6 +82,8 @@ class EffectStudy:
         artifact = artifacts_of(study, [words_step()], progress=watch)[WORDS]
         words = WordTable(artifact, study.documents)
         texts = Target.open(study.workspace, target.digest) if target else None
+        if search and texts is not None:
+            texts = texts.for_search(study.workspace)
         bench = _bench(study, words, texts, rules, watch)
         known = [name for name in LABELS if name in study.facts.columns]
         column = (known[0] if known else "") if label_column is None else label_column
@@ -91,6 +95,7 @@ class EffectStudy:
         return {
             "protocol": asdict(self.protocol),
             "target": self.target.digest if self.target else "",
+            "halves": self.target.halves if self.target else "",
             "label": self.label_column,
         }
 
@@ -164,6 +169,7 @@ def _bench(study: Study, words: WordTable, target: Target | None, protocol: Prot
     params = {
         "protocol": asdict(protocol),
         "target": target.digest if target else "",
+        "halves": target.halves if target else "",
         "facts": study.facts.digest,
     }
     key = ArtifactKey("effect_bench", BENCH_VERSION, study.corpus.text_fingerprint, params, (words.artifact.digest,))

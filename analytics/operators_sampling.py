@@ -9,8 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tamis.analytics.crossfit import CROSSFIT, PERPLEXITY
-from tamis.analytics.operator import OPERATORS, Decision, Group, Measure, Scope, SetOperator, View
+from tamis.analytics.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
 from tamis.analytics.operators_rows import NumericColumn
 from tamis.analytics.operators_sets import Seed, Within, group_codes
 from tamis.analytics.sampling import (
@@ -211,10 +210,10 @@ class StratifiedShare(SetOperator):
 
 @OPERATORS.register
 class PerplexityBand(Choosing):
-    """Keeps the documents in the low, middle or high part of perplexity under a language model of the corpus itself.
+    """Keeps the documents in the low, middle or high part of perplexity, by rank: exactly the share asked for.
 
-    Bits per byte stand for perplexity. A trigram model is trained on each half of the corpus and scores the other half,
-    so no document is scored by a model that has seen it.
+    The column ``perplexity`` of the analysis comes from a trigram model that has not seen the document; any other
+    column of perplexities or bits can be named.
     """
 
     name: ClassVar[str] = "perplexity_band"
@@ -227,16 +226,14 @@ class PerplexityBand(Choosing):
         "ends before cutting."
     )
 
+    signal: NumericColumn = Field("perplexity", description="The column with perplexities; NULL comes last.")
     part: Literal["low", "middle", "high"] = Field("middle", description="Which part to keep.")
 
     def columns(self) -> frozenset[str]:
-        return self.size_columns() | {PERPLEXITY}
-
-    def measures(self) -> tuple[Measure, ...]:
-        return (CROSSFIT,)
+        return self.size_columns() | {self.signal}
 
     def decide(self, view: View) -> Decision:
-        values = view.numbers(PERPLEXITY)
+        values = view.numbers(self.signal)
         return self.kept(view, self._preference(view, values), values)
 
     def _preference(self, view: View, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -252,4 +249,4 @@ class PerplexityBand(Choosing):
 
     def sentence(self) -> str:
         part = "middle of the" if self.part == "middle" else f"{self.part}est"
-        return f"Keep {self.size_text()} with the {part} perplexity"
+        return f"Keep {self.size_text()} with the {part} {self.signal}"

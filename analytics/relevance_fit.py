@@ -56,7 +56,7 @@ def fit_scorer(study: Study, target: Target, method: str, *, nearest: int = 1, p
     watch = progress or NullProgress()
     by_vectors = METHODS[method].input == "vectors"
     upstream = (embeddings_of(study).digest,) if by_vectors else ()
-    params = {"target": target.digest, "method": method, "bytes": CORPUS_BYTES}
+    params = {"target": target.digest, "halves": target.halves, "method": method, "bytes": CORPUS_BYTES}
     if method == "similarity":
         params["nearest"] = nearest
     key = ArtifactKey("scorer", VERSION, study.corpus.text_fingerprint, params, upstream)

@@ -60,10 +60,12 @@ class Target:
     Attributes:
         digest: of the stored table.
         texts: large_string (m,), different and not empty, sorted by their bytes.
+        halves: names the hash that cuts them.
     """
 
     digest: str
     texts: pa.Array
+    halves: str = "target halves"
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -72,7 +74,7 @@ class Target:
     def in_test(self) -> NDArray[np.bool_]:
         """Return which texts belong to the half that recipes never see, bool (m,)."""
         keys = key64(normalised(self.texts))
-        return np.asarray(uniform(keys, seed=0, salt="target halves") < TEST_SHARE, dtype=bool)
+        return np.asarray(uniform(keys, seed=0, salt=self.halves) < TEST_SHARE, dtype=bool)
 
     @property
     def seen(self) -> pa.Array:
@@ -85,6 +87,11 @@ class Target:
         seen, unseen = WordHashes.of(self.seen), WordHashes.of(self.texts.filter(pa.array(self.in_test)))
         shared = Grams.of(seen.hashes, seen.starts).share(unseen.hashes, unseen.starts)
         return self.texts.filter(pa.array(self.in_test)).filter(pa.array(shared < SHARE))
+
+    def for_search(self, workspace: Workspace) -> Target:
+        """Return the half that recipes may see, cut in two again: what a search may fit on and score with."""
+        seen = self.seen.combine_chunks() if isinstance(self.seen, pa.ChunkedArray) else self.seen
+        return Target(workspace.put_table(pa.table({"text": seen})), seen, halves="search halves")
 
     @classmethod
     def open(cls, workspace: Workspace, digest: str) -> Target:

@@ -111,7 +111,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
     ],
     "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
-    "perplexity_band": [{"share": 0.5}, {"tokens": 20_000, "part": "low", "within": "lang"}],
+    "perplexity_band": [
+        {"share": 0.5, "signal": "unigram_entropy"},
+        {"tokens": 20_000, "part": "low", "within": "lang", "signal": "compression_ratio"},
+    ],
     "dsir": [{"model": SCORER, "share": 0.4, "temperature": 0.5}, {"model": SCORER, "tokens": 30_000}],
     "moore_lewis": [{"model": SCORER, "documents": 100, "target": "manuals"}],
     "target_classifier": [{"model": SCORER, "share": 0.2, "within": "lang"}],

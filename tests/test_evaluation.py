@@ -9,7 +9,6 @@ import pytest
 from planted_study import planted_study
 
 from tamis.analytics.attribution import leave_one_out
-from tamis.analytics.crossfit import CROSSFIT, PERPLEXITY
 from tamis.analytics.effect_bench import Protocol
 from tamis.analytics.effect_mix import composition, repetition
 from tamis.analytics.effect_result import Effect
@@ -138,18 +137,6 @@ def test_scores_agree_with_the_scorer_whatever_the_order_of_rows(bed: EffectStud
     kept = bed.copies(recipe)
     source = np.array(bed.study.facts.array("source").to_pylist())
     assert (source[kept > 0] == "target").mean() > 0.9
-
-
-def test_crossfit_scores_every_document_and_noise_is_costly(bed: EffectStudy) -> None:
-    rule = OPERATORS.build("perplexity_band", {"share": 0.5, "part": "low"})
-    recipe = Recipe().with_operator(rule)
-    kept = bed.copies(recipe) > 0
-    values = bed.study.evidence.array(CROSSFIT, PERPLEXITY)
-    source = np.array(bed.study.facts.array("source").to_pylist())
-    assert np.isfinite(values).all()
-    alone = bed.study.facts.whole("norm_group") < 0
-    assert values[alone & (source == "noise")].min() > values[alone & (source != "noise")].max()
-    assert not (kept & alone & (source == "noise")).any()
 
 
 def test_composition_and_repetition_count_copies(bed: EffectStudy) -> None:

@@ -107,6 +107,16 @@ def test_stratified_share_takes_from_all_levels() -> None:
     assert without.sum() == 600 and np.nanmax(_scores()[without]) <= cut
 
 
+@pytest.mark.parametrize(("part", "low", "high"), [("low", 0.0, 0.4), ("middle", 0.3, 0.7), ("high", 0.6, 1.0)])
+def test_perplexity_band_keeps_its_part_by_rank(part: str, low: float, high: float) -> None:
+    kept = _decide("perplexity_band", signal="score", share=0.4, part=part).copies > 0
+    assert kept.sum() == 1200
+    known = np.sort(_scores()[~np.isnan(_scores())])
+    inside = _scores()[kept]
+    assert inside.min() >= known[max(int((low - 0.01) * len(known)), 0)]
+    assert inside.max() <= known[min(int((high + 0.01) * len(known)), len(known) - 1)]
+
+
 def test_even_quotas_give_leftovers_to_larger_strata() -> None:
     assert even_quotas(np.array([2, 100, 100]), 32).tolist() == [2, 15, 15]
     assert even_quotas(np.array([0, 5, 5]), 5).sum() == 5
