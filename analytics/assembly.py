@@ -48,11 +48,11 @@ MADE_BY: Mapping[str, str] = {
 
 def step_of(column: str) -> str | None:
     """Return the step of the analysis that makes a facts column, None when it is not known without running it."""
-    from tamis.analytics.signal_step import signal_columns
+    from tamis.analytics.signal import SIGNALS
 
     if column.startswith("meta_"):
         return "columns"
-    return MADE_BY.get(column) or ("signals" if column in signal_columns() else None)
+    return MADE_BY.get(column) or (SIGNALS[column].step if column in SIGNALS else None)
 
 
 def facts_step(steps: Sequence[StepSpec]) -> StepSpec:

@@ -304,7 +304,7 @@ def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_b
     whole = time.monotonic() - start
     shutil.rmtree(out)
     shutil.rmtree(home)
-    for moment in (0.5, 0.7, 0.82, 0.9, 0.97):
+    for moment in (0.5, 0.75, 0.9, 0.97):
         process = subprocess.Popen(command, env=environment)
         time.sleep(whole * moment)
         process.send_signal(signal.SIGKILL)
