@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.lsh import ALL_PAIRS, HUBS, Candidates, Sizes, longest_first
+from tamis.analytics.lsh import ALL_PAIRS, HUBS, Candidates, Sizes, distinct, longest_first
 from tamis.analytics.shingles import Shingles, mix
 
 RATE = 4
@@ -70,8 +70,8 @@ def _codes(
         count = _emit(*piece, by_length, np.empty(0, dtype=np.uint64))
         codes = np.empty(count, dtype=np.uint64)
         _emit(*piece, by_length, codes)
-        found.append(np.unique(codes))
-    return np.unique(np.concatenate(found))
+        found.append(distinct(codes))
+    return distinct(np.concatenate(found))
 
 
 @njit(cache=True, nogil=True)

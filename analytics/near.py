@@ -46,9 +46,9 @@ class Twins:
     alone: NDArray[np.int64]
 
     @classmethod
-    def of(cls, signed: Signed) -> Twins:
-        """Group documents in facts order by the identity of their sets."""
-        group, _ = duplicate_groups(signed.identity)
+    def of(cls, identity: NDArray[np.uint64]) -> Twins:
+        """Group documents in facts order by the identity of their sets, uint64 (n, 2)."""
+        group, _ = duplicate_groups(identity)
         rows = np.arange(len(group))
         first = np.where(group < 0, rows, group)
         return cls(first, np.flatnonzero(first == rows))
@@ -61,7 +61,7 @@ def near_pairs(texts: pa.Array, params: NearParams | None = None) -> tuple[Pairs
     """
     chosen = params or NearParams()
     signed = sign(texts, chosen)
-    twins = Twins.of(signed)
+    twins = Twins.of(signed.identity)
     lengths = np.array([len(text.encode()) for text in texts.to_pylist()], dtype=np.int64)
     found = candidates(signed.take(twins.alone), lengths[twins.alone], chosen)
     left, right = twins.alone[found.left], twins.alone[found.right]
@@ -118,13 +118,11 @@ class _Search:
         context.progress.step(step_name(self.params.measure), 2 * context.corpus.rows)
         for shard in self._each_shard("sign-{:05d}-head"):
             self._sign_shard(shard)
-        signed = self._signed()
-        twins = Twins.of(signed)
-        found = candidates(signed.take(twins.alone), context.documents.bytes[twins.alone], self.params)
+        head = self._heads()
+        twins = Twins.of(head[:, :2])
+        found = candidates(self._signed(twins.alone), context.documents.bytes[twins.alone], self.params)
         left, right = twins.alone[found.left], twins.alone[found.right]
-        sizes = signed.sizes
-        del signed
-        pairs = self._verified(left, right, sizes)
+        pairs = self._verified(left, right, head[:, 2].astype(np.int64))
         self._commit(pairs, twins, found)
 
     def _each_shard(self, part: str) -> Iterator[Shard]:
@@ -142,14 +140,23 @@ class _Search:
         self.context.out.write_array(f"sign-{shard.index:05d}-keys", signed.keys)
         self.context.out.write_array(f"sign-{shard.index:05d}-head", signed.head)
 
-    def _signed(self) -> Signed:
-        """Return all documents in facts order."""
+    def _heads(self) -> NDArray[np.uint64]:
+        """Return the heads of all documents in facts order, uint64 (n, 4)."""
+        parts = [self.context.out.read_array(f"sign-{k:05d}-head") for k in range(len(self.shards))]
+        return np.concatenate(parts)[self.context.documents.part_order]
+
+    def _signed(self, chosen: NDArray[np.int64]) -> Signed:
+        """Return some documents in facts order, given their ascending facts rows."""
         out = self.context.out
-        parts = [
-            Signed(out.read_array(f"sign-{k:05d}-head"), out.read_array(f"sign-{k:05d}-keys", mmap=True))
-            for k in range(len(self.shards))
-        ]
-        return Signed.joined(parts).take(self.context.documents.part_order)
+        wanted = np.zeros(self.context.documents.n, dtype=bool)
+        wanted[chosen] = True
+        parts, rows = [], [np.empty(0, dtype=np.int64)]
+        for k, own in enumerate(self.rows):
+            places = np.flatnonzero(wanted[own])
+            whole = Signed(out.read_array(f"sign-{k:05d}-head"), out.read_array(f"sign-{k:05d}-keys", mmap=True))
+            parts.append(whole.take(places))
+            rows.append(own[places])
+        return Signed.joined(parts).take(np.argsort(np.concatenate(rows)))
 
     def _verified(self, left: NDArray[np.int64], right: NDArray[np.int64], sizes: NDArray[np.int64]) -> Pairs:
         """Compare the sets of all candidate pairs, shard against shard."""
@@ -162,6 +169,7 @@ class _Search:
         for rows in self.rows:
             inside = rows[wanted[rows]]
             begin[inside] = np.cumsum(sizes[inside]) - sizes[inside]
+        end = begin + sizes
         values = np.empty(len(left), dtype=np.float32)
         shard_left, shard_right = documents.shard[left], documents.shard[right]
         order = np.lexsort((shard_right, shard_left))
@@ -172,7 +180,7 @@ class _Search:
             if not len(places):
                 return
             sets = [self._sets(int(side[places[0]])) for side in (shard_left, shard_right)]
-            sides = [(begin, begin + sizes, found) for found in sets]
+            sides = [(begin, end, found) for found in sets]
             values[places] = similarities((left[places], right[places]), *sides, metric=self.params.metric)
 
         with ThreadPoolExecutor(self.threads) as pool:
