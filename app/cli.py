@@ -18,6 +18,8 @@ __all__ = ["app", "cli_corpus", "cli_recipe", "main"]
 
 def main() -> None:
     """Run the command line; a ``TamisError`` is one message and exit code 2."""
+    # On a busy machine torch threads that wait by spinning are ten times slower; processes started here inherit this.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app(standalone_mode=True)
     except TamisError as error:

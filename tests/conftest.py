@@ -11,10 +11,12 @@ import pytest
 from tamis.analytics import catalogue
 from tamis.data.workspace import Workspace
 
-catalogue.load()
-
-# Processes that run beside each other must not each take every processor.
+# Test processes run beside each other: none takes every processor, and none waits by spinning.
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+catalogue.load()
 
 
 @pytest.fixture(scope="session", autouse=True)
