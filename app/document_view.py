@@ -8,12 +8,18 @@ import numpy as np
 import streamlit as st
 
 from tamis.analytics.queries import extent, why
+from tamis.analytics.signal import SIGNALS
+from tamis.analytics.signal_spans import spans
+from tamis.app import session
 from tamis.app.look import count
 from tamis.app.stage import Stage, plain
+from tamis.app.text_view import marked
 
 TEXT_LIMIT = 20_000
 SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
                  "duplicate_line_share", "duplicate_5gram_share", "outlier")  # fmt: skip
+SPANNED = ("duplicate_5gram_share", "duplicate_line_share", "top_2gram_share", "stop_words", "bullet_line_share",
+           "ellipsis_line_share", "pii_findings", "url_share", "code_line_share", "mojibake")  # fmt: skip
 
 
 def show_document(here: Stage, row: int) -> None:
@@ -29,7 +35,9 @@ def show_document(here: Stage, row: int) -> None:
     _verdict(here, row)
     text = here.opened.texts([row])[0]
     cut = len(text) > TEXT_LIMIT
-    st.html(f'<div class="tamis-text">{escape(text[:TEXT_LIMIT])}</div>')
+    shown = text[:TEXT_LIMIT]
+    places = spans(shown, marks) if (marks := _marks()) else []
+    st.html(f'<div class="tamis-text">{marked(shown, places)}</div>')
     if cut:
         st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
     st.divider()
@@ -42,6 +50,19 @@ def show_document(here: Stage, row: int) -> None:
     with st.expander("All columns of the corpus"):
         record = here.opened.record(row)
         st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
+
+
+def _marks() -> str:
+    """Let people choose the signal whose places are marked in the text; remembered."""
+    options = ["", *SPANNED]
+    now = str(session.current().setting("marks", ""))
+    chosen = st.selectbox(
+        "Mark in the text", options, index=options.index(now) if now in options else 0, key="document/marks",
+        format_func=lambda name: SIGNALS[name].title if name else "Mark nothing", label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen != now:
+        session.choose(marks=chosen or None)
+    return chosen
 
 
 def _verdict(here: Stage, row: int) -> None:

@@ -33,7 +33,7 @@ h1, h2, h3 {letter-spacing: -0.01em;}
 .tamis-legend {display: inline-flex; gap: 14px; font-size: 0.82rem; align-items: center;}
 .tamis-legend b {display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.86rem; line-height: 1.5;}
-.tamis-text mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
+.tamis-text mark, .tamis-card mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
 .tamis-samples {display: flex; flex-direction: column; gap: 6px;}
 .tamis-card {border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px; padding: 7px 10px; font-size: 0.82rem;
   line-height: 1.45; overflow-wrap: anywhere;}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from tamis.analytics.queries import cluster_table
 from tamis.app import session
 from tamis.app.look import count, share, short
 from tamis.app.stage import Stage, plain, stage
+from tamis.app.text_view import cards
 from tamis.data.artifact import Artifact
 
 EXAMPLES = 5
@@ -136,9 +136,4 @@ def _examples(here: Stage, cluster: int) -> None:
         members = members[np.lexsort((members, here.facts.numbers("outlier")[members]))]
     for title, rows in (("Typical", members[:EXAMPLES]), ("Odd", members[::-1][:EXAMPLES])):
         st.markdown(f"**{title}**")
-        cards = []
-        for text in here.opened.texts([int(row) for row in rows]):
-            folded = " ".join(text[: 4 * PREVIEW].split())
-            body = escape(folded[:PREVIEW]) + ("…" if len(folded) > PREVIEW else "")
-            cards.append(f'<div class="tamis-card">{body}</div>')
-        st.html(f'<div class="tamis-samples">{"".join(cards)}</div>')
+        st.html(cards(here.opened.texts([int(row) for row in rows]), length=PREVIEW))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -12,13 +11,16 @@ from tamis.analytics.figures import CutLine, histogram_figure, sweep_figure
 from tamis.analytics.operators_rows import SignalRange
 from tamis.analytics.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.analytics.recipe import Step
+from tamis.analytics.signal_spans import spans
 from tamis.app import session
 from tamis.app.look import count, share
 from tamis.app.stage import Stage, plain, stage
+from tamis.app.text_view import cards
 from tamis.data.errors import RecipeError
 
 SAMPLES = 6
 PREVIEW = 420
+SCANNED = 20_000
 STARTING = (
     "n_tokens",
     "alpha_word_share",
@@ -42,7 +44,7 @@ def page() -> None:
         rule = _histogram(here, info)
     with right:
         _side(here, info, rule)
-    _samples(here, rule)
+    _samples(here, info, rule)
 
 
 def _signals(here: Stage) -> list[ColumnInfo]:
@@ -198,29 +200,20 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
         st.caption("No rule uses this signal yet.")
 
 
-def _samples(here: Stage, rule: SignalRange | None) -> None:
+def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
     """Show documents the recipe keeps beside documents it drops, or those a tried cut would drop."""
     left, right = st.columns(2, gap="medium")
     sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
     for place, title, which in sides:
         with place:
-            if rule is not None and which == "dropped":
-                trial = Scene.build(
-                    here.opened.facts, here.opened.evidence, selection=(rule.model_copy(update={"mode": "drop"}),)
-                )
-                rows = sample_rows(trial, which="selected", n=SAMPLES)
-                heading = "Would be dropped by this cut"
+            if rule is None:
+                rows, heading = here.ask(sample_rows, which=which, n=SAMPLES), f"{title} by the recipe"
             else:
-                rows = here.ask(sample_rows, which=which, n=SAMPLES)
-                heading = f"{title} by the recipe"
+                part = rule if which == "kept" else rule.model_copy(update={"mode": "drop"})
+                trial = Scene.build(here.opened.facts, here.opened.evidence, selection=(part,))
+                rows = sample_rows(trial, which="selected", n=SAMPLES)
+                heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
             st.markdown(f"##### {heading}")
-            st.caption(f"a random sample of {len(rows)} (seed 0)")
+            st.caption(f"a random sample of {len(rows)} (seed 0); marked: what {plain(info.title.lower())} comes from")
             texts = here.opened.texts([int(row) for row in rows])
-            cards = "".join(_card(text) for text in texts) or '<div class="tamis-muted">No documents.</div>'
-            st.html(f'<div class="tamis-samples">{cards}</div>')
-
-
-def _card(text: str) -> str:
-    short = " ".join(text[: 4 * PREVIEW].split())
-    body = escape(short[:PREVIEW]) + ("…" if len(short) > PREVIEW else "")
-    return f'<div class="tamis-card">{body or "<i>empty</i>"}</div>'
+            st.html(cards(texts, [spans(text[:SCANNED], info.name) for text in texts], length=PREVIEW))
