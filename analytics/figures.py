@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from tamis.analytics.duplicate_sweeps import DuplicateSweep, GroupSizes
 from tamis.analytics.queries import Histogram, Sweep
 
 KEPT = "#2c7fb8"
 DROPPED = "#d95f0e"
 NEUTRAL = "#8a9199"
+CATEGORIES = (
+    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#ff9da7", "#9c755f", "#5b8ff9",
+    "#86bcb6", "#d37295", "#8cd17d", "#b6992d", "#499894", "#a0cbe8", "#ffbe7d", "#fabfd2", "#d4a6c8", "#d7b5a6",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def histogram_figure(
             font={"size": 11},
         )
     axis = escape(title) + (f" ({escape(unit)})" if unit else "")
-    _frame(figure, height=height, x=axis, y="documents")
+    frame(figure, height=height, x=axis, y="documents")
     figure.update_layout(barmode="stack", bargap=0.02, selectdirection="h", dragmode="select")
     figure.update_yaxes(type="log" if log else "linear")
     return figure
@@ -93,7 +98,7 @@ def sweep_figure(found: Sweep, *, title: str, unit: str, height: int = 220) -> g
         )
     word = "below" if found.side == "min" else "above"
     axis = f"drop {word} {escape(title.lower())}" + (f" ({escape(unit)})" if unit else "")
-    _frame(figure, height=height, x=axis, y="dropped")
+    frame(figure, height=height, x=axis, y="dropped")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
@@ -121,9 +126,41 @@ def share_bars(
             customdata=shown,
             hovertemplate=f"%{{customdata}}<br>%{{x:,}} {escape(name)}<extra></extra>",
         )
-    _frame(figure, height=height, x=x, y="")
+    frame(figure, height=height, x=x, y="")
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=shown, showgrid=False)
+    return figure
+
+
+def dial_figure(found: DuplicateSweep, *, title: str, height: int, log: bool = False) -> go.Figure:
+    """Return what other settings of a duplicate rule would drop, by source where there are sources, and the setting."""
+    figure = go.Figure()
+    if found.sources:
+        for place, name in enumerate(found.sources):
+            figure.add_scatter(
+                x=found.values, y=found.by_source[:, place], mode="lines", stackgroup="one", name=escape(name),
+                line={"width": 0.5, "color": CATEGORIES[place % len(CATEGORIES)]}, hovertemplate=f"%{{x:g}}<br>%{{y:,}} of {escape(name)}<extra></extra>",
+            )  # fmt: skip
+    else:
+        figure.add_scatter(x=found.values, y=found.documents, mode="lines", name="documents", line={"color": DROPPED})
+    figure.add_vline(x=found.current, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})
+    frame(figure, height=height, x=escape(title), y="documents dropped")
+    figure.update_layout(legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top"})
+    figure.update_xaxes(type="log" if log else "linear")
+    return figure
+
+
+def sizes_figure(found: GroupSizes, *, height: int) -> go.Figure:
+    """Return the documents in groups by the size of their group."""
+    labels = [f"{low}" if low == high else f"{low}-{high}" for low, high in zip(found.low, found.high, strict=True)]
+    figure = go.Figure(
+        go.Bar(
+            x=labels, y=found.documents, marker={"color": DROPPED}, customdata=found.groups,
+            hovertemplate="groups of %{x}<br>%{y:,} documents in %{customdata:,} groups<extra></extra>",
+        )
+    )  # fmt: skip
+    frame(figure, height=height, x="documents in the group", y="documents")
+    figure.update_xaxes(type="category")
     return figure
 
 
@@ -169,7 +206,7 @@ def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figu
             textfont={"color": "#ffffff"},
         )
     )
-    _frame(figure, height=height, x="", y="")
+    frame(figure, height=height, x="", y="")
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 0}, uniformtext={"minsize": 9, "mode": "hide"})
     return figure
 
@@ -179,13 +216,14 @@ def scatter_sample(x: Sequence[float], y: Sequence[float], colours: Sequence[str
     figure = go.Figure(
         go.Scatter(x=x, y=y, mode="markers", marker={"size": 4, "color": list(colours)}, hoverinfo="skip")
     )
-    _frame(figure, height=height, x="", y="")
+    frame(figure, height=height, x="", y="")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure
 
 
-def _frame(figure: go.Figure, *, height: int, x: str, y: str) -> None:
+def frame(figure: go.Figure, *, height: int, x: str, y: str) -> None:
+    """Give a figure the margins, legend and background that all figures share."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},

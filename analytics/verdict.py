@@ -23,7 +23,7 @@ class Difference:
         against: what it was compared with.
         mean: mean difference over the draws.
         sd: standard deviation, over draws and, where texts were scored, of the mean over texts.
-        low, high: mean -+ 2 sd.
+        low, high: mean ± 2 sd.
         recipe, other: the two means.
         draws: how many random sets.
         lower_is_better: which direction is good.
