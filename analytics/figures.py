@@ -138,9 +138,14 @@ def dial_figure(found: DuplicateSweep, *, title: str, height: int, log: bool = F
     if found.sources:
         for place, name in enumerate(found.sources):
             figure.add_scatter(
-                x=found.values, y=found.by_source[:, place], mode="lines", stackgroup="one", name=escape(name),
-                line={"width": 0.5, "color": CATEGORIES[place % len(CATEGORIES)]}, hovertemplate=f"%{{x:g}}<br>%{{y:,}} of {escape(name)}<extra></extra>",
-            )  # fmt: skip
+                x=found.values,
+                y=found.by_source[:, place],
+                mode="lines",
+                stackgroup="one",
+                name=escape(name),
+                line={"width": 0.5, "color": CATEGORIES[place % len(CATEGORIES)]},
+                hovertemplate=f"%{{x:g}}<br>%{{y:,}} of {escape(name)}<extra></extra>",
+            )
     else:
         figure.add_scatter(x=found.values, y=found.documents, mode="lines", name="documents", line={"color": DROPPED})
     figure.add_vline(x=found.current, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import colorsys
 
-from tamis.analytics.figures import DROPPED, KEPT
+from tamis.analytics.figures import CATEGORIES, DROPPED, KEPT
 from tamis.analytics.queries import MapGroups
 
-_FIRST = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#ff9da7", "#9c755f", "#5b8ff9",
-    "#86bcb6", "#d37295", "#8cd17d", "#b6992d", "#499894", "#a0cbe8", "#ffbe7d", "#fabfd2", "#d4a6c8", "#d7b5a6",
-)  # fmt: skip
 _SCALE = ((0.267, 0.005, 0.329), (0.254, 0.265, 0.530), (0.164, 0.471, 0.558), (0.135, 0.659, 0.518),
           (0.478, 0.821, 0.318), (0.993, 0.906, 0.144))  # fmt: skip
 _GOLDEN = 0.61803398875
@@ -24,7 +20,7 @@ def palette_of(groups: MapGroups, *, dark: bool) -> list[str]:
     numbers = [item for item in groups.legend if item.low is not None]
     if numbers:
         return _padded([_along(k / max(len(numbers) - 1, 1), dark=dark) for k in range(len(numbers))], rest)
-    return _padded([*_FIRST, *(_spread(k, dark=dark) for k in range(254 - len(_FIRST)))], rest)
+    return _padded([*CATEGORIES, *(_spread(k, dark=dark) for k in range(254 - len(CATEGORIES)))], rest)
 
 
 def _padded(colours: list[str], rest: list[str]) -> list[str]:

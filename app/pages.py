@@ -15,6 +15,7 @@ PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
     ("map", "Map", ":material/scatter_plot:"),
     ("clusters", "Clusters", ":material/bubble_chart:"),
+    ("duplicates", "Duplicates", ":material/content_copy:"),
     ("quality", "Quality", ":material/bar_chart:"),
     ("recipe", "Recipe", ":material/filter_alt:"),
     ("documents", "Documents", ":material/article:"),
