@@ -11,16 +11,17 @@ Sources: Broder 1997 (sampling by classes); Chaudhuri, Ganti, Kaushik 2006 (pref
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.lsh import ALL_PAIRS, HUBS, Candidates, Sizes, distinct, longest_first
+from tamis.analytics.lsh import ALL_PAIRS, HUBS, Crowding, Pair, Sizes, distinct, longest_first, pieces_of, split
 from tamis.analytics.shingles import Shingles, mix
 
 RATE = 4
 SPARE = 2
-_PIECE = 1 << 22
 
 
 def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
@@ -31,10 +32,8 @@ def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     return keys[:total], counts
 
 
-def containment_candidates(
-    keys: NDArray[np.uint64], counts: NDArray[np.int64], sizes: Sizes, *, floor: float
-) -> Candidates:
-    """Return pairs of which one asked for a key that the other has.
+class SampleCandidates:
+    """Pairs of which one asked for a key that the other has; a pair may come once per piece.
 
     Args:
         keys: uint64 (s,), keys of documents numbered in id order, one document after the other.
@@ -42,36 +41,32 @@ def containment_candidates(
         sizes: of the same documents.
         floor: smallest containment that matters.
     """
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    first = np.ones(len(keys), dtype=bool)
-    first[1:] = ordered[1:] != ordered[:-1]
-    starts = np.append(np.flatnonzero(first), len(keys))
-    lengths = np.diff(starts)
-    shared = np.empty(len(keys), dtype=np.int64)
-    shared[order] = np.repeat(lengths, lengths)
-    asks = np.zeros(len(keys), dtype=np.bool_)
-    _ask(np.append(0, np.cumsum(counts)), shared, floor, asks)
-    owners = np.repeat(np.arange(len(counts)), counts)[order]
-    codes = _codes(owners, asks[order], starts, sizes)
-    return Candidates.of_codes(codes, int(lengths.max(initial=0)), int(np.count_nonzero(lengths > ALL_PAIRS)))
 
+    def __init__(self, keys: NDArray[np.uint64], counts: NDArray[np.int64], sizes: Sizes, *, floor: float) -> None:
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        first = np.ones(len(keys), dtype=bool)
+        first[1:] = ordered[1:] != ordered[:-1]
+        self._starts = np.append(np.flatnonzero(first), len(keys))
+        lengths = np.diff(self._starts)
+        shared = np.empty(len(keys), dtype=np.int64)
+        shared[order] = np.repeat(lengths, lengths)
+        asks = np.zeros(len(keys), dtype=np.bool_)
+        _ask(np.append(0, np.cumsum(counts)), shared, floor, asks)
+        self._owners = np.repeat(np.arange(len(counts)), counts)[order]
+        self._asks = asks[order]
+        self._sizes = sizes
+        self.crowding = Crowding(int(lengths.max(initial=0)), int(np.count_nonzero(lengths > ALL_PAIRS)))
 
-def _codes(
-    owners: NDArray[np.int64], asks: NDArray[np.bool_], starts: NDArray[np.int64], sizes: Sizes
-) -> NDArray[np.uint64]:
-    """Return the distinct codes of all pairs, found piece by piece."""
-    found = [np.empty(0, dtype=np.uint64)]
-    cuts = np.unique(np.searchsorted(starts, np.arange(0, len(owners), _PIECE)))
-    for low, high in zip(cuts, np.append(cuts[1:], len(starts) - 1), strict=True):
-        begin, end = starts[low], starts[high]
-        piece = (owners[begin:end], asks[begin:end], starts[low : high + 1] - begin)
-        by_length = longest_first(piece[0], piece[2], sizes)
-        count = _emit(*piece, by_length, np.empty(0, dtype=np.uint64))
-        codes = np.empty(count, dtype=np.uint64)
-        _emit(*piece, by_length, codes)
-        found.append(distinct(codes))
-    return distinct(np.concatenate(found))
+    def pieces(self) -> Iterator[Pair]:
+        """Yield the pairs, key by key."""
+        for low, high in pieces_of(self._starts):
+            begin, end = self._starts[low], self._starts[high]
+            starts, owners = self._starts[low : high + 1] - begin, self._owners[begin:end]
+            part = (owners, self._asks[begin:end], starts, longest_first(owners, starts, self._sizes))
+            codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
+            _emit(*part, codes)
+            yield split(distinct(codes))
 
 
 @njit(cache=True, nogil=True)

@@ -4,11 +4,16 @@ In a bucket of at most ``ALL_PAIRS`` documents every pair is a candidate. In a l
 every document meets the hubs of the bucket (its longest, its shortest and its first documents by id) and ``RING``
 others spread over it. Hubs are what the common keep policies keep, so a family of many near-copies still falls to them;
 a pair that is left out can only keep a document that could have been dropped, never drop one wrongly.
+
+Pairs come in pieces of bounded size, and may be asked for again: what is kept of them is up to who compares them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numba import njit
@@ -19,32 +24,34 @@ from tamis.analytics.shingles import mix
 ALL_PAIRS = 1024
 HUBS = 64
 RING = 64
+PIECE = 1 << 23
+"""Candidate pairs of a piece, about; 200 MB while they are compared."""
+
+Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Pairs to verify.
+class Crowding:
+    """How full the buckets are.
 
     Attributes:
-        left, right: int64 (m,), document numbers, ``left < right``, sorted, distinct.
-        largest: size of the largest bucket.
-        crowded: number of buckets with more than ``ALL_PAIRS`` documents, where not every pair is a candidate.
+        largest: documents of the largest bucket.
+        crowded: buckets with more than ``ALL_PAIRS`` documents, where not every pair is a candidate.
     """
 
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
     largest: int
     crowded: int
 
-    def __len__(self) -> int:
-        return len(self.left)
 
-    @classmethod
-    def of_codes(cls, codes: NDArray[np.uint64], largest: int, crowded: int) -> Candidates:
-        """Return the pairs of distinct codes ``left << 32 | right``."""
-        codes.sort()
-        left = (codes >> np.uint64(32)).astype(np.int64)
-        return cls(left, (codes & np.uint64(0xFFFFFFFF)).astype(np.int64), largest, crowded)
+class Candidates(Protocol):
+    """Pairs worth comparing."""
+
+    @property
+    def crowding(self) -> Crowding:
+        """Say how full the buckets are."""
+
+    def pieces(self) -> Iterator[Pair]:
+        """Yield pairs of document numbers, ``left < right``, int64 each; a pair may come in two pieces."""
 
 
 @dataclass(frozen=True)
@@ -62,30 +69,46 @@ class Sizes:
     ratio: float
 
 
-def band_candidates(keys: NDArray[np.uint64], sizes: Sizes) -> Candidates:
-    """Return pairs that agree in at least one band.
+@dataclass(frozen=True, eq=False)
+class BandCandidates:
+    """Pairs that agree in at least one band; each comes once.
 
-    Args:
+    Attributes:
         keys: uint64 (n, bands), band keys of documents numbered in id order.
         sizes: of the same documents.
     """
-    codes: list[NDArray[np.uint64]] = []
-    largest = crowded = 0
-    for band in range(keys.shape[1]):
-        order, starts = buckets(keys[:, band])
-        lengths = np.diff(starts)
-        largest = max(largest, int(lengths.max(initial=0)))
-        crowded += int(np.count_nonzero(lengths > ALL_PAIRS))
-        # A pair that met in an earlier band is known already.
-        codes.append(_pairs_of(order, starts, keys[:, :band], sizes))
-    return Candidates.of_codes(np.concatenate([np.empty(0, dtype=np.uint64), *codes]), largest, crowded)
+
+    keys: NDArray[np.uint64]
+    sizes: Sizes
+
+    @cached_property
+    def crowding(self) -> Crowding:
+        """Say how full the buckets are."""
+        lengths = [np.diff(buckets(self.keys[:, band])[1]) for band in range(self.keys.shape[1])]
+        return Crowding(
+            max((int(part.max(initial=0)) for part in lengths), default=0),
+            sum(int(np.count_nonzero(part > ALL_PAIRS)) for part in lengths),
+        )
+
+    def pieces(self) -> Iterator[Pair]:
+        """Yield the pairs, band by band."""
+        for band in range(self.keys.shape[1]):
+            order, starts = buckets(self.keys[:, band])
+            by_length = longest_first(order, starts, self.sizes)
+            # A pair that met in an earlier band is known already.
+            known = np.ascontiguousarray(self.keys[:, :band])
+            for low, high in pieces_of(starts):
+                part = (order, by_length, starts[low : high + 1], known, self.sizes.shingles, self.sizes.ratio)
+                codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
+                _emit(*part, codes)
+                yield split(distinct(codes))
 
 
 def buckets(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return documents ordered by (key, number), int64 (n,), and where each bucket of two or more begins and ends.
+    """Return the documents that share a key, ordered by (key, number).
 
     Returns:
-        order: int64 (k,), the documents of those buckets; starts: int64 (b + 1,), where each bucket begins in it.
+        order: int64 (k,), the documents of buckets of two or more; starts: int64 (b + 1,), where each bucket begins.
     """
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
@@ -99,16 +122,12 @@ def buckets(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int
     return order[crowd], np.append(starts, int(crowd.sum()))
 
 
-def _pairs_of(
-    order: NDArray[np.int64], starts: NDArray[np.int64], known: NDArray[np.uint64], sizes: Sizes
-) -> NDArray[np.uint64]:
-    """Return the codes ``left << 32 | right`` of the pairs of all buckets, distinct."""
-    by_length = longest_first(order, starts, sizes)
-    arguments = (order, by_length, starts, np.ascontiguousarray(known), sizes.shingles, sizes.ratio)
-    count = _emit(*arguments, np.empty(0, dtype=np.uint64))
-    codes = np.empty(count, dtype=np.uint64)
-    _emit(*arguments, codes)
-    return distinct(codes) if np.any(np.diff(starts) > ALL_PAIRS) else codes
+def pieces_of(starts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield ranges of buckets that make about ``PIECE`` pairs each, at least one bucket."""
+    lengths = np.diff(starts)
+    pairs = np.where(lengths > ALL_PAIRS, lengths * (3 * HUBS + RING), lengths * (lengths - 1) // 2)
+    cuts = np.unique(np.cumsum(pairs) // PIECE, return_index=True)[1].tolist()
+    yield from zip(cuts, [*cuts[1:], len(lengths)][: len(cuts)], strict=True)
 
 
 def distinct(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -117,6 +136,11 @@ def distinct(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     fresh = np.ones(len(codes), dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=fresh[1:])
     return codes[fresh]
+
+
+def split(codes: NDArray[np.uint64]) -> Pair:
+    """Return the documents of codes ``left << 32 | right``."""
+    return (codes >> np.uint64(32)).astype(np.int64), (codes & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def longest_first(order: NDArray[np.int64], starts: NDArray[np.int64], sizes: Sizes) -> NDArray[np.int64]:

@@ -2,14 +2,14 @@
 
 Two streaming passes. The first keeps identity, size and band keys of every document's shingle set; documents with the
 same set are one from here on, so a hundred thousand identical texts cost no pairs. Documents that share a key are
-candidates; the second pass makes the sets of candidates only, and each pair is compared exactly. Memory grows by about
-400 bytes a document and 24 bytes a candidate pair; the sets lie in files that are paged in.
+candidates; the second pass makes the sets of candidates only, and each pair is compared exactly, piece by piece. Memory
+grows by about 500 bytes a document and 40 bytes a pair above the floor; the sets lie in files that are paged in.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.exact import duplicate_groups
-from tamis.analytics.lsh import Candidates
+from tamis.analytics.lsh import Crowding, Pair
 from tamis.analytics.measures import MEASURES, MeasureKind, step_name
 from tamis.analytics.normal import CONVENTION
 from tamis.analytics.operator import Measure, Pairs
@@ -31,6 +31,7 @@ from tamis.data.shards import Shard
 
 NEAR_VERSION = 1
 THREADS = 2
+Place = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,31 @@ def near_pairs(texts: pa.Array, params: NearParams | None = None) -> tuple[Pairs
     twins = Twins.of(signed.identity)
     lengths = np.array([len(text.encode()) for text in texts.to_pylist()], dtype=np.int64)
     found = candidates(signed.take(twins.alone), lengths[twins.alone], chosen)
-    left, right = twins.alone[found.left], twins.alone[found.right]
     sets = chosen.shingles(texts)
     side = (sets.starts[:-1], sets.starts[1:], sets.hashes)
-    values = similarities((left, right), side, side, metric=chosen.metric)
-    return _kept(left, right, values, chosen.floor), twins.first
+    kept = []
+    for left, right in found.pieces():
+        pair = twins.alone[left], twins.alone[right]
+        kept.append(_kept(pair, similarities(pair, side, side, metric=chosen.metric), chosen.floor))
+    return _joined(kept), twins.first
 
 
-def _kept(left: NDArray[np.int64], right: NDArray[np.int64], values: NDArray[np.float32], floor: float) -> Pairs:
+def _kept(pair: Pair, values: NDArray[np.float32], floor: float) -> Pairs:
     keep = values >= np.float32(floor)
-    return Pairs(left[keep], right[keep], values[keep])
+    return Pairs(pair[0][keep], pair[1][keep], values[keep])
+
+
+def _joined(parts: Sequence[Pairs]) -> Pairs:
+    """Return all pairs sorted by document, each once."""
+    none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    left, right, values = (
+        np.concatenate([getattr(part, name) for part in (none, *parts)]) for name in ("left", "right", "similarity")
+    )
+    order = np.lexsort((right, left))
+    left, right, values = left[order], right[order], values[order]
+    fresh = np.ones(len(left), dtype=bool)
+    fresh[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    return Pairs(left[fresh], right[fresh], values[fresh])
 
 
 def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
@@ -121,9 +137,16 @@ class _Search:
         head = self._heads()
         twins = Twins.of(head[:, :2])
         found = candidates(self._signed(twins.alone), context.documents.bytes[twins.alone], self.params)
-        left, right = twins.alone[found.left], twins.alone[found.right]
-        pairs = self._verified(left, right, head[:, 2].astype(np.int64))
-        self._commit(pairs, twins, found)
+        wanted, count = np.zeros(context.documents.n, dtype=bool), 0
+        for left, right in found.pieces():
+            context.progress.check()
+            wanted[twins.alone[left]] = wanted[twins.alone[right]] = True
+            count += len(left)
+        for shard in self._each_shard("sets-{:05d}"):
+            self._write_sets(shard, wanted)
+        places = self._places(wanted, head[:, 2].astype(np.int64))
+        pairs = _joined([self._verified((twins.alone[a], twins.alone[b]), places) for a, b in found.pieces()])
+        self._commit(pairs, twins, found.crowding, count)
 
     def _each_shard(self, part: str) -> Iterator[Shard]:
         """Yield the shards whose part is missing; the others count as done."""
@@ -158,34 +181,33 @@ class _Search:
             rows.append(own[places])
         return Signed.joined(parts).take(np.argsort(np.concatenate(rows)))
 
-    def _verified(self, left: NDArray[np.int64], right: NDArray[np.int64], sizes: NDArray[np.int64]) -> Pairs:
-        """Compare the sets of all candidate pairs, shard against shard."""
-        documents = self.context.documents
-        wanted = np.zeros(documents.n, dtype=bool)
-        wanted[left] = wanted[right] = True
-        for shard in self._each_shard("sets-{:05d}"):
-            self._write_sets(shard, wanted)
-        begin = np.zeros(documents.n, dtype=np.int64)
+    def _places(self, wanted: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Place:
+        """Return where each document's set begins and ends in the sets of its shard, int64 (n,) each."""
+        begin = np.zeros(len(wanted), dtype=np.int64)
         for rows in self.rows:
             inside = rows[wanted[rows]]
             begin[inside] = np.cumsum(sizes[inside]) - sizes[inside]
-        end = begin + sizes
-        values = np.empty(len(left), dtype=np.float32)
-        shard_left, shard_right = documents.shard[left], documents.shard[right]
-        order = np.lexsort((shard_right, shard_left))
-        cut = np.flatnonzero(np.diff(shard_left[order]) | np.diff(shard_right[order])) + 1
+        return begin, begin + sizes
 
-        def compare(places: NDArray[np.int64]) -> None:
+    def _verified(self, pair: Pair, places: Place) -> Pairs:
+        """Compare the sets of candidate pairs, shard against shard, and return those at the floor or above."""
+        left, right = pair
+        values = np.empty(len(left), dtype=np.float32)
+        shard = self.context.documents.shard
+        one, two = shard[left], shard[right]
+        order = np.lexsort((two, one))
+        cut = np.flatnonzero(np.diff(one[order]) | np.diff(two[order])) + 1
+
+        def compare(chosen: NDArray[np.int64]) -> None:
             self.context.progress.check()
-            if not len(places):
+            if not len(chosen):
                 return
-            sets = [self._sets(int(side[places[0]])) for side in (shard_left, shard_right)]
-            sides = [(begin, end, found) for found in sets]
-            values[places] = similarities((left[places], right[places]), *sides, metric=self.params.metric)
+            sides = [(*places, self._sets(int(side[chosen[0]]))) for side in (one, two)]
+            values[chosen] = similarities((left[chosen], right[chosen]), *sides, metric=self.params.metric)
 
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(compare, np.split(order, cut)))
-        return _kept(left, right, values, self.params.floor)
+        return _kept(pair, values, self.params.floor)
 
     def _write_sets(self, shard: Shard, wanted: NDArray[np.bool_]) -> None:
         """Write the shingle sets of a shard's candidates, each ascending."""
@@ -201,7 +223,7 @@ class _Search:
     def _sets(self, shard: int) -> NDArray[np.uint64]:
         return self.context.out.read_array(f"sets-{shard:05d}", mmap=True)
 
-    def _commit(self, pairs: Pairs, twins: Twins, found: Candidates) -> None:
+    def _commit(self, pairs: Pairs, twins: Twins, crowding: Crowding, count: int) -> None:
         out = self.context.out
         for name in ("left", "right", "similarity"):
             out.write_array(name, getattr(pairs, name))
@@ -211,10 +233,10 @@ class _Search:
                 out.drop_part(part)
         facts = {
             "sets": len(twins.alone),
-            "candidates": len(found),
+            "candidates": count,
             "pairs": len(pairs.left),
-            "largest_bucket": found.largest,
-            "crowded_buckets": found.crowded,
+            "largest_bucket": crowding.largest,
+            "crowded_buckets": crowding.crowded,
         }
         out.commit(rows=self.context.documents.n, facts=facts)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.containment import containment_candidates, sampled
-from tamis.analytics.lsh import Candidates, Sizes, band_candidates
+from tamis.analytics.containment import SampleCandidates, sampled
+from tamis.analytics.lsh import BandCandidates, Candidates, Sizes
 from tamis.analytics.minhash import band_keys, signatures
 from tamis.analytics.normal import normalise
 from tamis.analytics.operator import Measure
@@ -142,5 +142,5 @@ def candidates(signed: Signed, lengths: NDArray[np.int64], params: NearParams) -
     if params.metric == "jaccard":
         # A hair less than the floor, so that rounding never loses a pair that lies exactly on it.
         sizes = Sizes(signed.sizes, lengths, params.floor * (1 - 1e-9))
-        return band_candidates(signed.keys.reshape(len(signed), params.bands), sizes)
-    return containment_candidates(signed.keys, signed.key_counts, Sizes(signed.sizes, lengths, 0.0), floor=params.floor)
+        return BandCandidates(signed.keys.reshape(len(signed), params.bands), sizes)
+    return SampleCandidates(signed.keys, signed.key_counts, Sizes(signed.sizes, lengths, 0.0), floor=params.floor)

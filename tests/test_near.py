@@ -154,6 +154,19 @@ def test_a_crowded_bucket_is_not_quadratic_and_hubs_meet_everybody(metric: str) 
     assert len(met) == len(texts) - 1
 
 
+@pytest.mark.parametrize("metric", ["jaccard", "containment"])
+def test_pieces_of_any_size_give_the_same_pairs(monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
+    from tamis.analytics import lsh
+
+    texts, params = large(FAMILY + template(ALL_PAIRS + 10)), NearParams(metric=metric, n=3)  # type: ignore[arg-type]
+    whole, _ = near_pairs(texts, params)
+    monkeypatch.setattr(lsh, "PIECE", 1000)
+    parts, _ = near_pairs(texts, params)
+    assert whole.left.tobytes() == parts.left.tobytes() and whole.right.tobytes() == parts.right.tobytes()
+    assert whole.similarity.tobytes() == parts.similarity.tobytes()
+    assert len(whole.left) > 10_000
+
+
 def test_containment_finds_a_part_that_jaccard_cannot() -> None:
     whole = " ".join(f"word{k}" for k in range(400))
     part = " ".join(f"word{k}" for k in range(100, 160))
