@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -15,13 +15,10 @@ from importlib.util import find_spec
 import pyarrow as pa
 
 from tamis.analytics.segmenter import Segmenter
+from tamis.analytics.spacy_words import SpacySplitter
 from tamis.analytics.text_block import Block
 from tamis.analytics.words import Words
 from tamis.data.errors import SettingError
-
-_JOINED = 500
-_TRIPS_OVER = ("IS_ALPHA", "IS_ALPHX")
-"""spaCy fails on this word the second time a memory zone sees it; another word of the same form splits the same way."""
 
 
 @dataclass(frozen=True)
@@ -50,37 +47,9 @@ class Convention:
         return self.package is None or find_spec(self.package) is not None
 
 
-def spacy_lengths(chunks: Sequence[str]) -> list[list[int]]:
-    """Split chunks by the rules of ``spacy.blank("en")``; return word lengths per chunk."""
-    tokenizer = _spacy_tokenizer()
-    lengths: list[list[int]] = []
-    with tokenizer.vocab.memory_zone():
-        for first in range(0, len(chunks), _JOINED):
-            current: list[int] = []
-            # A line feed is a token of its own, so no rule reaches from one chunk into the next.
-            joined = "\n".join(chunks[first : first + _JOINED]).replace(*_TRIPS_OVER)
-            for token in tokenizer(joined):
-                if token.is_space:
-                    lengths.append(current)
-                    current = []
-                else:
-                    current.append(len(token.text))
-            lengths.append(current)
-    return lengths
-
-
-@lru_cache(maxsize=1)
-def _spacy_tokenizer():  # type: ignore[no-untyped-def]
-    if find_spec("spacy") is None:
-        raise SettingError("The spacy word convention needs the package spaCy", fix="pip install 'tamis[spacy]'")
-    import spacy
-
-    return spacy.blank("en").tokenizer
-
-
 @lru_cache(maxsize=1)
 def _spacy_segmenter() -> Segmenter:
-    return Segmenter(spacy_lengths)
+    return Segmenter(SpacySplitter())
 
 
 def _spacy_words(block: Block) -> Words:

@@ -33,6 +33,12 @@ DEVIATIONS = (
         "spaCy's rules take quadratic time on them; they are split by the unicode convention.",
     ),
     Deviation(
+        "datatrove, its own words",
+        "special cases that seem to reach over a space, in documents of more than 200,000 characters",
+        "spaCy looks for its special cases in the whole text; ours does so only in documents where neighbouring chunks"
+        " can influence each other and that are not longer than this.",
+    ),
+    Deviation(
         "datatrove",
         "texts in scripts without spaces under the unicode convention",
         "signals that count words are NULL above a share of 0.2 of such letters, and a rule lets NULL pass; datatrove"

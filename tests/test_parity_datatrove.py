@@ -46,6 +46,12 @@ def test_spacy_words_are_spacys(texts: list[str]) -> None:
         assert split_words(text, "spacy") == reference.word_tokenize(text)
 
 
+def test_special_cases_that_reach_over_a_space_are_seen() -> None:
+    reference = load_word_tokenizer("en")
+    for text in ("sed -i'' 's/before/after/g' file", ":) )", "a :( :) - ) b", "x:' ( 's", "Mr. . O.o . O"):
+        assert split_words(text, "spacy") == reference.word_tokenize(text)
+
+
 def test_known_deviation_datatrove_cuts_out_a_word_spacy_trips_over() -> None:
     reference = load_word_tokenizer("en")
     assert {tuple(split_words(text, "spacy")) for text in ["it IS_ALPHA is"] * 3} == {("it", "IS_ALPHA", "is")}
