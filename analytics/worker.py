@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tamis.analytics import catalogue
+from tamis.analytics.effect_study import EffectStudy
+from tamis.analytics.evaluation import evaluate_effect
 from tamis.analytics.pipeline import analysis_steps, analyze
+from tamis.analytics.recipe import Recipe
 from tamis.analytics.run import run_bundle, summary
+from tamis.analytics.study import Study
+from tamis.analytics.target import find_target
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, start, work
@@ -17,6 +23,7 @@ from tamis.data.workspace import Workspace
 
 ANALYZE = "analyze"
 RUN = "run"
+EFFECT = "effect"
 _COMMAND = ("-m", "tamis.analytics.worker")
 
 
@@ -65,6 +72,30 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
     return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=_COMMAND)
 
 
+def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
+    """Start measuring what a recipe does for a target, or join it when it is already going on.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts, targets and the job's record are kept.
+        recipe: what to measure.
+        target: name of a saved target, empty to measure without a verdict.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = {
+        "workspace": str(workspace.root),
+        "path": corpus.path,
+        "roles": corpus.explicit_roles,
+        "on_bad_file": corpus.on_bad_file,
+        "fingerprint": corpus.fingerprint,
+        "recipe": recipe.to_yaml(),
+        "target": target,
+    }
+    return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=_COMMAND)
+
+
 def run(request: Request, progress: Progress) -> dict[str, Any]:
     """Do what a request asks.
 
@@ -72,7 +103,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    works = {ANALYZE: _analyze, RUN: _run}
+    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect}
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)
@@ -91,8 +122,31 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return summary(done)
 
 
+def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = _opened(params, workspace, progress)
+    catalogue.load()
+    study = Study.open(corpus, workspace, progress=progress)
+    entry = find_target(workspace, params["target"]) if params["target"] else None
+    bed = EffectStudy.open(study, entry, progress=progress)
+    effect = evaluate_effect(bed, Recipe.from_yaml(params["recipe"]), progress=progress)
+    return {"effect": workspace.put_value(effect.to_json()), "verdict": effect.verdict}
+
+
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
+    corpus = _opened(params, workspace, progress)
+    steps = analysis_steps(corpus, workspace, **params["options"])
+    analysis = analyze(corpus, workspace, steps=steps, progress=progress)
+    return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
+
+
+def _opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
+    """Open the corpus a job was started for.
+
+    Raises:
+        JobError: it is not the same any more.
+    """
     corpus = open_corpus(
         params["path"],
         roles=params["roles"],
@@ -102,9 +156,7 @@ def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     )
     if corpus.fingerprint != params["fingerprint"]:
         raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")
-    steps = analysis_steps(corpus, workspace, **params["options"])
-    analysis = analyze(corpus, workspace, steps=steps, progress=progress)
-    return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
+    return corpus
 
 
 def main(arguments: list[str]) -> int:

@@ -41,6 +41,9 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
     ] = None,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Build it again when other versions are installed now.")
+    ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
     host: Host = "127.0.0.1",
     port: Port = 8501,
@@ -52,8 +55,10 @@ def demo(
     workspace = Workspace.default()
     place = folder or workspace.root / "demo"
     with bar(err) as progress:
-        report = build_demo(place, progress=progress)
+        report = build_demo(place, renew=renew, progress=progress)
     out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
+    if not report.current:
+        out.print("  built from other versions than are installed now; --renew builds it again")
     for line in report.unreadable:
         err.print(f"  left out {line}", markup=False)
     if open_:

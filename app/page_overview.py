@@ -11,11 +11,11 @@ from tamis.analytics.issues import Issue, find_issues
 from tamis.analytics.queries import group_counts, totals
 from tamis.analytics.worker import start_analysis
 from tamis.app import cache, session
+from tamis.app.job_view import watch
 from tamis.app.library import plan_of
 from tamis.app.look import count, duration, share, short, size
 from tamis.app.rail import is_analysed
 from tamis.app.stage import Stage, plain, stage, workspace
-from tamis.data.jobs import find_job
 from tamis.data.workspace import Workspace
 
 
@@ -190,20 +190,4 @@ def _missing(here: Workspace, name: str) -> None:
         session.choose(job=start_analysis(corpus, here).id)
         st.rerun()
     if job:
-        _watch(here, job)
-
-
-@st.fragment(run_every=1.0)
-def _watch(here: Workspace, name: str) -> None:
-    """Follow a job; the page stays usable, and a reload finds it again."""
-    job = find_job(here.jobs, name)
-    left = "" if job.progress.eta is None else f", about {duration(job.progress.eta)} left"
-    st.progress(min(job.progress.fraction, 1.0), text=f"{job.progress.step or job.state}{left}")
-    if job.state == "done":
-        session.choose(job=None)
-        st.rerun()
-    if job.active:
-        if st.button("Stop", key="analysis/stop", disabled=job.cancelling):
-            job.cancel()
-    else:
-        st.text(f"{job.state}: {job.message}")
+        watch(here, str(job), "job")

@@ -18,6 +18,7 @@ PAGES = (
     ("duplicates", "Duplicates", ":material/content_copy:"),
     ("quality", "Quality", ":material/bar_chart:"),
     ("recipe", "Recipe", ":material/filter_alt:"),
+    ("effect", "Effect", ":material/balance:"),
     ("documents", "Documents", ":material/article:"),
 )
 

@@ -11,11 +11,9 @@ from tamis.analytics.bundle import Bundle, export_bundle
 from tamis.analytics.run import Run
 from tamis.analytics.worker import start_run
 from tamis.app import session
-from tamis.app.look import count, duration, share, short
-from tamis.app.stage import Stage, plain
-from tamis.data.errors import TamisError
-from tamis.data.jobs import find_job
-from tamis.data.workspace import Workspace
+from tamis.app.job_view import watch
+from tamis.app.look import count, share, short
+from tamis.app.stage import Stage
 
 
 def export_panel(here: Stage) -> None:
@@ -81,27 +79,7 @@ def _run(here: Stage, bundle: Bundle) -> None:
         session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
         st.rerun()
     if job:
-        _watch(here.workspace, str(job))
-
-
-@st.fragment(run_every=1.0)
-def _watch(workspace: Workspace, name: str) -> None:
-    try:
-        job = find_job(workspace.jobs, name)
-    except TamisError as error:
-        st.text(str(error))
-        return
-    left = "" if job.progress.eta is None else f", about {duration(job.progress.eta)} left"
-    st.progress(min(job.progress.fraction, 1.0), text=plain(f"{job.progress.step or job.state}{left}"))
-    if job.active:
-        if st.button("Stop", key="export/stop", disabled=job.cancelling):
-            job.cancel()
-        return
-    if job.state != "done":
-        st.text(f"{job.state}: {job.message}")
-        return
-    session.choose(run=None)
-    st.rerun()
+        watch(here.workspace, str(job), "run")
 
 
 def _finished(here: Stage, run: Run) -> None:
