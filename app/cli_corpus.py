@@ -8,8 +8,23 @@ from typing import Annotated
 
 import typer
 
-from tamis.app.terminal import Host, Name, Port, Role, app, err, out, roles_of
+from tamis.app.terminal import (
+    Host,
+    IdRole,
+    LabelRole,
+    LanguageRole,
+    Name,
+    Port,
+    SourceRole,
+    TextRole,
+    app,
+    err,
+    out,
+    roles_of,
+)
 from tamis.data.workspace import CorpusEntry, Workspace
+
+SHOWN = 3
 
 
 def register(workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str]) -> CorpusEntry:
@@ -59,8 +74,10 @@ def demo(
     out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
     if not report.current:
         out.print("  built from other versions than are installed now; --renew builds it again")
-    for line in report.unreadable:
+    for line in report.unreadable[:SHOWN]:
         err.print(f"  left out {line}", markup=False)
+    if len(report.unreadable) > SHOWN:
+        err.print(f"  left out {len(report.unreadable) - SHOWN} more of {report.files:,} files")
     if open_:
         open_and_serve(workspace, str(place), name="demo", roles={}, host=host, port=port)
 
@@ -69,11 +86,11 @@ def demo(
 def open_path(
     path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
     name: Name = None,
-    text: Role = None,
-    id: Role = None,
-    source: Role = None,
-    language: Role = None,
-    label: Role = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
@@ -108,11 +125,11 @@ def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
 def analyze(
     path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
     name: Name = None,
-    text: Role = None,
-    id: Role = None,
-    source: Role = None,
-    language: Role = None,
-    label: Role = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""

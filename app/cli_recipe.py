@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from tamis.analytics import catalogue
-from tamis.app.terminal import Role, Skip, app, err, out, read_text, roles_of
+from tamis.app.terminal import (
+    IdRole,
+    LabelRole,
+    LanguageRole,
+    Skip,
+    SourceRole,
+    TextRole,
+    app,
+    err,
+    out,
+    read_text,
+    roles_of,
+)
 from tamis.data.workspace import Workspace
 
 
@@ -17,11 +29,11 @@ def run(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle, or a recipe.yaml.")],
     path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
-    text: Role = None,
-    id: Role = None,
-    source: Role = None,
-    language: Role = None,
-    label: Role = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
     skip_bad_files: Skip = False,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
@@ -75,11 +87,11 @@ def export(
     recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
     path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to make.")],
-    text: Role = None,
-    id: Role = None,
-    source: Role = None,
-    language: Role = None,
-    label: Role = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
 ) -> None:
     """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
     from tamis.analytics.bundle import export_bundle

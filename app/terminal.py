@@ -22,9 +22,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Host = Annotated[str, typer.Option(help="Address to serve on; this machine only.")]
 Port = Annotated[int, typer.Option(help="Port to serve on.")]
-Role = Annotated[
-    str | None, typer.Option(help="Column of this role, nested fields as meta.source.", show_default=False)
-]
+TextRole = Annotated[str | None, typer.Option(help="Column of the text; nested as page.text.", show_default=False)]
+IdRole = Annotated[str | None, typer.Option(help="Column of ids that are unique.", show_default=False)]
+SourceRole = Annotated[str | None, typer.Option(help="Column that says where a document is from.", show_default=False)]
+LanguageRole = Annotated[str | None, typer.Option(help="Column of the stated language.", show_default=False)]
+LabelRole = Annotated[str | None, typer.Option(help="Column of labels, for probes and colours.", show_default=False)]
 Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 

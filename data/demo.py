@@ -81,12 +81,14 @@ class DemoReport:
         files: how many source files were read.
         unreadable: one line per file that could not be decoded or parsed.
         shards: the Parquet files.
+        current: False when the corpus was kept although the environment has changed since it was built.
     """
 
     documents: int = 0
     files: int = 0
     unreadable: list[str] = field(default_factory=list)
     shards: list[Path] = field(default_factory=list)
+    current: bool = True
 
 
 def build_demo(
@@ -94,6 +96,7 @@ def build_demo(
     *,
     sources: Iterable[SourceTree] | None = None,
     workers: int | None = None,
+    renew: bool = True,
     progress: Progress | None = None,
 ) -> DemoReport:
     """Write the demo corpus as Parquet shards into ``folder``; a finished one of the same versions is left alone.
@@ -102,6 +105,7 @@ def build_demo(
         folder: made if missing; a file ``demo.version`` names the versions it was built from.
         sources: what to read; everything this environment carries when not given.
         workers: processes that parse; the number of processors when not given.
+        renew: build a finished corpus anew when it was built from other versions; otherwise it is kept.
         progress: told about each source file.
 
     Raises:
@@ -111,11 +115,13 @@ def build_demo(
     trees = sorted(sources if sources is not None else installed_sources(), key=lambda tree: tree.name)
     if not trees:
         raise CorpusError("This environment carries no documentation to read")
-    stamp = digest([DEMO_VERSION, [[tree.name, tree.version, len(tree.files)] for tree in trees]])
+    stamp = f"{DEMO_VERSION}-{digest([[tree.name, tree.version, len(tree.files)] for tree in trees])}"
     marker = folder / "demo.version"
     existing = sorted(folder.glob("*.parquet"))
-    if marker.is_file() and stamp in marker.read_text("utf-8") and existing:
-        return DemoReport(documents=int(marker.read_text("utf-8").split()[1]), shards=existing)
+    if existing and marker.is_file():
+        built, documents = marker.read_text("utf-8").split()
+        if built == stamp or (not renew and built.startswith(f"{DEMO_VERSION}-")):
+            return DemoReport(documents=int(documents), shards=existing, current=built == stamp)
     if existing and not marker.is_file():
         raise CorpusError("The folder already holds Parquet files", value=str(folder), fix="choose another folder")
     marker.unlink(missing_ok=True)

@@ -91,6 +91,16 @@ def test_a_changed_version_is_built_anew(tree: SourceTree, tmp_path: Path) -> No
     assert set(pq.read_table(report.shards[0]).column("version").to_pylist()) == {"2.0"}
 
 
+def test_a_corpus_of_other_versions_is_kept_when_asked_and_says_so(tree: SourceTree, tmp_path: Path) -> None:
+    first = build_demo(tmp_path / "demo", sources=[tree], workers=1)
+    newer = SourceTree("kitchen", "2.0", "MIT", "", tree.root, tree.files)
+    kept = build_demo(tmp_path / "demo", sources=[newer], workers=1, renew=False)
+    assert first.current
+    assert not kept.current
+    assert kept.documents == first.documents
+    assert set(pq.read_table(kept.shards[0]).column("version").to_pylist()) == {"1.0"}
+
+
 def test_a_folder_of_other_files_is_refused(tree: SourceTree, tmp_path: Path) -> None:
     (tmp_path / "precious.parquet").write_bytes(b"not ours")
     with pytest.raises(CorpusError, match="already holds Parquet files"):
