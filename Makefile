@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
-WORKERS ?= auto
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types bench docs screenshots clean chromium
@@ -52,7 +52,7 @@ lint: $(VENV)/.testing ## Check style and types
 	$(BIN)/mypy
 
 test: lint chromium ## Check style and types, run every test, the browser ones included
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.testing ## Measure speed and memory of every step and every query
 	$(BIN)/python -m benchmarks
