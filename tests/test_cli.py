@@ -110,3 +110,24 @@ def test_analyze_says_the_plan_and_remembers_the_corpus(workspace: Workspace, co
     assert list(workspace.corpora()) == ["tiny"]
     assert not list_jobs(workspace.jobs)
     assert "tiny" in invoke("corpora").output
+
+
+def test_report_is_one_file_that_asks_nobody_for_anything(
+    workspace: Workspace, corpus: Path, recipe: Path, tmp_path: Path
+) -> None:
+    page, card = tmp_path / "report.html", tmp_path / "card.md"
+    done = invoke("report", str(recipe), str(corpus), "-o", str(page), "--card", str(card), "--no-measure")
+    assert done.exit_code == 0, done.output
+    text = page.read_text("utf-8")
+    assert "long-enough" in text
+    assert "<script" not in text
+    assert not [part for part in ('src="http', 'href="http', "url(http") if part in text]
+    assert card.read_text("utf-8").startswith("---\n")
+
+
+def test_evaluate_refuses_a_target_that_says_too_little(
+    workspace: Workspace, corpus: Path, recipe: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "target.txt"
+    target.write_text("one text\n\nand another\n", "utf-8")
+    assert "more texts" in failing("evaluate", str(recipe), str(corpus), "--target", str(target))
