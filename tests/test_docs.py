@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from docstrings import docstrings, write_corpus
+from typer.testing import CliRunner
 
+from tamis.analytics.operator import OPERATORS
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.signal import SIGNALS
 from tamis.app.cli import app
 from tamis.app.docs import commands, generated_pages, generated_parts, with_parts
+from tamis.app.pages import PAGES as DASHBOARD
 from tamis.data.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +55,32 @@ def test_the_example_recipe_runs_in_the_example_notebook(
     kept, _, total = capsys.readouterr().out.split()
     assert 0 < int(kept) < int(total)
     assert [step.id for step in Recipe.from_yaml(text)] == ["long-enough", "words-not-tables", "once"]
+
+
+def test_the_commands_of_the_tour_run_in_their_order(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_corpus(tmp_path / "corpus", docstrings(("json", "collections")))
+    (tmp_path / "recipe.yaml").write_text(example("recipe"), "utf-8")
+    lines = [shlex.split(line, comments=True) for line in example("tour").splitlines()]
+    for program, *arguments in lines:
+        result = CliRunner().invoke(app, arguments)
+        assert (program, result.exit_code) == ("tamis", 0), (arguments, result.output, result.exception)
+    assert (tmp_path / "out" / "run.json").is_file()
+
+
+def test_every_operator_and_signal_is_documented_under_its_name() -> None:
+    operators = (ROOT / "docs" / "operators.md").read_text("utf-8")
+    signals = (ROOT / "docs" / "signals.md").read_text("utf-8")
+    assert not [kind.name for kind in OPERATORS if f"### {kind.name}\n" not in operators]
+    assert not [signal.key for signal in SIGNALS if f"`{signal.key}`" not in signals]
+
+
+def test_every_page_of_the_dashboard_is_described_in_the_order_of_the_navigation() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs" / "dashboard.md").read_text("utf-8"), re.MULTILINE)
+    titles = [title for _, title, _ in DASHBOARD]
+    assert [heading for heading in headings if heading in titles] == titles
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
