@@ -292,3 +292,17 @@ def test_items_and_passages_are_named(study: Study, tmp_path: Path) -> None:
     study.measure(Recipe().with_operator(boilerplate))
     first = boilerplate_passages(study, boilerplate).to_pylist()[0]  # type: ignore[arg-type]
     assert first["text"] == "A line that all of them have." and first["source"] == "email"
+
+
+def test_documentation_names_every_duplicate_rule_and_its_limits() -> None:
+    from tamis.analytics.lsh import ALL_PAIRS, HUBS, RING
+    from tamis.analytics.normal import CONVENTION
+    from tamis.analytics.signing import expected_recall
+
+    page = (Path(__file__).parent.parent / "docs" / "duplicates.md").read_text()
+    names = {kind.name for kind in OPERATORS if kind.group == "Duplicates"} | {"decontaminate", "remove_passages"}
+    assert {name for name in names if f"| `{name}` |" in page} == names
+    assert f"more than {ALL_PAIRS:,} documents" in page and f"first {HUBS} of the bucket and {RING} others" in page
+    assert f"Convention `{CONVENTION}`" in page
+    assert f"{expected_recall(0.8, bands=20, rows=4):.3%}" == "99.997%" and "99.997%" in page
+    assert f"{expected_recall(0.6, bands=20, rows=4):.1%}" == "93.8%" and "93.8%" in page
