@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.characters import BREAK, DECIMAL, SPACE, character_classes
+from tamis.analytics.phrases import Phrases, phrases_at
 from tamis.analytics.text_block import Block
 from tamis.analytics.words import IS_MARK, IS_STOP, Words
 
@@ -30,15 +31,10 @@ TAIL = 1 << 9
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
 
-def _codes(phrases: tuple[str, ...]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    joined = np.array([ord(character) for phrase in phrases for character in phrase], dtype=np.int32)
-    return joined, np.concatenate([[0], np.cumsum([len(phrase) for phrase in phrases])]).astype(np.int64)
-
-
-_PHRASES = ("lorem ipsum", "javascript", *POLICY)
-_PHRASE_CODES, _PHRASE_STARTS = _codes(_PHRASES)
+_PHRASES = Phrases.of(("lorem ipsum", "javascript", *POLICY))
 _CITED = ("edit]", "citation needed]")
-_CITED_CODES, _CITED_STARTS = _codes(_CITED)
+_CITED_CODES = np.array([ord(character) for phrase in _CITED for character in phrase], dtype=np.int32)
+_CITED_STARTS = np.array([0, len(_CITED[0]), len(_CITED[0]) + len(_CITED[1])], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class CleanedLines:
         feed = character_classes()[10]
         size, lines = _clean(
             block.points, block.classes, block.starts, points, classes, starts, begin, end, flags, line_starts, total,
-            feed, _PHRASE_CODES, _PHRASE_STARTS, _CITED_CODES, _CITED_STARTS,
+            feed, _PHRASES, _CITED_CODES, _CITED_STARTS,
         )  # fmt: skip
         cleaned = Block(points[:size], classes[:size], starts)
         return cls(cleaned, begin[:lines], end[:lines], flags[:lines], line_starts, total)
@@ -106,33 +102,6 @@ class CleanedLines:
             values,
         )
         return values
-
-
-@njit(cache=True, nogil=True)
-def _lower(point):  # type: ignore[no-untyped-def]
-    # Outside ASCII only the Kelvin sign lowers to a letter of the phrases by itself: a dotted capital I becomes two
-    # characters, which breaks the phrase in Python too.
-    if 65 <= point <= 90:
-        return point + 32
-    return 107 if point == 0x212A else point
-
-
-@njit(cache=True, nogil=True)
-def _phrases(points, first, end, codes, starts):  # type: ignore[no-untyped-def]
-    """Return bits of the phrases that occur in lower case in [first, end)."""
-    found = 0
-    for i in range(first, end):
-        point = _lower(points[i])
-        for phrase in range(len(starts) - 1):
-            low, size = starts[phrase], starts[phrase + 1] - starts[phrase]
-            if codes[low] != point or i + size > end:
-                continue
-            k = 1
-            while k < size and _lower(points[i + k]) == codes[low + k]:
-                k += 1
-            if k == size:
-                found |= 1 << phrase
-    return found
 
 
 @njit(cache=True, nogil=True)
@@ -177,22 +146,21 @@ def _is_closed(points, first, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _verdicts(points, first, end, words, codes, starts):  # type: ignore[no-untyped-def]
+def _verdicts(points, first, end, words, phrases):  # type: ignore[no-untyped-def]
     """Return the bits of a line, its citations already cut out."""
     closed = _is_closed(points, first, end)
-    found = _phrases(points, first, end, codes, starts)
-    verdict = KEPT
+    found, curly = np.int64(0), False
+    for i in range(first, end):
+        found |= phrases_at(points, i, end, phrases)
+        curly = curly or points[i] == 123
     if (found & 1) != 0:
         verdict = LOREM
     elif (found & 2) != 0:
         verdict = 0
+    elif curly:
+        verdict = CURLY
     else:
-        for i in range(first, end):
-            if points[i] == 123:
-                verdict = CURLY
-                break
-        if verdict == KEPT and found != 0:
-            verdict = 0
+        verdict = KEPT if found == 0 else 0
     flags = verdict << 3 if words >= MIN_WORDS else 0
     if closed and words >= MIN_WORDS:
         flags |= verdict
@@ -229,7 +197,7 @@ def _has_tail(points, classes, first, end):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _clean(  # type: ignore[no-untyped-def]
     points, classes, starts, to_points, to_classes, to_starts, begin, end, flags, line_starts, total,
-    feed, phrase_codes, phrase_starts, cited_codes, cited_starts,
+    feed, phrases, cited_codes, cited_starts,
 ):  # fmt: skip
     out, lines = 0, 0
     for document in range(len(starts) - 1):
@@ -254,7 +222,7 @@ def _clean(  # type: ignore[no-untyped-def]
                 continue
             line = out + 1 if out > origin else out
             after = _copy(points, classes, first, high, line, to_points, to_classes, cited_codes, cited_starts)
-            flag = _verdicts(to_points, line, after, words, phrase_codes, phrase_starts)
+            flag = _verdicts(to_points, line, after, words, phrases)
             if flag == 0:
                 continue
             begin[lines], end[lines], flags[lines] = line, line, flag

@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.characters import DECIMAL, SPACE
+from tamis.analytics.phrases import Phrases, phrases_at
 from tamis.analytics.text_block import Block
 from tamis.analytics.word_quality import STOP_WORDS
 from tamis.analytics.words import BASE, HAS_ALPHA, MIX, Words, word_hash
@@ -51,7 +52,7 @@ def _points(characters: str) -> NDArray[np.int32]:
     return np.array(sorted(ord(character) for character in characters), dtype=np.int32)
 
 
-_BOILERPLATE, _BOILERPLATE_STARTS = _codes(BOILERPLATE)
+_BOILERPLATE = Phrases.of(BOILERPLATE)
 _ENDINGS, _ENDING_STARTS = _codes(_ELLIPSES)
 _BULLETS, _URL, _PAIRS, _SYMBOLS = _points(BULLETS), _points(_URL_MARKS), _points(_BRACKETS), ("#", *_ELLIPSES[:6])
 _SYMBOL_HASHES = np.array([word_hash(word) for word in _SYMBOLS], dtype=np.uint64)
@@ -98,7 +99,7 @@ def nemo_lines(block: Block) -> NDArray[np.float64]:
     slots = 1 << max(4, int(2 * most).bit_length())
     table = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int32)
     _lines(block.points, block.classes, block.starts, _BULLETS, _ENDINGS, _ENDING_STARTS, *table, values)
-    _boilerplate(block.points, block.classes, block.starts, _BOILERPLATE, _BOILERPLATE_STARTS, values)
+    _boilerplate(block.points, block.starts, _BOILERPLATE, values)
     return values
 
 
@@ -273,36 +274,19 @@ def _lines(points, classes, starts, bullets, codes, code_starts, keys, stamps, v
 
 
 @njit(cache=True, nogil=True)
-def _boilerplate(points, classes, starts, codes, code_starts, values):  # type: ignore[no-untyped-def]
+def _boilerplate(points, starts, phrases, values):  # type: ignore[no-untyped-def]
     for document in range(len(starts) - 1):
-        first, last = starts[document], starts[document + 1]
-        pieces, hits, given_up, hit, i = 1, 0, False, False, first
+        i, last = starts[document], starts[document + 1]
+        pieces, hits, every, here = 1, 0, np.int64(0), np.int64(0)
         while i < last:
             if points[i] == 10 and i + 1 < last and points[i + 1] == 10:
-                hits += 1 if hit else 0
-                hit = False
+                hits += 1 if here > 1 else 0
+                here = np.int64(0)
                 pieces += 1
                 i += 2
                 continue
-            point = points[i]
-            point = point + 32 if 65 <= point <= 90 else (107 if point == 0x212A else point)
-            if point in (108, 116, 112, 99, 117, 110, 97, 105):
-                for phrase in range(len(code_starts) - 1):
-                    if codes[code_starts[phrase]] == point and _begins(points, i, last, codes, code_starts, phrase):
-                        given_up = given_up or phrase == 0
-                        hit = hit or phrase > 0
+            here |= phrases_at(points, i, last, phrases)
+            every |= here
             i += 1
-        values[document, 7] = 1.0 if given_up else (hits + (1 if hit else 0)) / pieces
-
-
-@njit(cache=True, nogil=True)
-def _begins(points, i, last, codes, starts, phrase):  # type: ignore[no-untyped-def]
-    size = starts[phrase + 1] - starts[phrase]
-    if i + size > last:
-        return False
-    for k in range(1, size):
-        point = points[i + k]
-        point = point + 32 if 65 <= point <= 90 else (107 if point == 0x212A else point)
-        if point != codes[starts[phrase] + k]:
-            return False
-    return True
+        hits += 1 if here > 1 else 0
+        values[document, 7] = 1.0 if (every & 1) != 0 else hits / pieces

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.phrases import Phrases, phrases_at
 from tamis.analytics.text_block import Block
 
 KINDS = ("secret", "email", "card", "ip", "phone")
@@ -74,15 +75,7 @@ _TRIGGER_WORDS = (
 """What every match of the secret patterns begins with or contains, in lower case."""
 
 
-def _triggers() -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int64]]:
-    firsts = np.zeros(128, dtype=np.bool_)
-    for word in _TRIGGER_WORDS:
-        firsts[ord(word[0])] = firsts[ord(word[0].upper())] = True
-    codes = np.array([ord(character) for word in _TRIGGER_WORDS for character in word], dtype=np.int32)
-    return firsts, codes, np.concatenate([[0], np.cumsum([len(word) for word in _TRIGGER_WORDS])]).astype(np.int64)
-
-
-_TRIGGERS = _triggers()
+_TRIGGERS = Phrases.of(_TRIGGER_WORDS)
 
 
 def find_pii(text: str) -> list[Finding]:
@@ -99,7 +92,7 @@ def pii_counts(block: Block) -> NDArray[np.float64]:
     """Return how many of each of ``KINDS`` the documents hold, and how many in all, float64 (n, 6)."""
     values = np.zeros((len(block), len(KINDS) + 1))
     suspects = np.zeros(len(block), dtype=np.bool_)
-    _suspect(block.points, block.starts, *_TRIGGERS, suspects)
+    _suspect(block.points, block.starts, _TRIGGERS, suspects)
     for document in np.flatnonzero(suspects):
         for finding in find_pii(block.text(int(document))):
             values[document, KINDS.index(finding.kind)] += 1
@@ -143,23 +136,8 @@ def _is_public(found: str) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _begins(points, i, last, codes, starts):  # type: ignore[no-untyped-def]
-    """Say whether one of the triggers begins at ``i``, in any case."""
-    for trigger in range(len(starts) - 1):
-        low, size, k = starts[trigger], starts[trigger + 1] - starts[trigger], 0
-        while k < size and i + k < last:
-            point = points[i + k]
-            if (point + 32 if 65 <= point <= 90 else point) != codes[low + k]:
-                break
-            k += 1
-        if k == size:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _suspect(points, starts, firsts, codes, code_starts, suspects):  # type: ignore[no-untyped-def]
-    """Mark documents with an at sign, many digits or dots among digits, two colons, or the beginning of a secret."""
+def _suspect(points, starts, triggers, suspects):  # type: ignore[no-untyped-def]
+    """Mark documents with an at sign, many digits or dots among digits, three colons, or the beginning of a secret."""
     for document in range(len(starts) - 1):
         digits, dots, gap, colons = 0, 0, 0, 0
         last = starts[document + 1]
@@ -178,8 +156,7 @@ def _suspect(points, starts, firsts, codes, code_starts, suspects):  # type: ign
                 colons += 1
             elif not hexadecimal:
                 colons = 0
-            address = (digits >= 4 and dots >= 3) or digits >= 8 or colons >= 2
-            trigger = point < 128 and firsts[point] and _begins(points, i, last, codes, code_starts)
-            if point == 64 or address or trigger:
+            address = (digits >= 4 and dots >= 3) or digits >= 8 or colons >= 3
+            if point == 64 or address or phrases_at(points, i, last, triggers) != 0:
                 suspects[document] = True
                 break

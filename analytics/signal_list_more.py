@@ -152,7 +152,7 @@ SHAPE = signal_table(
     longest_line | count characters | Longest line | Length of the longest line; NULL for an empty document.
     code_line_share | share | Code lines | Lines that end in ; { } or have more than one code mark for every five characters; NULL without lines.
     mojibake | count characters | Mojibake | Characters that look like UTF-8 read as Windows-1252.
-    char_repetition_share | share | Repeated characters | Runs of 10 characters that repeat, the most frequent of them; NULL below 10 characters.
+    char_repetition_share | share | Repeated characters | Runs of 10 characters that repeat, the most frequent of them; NULL below 10 characters and above 2 million.
     """,  # noqa: E501
     group="Shape",
     convention="code points, splitlines",

@@ -13,6 +13,9 @@ from tamis.analytics.text_block import Block
 from tamis.analytics.words import BASE, MIX
 
 REPEATED = 10
+MOST_RUNS = 2_000_000
+"""Documents with more characters have no share of repeated runs: the table would be larger than the text."""
+
 CODE_MARKS = "{}()[]<>=;:_/\\|&*+%$#@^~`"
 _MIX = MIX
 _ONE, _SHIFT = np.uint64(1), np.uint64(32)
@@ -30,7 +33,7 @@ def shape(block: Block) -> NDArray[np.float64]:
         characters. NaN where there is nothing to divide by.
     """
     values = np.full((len(block), 7), np.nan)
-    most = int(np.diff(block.starts).max(initial=0))
+    most = min(int(np.diff(block.starts).max(initial=0)), MOST_RUNS)
     slots = 1 << max(4, int(2 * most).bit_length())
     keys = np.zeros(slots, dtype=np.uint64)
     stamps, counts = np.zeros(slots, dtype=np.int32), np.zeros(slots, dtype=np.int32)
@@ -133,7 +136,7 @@ def _repeated_runs(points, starts, keys, stamps, counts, places, values):  # typ
         top = top * BASE
     for document in range(len(starts) - 1):
         first, runs = starts[document], starts[document + 1] - starts[document] - REPEATED + 1
-        if runs < 1:
+        if runs < 1 or runs > MOST_RUNS:
             continue
         mask = 15
         while mask < 2 * runs:
