@@ -9,7 +9,7 @@ PORT ?= 8501
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types bench docs screenshots clean chromium
+.PHONY: help setup demo test lint bench docs screenshots clean chromium
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
