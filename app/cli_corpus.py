@@ -103,9 +103,10 @@ def open_and_serve(
     workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], host: str, port: int
 ) -> None:
     """Register, analyse and serve a corpus."""
-    from tamis.app.server import serve, settings
+    from tamis.app.server import require_free, serve, settings
 
     settings(host=host, port=port)
+    require_free(host, port)
     entry = register(workspace, path, name=name, roles=roles)
     run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
@@ -115,8 +116,11 @@ def open_and_serve(
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
     """Serve the dashboard for the corpora opened before."""
+    from tamis.app.server import require_free, settings
     from tamis.app.server import serve as run_server
 
+    settings(host=host, port=port)
+    require_free(host, port)
     out.print(f"Tamis is at http://{host}:{port}/  (Ctrl+C stops it)")
     run_server(Workspace.default(), host=host, port=port)
 

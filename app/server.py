@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,25 @@ def settings(*, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> dict[str, 
         raise SettingError("Port", value=port, allowed="0 to 65535")
     values = dict(_dotted(tomllib.loads((HERE / "streamlit.toml").read_text("utf-8"))))
     return values | {"server.address": host, "server.port": port, "server.allowedHosts": ["localhost", "127.0.0.1"]}
+
+
+def require_free(host: str, port: int) -> None:
+    """Make sure that nothing else listens on an address.
+
+    Raises:
+        SettingError: something does, or the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise SettingError(
+            f"The port cannot be used ({error.strerror})",
+            value=port,
+            fix="stop what listens there, perhaps another Tamis, or choose another with --port",
+        ) from None
 
 
 def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:

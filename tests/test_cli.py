@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,6 +79,16 @@ def test_a_mistake_is_one_message_on_standard_error_and_exit_code_two(
 )
 def test_each_command_says_what_is_wrong(workspace: Workspace, arguments: tuple[str, ...], said: str) -> None:
     assert said in failing(*arguments)
+
+
+def test_a_port_in_use_is_said_before_anything_is_done(workspace: Workspace, corpus: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        assert port in failing("serve", "--port", port)
+        assert port in failing("open", str(corpus), "--port", port)
+    assert not workspace.corpora()
 
 
 def test_export_run_and_verify_agree(workspace: Workspace, corpus: Path, recipe: Path, tmp_path: Path) -> None:
