@@ -18,8 +18,6 @@ def shown(text: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", PLACED)
 def test_places_are_sorted_disjoint_and_inside(name: str) -> None:
-    if SIGNALS[name].package:
-        pytest.importorskip(SIGNALS[name].package)
     for text in TEXTS:
         at = -1
         for begin, end in spans(text, name):
@@ -64,8 +62,6 @@ def test_most_signals_have_places_and_the_others_none() -> None:
     ],
 )
 def test_examples(name: str, text: str, found: list[str]) -> None:
-    if name.startswith("spacy_"):
-        pytest.importorskip("spacy")
     assert shown(text, name) == found
 
 

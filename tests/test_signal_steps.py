@@ -92,7 +92,6 @@ def test_perplexity_under_a_reference(corpus: Corpus, workspace: Workspace, tmp_
 def test_rules_of_another_word_convention_are_measured_on_demand(
     analysis: Analysis, corpus: Corpus, workspace: Workspace
 ) -> None:
-    pytest.importorskip("spacy")
     recipe = with_rule_set(Recipe(), "gopher-quality", words="spacy")
     wanted = recipe.measures()
     assert {item.column for item in wanted} >= {"spacy_n_words", "spacy_stop_words"}
