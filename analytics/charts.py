@@ -130,6 +130,27 @@ def bars(rows: Sequence[Bar], *, title: str, colour: str = "var(--kept)", other:
     return _svg(title, height, "".join(parts))
 
 
+def spark(kept: Sequence[float], dropped: Sequence[float], *, width: int = 120, height: int = 34) -> str:
+    """Return a histogram of a few bins without axes as a whole ``<svg>`` image: kept below, dropped on top of it."""
+    top = max((a + b for a, b in zip(kept, dropped, strict=True)), default=0) or 1
+    each = width / max(len(kept), 1)
+    parts = []
+    for place, (a, b) in enumerate(zip(kept, dropped, strict=True)):
+        x, low, high = place * each, height * a / top, height * b / top
+        parts.append(_rect(x, height - low, each, low, "#2c7fb8"))
+        parts.append(_rect(x, height - low - high, each, high, "#d95f0e"))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
+    if height <= 0:
+        return ""
+    return f'<rect x="{x:.2f}" y="{y:.2f}" width="{width + 0.05:.2f}" height="{height:.2f}" fill="{colour}"/>'
+
+
 def _bar(start: float, end: float, top: float, height: float, colour: str) -> str:
     return (
         f'<rect x="{min(start, end):.1f}" y="{top:g}" width="{max(abs(end - start), 0.5):.1f}" height="{height:g}"'

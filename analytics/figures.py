@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from tamis.analytics.duplicate_sweeps import DuplicateSweep, GroupSizes
 from tamis.analytics.queries import Histogram, Sweep
 
 KEPT = "#2c7fb8"
 DROPPED = "#d95f0e"
+SELECTED = "#8e44ad"
 NEUTRAL = "#8a9199"
+CUT = "#c2410c"
 CATEGORIES = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#ff9da7", "#9c755f", "#5b8ff9",
     "#86bcb6", "#d37295", "#8cd17d", "#b6992d", "#499894", "#a0cbe8", "#ffbe7d", "#fabfd2", "#d4a6c8", "#d7b5a6",
@@ -40,47 +43,80 @@ class CutLine:
 def histogram_figure(
     found: Histogram, *, title: str, unit: str, cuts: Sequence[CutLine] = (), height: int = 300, log: bool = False
 ) -> go.Figure:
-    """Return a histogram with kept and dropped documents stacked and cut lines over it."""
-    middles = (found.edges[:-1] + found.edges[1:]) / 2
-    width = float(found.edges[1] - found.edges[0])
+    """Return a histogram with kept and dropped documents stacked and cut lines over it.
+
+    Bins that are even in log(1 + value) are drawn evenly, with labels at round values; ``axis_value`` and
+    ``axis_place`` turn places on that axis into values and back. ``log`` is about the counts.
+    """
+    edges = axis_place(found.edges, found.scale)
     spans = [f"{low:.4g} to {high:.4g}" for low, high in zip(found.edges[:-1], found.edges[1:], strict=True)]
     figure = go.Figure()
     for name, counts, colour, pattern in (("kept", found.kept, KEPT, ""), ("dropped", found.dropped, DROPPED, "/")):
         figure.add_bar(
-            x=middles,
+            x=(edges[:-1] + edges[1:]) / 2,
             y=counts,
-            width=width,
+            width=np.diff(edges),
             name=name,
             marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": pattern, "size": 5, "solidity": 0.25}},
             customdata=spans,
             hovertemplate=f"%{{customdata}}<br>%{{y:,}} {name}<extra></extra>",
+            showlegend=bool(found.dropped.any()),
         )
     if found.selected.any():
         figure.add_scatter(
-            x=np.repeat(found.edges, 2)[1:-1],
+            x=np.repeat(edges, 2)[1:-1],
             y=np.repeat(found.selected, 2),
             mode="lines",
             name="selected",
-            line={"color": "#8e44ad", "width": 1.6},
+            line={"color": SELECTED, "width": 1.6},
             hoverinfo="skip",
         )
     for cut in cuts:
-        figure.add_vline(x=cut.value, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})
-        figure.add_annotation(
-            x=cut.value,
-            y=1.0,
-            yref="paper",
-            text=escape(cut.text),
-            showarrow=False,
-            xanchor="left" if cut.side == "min" else "right",
-            yanchor="bottom",
-            font={"size": 11},
-        )
-    axis = escape(title) + (f" ({escape(unit)})" if unit else "")
-    frame(figure, height=height, x=axis, y="documents")
+        _cut_line(figure, cut, float(axis_place(np.asarray([cut.value]), found.scale)[0]))
+    frame(figure, height=height, x=axis_title(title, unit), y="documents")
     figure.update_layout(barmode="stack", bargap=0.02, selectdirection="h", dragmode="select")
+    figure.update_xaxes(range=[float(edges[0]), float(edges[-1])], showgrid=False)
+    if found.scale == "log":
+        marks = round_values(float(found.edges[0]), float(found.edges[-1]))
+        figure.update_xaxes(tickvals=axis_place(marks, "log"), ticktext=[f"{mark:,.6g}" for mark in marks])
     figure.update_yaxes(type="log" if log else "linear")
     return figure
+
+
+def _cut_line(figure: go.Figure, cut: CutLine, place: float) -> None:
+    figure.add_vline(x=place, line={"color": CUT, "width": 1.5, "dash": "dash"})
+    figure.add_annotation(
+        x=place,
+        y=1.0,
+        yref="paper",
+        text=escape(cut.text),
+        showarrow=False,
+        xanchor="left" if cut.side == "min" else "right",
+        yanchor="bottom",
+        font={"size": 11},
+    )
+
+
+def axis_place(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
+    """Return where values stand on the axis of a histogram."""
+    return np.asarray(np.log1p(np.maximum(values, 0.0)) if scale == "log" else values, dtype=np.float64)
+
+
+def axis_value(place: float, scale: str) -> float:
+    """Return the value at a place on the axis of a histogram."""
+    return float(np.expm1(place)) if scale == "log" else place
+
+
+def round_values(low: float, high: float) -> NDArray[np.float64]:
+    """Return the values 0, 1, 2, 5, 10, 20, 50, ... that lie in a range, float64."""
+    decades = 10.0 ** np.arange(0 if low < 1 else np.floor(np.log10(low)), np.ceil(np.log10(max(high, 1.0))) + 1)
+    marks = np.unique(np.concatenate([[0.0], *(decades * step for step in (1.0, 2.0, 5.0))]))
+    return np.asarray(marks[(marks >= low) & (marks <= high)], dtype=np.float64)
+
+
+def axis_title(title: str, unit: str) -> str:
+    """Return a title with its unit, escaped; a unit that only repeats the title is left out."""
+    return escape(title) + (f" ({escape(unit)})" if unit and unit.lower() != title.lower() else "")
 
 
 def sweep_figure(found: Sweep, *, title: str, unit: str, height: int = 220) -> go.Figure:
@@ -97,8 +133,8 @@ def sweep_figure(found: Sweep, *, title: str, unit: str, height: int = 220) -> g
             hovertemplate=f"%{{x:.4g}}<br>%{{y:.2%}} of {name} dropped<extra></extra>",
         )
     word = "below" if found.side == "min" else "above"
-    axis = f"drop {word} {escape(title.lower())}" + (f" ({escape(unit)})" if unit else "")
-    frame(figure, height=height, x=axis, y="dropped")
+    frame(figure, height=height, x=f"drop {word}: {axis_title(title, unit)}", y="dropped")
+    figure.update_xaxes(showgrid=False)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
@@ -111,8 +147,12 @@ def share_bars(
     height: int,
     x: str = "documents",
     names: tuple[str, str] = ("kept", "dropped"),
+    notes: Sequence[str] = (),
 ) -> go.Figure:
-    """Return horizontal bars of two counts, kept and dropped by default, the first label on top."""
+    """Return horizontal bars of two counts, kept and dropped by default, the first label on top.
+
+    With notes, each bar says its numbers at its right and the axis is left out.
+    """
     figure = go.Figure()
     shown = [escape(label if len(label) <= 28 else label[:27] + "…") for label in labels]
     places = list(range(len(shown)))
@@ -125,10 +165,19 @@ def share_bars(
             marker={"color": colour, "pattern": {"shape": pattern, "size": 5, "solidity": 0.25}},
             customdata=shown,
             hovertemplate=f"%{{customdata}}<br>%{{x:,}} {escape(name)}<extra></extra>",
+            showlegend=not notes,
         )
     frame(figure, height=height, x=x, y="")
     figure.update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=shown, showgrid=False)
+    if notes:
+        figure.update_layout(margin={"l": 8, "r": 112, "t": 0, "b": 4}, dragmode=False)
+        figure.update_xaxes(visible=False)
+        for place, note in enumerate(notes):
+            figure.add_annotation(
+                x=1.0, xref="paper", xanchor="left", xshift=6, y=place, text=escape(note), showarrow=False,
+                font={"size": 11, "color": NEUTRAL},
+            )  # fmt: skip
     return figure
 
 
@@ -232,7 +281,14 @@ def frame(figure: go.Figure, *, height: int, x: str, y: str) -> None:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "right", "x": 1.0},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.0,
+            "xanchor": "right",
+            "x": 1.0,
+            "traceorder": "normal",
+        },
         xaxis_title=x,
         yaxis_title=y,
         hoverlabel={"font": {"size": 12}},

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from tamis.analytics.facts import Facts
-from tamis.analytics.operator import RowOperator
+from tamis.analytics.operator import Operator, RowOperator
 from tamis.analytics.operators_rows import SignalRange, SqlPredicate
+from tamis.analytics.operators_sets import ExactDedup
 from tamis.analytics.plan import row_masks
 from tamis.analytics.queries import Scene
 
@@ -38,6 +39,17 @@ class Issue:
     rules: tuple[RowOperator, ...]
 
 
+_REPEATS = SqlPredicate(predicate="norm_group >= 0 AND norm_group <> row", mode="keep")
+
+
+def remedy(rules: Sequence[RowOperator]) -> Operator | None:
+    """Return the operator that drops exactly these documents where a condition could not be a rule of a recipe.
+
+    Group numbers mean nothing in another corpus, so documents that repeat another one are dropped by deduplication.
+    """
+    return ExactDedup(keep="first id") if tuple(rules) == (_REPEATS,) else None
+
+
 @dataclass(frozen=True)
 class _Look:
     """A thing to look for: a rule over columns that must exist, and the shares from which it is worse."""
@@ -55,7 +67,7 @@ def _looks(facts: Facts) -> Iterator[_Look]:
         "duplicates",
         "repeat another document (same normalised text)",
         "Keeping one of each group usually helps; the operator exact_dedup does so and names the kept twin.",
-        SqlPredicate(predicate="norm_group >= 0 AND norm_group <> row", mode="keep"),
+        _REPEATS,
         0.02,
         0.10,
     )
@@ -111,7 +123,7 @@ def _looks(facts: Facts) -> Iterator[_Look]:
         "no-embedding",
         "have no place on the map",
         "No word of theirs is known to the embedding model.",
-        SqlPredicate(predicate="x IS NULL", mode="keep"),
+        SqlPredicate(predicate="no_embedding", mode="keep"),
         0.01,
         0.10,
     )

@@ -16,6 +16,10 @@ from tamis.analytics.scene import KEPT, SELECTED, Scene, Which
 from tamis.data.errors import RecipeError
 
 MAX_BINS = 400
+LONG_TAIL = 8.0
+"""A column whose upper end is so many times its median is easier to see on a logarithmic axis."""
+
+Scale = Literal["linear", "log", "auto"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Extent:
         robust_low, robust_high: percentiles 0.5 and 99.5, for axes that outliers should not stretch.
         missing: documents without a value.
         documents: documents with a value.
+        median: lower median, 0 when there is no value.
     """
 
     low: float
@@ -35,6 +40,12 @@ class Extent:
     robust_high: float
     missing: int
     documents: int
+    median: float = 0.0
+
+    @property
+    def long_tailed(self) -> bool:
+        """Say whether values are never negative and stretch far above their median."""
+        return self.low >= 0 and self.robust_high > LONG_TAIL * max(self.median, 1.0)
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,7 @@ class Histogram:
         all, kept, selected: int64 (b,) documents per bin.
         missing: documents without a value.
         below, above: documents outside the edges.
+        scale: ``linear``, or ``log`` when the edges are even in log(1 + value).
     """
 
     column: str
@@ -57,6 +69,7 @@ class Histogram:
     missing: int
     below: int
     above: int
+    scale: Literal["linear", "log"] = "linear"
 
     @property
     def dropped(self) -> NDArray[np.int64]:
@@ -114,7 +127,7 @@ def extent(facts: Facts, column: str) -> Extent:
         if not len(values):
             return Extent(0.0, 0.0, 0.0, 0.0, facts.n, 0)
         last = len(values) - 1
-        places = sorted({0, int(0.005 * last), int(np.ceil(0.995 * last)), last})
+        places = sorted({0, int(0.005 * last), last // 2, int(np.ceil(0.995 * last)), last})
         ranked = np.partition(values, places)
         return Extent(
             low=float(ranked[0]),
@@ -123,6 +136,7 @@ def extent(facts: Facts, column: str) -> Extent:
             robust_high=float(ranked[int(np.ceil(0.995 * last))]),
             missing=facts.n - len(values),
             documents=len(values),
+            median=float(ranked[last // 2]),
         )
 
     return facts.memo.through(("extent", facts.digest, column), measure, size=lambda _: 128)
@@ -136,7 +150,13 @@ def _numeric(facts: Facts, column: str) -> None:
 
 
 def histogram(
-    scene: Scene, column: str, *, bins: int = 60, low: float | None = None, high: float | None = None
+    scene: Scene,
+    column: str,
+    *,
+    bins: int = 60,
+    low: float | None = None,
+    high: float | None = None,
+    scale: Scale = "linear",
 ) -> Histogram:
     """Return the histogram of a numeric column, split into kept and selected documents.
 
@@ -145,11 +165,14 @@ def histogram(
         column: a numeric facts column.
         bins: at most this many; whole numbers get bins of whole width.
         low, high: range shown; the robust extent by default.
+        scale: whether bins are even in the value or in log(1 + value); ``auto`` takes the latter for long tails.
 
     Raises:
-        RecipeError: unknown or not numeric column, or an impossible range.
+        RecipeError: unknown or not numeric column, an impossible range, or negative values on a logarithmic scale.
     """
-    edges = bin_edges(scene.facts, column, bins=bins, low=low, high=high)
+    reach = extent(scene.facts, column)
+    even: Literal["linear", "log"] = "log" if scale == "log" or (scale == "auto" and reach.long_tailed) else "linear"
+    edges = bin_edges(scene.facts, column, bins=bins, low=low, high=high, scale=even)
     count = len(edges) - 1
     codes = _bin_codes(scene.facts, column, edges).astype(np.intp)
     tally = np.bincount(codes * 4 + scene.flags, minlength=4 * (count + 3)).reshape(-1, 4).astype(np.int64)
@@ -163,6 +186,7 @@ def histogram(
         below=int(tally[count].sum()),
         above=int(tally[count + 1].sum()),
         missing=int(tally[count + 2].sum()),
+        scale=even,
     )
 
 
@@ -173,21 +197,32 @@ def _bin_codes(facts: Facts, column: str, edges: NDArray[np.float64]) -> NDArray
     def place() -> NDArray[np.uint16]:
         values = facts.numbers(column)
         absent = np.isnan(values)
-        scaled = np.floor((np.where(absent, edges[0], values) - edges[0]) / (edges[1] - edges[0]))
+        known = np.where(absent, edges[0], values)
+        widths = np.diff(edges)
+        if np.allclose(widths, widths[0], rtol=1e-9):
+            scaled = np.floor((known - edges[0]) / widths[0])
+        else:
+            scaled = np.searchsorted(edges, known, side="right") - 1
         codes = np.clip(scaled, 0, count - 1).astype(np.uint16)
         codes[values < edges[0]] = count
         codes[values > edges[-1]] = count + 1
         codes[absent] = count + 2
         return codes
 
-    key = ("bins", facts.digest, column, float(edges[0]), float(edges[-1]), count)
+    key = ("bins", facts.digest, column, edges.tobytes())
     return facts.memo.through(key, place, size=lambda codes: int(codes.nbytes))
 
 
 def bin_edges(
-    facts: Facts, column: str, *, bins: int = 60, low: float | None = None, high: float | None = None
+    facts: Facts,
+    column: str,
+    *,
+    bins: int = 60,
+    low: float | None = None,
+    high: float | None = None,
+    scale: Literal["linear", "log"] = "linear",
 ) -> NDArray[np.float64]:
-    """Return evenly spaced bin edges, float64 (b + 1,), of whole width for whole numbers."""
+    """Return bin edges, float64 (b + 1,): even in the value or in log(1 + value), whole for whole numbers."""
     if not 1 <= bins <= MAX_BINS:
         raise RecipeError("Number of bins", value=bins, allowed=f"1 to {MAX_BINS}")
     reach = extent(facts, column)
@@ -195,13 +230,29 @@ def bin_edges(
     last = reach.robust_high if high is None else high
     if not np.isfinite([first, last]).all() or first > last:
         raise RecipeError("Histogram range is empty", value=(first, last), allowed="low below high")
-    if facts.info(column).type == "integer":
+    whole = facts.info(column).type == "integer"
+    if scale == "log":
+        return _log_edges(first, last, bins, whole=whole)
+    if whole:
         first, last = np.floor(first), np.floor(last) + 1
         width = max(1.0, np.ceil((last - first) / bins))
         return np.asarray(first + width * np.arange(int(np.ceil((last - first) / width)) + 1), dtype=np.float64)
     if first == last:
         first, last = first - 0.5, last + 0.5
     return np.asarray(first + (last - first) / bins * np.arange(bins + 1), dtype=np.float64)
+
+
+def _log_edges(first: float, last: float, bins: int, *, whole: bool) -> NDArray[np.float64]:
+    """Return edges even in log(1 + value); bins of whole numbers hold at least one of them."""
+    if first < 0:
+        raise RecipeError("A logarithmic scale has no place for negative values", value=first, allowed="0 or more")
+    if whole:
+        first, last = np.floor(first), np.floor(last) + 1
+    elif first == last:
+        last = first + 1.0
+    even = np.expm1(np.linspace(np.log1p(first), np.log1p(last), bins + 1))
+    even[0], even[-1] = first, last
+    return np.unique(np.round(even)) if whole else np.asarray(even, dtype=np.float64)
 
 
 def cut(scene: Scene, operator: RowOperator, *, which: Which = "all") -> Cut:

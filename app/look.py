@@ -2,41 +2,75 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
 
-KEPT = "#2c7fb8"
-DROPPED = "#d95f0e"
-SELECTED = "#8e44ad"
+import streamlit as st
 
 _STYLE = """
 <style>
-.block-container {padding-top: 4.1rem; padding-bottom: 1rem; padding-left: 1.6rem; padding-right: 1.6rem;}
-[data-testid="stSidebarContent"] {padding-top: 0.2rem;}
-[data-testid="stSidebarUserContent"] {padding-top: 0;}
-[data-testid="stSidebarHeader"] {height: 2.2rem; min-height: 2.2rem; padding-bottom: 0;}
-[data-testid="stMetricValue"], .tamis-number, td, [data-testid="stMarkdownContainer"] table {
+.block-container {padding-left: 1.4rem; padding-right: 1.4rem;}
+[data-testid="stSidebarContent"] {overflow-x: hidden;}
+[data-testid="stSidebarUserContent"] {padding-left: 0; padding-right: 0;}
+[data-testid="stSidebarHeader"] {margin-bottom: 0; padding-left: 0;}
+[data-testid="stSidebar"] kbd {display: none;}
+[data-testid="stVerticalBlock"] {gap: 0.6rem;}
+[data-testid="stButton"] button, [data-testid="stDownloadButton"] button, [data-testid="stFormSubmitButton"] button,
+[data-testid="stBaseButton-segmented_control"], [data-testid="stBaseButton-segmented_controlActive"] {
+  min-height: 2.1rem; padding: 0.1rem 0.75rem;}
+[data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
+[data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
+[data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
+[data-testid="stCaptionContainer"] p {line-height: 1.4;}
+.tamis-head {font-weight: 600; font-size: 0.95rem; margin-top: 0.25rem; letter-spacing: -0.005em;}
+.tamis-head span {font-weight: 400; opacity: 0.6; font-size: 0.85rem; margin-left: 8px;}
+[data-testid="stMarkdownContainer"] table, .tamis-text, input {font-variant-numeric: tabular-nums;}
+h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
+.tamis-stats {display: flex; flex-wrap: wrap; border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px;
   font-variant-numeric: tabular-nums;}
-[data-testid="stMetric"] {padding: 0.55rem 0.8rem;}
-[data-testid="stMetricValue"] {font-size: 1.45rem;}
-[data-testid="stVerticalBlock"] {gap: 0.7rem;}
-h1, h2, h3 {letter-spacing: -0.01em;}
-.tamis-funnel {display: flex; flex-direction: column; gap: 7px; font-variant-numeric: tabular-nums;
-  font-size: 0.82rem; line-height: 1.25;}
+.tamis-stats > div {flex: 1 1 0; min-width: 100px; padding: 8px 14px;
+  border-left: 1px solid rgba(128, 128, 128, 0.18);}
+.tamis-stats > div:first-child {border-left: 0;}
+.tamis-stats span {display: block; font-size: 0.8rem; opacity: 0.65; white-space: nowrap;}
+.tamis-stats b {font-size: 1.3rem; font-weight: 600; letter-spacing: -0.01em; white-space: nowrap;}
+.tamis-stats small {font-size: 0.8rem; opacity: 0.65; margin-left: 6px; white-space: nowrap;}
+.tamis-issue {position: relative; display: flex; align-items: center; gap: 10px; height: 2.1rem; padding: 0 10px 0 12px;
+  border-radius: 5px; overflow: hidden; background: rgba(128, 128, 128, 0.07); font-variant-numeric: tabular-nums;}
+.tamis-issue i {position: absolute; left: 0; top: 0; bottom: 0; background: rgba(128, 128, 128, 0.13);}
+.tamis-issue.high i {background: rgba(217, 95, 14, 0.24);}
+.tamis-issue.medium i {background: rgba(217, 164, 14, 0.24);}
+.tamis-issue > * {position: relative;}
+.tamis-issue > i {position: absolute;}
+.tamis-issue em {font-style: normal; font-size: 0.72rem; width: 3.6rem; opacity: 0.75;}
+.tamis-issue b {width: 3.7rem; text-align: right;}
+.tamis-issue .what {flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
+.tamis-issue .n {opacity: 0.65; font-size: 0.85rem;}
+.tamis-glance {display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;}
+.tamis-glance > div {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px 4px;
+  font-size: 0.82rem;}
+.tamis-glance img {display: block; width: 100%; height: 34px; margin: 4px 0 2px;}
+.tamis-glance small {opacity: 0.65; font-variant-numeric: tabular-nums;}
+.tamis-funnel {display: flex; flex-direction: column; gap: 8px; font-variant-numeric: tabular-nums;
+  font-size: 0.85rem; line-height: 1.3;}
 .tamis-step .row {display: flex; justify-content: space-between; gap: 8px;}
 .tamis-step .name {overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 .tamis-step .count {flex: none; font-weight: 600;}
-.tamis-step .less {color: #d95f0e; font-size: 0.76rem;}
-.tamis-step .bar {height: 5px; border-radius: 3px; background: rgba(217, 95, 14, 0.28); overflow: hidden;
-  margin-top: 2px;}
+.tamis-step .less {opacity: 0.7; font-size: 0.78rem;}
+.tamis-step .bar {height: 4px; border-radius: 2px; background: rgba(217, 95, 14, 0.3); overflow: hidden;
+  margin-top: 3px;}
 .tamis-step .bar i {display: block; height: 100%; background: #2c7fb8;}
-.tamis-muted {opacity: 0.65; font-size: 0.8rem;}
-.tamis-legend {display: inline-flex; gap: 14px; font-size: 0.82rem; align-items: center;}
-.tamis-legend b {display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px;}
-.tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.86rem; line-height: 1.5;}
+.tamis-muted {opacity: 0.65; font-size: 0.85rem;}
+.tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; line-height: 1.5;}
 .tamis-text mark, .tamis-card mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
-.tamis-samples {display: flex; flex-direction: column; gap: 6px;}
-.tamis-card {border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px; padding: 7px 10px; font-size: 0.82rem;
-  line-height: 1.45; overflow-wrap: anywhere;}
+.tamis-samples {display: flex; flex-direction: column; gap: 5px;}
+.tamis-card {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px; font-size: 0.86rem;
+  line-height: 1.42; overflow-wrap: anywhere;}
+.tamis-pairs {display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; font-size: 0.86rem;
+  font-variant-numeric: tabular-nums;}
+.tamis-pairs span {opacity: 0.65; white-space: nowrap;}
+.tamis-pairs b {font-weight: 500; overflow-wrap: anywhere;}
 </style>
 """
 
@@ -44,6 +78,51 @@ h1, h2, h3 {letter-spacing: -0.01em;}
 def style() -> None:
     """Put the styles on the page."""
     st.html(_STYLE)
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A figure in a strip of figures.
+
+    Attributes:
+        title: what it is.
+        value: the figure, formatted.
+        note: a few words beside it.
+        help: shown on hover.
+    """
+
+    title: str
+    value: str
+    note: str = ""
+    help: str = ""
+
+
+def stats(figures: Sequence[Stat]) -> None:
+    """Show figures in one slim strip."""
+    cells = "".join(
+        f'<div title="{escape(item.help)}"><span>{escape(item.title)}</span><b>{escape(item.value)}</b>'
+        + (f"<small>{escape(item.note)}</small>" if item.note else "")
+        + "</div>"
+        for item in figures
+    )
+    st.html(f'<div class="tamis-stats">{cells}</div>')
+
+
+def heading(title: str, note: str = "") -> None:
+    """Show the heading of a part of a page, with a few quiet words beside it."""
+    quiet = f"<span>{escape(note)}</span>" if note else ""
+    st.html(f'<div class="tamis-head" role="heading" aria-level="3">{escape(title)}{quiet}</div>')
+
+
+def picture(svg: str) -> str:
+    """Return an image element that shows an SVG; the browser runs nothing inside it."""
+    return f'<img alt="" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
+
+
+def pairs(values: Mapping[str, str]) -> str:
+    """Return names and values in two columns as HTML, escaped."""
+    cells = "".join(f"<span>{escape(name)}</span><b>{escape(value)}</b>" for name, value in values.items())
+    return f'<div class="tamis-pairs">{cells}</div>'
 
 
 def is_dark() -> bool:

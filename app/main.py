@@ -11,6 +11,7 @@ from tamis.app.server import HERE
 from tamis.app.stage import guarded, workspace
 
 st.set_page_config(page_title="Tamis", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.logo(HERE / "wordmark.svg", size="medium", icon_image=HERE / "icon.svg")
 catalogue.load()
 
 

@@ -12,7 +12,7 @@ from tamis.analytics.queries import Page, documents_page
 from tamis.app import session
 from tamis.app.document_view import show_document
 from tamis.app.look import count
-from tamis.app.stage import Stage, stage
+from tamis.app.stage import Stage, adopt, brief, stage
 from tamis.data.errors import TamisError
 
 PAGE = 50
@@ -63,10 +63,11 @@ def _search(here: Stage) -> None:
         if cells[2].form_submit_button("Select", width="stretch") and text.strip():
             try:
                 rule = _rule(kinds[kind], text.strip())
-                session.edit(selection=[*session.current().selection, rule])
-                session.choose(which="selected", offset=None)
             except TamisError as error:
-                session.say(str(error))
+                session.say(brief(error))
+            else:
+                if adopt(selection=[*session.current().selection, rule]):
+                    session.choose(which="selected", offset=None)
             st.rerun()
 
 

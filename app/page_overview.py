@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import streamlit as st
 
+from tamis.analytics.charts import spark
 from tamis.analytics.figures import share_bars
 from tamis.analytics.issues import Issue, find_issues
-from tamis.analytics.queries import group_counts, totals
+from tamis.analytics.operator import RowOperator
+from tamis.analytics.queries import SceneTotals, extent, group_counts, histogram, totals
 from tamis.analytics.worker import start_analysis
 from tamis.app import cache, session
 from tamis.app.job_view import watch
 from tamis.app.library import plan_of
-from tamis.app.look import count, duration, share, short, size
+from tamis.app.look import Stat, count, duration, heading, picture, share, short, size, stats
 from tamis.app.rail import is_analysed
-from tamis.app.stage import Stage, plain, stage, workspace
+from tamis.app.stage import Stage, stage, workspace
 from tamis.data.workspace import Workspace
+
+SEVERITIES = ("high", "medium", "low")
+GLANCE = ("n_tokens", "alpha_word_share", "mean_word_length", "stop_words", "duplicate_5gram_share", "outlier")
 
 
 def page() -> None:
@@ -33,13 +40,15 @@ def page() -> None:
 
 
 def _analysed(here: Stage) -> None:
-    sums = here.ask(totals)
-    _headline(here, sums.all.documents, sums.all.tokens, sums.all.bytes)
+    issues = here.ask(find_issues)
+    _headline(here, here.ask(totals), issues)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        st.markdown("##### What stands out")
-        for issue in here.ask(find_issues):
-            _card(issue, sums.all.documents)
+        heading("What stands out", "exact, over all documents")
+        with st.container(gap="xsmall"):
+            for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
+                _issue(here, issue)
+        _glance(here)
     with right:
         for name in ("source", "lang", "label"):
             if name in here.facts.columns:
@@ -47,46 +56,82 @@ def _analysed(here: Stage) -> None:
     _files(here)
 
 
-def _headline(here: Stage, documents: int, tokens: int, size_bytes: int) -> None:
+def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     facts = here.facts
-    cells = st.columns(6, gap="small")
-    cells[0].metric("Documents", count(documents), border=True, help="Exact.")
-    cells[1].metric("Tokens", short(tokens), border=True, help="Exact; tokenizer as the manifest says.")
-    cells[2].metric("Size", size(size_bytes), border=True, help="UTF-8 bytes of the texts, exact.")
-    for cell, name, title in ((cells[3], "source", "Sources"), (cells[4], "lang", "Languages")):
+    figures = [
+        Stat("Documents", count(sums.all.documents), help="Exact."),
+        Stat("Tokens", short(sums.all.tokens), help="Exact; tokenizer as the manifest says."),
+        Stat("Text", size(sums.all.bytes), help="UTF-8 bytes of the texts, exact."),
+    ]
+    for name, title in (("source", "Sources"), ("lang", "Languages"), ("cluster", "Clusters")):
         if name in facts.columns:
-            cell.metric(title, count(here.ask(group_counts, column=name, limit=1).distinct), border=True, help="Exact.")
+            found = here.ask(group_counts, column=name, limit=1)
+            figures.append(Stat(title, count(found.distinct - (name == "cluster")), help="Exact."))
     if "norm_group" in facts.columns:
-        extra = sum(issue.documents for issue in here.ask(find_issues) if issue.name == "duplicates")
-        cells[5].metric("Duplicates", share(extra, documents), border=True, help="Documents that repeat another one.")
-
-
-_MARKS = {"high": ":material/error:", "medium": ":material/warning:", "low": ":material/info:"}
-
-
-def _card(issue: Issue, documents: int) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(
-            f"{_MARKS[issue.severity]} **{share(issue.documents, documents)}** {plain(issue.title)}", width="stretch"
+        extra = sum(issue.documents for issue in issues if issue.name == "duplicates")
+        figures.append(
+            Stat("Duplicates", share(extra, sums.all.documents), help="Documents whose text repeats another one.")
         )
-        st.caption(f"{count(issue.documents)} documents", width="content")
-        if st.button("Select", key=session.widget("issue", issue.name), help=issue.help):
-            session.edit(selection=issue.rules)
-            st.rerun()
+    if here.scene.outcome is not None and here.scene.outcome.steps:
+        figures.append(Stat("Kept", share(sums.kept.documents, sums.all.documents), help="By the live recipe."))
+    stats(figures)
+
+
+def _issue(here: Stage, issue: Issue) -> None:
+    """Show one finding as a line with its share as a bar, and the button that selects it."""
+    part = 100 * issue.documents / max(here.facts.n, 1)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<div class="tamis-issue {issue.severity}" title="{escape(issue.help)}"><i style="width:{part:.2f}%"></i>'
+            f"<em>{issue.severity}</em><b>{share(issue.documents, here.facts.n)}</b>"
+            f'<span class="what">{escape(issue.title)}</span><span class="n">{count(issue.documents)}</span></div>',
+            width="stretch",
+        )
+        st.button(
+            "Select",
+            key=session.widget("issue", issue.name),
+            help=issue.help,
+            on_click=_select,
+            args=(issue.rules,),
+        )
+
+
+def _select(rules: tuple[RowOperator, ...]) -> None:
+    session.edit(selection=rules)
+
+
+def _glance(here: Stage) -> None:
+    """Show the main signals as small histograms, kept over dropped."""
+    names = [name for name in GLANCE if name in here.facts.columns][:6]
+    if not names:
+        return
+    heading("Quality at a glance", "kept below, dropped on top" if here.scene.outcome else "")
+    cells = []
+    for name in names:
+        info, found = here.facts.info(name), here.ask(histogram, column=name, bins=36, scale="auto")
+        unit = "" if info.unit == "share" else info.unit
+        middle = f"{extent(here.facts, name).median:.3g} {unit}".strip()
+        bars = picture(spark(found.kept.tolist(), found.dropped.tolist()))
+        cells.append(
+            f'<div title="{escape(info.help)}"><span>{escape(info.title)}</span>{bars}'
+            f"<small>median {escape(middle)}</small></div>"
+        )
+    st.html(f'<div class="tamis-glance">{"".join(cells)}</div>')
 
 
 def _groups(here: Stage, column: str) -> None:
+    """Show the largest values of a category; a click selects one."""
     found = here.ask(group_counts, column=column, limit=8)
     title = here.facts.info(column).title
     rows = found.table.to_pylist()
-    more = f" · {count(found.distinct)}, the largest {len(rows)} shown" if found.distinct > len(rows) else ""
-    st.markdown(f"##### {plain(title)}{more}")
+    heading(title, f"the largest {len(rows)} of {count(found.distinct)}" if found.distinct > len(rows) else "")
     figure = share_bars(
         [row["value"] or "(none)" for row in rows],
         [row["kept"] for row in rows],
         [row["documents"] - row["kept"] for row in rows],
-        height=58 + 20 * len(rows),
+        height=14 + 21 * len(rows),
         x="",
+        notes=[f"{count(row['documents'])} · {share(row['documents'], here.facts.n)}" for row in rows],
     )
     picked = st.plotly_chart(
         figure, key=session.widget("groups", column), on_select="rerun", selection_mode="points",

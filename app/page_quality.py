@@ -14,7 +14,7 @@ from tamis.analytics.recipe import Step
 from tamis.analytics.signal_spans import spans
 from tamis.app import session
 from tamis.app.look import count, share
-from tamis.app.stage import Stage, plain, stage
+from tamis.app.stage import Stage, adopt, plain, stage
 from tamis.app.text_view import cards
 from tamis.data.errors import RecipeError
 
@@ -163,7 +163,7 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
 
 def _save(rule: SignalRange) -> None:
     recipe = session.current().recipe
-    session.edit(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
+    adopt(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
     session.choose(low=None, high=None)
     session.forget_widgets("quality")
 

@@ -12,7 +12,7 @@ from tamis.analytics.recipe import Recipe, Step
 from tamis.app import forms, session
 from tamis.app.look import count, share
 from tamis.app.recipe_export import export_panel
-from tamis.app.stage import Stage, plain, stage
+from tamis.app.stage import Stage, adopt, plain, stage
 from tamis.data.errors import RecipeError
 
 
@@ -112,7 +112,7 @@ def _button(icon: str, step: Step, name: str, help_: str, *, disabled: bool = Fa
 
 
 def _change(recipe: Recipe) -> None:
-    session.edit(recipe=recipe)
+    adopt(recipe=recipe)
     st.rerun()
 
 
@@ -127,8 +127,7 @@ def _edit(here: Stage, step: Step) -> None:
         if st.form_submit_button("Apply"):
             operator = forms.build(kind, filled)
             if operator is not None:
-                session.edit(recipe=session.current().recipe.replaced(step.id, operator=operator, note=note))
-                st.rerun()
+                _change(session.current().recipe.replaced(step.id, operator=operator, note=note))
     st.caption(f"Source: {kind.source}")
 
 
@@ -154,9 +153,8 @@ def _add(here: Stage) -> None:
             filled = forms.operator_form(chosen, {}, facts=here.facts, scope=f"new-{chosen.name}")
             if st.form_submit_button("Add to the recipe", type="primary"):
                 operator = forms.build(chosen, filled)
-                if operator is not None and _measurable(here, operator):
-                    session.edit(recipe=session.current().recipe.with_operator(operator))
-                    st.rerun()
+                if operator is not None:
+                    _change(session.current().recipe.with_operator(operator))
 
 
 def _presets(here: Stage) -> None:
@@ -177,22 +175,14 @@ def _addable(kind: type[Operator]) -> bool:
     return kind.name not in ("map_polygon", "all_of")
 
 
-def _measurable(here: Stage, operator: Operator) -> bool:
-    unknown = sorted(
-        name for name in operator.columns() if name not in {*here.facts.columns, "row"} and not operator.measures()
-    )
-    if unknown:
-        st.text(f"This corpus has no column {', '.join(unknown)}.")
-    return not unknown
-
-
 def _load() -> None:
     """Replace the recipe by a text or a file."""
     with st.form("recipe/load", border=False):
         text = st.text_area("Recipe as YAML", height=360, placeholder="schema_version: 1\nsteps: []")
         if st.form_submit_button("Replace the recipe"):
             try:
-                session.edit(recipe=Recipe.from_yaml(text))
-                st.rerun()
+                recipe = Recipe.from_yaml(text)
             except RecipeError as error:
                 st.text(str(error))
+            else:
+                _change(recipe)

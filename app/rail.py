@@ -6,11 +6,13 @@ from html import escape
 
 import streamlit as st
 
+from tamis.analytics.issues import remedy
+from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
 from tamis.analytics.queries import selection_rules, totals
 from tamis.app import cache, session
 from tamis.app.look import count, share, short
-from tamis.app.stage import plain, stage
+from tamis.app.stage import adopt, brief, plain, stage
 from tamis.app.stage import workspace as stage_workspace
 from tamis.data.errors import TamisError
 from tamis.data.workspace import Workspace
@@ -22,7 +24,8 @@ def show(workspace: Workspace) -> None:
         _corpus(workspace)
         notice = session.take_notice()
         if notice:
-            st.text(notice)
+            with st.container(border=True):
+                st.text(notice)
         if not is_ready():
             return
         _history()
@@ -30,7 +33,7 @@ def show(workspace: Workspace) -> None:
             _selection()
             _funnel()
         except TamisError as error:
-            st.text(str(error))
+            st.text(brief(error))
 
 
 def is_ready() -> bool:
@@ -71,8 +74,7 @@ def _corpus(workspace: Workspace) -> None:
 
 def _selection() -> None:
     """Show how much is selected, and what can be done with it."""
-    here = stage()
-    sums = here.ask(totals)
+    sums = stage().ask(totals)
     rules = session.current().selection
     with st.container(border=True, gap="xsmall"):
         if not rules:
@@ -82,17 +84,31 @@ def _selection() -> None:
         st.markdown(f"**{count(sums.selected.documents)}** of {count(sums.all.documents)} selected")
         st.caption(f"{share(sums.selected.documents, sums.all.documents)} · {short(sums.selected.tokens)} tokens")
         for place, rule in enumerate(rules):
-            left, right = st.columns([5, 1], gap="small", vertical_alignment="center")
-            left.caption(plain(rule.sentence()))
-            if right.button(":material/close:", key=session.widget("rail", "part", str(place)), type="tertiary"):
-                session.edit(selection=[kept for k, kept in enumerate(rules) if k != place])
-                st.rerun()
-        with st.container(horizontal=True, gap="small"):
+            _part(place, rule)
+        with st.container(horizontal=True, gap="xsmall"):
             st.button(
                 "Keep only", key="rail/keep", on_click=_save, args=("keep",), help="Save as rules: keep only these"
             )
             st.button("Drop", key="rail/drop", on_click=_save, args=("drop",), help="Save as a rule: drop these")
             st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", shortcut="Escape")
+
+
+def _part(place: int, rule: RowOperator) -> None:
+    """Show one condition of the selection with a button that takes it away."""
+    words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
+    words.caption(plain(phrase(rule)))
+    key = session.widget("rail", "part", str(place))
+    cross.button(":material/close:", key=key, type="tertiary", on_click=_without, args=(place,), help="Take this away")
+
+
+def phrase(rule: RowOperator) -> str:
+    """Return a condition in words: its sentence without the verb of a rule."""
+    words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
+    return words if rule.mode == "keep" else f"not {words}"
+
+
+def _without(place: int) -> None:
+    session.edit(selection=[rule for k, rule in enumerate(session.current().selection) if k != place])
 
 
 def _clear() -> None:
@@ -102,10 +118,11 @@ def _clear() -> None:
 def _save(mode: str) -> None:
     """Turn the selection into steps of the recipe."""
     now = session.current()
-    recipe = now.recipe
-    for rule in selection_rules(now.selection, mode="keep" if mode == "keep" else "drop"):
+    recipe, better = now.recipe, remedy(now.selection) if mode == "drop" else None
+    rules = selection_rules(now.selection, mode="keep" if mode == "keep" else "drop")
+    for rule in (better,) if better is not None else rules:
         recipe = recipe.with_operator(rule, note="from a selection")
-    session.edit(selection=(), recipe=recipe)
+    adopt(selection=(), recipe=recipe)
 
 
 def _funnel() -> None:
@@ -113,9 +130,8 @@ def _funnel() -> None:
     outcome = stage().scene.outcome
     if outcome is None:
         return
-    st.markdown("**Recipe**" if outcome.steps else "**Recipe** — no rules yet")
     if not outcome.steps:
-        st.caption("Select something on any page and save it as a rule, or add rules on the Recipe page.")
+        st.caption("The recipe has no rules yet. Select something on any page and keep or drop it.")
         return
     first = outcome.counts[0]
     rows = [_bar("all documents", first, first, None)]
@@ -124,8 +140,8 @@ def _funnel() -> None:
     st.html(f'<div class="tamis-funnel" data-testid="funnel">{"".join(rows)}</div>')
     last = outcome.output
     st.caption(
-        f"keeps **{share(last.documents, first.documents)}** of documents, "
-        f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})"
+        f"Keeps **{share(last.documents, first.documents)}** of documents and "
+        f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
@@ -10,12 +10,15 @@ from typing import Any, ParamSpec
 import streamlit as st
 
 from tamis.analytics.facts import Facts
+from tamis.analytics.operator import RowOperator
 from tamis.analytics.queries import Scene
+from tamis.analytics.recipe import Recipe
 from tamis.app import cache, library, session
 from tamis.data.errors import TamisError
 from tamis.data.workspace import Workspace
 
 P = ParamSpec("P")
+ALLOWED_SHOWN = 240
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,30 @@ def show_error(error: TamisError) -> None:
     """Show an error as text: it may quote the corpus."""
     with st.container(border=True):
         st.markdown(":material/error: **This did not work**")
-        st.text(str(error))
+        st.text(brief(error))
+        if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
+            with st.expander("What is allowed"):
+                st.text(error.allowed)
+
+
+def brief(error: TamisError) -> str:
+    """Return an error in a few lines: long lists of what is allowed are left out."""
+    if not error.allowed or len(error.allowed) <= ALLOWED_SHOWN:
+        return str(error)
+    return str(TamisError(error.what, value=error.value, fix=error.fix))
+
+
+def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
+    """Change selection or recipe after trying it; leave a message and change nothing when it cannot work."""
+    now = session.current()
+    chosen = now.selection if selection is None else tuple(selection)
+    try:
+        cache.scene(cache.SceneKey(stage().key.corpus, chosen, now.recipe if recipe is None else recipe))
+    except TamisError as error:
+        session.say(brief(error))
+        return False
+    session.edit(selection=selection, recipe=recipe)
+    return True
 
 
 def plain(text: object) -> str:
