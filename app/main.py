@@ -22,6 +22,7 @@ def main() -> None:
     here = workspace()
     session.start(here, list(here.corpora()))
     page = st.navigation(pages.all_pages(), position="top")
+    session.write_address(here)
     rail.show(here)
     page.run()
     session.write_address(here)

@@ -288,7 +288,9 @@ class PointMap {
     const bytes = new Uint8Array(256 * 4);
     this.data.palette.forEach((hex, code) => {
       const number = parseInt(hex.slice(1), 16);
-      bytes.set([number >> 16, (number >> 8) & 255, number & 255, this.hidden.has(code) ? 0 : 255], code * 4);
+      // Points of no group stay in the background.
+      const strength = this.hidden.has(code) ? 0 : code > 253 ? 120 : 255;
+      bytes.set([number >> 16, (number >> 8) & 255, number & 255, strength], code * 4);
     });
     gl.bindTexture(gl.TEXTURE_2D, this.texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.facts import ColumnInfo
-from tamis.analytics.figures import CutLine, histogram_figure, sweep_figure
+from tamis.analytics.figures import CutLine, axis_value, histogram_figure, sweep_figure
 from tamis.analytics.operators_rows import SignalRange
 from tamis.analytics.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.analytics.recipe import Step
@@ -83,7 +83,7 @@ def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
 
 def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
     """Show the histogram and the cut that is being tried; return its rule."""
-    found: Histogram = here.ask(histogram, column=info.name)
+    found: Histogram = here.ask(histogram, column=info.name, scale="auto")
     low, high = session.current().setting("low"), session.current().setting("high")
     log = bool(session.current().setting("log", False))
     lines = [
@@ -91,7 +91,7 @@ def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
         for value, side in ((low, "min"), (high, "max"))
         if value is not None
     ]
-    figure = histogram_figure(found, title=info.title, unit=info.unit, cuts=lines, height=330, log=log)
+    figure = histogram_figure(found, title=info.title, unit=info.unit, cuts=lines, height=310, log=log)
     event = st.plotly_chart(
         figure, key=session.widget("quality", "histogram", info.name, here.scene.digest[:12]), on_select="rerun",
         selection_mode=("box", "points"), config={"displayModeBar": False}, alt=f"Histogram of {info.title}",
@@ -101,6 +101,7 @@ def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
     st.caption(
         f"All {count(here.facts.n)} documents, exact · {count(found.missing)} without a value"
         + (f" · {count(outside)} outside the range shown" if outside else "")
+        + (" · logarithmic axis" if found.scale == "log" else "")
         + (f" · {plain(info.help)}" if info.help else "")
     )
     return _cut_row(here, info, low, high, log)
@@ -111,7 +112,7 @@ def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None
     chosen = event["selection"] if event else {"points": [], "box": []}
     span: tuple[float, float] | None = None
     if chosen["box"]:
-        ends = sorted(float(value) for value in chosen["box"][0]["x"])
+        ends = sorted(axis_value(float(place), found.scale) for place in chosen["box"][0]["x"])
         span = (ends[0], ends[1])
     elif chosen["points"]:
         places = sorted({int(point["point_index"]) for point in chosen["points"]})
@@ -134,14 +135,14 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
     cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
     step = 1.0 if info.type == "integer" else None
     new_low = cells[0].number_input(
-        "Drop below", value=low, step=step, format=None if step else "%.4g", placeholder=f"{reach.low:.4g}",
+        "Drop below", value=low, step=step, format="%.0f" if step else "%.4g", placeholder=f"{reach.low:,.6g}",
         key=session.widget("quality", "low", info.name), help="Documents below this value are dropped.",
     )  # fmt: skip
     new_high = cells[1].number_input(
-        "Drop above", value=high, step=step, format=None if step else "%.4g", placeholder=f"{reach.high:.4g}",
+        "Drop above", value=high, step=step, format="%.0f" if step else "%.4g", placeholder=f"{reach.high:,.6g}",
         key=session.widget("quality", "high", info.name), help="Documents above this value are dropped.",
     )  # fmt: skip
-    new_log = cells[4].toggle("Log", value=log, key="quality/log")
+    new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")
     if (new_low, new_high, new_log) != (low, high, log):
         session.choose(low=new_low, high=new_high, log=new_log)
         st.rerun()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tamis.analytics.operator import OPERATORS, Operator
+from tamis.analytics.operators_rows import SignalRange
 from tamis.analytics.outcome import Count
 from tamis.analytics.presets import RULE_SETS, with_rule_set
 from tamis.analytics.queries import attribution
@@ -142,6 +143,7 @@ def _add(here: Stage) -> None:
         chosen = st.selectbox(
             "Rule",
             kinds,
+            index=next(place for place, kind in enumerate(kinds) if kind.name == SignalRange.name),
             format_func=lambda kind: f"{kind.group}: {kind.term} · {kind.name}",
             key="recipe/kind",
             label_visibility="collapsed",

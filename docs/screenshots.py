@@ -54,7 +54,7 @@ def story(page: Page, theme: str) -> None:
     save(page, "quality", theme)
     page.get_by_role("button", name="Save as rule").click()
     page.wait_for_timeout(1500)
-    for name in ("Overview", "Recipe", "Documents"):
+    for name in ("Overview", "Clusters", "Duplicates", "Recipe", "Documents"):
         go(page, name)
         save(page, name.lower(), theme)
 
