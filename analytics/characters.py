@@ -37,6 +37,7 @@ EMOJI = 1 << 21  # in a block of pictographs
 PRIVATE = 1 << 22  # private use or unassigned
 ICON = 1 << 23  # Unicode category So
 DECIMAL = 1 << 24  # str.isdecimal, which \d matches
+TITLE = 1 << 25  # Unicode category Lt: cased, but neither upper nor lower case
 
 _DIRECT = {
     "isspace": SPACE,
@@ -123,6 +124,7 @@ def character_classes() -> NDArray[np.uint32]:
         table[first:end] |= np.array([name == "Cc" for name in categories], dtype=np.uint32) * CONTROL
         table[first:end] |= np.array([name in ("Co", "Cn") for name in categories], dtype=np.uint32) * PRIVATE
         table[first:end] |= np.array([name == "So" for name in categories], dtype=np.uint32) * ICON
+        table[first:end] |= np.array([name == "Lt" for name in categories], dtype=np.uint32) * TITLE
     table[0x323B0:0xE0000] = PRIVATE
     table[0xE01F0:] = PRIVATE
     for ordinary in "\t\n\r":

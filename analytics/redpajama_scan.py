@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.characters import ALNUM, LOWER, SPACE, UPPER, lower_points
+from tamis.analytics.characters import ALNUM, LOWER, SPACE, TITLE, UPPER, lower_points
 from tamis.analytics.text_block import Block
 
 _LOREM = np.array([ord(character) for character in "lorem ipsum"], dtype=np.int32)
@@ -54,7 +54,7 @@ def _raw_words(points, classes, starts, values):  # type: ignore[no-untyped-def]
                 i += 1
             words += 1
             plain += 0 if letter else 1
-            capital += 1 if (every & UPPER) != 0 and (every & LOWER) == 0 else 0
+            capital += 1 if (every & UPPER) != 0 and (every & (LOWER | TITLE)) == 0 else 0
         values[document, 0] = words
         if words:
             values[document, 2], values[document, 3] = plain / words, capital / words

@@ -92,6 +92,10 @@ def test_generated_texts_equal_the_plain_reference() -> None:
     assert differences(generated_texts(150, seed=1)) == []
 
 
+def test_title_case_letters_are_not_upper_case() -> None:
+    assert differences(["İǅ", "ǅ", "Aǅ B"]) == []
+
+
 def test_every_signal_has_a_plain_reference() -> None:
     assert set(expected("some text")) == set(SIGNALS.names())
 
