@@ -24,6 +24,7 @@ from tamis.data.workspace import Workspace
 ANALYZE = "analyze"
 RUN = "run"
 EFFECT = "effect"
+MEASURE = "measure"
 _COMMAND = ("-m", "tamis.analytics.worker")
 
 
@@ -96,6 +97,28 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=_COMMAND)
 
 
+def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
+    """Start the measurements that a recipe still waits for, or join them when they are already going on.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts and the job's record are kept.
+        recipe: whose rules need them.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = {
+        "workspace": str(workspace.root),
+        "path": corpus.path,
+        "roles": corpus.explicit_roles,
+        "on_bad_file": corpus.on_bad_file,
+        "fingerprint": corpus.fingerprint,
+        "recipe": recipe.to_yaml(),
+    }
+    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=_COMMAND)
+
+
 def run(request: Request, progress: Progress) -> dict[str, Any]:
     """Do what a request asks.
 
@@ -103,7 +126,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect}
+    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)
@@ -131,6 +154,14 @@ def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     bed = EffectStudy.open(study, entry, progress=progress)
     effect = evaluate_effect(bed, Recipe.from_yaml(params["recipe"]), progress=progress)
     return {"effect": workspace.put_value(effect.to_json()), "verdict": effect.verdict}
+
+
+def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = _opened(params, workspace, progress)
+    catalogue.load()
+    Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
+    return {}
 
 
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import numpy as np
 import streamlit as st
 
 from tamis.analytics.queries import extent, why
+from tamis.analytics.semantic_neighbours import nearest_documents, vectors_of
 from tamis.analytics.signal import SIGNALS
 from tamis.analytics.signal_spans import spans
 from tamis.app import session
 from tamis.app.look import count
 from tamis.app.stage import Stage, plain
-from tamis.app.text_view import marked
+from tamis.app.text_view import card, marked
 
 TEXT_LIMIT = 20_000
 SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
@@ -47,6 +48,8 @@ def show_document(here: Stage, row: int) -> None:
         row_height=28,
     )
     _signals(here, row)
+    if st.toggle("Nearest documents", key="document/nearest"):
+        _nearest(here, row)
     with st.expander("All columns of the corpus"):
         record = here.opened.record(row)
         st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
@@ -63,6 +66,22 @@ def _marks() -> str:
     if chosen != now:
         session.choose(marks=chosen or None)
     return chosen
+
+
+def _nearest(here: Stage, row: int) -> None:
+    """Show the documents whose embedding is nearest, and which vectors say so."""
+    study = here.opened.study
+    vectors = None if study is None else vectors_of(study)
+    found = None if study is None or vectors is None else nearest_documents(vectors, study.documents, row, k=6)
+    if found is None:
+        st.caption("This document has no embedding.")
+        return
+    st.caption(f"By cosine of {plain(found.tier)} vectors, exact over all documents.")
+    for other, cosine, text in zip(found.rows, found.cosine, here.opened.texts(found.rows.tolist()), strict=True):
+        st.html(f"<b>{cosine:.3f}</b>{card(text, length=240)}")
+        if st.button("Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary"):
+            session.choose(document=int(other))
+            st.rerun()
 
 
 def _verdict(here: Stage, row: int) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from tamis.analytics.duplicate_sweeps import copies_sweep, group_sizes, threshold_sweep
 from tamis.analytics.figures import dial_figure, sizes_figure
 from tamis.analytics.operators_near import NearDedup
+from tamis.analytics.operators_semantic import SemanticDedup
 from tamis.analytics.operators_sets import ExactDedup
 from tamis.analytics.queries_duplicates import (
     Look,
@@ -25,14 +26,17 @@ from tamis.analytics.queries_duplicates import (
 )
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.word_diff import Span, word_diff
+from tamis.analytics.worker import start_measure
 from tamis.app import session
+from tamis.app.job_view import watch
 from tamis.app.look import count, duration, share, short
-from tamis.app.stage import Stage, plain, stage
+from tamis.app.stage import Stage, adopt, plain, stage
 from tamis.app.text_view import cards, marked
 
 GROUPS = 40
 MEMBERS = 30
 DIFF_CHARACTERS = 6_000
+_START = {"near": 0.8, "semantic": 0.95}
 
 
 def page() -> None:
@@ -61,27 +65,35 @@ def page() -> None:
 def _rule(here: Stage) -> Rule:
     """Show the settings of the rule that is tried."""
     now = session.current()
-    kinds = {"exact": "Exact", "near": "Near"}
+    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
     cells = st.columns([2.2, 2.4, 2, 2, 2.4], vertical_alignment="bottom")
     kind = cells[0].segmented_control(
         "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
         format_func=lambda name: kinds[name], key="duplicates/kind",
     )  # fmt: skip
-    threshold = float(now.setting("dup_threshold", 0.8))
-    if kind == "near":
-        threshold = cells[1].slider(
-            "Similarity (Jaccard of word 5-grams)", 0.5, 1.0, threshold, 0.01, key="duplicates/at"
-        )
+    threshold = float(now.setting(f"dup_{kind}", _START.get(kind, 1.0)))
+    if kind in _START:
+        title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
+        low = 0.5 if kind == "near" else 0.85
+        threshold = cells[1].slider(title, low, 0.99, threshold, 0.01, key=f"duplicates/at/{kind}")
     copies = int(
         cells[2].number_input("Copies kept", 1, 1000, int(now.setting("dup_copies", 1)), key="duplicates/copies")
     )
-    session.choose(dup_kind=kind, dup_threshold=threshold, dup_copies=copies)
+    session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
     keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
-    rule: Rule = NearDedup(threshold=threshold, **params) if kind == "near" else ExactDedup(**params)
-    if cells[4].button("Add to the recipe", key="duplicates/add", type="primary", icon=":material/add:"):
-        session.edit(recipe=now.recipe.with_operator(rule))
-        st.rerun()
+    rule: Rule = ExactDedup(**params)
+    if kind == "near":
+        rule = NearDedup(threshold=threshold, **params)
+    elif kind == "semantic":
+        rule = SemanticDedup(eps=round(1 - threshold, 4), **params)
+    with cells[4]:
+        ready = here.opened.study is None or not here.opened.study.pending(Recipe().with_operator(rule))
+        if st.button(
+            "Add to the recipe", key="duplicates/add", type="primary", icon=":material/add:", disabled=not ready
+        ):
+            adopt(recipe=now.recipe.with_operator(rule))
+            st.rerun()
     return rule
 
 
@@ -92,11 +104,13 @@ def _look(here: Stage, rule: Rule) -> Look | None:
     if study is not None and (pending := study.pending(recipe)):
         seconds = sum(step.estimate.seconds for step in pending)
         st.markdown(f"Similar pairs have not been measured yet: about {duration(seconds)}, once.")
-        if not st.button("Measure", key="duplicates/measure", type="primary"):
-            return None
-        with st.spinner("Comparing documents …"):
-            study.measure(recipe)
-        st.rerun()
+        job = session.current().setting("dup_job")
+        if st.button("Measure", key="duplicates/measure", type="primary"):
+            session.choose(dup_job=start_measure(study.corpus, here.workspace, recipe).id)
+            st.rerun()
+        if job:
+            watch(here.workspace, str(job), "dup_job")
+        return None
     facts = here.opened.facts
     found: Look = facts.memo.through(
         ("duplicates", facts.digest, rule.name, repr(rule)),
