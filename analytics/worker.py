@@ -39,14 +39,7 @@ def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str
     Raises:
         JobError: the process cannot be started.
     """
-    params = {
-        "workspace": str(workspace.root),
-        "path": corpus.path,
-        "roles": corpus.explicit_roles,
-        "on_bad_file": corpus.on_bad_file,
-        "fingerprint": corpus.fingerprint,
-        "options": dict(options or {}),
-    }
+    params = _given(corpus, workspace) | {"options": dict(options or {})}
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=_COMMAND)
 
 
@@ -62,14 +55,7 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
     Raises:
         JobError: the process cannot be started.
     """
-    params = {
-        "workspace": str(workspace.root),
-        "bundle": str(bundle),
-        "path": corpus.path,
-        "roles": corpus.explicit_roles,
-        "on_bad_file": corpus.on_bad_file,
-        "out": str(out),
-    }
+    params = _given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
     return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=_COMMAND)
 
 
@@ -85,15 +71,7 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     Raises:
         JobError: the process cannot be started.
     """
-    params = {
-        "workspace": str(workspace.root),
-        "path": corpus.path,
-        "roles": corpus.explicit_roles,
-        "on_bad_file": corpus.on_bad_file,
-        "fingerprint": corpus.fingerprint,
-        "recipe": recipe.to_yaml(),
-        "target": target,
-    }
+    params = _given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
     return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=_COMMAND)
 
 
@@ -108,15 +86,19 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
     Raises:
         JobError: the process cannot be started.
     """
-    params = {
+    params = _given(corpus, workspace) | {"recipe": recipe.to_yaml()}
+    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=_COMMAND)
+
+
+def _given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
+    """Return what every job needs to open the same corpus in the same workspace."""
+    return {
         "workspace": str(workspace.root),
         "path": corpus.path,
         "roles": corpus.explicit_roles,
         "on_bad_file": corpus.on_bad_file,
         "fingerprint": corpus.fingerprint,
-        "recipe": recipe.to_yaml(),
     }
-    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=_COMMAND)
 
 
 def run(request: Request, progress: Progress) -> dict[str, Any]:
