@@ -95,7 +95,7 @@ def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> tuple[d
     columns: dict[str, pa.Array] = {"id": documents.ids, "bytes": pa.array(documents.bytes)}
     made_by = dict.fromkeys(columns, "documents")
     for name, artifact in artifacts.items():
-        for column, values in _columns_of(name, artifact, documents).items():
+        for column, values in columns_of(name, artifact, documents).items():
             if column in columns:
                 raise StoreError(f"Steps {made_by[column]} and {name} make the same facts column", value=column)
             if len(values) != documents.n:
@@ -104,7 +104,7 @@ def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> tuple[d
     return columns, made_by
 
 
-def _columns_of(step: str, artifact: Artifact, documents: Documents) -> dict[str, pa.Array]:
+def columns_of(step: str, artifact: Artifact, documents: Documents) -> dict[str, pa.Array]:
     """Return what one step contributes."""
     if step == "documents":
         return {}

@@ -14,6 +14,7 @@ MODULES = (
     "tamis.analytics.operators_boilerplate",
     "tamis.analytics.operators_semantic",
     "tamis.analytics.operators_sampling",
+    "tamis.analytics.operators_coverage",
     "tamis.analytics.operators_relevance",
     "tamis.analytics.operators_budget",
     "tamis.analytics.operators_order",

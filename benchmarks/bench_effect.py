@@ -55,7 +55,7 @@ def main(folder: str) -> int:
     catalogue.load()
     clean = _labelled(pq.read_table(path))
     with tempfile.TemporaryDirectory() as home:
-        study = _study(clean, Path(home) / "clean")
+        study = labelled_study(clean, Path(home) / "clean")
         failed = _thirty_percent(study)
         failed += _polluted(study, clean, Path(home) / "polluted")
         failed += _seconds(study)
@@ -73,7 +73,7 @@ def _labelled(table: pa.Table) -> pa.Table:
     return table.append_column("id", ids).append_column("held", pa.array(held.astype(np.int64)))
 
 
-def _study(table: pa.Table, folder: Path) -> Study:
+def labelled_study(table: pa.Table, folder: Path) -> Study:
     folder.mkdir(parents=True)
     pq.write_table(table, folder / "corpus.parquet")
     corpus = open_corpus(folder / "corpus.parquet", roles={"text": "text", "id": "id", "label": "section"})
@@ -82,7 +82,7 @@ def _study(table: pa.Table, folder: Path) -> Study:
     return Study.open(corpus, Workspace(folder / "home"), steps=(*measured, facts_step(kept)))
 
 
-def _probe(study: Study) -> ProbeData:
+def given_probe(study: Study) -> ProbeData:
     """Return the probe with the test documents that the corpus marks."""
     bed = EffectStudy.open(study, protocol=Protocol(), label_column="label")
     labels, held = bed.labels, study.facts.whole("meta_held") == 1
@@ -96,14 +96,14 @@ def _probe(study: Study) -> ProbeData:
     return data
 
 
-def _copies(study: Study, recipe: Recipe) -> NDArray[np.int32]:
+def kept_copies(study: Study, recipe: Recipe) -> NDArray[np.int32]:
     study.measure(recipe)
     return study.evaluate(recipe).copies
 
 
 def _thirty_percent(study: Study) -> int:
     """Compare a recipe that keeps 30% with random 30%."""
-    data = _probe(study)
+    data = given_probe(study)
     training = OPERATORS.build("sql_predicate", {"predicate": "meta_held = 0"})
     documents = int(0.3 * np.count_nonzero(~data.test))
     recipe = (
@@ -114,7 +114,7 @@ def _thirty_percent(study: Study) -> int:
         .with_operator(OPERATORS.build("mixture", {"by": "label", "alpha": 0.4, "share": 0.75}))
         .with_operator(OPERATORS.build("random_sample", {"count": documents}))
     )
-    curve = probe_curve(data, _copies(study, recipe), column="section", fractions=())
+    curve = probe_curve(data, kept_copies(study, recipe), column="section", fractions=())
     if curve is None:
         return 1
     point = curve.points[-1]
@@ -139,8 +139,8 @@ def _polluted(clean_study: Study, clean: pa.Table, folder: Path) -> int:
     for name, part in (("copy", copied), ("garbage", garbled)):
         ids = pa.array([f"{name}-{number:06d}" for number in range(part.num_rows)])
         parts.append(part.set_column(part.schema.get_field_index("id"), "id", ids))
-    study = _study(pa.concat_tables([part.cast(clean.schema) for part in parts]), folder)
-    reference, data = _probe(clean_study), _probe(study)
+    study = labelled_study(pa.concat_tables([part.cast(clean.schema) for part in parts]), folder)
+    reference, data = given_probe(clean_study), given_probe(study)
     whole = reference.measured(np.flatnonzero(~reference.test))
     dirty = data.measured(np.flatnonzero(~data.test))
     share = clean.num_rows / study.facts.n
@@ -150,7 +150,7 @@ def _polluted(clean_study: Study, clean: pa.Table, folder: Path) -> int:
         .with_operator(OPERATORS.build("perplexity_band", {"share": clear, "part": "low"}))
         .with_operator(OPERATORS.build("exact_dedup", {}))
     )
-    copies = _copies(study, recipe)
+    copies = kept_copies(study, recipe)
     own = np.flatnonzero(~data.test & (copies[data.rows] > 0))
     found, kept = data.measured(own), float((copies > 0).mean())
     shown = ((f"clean ({share:.0%})", whole), ("polluted (100%)", dirty), (f"recipe ({kept:.0%})", found))

@@ -110,6 +110,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"signal": "compression_ratio", "share": 0.5, "seed": 3},
         {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
     ],
+    "coverage_sample": [{"share": 0.2}, {"documents": 15, "within": "lang", "neighbours": 3}, {"tokens": 9_000}],
     "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
     "perplexity_band": [
         {"share": 0.5, "signal": "unigram_entropy"},
