@@ -14,6 +14,7 @@ from tamis.analytics.queries import Scene
 from tamis.analytics.recipe import Recipe
 from tamis.app import library
 from tamis.data.corpus import Corpus
+from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
 
 
@@ -96,3 +97,9 @@ def _answer(question: Ask) -> Any:
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
     """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def review_log(root: str, corpus_fingerprint: str) -> ReviewLog:
+    """Return what people said about a corpus; the log itself looks for what is new."""
+    return ReviewLog(ReviewStore.of(Path(root)), corpus_fingerprint)

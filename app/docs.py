@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
@@ -48,10 +48,17 @@ def command_docs() -> str:
 
 
 def commands(app: typer.Typer) -> dict[str, typer.core.TyperCommand]:
-    """Return the commands by name."""
-    group = get_command(app)
-    found: Mapping[str, typer.core.TyperCommand] = getattr(group, "commands", {})
-    return dict(found)
+    """Return the commands by name, those of a group as ``group command``."""
+    return dict(_flat(get_command(app), ""))
+
+
+def _flat(group: object, before: str) -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    known: Mapping[str, typer.core.TyperCommand] = getattr(group, "commands", {})
+    for name, command in known.items():
+        if hasattr(command, "commands"):
+            yield from _flat(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _usage(option: object) -> str:

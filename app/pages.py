@@ -19,6 +19,7 @@ PAGES = (
     ("quality", "Quality", ":material/bar_chart:"),
     ("recipe", "Recipe", ":material/filter_alt:"),
     ("effect", "Effect", ":material/balance:"),
+    ("review", "Review", ":material/rate_review:"),
     ("documents", "Documents", ":material/article:"),
 )
 

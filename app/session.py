@@ -67,6 +67,7 @@ class Session:
         view: selection, recipe and settings.
         past, future: views to go back and forth to.
         notice: a message to show once.
+        person: name under which reviews are stored.
     """
 
     token: str
@@ -75,6 +76,7 @@ class Session:
     past: tuple[View, ...] = ()
     future: tuple[View, ...] = ()
     notice: str = ""
+    person: str = ""
 
     @property
     def selection(self) -> tuple[RowOperator, ...]:
@@ -161,6 +163,16 @@ def open_corpus(name: str) -> None:
     session = current()
     if name != session.corpus:
         put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
+
+
+def person() -> str:
+    """Return the name this browser session reviews under, empty when it has none."""
+    return current().person
+
+
+def introduce(name: str) -> None:
+    """Set the name this browser session reviews under."""
+    put(replace(current(), person=name))
 
 
 def say(notice: str) -> None:

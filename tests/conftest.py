@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from tamis.analytics import catalogue
 from tamis.data.workspace import Workspace
@@ -34,3 +35,20 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
     home = tmp_path / "tamis-home"
     monkeypatch.setenv("TAMIS_HOME", str(home))
     yield Workspace(home)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start the system's Chromium for the tests of a file."""
+    from dashboard import browser
+
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Return a page of a browser session of its own."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,13 @@ class Dashboard:
     corpus: Path
 
 
-def small_corpus(folder: Path) -> Path:
-    """Build a corpus of about two thousand real docstrings from the standard library and return its folder."""
+def small_corpus(folder: Path, *, parts: Sequence[str] = PARTS) -> Path:
+    """Build a corpus of real docstrings of the standard library, about two thousand, and return its folder."""
     library = Path(sysconfig.get_paths()["stdlib"])
-    files = sorted(path.relative_to(library).as_posix() for part in PARTS for path in (library / part).rglob("*.py"))
+    files = sorted(path.relative_to(library).as_posix() for part in parts for path in (library / part).rglob("*.py"))
     trees = [
         SourceTree(part, "1", "PSF-2.0", "", library, tuple(file for file in files if file.startswith(f"{part}/")))
-        for part in PARTS
+        for part in parts
     ]
     build_demo(folder, sources=trees, workers=1)
     return folder

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import Dashboard, browser, served, settle, small_corpus, tamis
+from dashboard import Dashboard, served, settle, small_corpus, tamis
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
 
@@ -45,19 +45,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     tamis("analyze", str(corpus), "--name", "corpus", home=home)
     with served(home, corpus) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
 
 
 def show(page: Page, dashboard: Dashboard, name: str, corpus: str = "corpus") -> None:
