@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tamis.app.gate import USER_HEADER, Gate, secret_files
 from tamis.app.terminal import (
     Host,
     IdRole,
     LabelRole,
     LanguageRole,
+    Login,
     Name,
     Port,
+    Site,
     SourceRole,
     TextRole,
+    UserHeader,
     app,
     err,
     out,
     roles_of,
 )
+from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
 
 SHOWN = 3
@@ -114,15 +120,27 @@ def open_and_serve(
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8501) -> None:
-    """Serve the dashboard for the corpora opened before."""
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+    login: Login = "open",
+    site: Site = None,
+    user_header: UserHeader = USER_HEADER,
+) -> None:
+    """Serve the dashboard for the corpora opened before; for others than this machine behind a login."""
     from tamis.app.server import require_free, settings
     from tamis.app.server import serve as run_server
 
-    settings(host=host, port=port)
+    workspace = Workspace.default()
+    gate = Gate.of(
+        login, sites=site or (), header=user_header, secrets=secret_files(workspace.root), environment=os.environ
+    )
+    settings(host=host, port=port, gate=gate)
     require_free(host, port)
+    if gate.mode != "open" and "owner" not in People.of(workspace.root).roles.values():
+        out.print("Nobody is an owner yet: tamis people NAME --role owner", markup=False)
     out.print(f"Tamis is at http://{host}:{port}/  (Ctrl+C stops it)")
-    run_server(Workspace.default(), host=host, port=port)
+    run_server(workspace, host=host, port=port, gate=gate)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.app import session
+from tamis.app import login, session
 from tamis.app.look import duration
 from tamis.app.stage import plain
 from tamis.data.errors import TamisError
@@ -29,7 +29,8 @@ def watch(workspace: Workspace, name: str, setting: str) -> None:
     left = "" if job.progress.eta is None else f", about {duration(job.progress.eta)} left"
     if job.active:
         st.progress(min(job.progress.fraction, 1.0), text=plain(f"{job.progress.step or job.state}{left}"))
-        if st.button("Stop", key=session.widget("job", setting, "stop"), disabled=job.cancelling):
+        stopping = job.cancelling or not login.may("owner")
+        if st.button("Stop", key=session.widget("job", setting, "stop"), disabled=stopping) and not stopping:
             job.cancel()
     elif job.state == "done":
         session.choose(**{setting: None})

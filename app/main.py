@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tamis.analytics import catalogue
-from tamis.app import pages, rail, session
+from tamis.app import frame, login, pages, rail, session
 from tamis.app.look import style
 from tamis.app.server import HERE
 from tamis.app.stage import guarded, workspace
@@ -20,10 +20,13 @@ def main() -> None:
     """Lay out one run."""
     style()
     here = workspace()
+    if not login.admitted():
+        return
     session.start(here, list(here.corpora()))
     page = st.navigation(pages.all_pages(), position="top")
     session.write_address(here)
     rail.show(here)
+    frame.show()
     page.run()
     session.write_address(here)
 

@@ -27,7 +27,7 @@ from tamis.analytics.queries_duplicates import (
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.word_diff import Span, word_diff
 from tamis.analytics.worker import start_measure
-from tamis.app import session
+from tamis.app import login, session
 from tamis.app.job_view import watch
 from tamis.app.look import count, duration, share, short
 from tamis.app.stage import Stage, adopt, plain, stage
@@ -105,7 +105,8 @@ def _look(here: Stage, rule: Rule) -> Look | None:
         seconds = sum(step.estimate.seconds for step in pending)
         st.markdown(f"Similar pairs have not been measured yet: about {duration(seconds)}, once.")
         job = session.current().setting("dup_job")
-        if st.button("Measure", key="duplicates/measure", type="primary"):
+        if st.button("Measure", key="duplicates/measure", type="primary", disabled=not login.may("owner")):
+            login.demand("owner", to="start a measurement")
             session.choose(dup_job=start_measure(study.corpus, here.workspace, recipe).id)
             st.rerun()
         if job:

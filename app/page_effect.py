@@ -9,7 +9,7 @@ from tamis.analytics.effect_result import Effect
 from tamis.analytics.target import TargetEntry, list_targets, save_target
 from tamis.analytics.verdict import Difference
 from tamis.analytics.worker import EFFECT, start_effect
-from tamis.app import session
+from tamis.app import login, session
 from tamis.app.job_view import watch
 from tamis.app.look import count, short, size
 from tamis.app.stage import Stage, plain, stage
@@ -105,7 +105,8 @@ def _offer(here: Stage, target: TargetEntry | None) -> None:
         "The recipe trains a small n-gram model on the same number of bytes as random selections do; "
         "the difference is tested on texts no recipe has seen. Minutes on two cores."
     )
-    if st.button("Measure the effect", type="primary", key="effect/measure"):
+    if st.button("Measure the effect", type="primary", key="effect/measure", disabled=not login.may("owner")):
+        login.demand("owner", to="start a measurement")
         assert here.opened.study is not None
         started = start_effect(here.opened.study.corpus, here.workspace, recipe, target.name if target else "")
         session.choose(effect_job=started.id)

@@ -14,7 +14,7 @@ from tamis.analytics.issues import Issue, find_issues
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.queries import SceneTotals, extent, group_counts, histogram, totals
 from tamis.analytics.worker import start_analysis
-from tamis.app import cache, session
+from tamis.app import cache, login, session
 from tamis.app.job_view import watch
 from tamis.app.library import plan_of
 from tamis.app.look import Stat, count, duration, heading, picture, share, short, size, stats
@@ -194,7 +194,8 @@ def _roles(here: Stage) -> None:
             now = corpus.roles.known().get(role, "(none)")
             options = names if now in names else [*names, now]
             chosen[role] = cell.selectbox(role.capitalize(), options, index=options.index(now))
-        if cells[5].form_submit_button("Change roles"):
+        if cells[5].form_submit_button("Change roles", disabled=not login.may("owner")):
+            login.demand("owner", to="change the roles of columns")
             roles = {role: "" if column == "(none)" else column for role, column in chosen.items()}
             corpus.with_roles(roles)
             entry = here.workspace.corpus(here.opened.name)
@@ -231,7 +232,8 @@ def _missing(here: Workspace, name: str) -> None:
         hide_index=True,
     )
     job = session.current().setting("job")
-    if st.button("Start the analysis", type="primary", key="analysis/start"):
+    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
+        login.demand("owner", to="start an analysis")
         session.choose(job=start_analysis(corpus, here).id)
         st.rerun()
     if job:

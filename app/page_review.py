@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from tamis.analytics.queries import why
 from tamis.analytics.review import Votes
 from tamis.analytics.review_queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
-from tamis.app import cache, review_panel, session
-from tamis.app.identity import ask_name, reviewer
+from tamis.app import cache, login, review_panel, session
 from tamis.app.look import count
 from tamis.app.review_panel import Desk
 from tamis.app.stage import Stage, plain, stage
@@ -49,10 +48,10 @@ class Place:
 def page() -> None:
     """Lay out the page."""
     here = stage()
-    name = reviewer()
+    name = login.person().name
     if not name:
         st.markdown("**Who reviews?** Decisions are stored with a name, so that a team can see how well it agrees.")
-        ask_name()
+        login.ask_name()
         return
     study = here.opened.study
     corpus = study.corpus.text_fingerprint if study is not None else here.facts.digest
@@ -162,7 +161,7 @@ def _buttons(desk: Desk, queue: Queue, place: Place, votes: Votes) -> None:
             label, key = _LOOK[value]
             st.button(
                 label, key=f"review/{value}", shortcut=key, type="primary" if mine == number else "secondary",
-                on_click=_decide, args=(desk, queue, place, value, before),
+                on_click=_decide, args=(desk, queue, place, value, before), disabled=not login.may("reviewer"),
             )  # fmt: skip
         st.button(
             "Back", key="review/back", icon=":material/arrow_back:", shortcut="Left", type="tertiary",
@@ -195,6 +194,7 @@ def _decide(desk: Desk, queue: Queue, place: Place, value: str, before: int) -> 
         },
     )
     try:
+        login.demand("reviewer", to="decide on documents")
         desk.log.store.add(event)
     except TamisError as error:
         session.say(f"The decision was not stored. {error}")

@@ -10,7 +10,7 @@ from tamis.analytics.issues import remedy
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
 from tamis.analytics.queries import selection_rules, totals
-from tamis.app import cache, session
+from tamis.app import cache, login, session
 from tamis.app.look import count, share, short
 from tamis.app.stage import adopt, brief, plain, stage
 from tamis.app.stage import workspace as stage_workspace
@@ -22,6 +22,7 @@ def show(workspace: Workspace) -> None:
     """Lay out the rail."""
     with st.sidebar:
         _corpus(workspace)
+        login.show()
         notice = session.take_notice()
         if notice:
             with st.container(border=True):

@@ -10,7 +10,7 @@ import streamlit as st
 from tamis.analytics.bundle import Bundle, export_bundle
 from tamis.analytics.run import Run
 from tamis.analytics.worker import start_run
-from tamis.app import session
+from tamis.app import login, session
 from tamis.app.job_view import watch
 from tamis.app.look import count, share, short
 from tamis.app.stage import Stage
@@ -43,9 +43,13 @@ def _bundle(here: Stage) -> Bundle | None:
     folder = _folder(here)
     if not folder.is_dir():
         assert here.opened.study is not None
-        if not st.button("Export bundle", type="primary", key="export/bundle", icon=":material/archive:"):
+        allowed = login.may("owner")
+        if not st.button(
+            "Export bundle", type="primary", key="export/bundle", icon=":material/archive:", disabled=not allowed
+        ):
             st.caption("Writes recipe.yaml, recipe.lock.json and artifacts/ and checks the recipe once more.")
             return None
+        login.demand("owner", to="export a bundle")
         with st.spinner("Exporting …"):
             export_bundle(folder, study=here.opened.study, recipe=session.current().recipe)
     return Bundle.open(folder)
@@ -74,7 +78,9 @@ def _run(here: Stage, bundle: Bundle) -> None:
         _finished(here, Run.open(out))
         return
     job = session.current().setting("run")
-    if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:"):
+    allowed = login.may("owner")
+    if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed):
+        login.demand("owner", to="start a run")
         assert here.opened.study is not None
         session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
         st.rerun()
@@ -90,6 +96,7 @@ def _finished(here: Stage, run: Run) -> None:
     )
     st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files")
     st.code(str(run.folder), language=None)
-    if st.button("Remove this run", key="export/remove", type="tertiary"):
+    if st.button("Remove this run", key="export/remove", type="tertiary", disabled=not login.may("owner")):
+        login.demand("owner", to="remove a run")
         shutil.rmtree(here.workspace.runs / run.folder.name)
         st.rerun()

@@ -20,7 +20,7 @@ from tamis.analytics.review import (
     progress,
 )
 from tamis.analytics.review_queues import Queue, places
-from tamis.app import session
+from tamis.app import login, session
 from tamis.app.look import count, heading
 from tamis.app.stage import Stage, adopt, plain
 from tamis.data.errors import TamisError
@@ -173,6 +173,7 @@ def add(desk: Desk, subject_kind: Subject, subject: str, kind: Kind, value: str,
     """Store one event; ``before`` is how many like it there were, so that sending it twice stores it once."""
     key = event_key(desk.log.corpus, desk.name, subject_kind, subject, kind, before)
     try:
+        login.demand("reviewer", to="write about documents and recipes")
         desk.log.store.add(Event(key, desk.name, desk.log.corpus, subject_kind, subject, kind, value.strip()))
     except TamisError as error:
         session.say(str(error))

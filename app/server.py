@@ -1,8 +1,7 @@
-"""The web server of the dashboard: Streamlit with the map's own routes, on this machine only."""
+"""The web server of the dashboard: Streamlit with the map's own routes; for others only behind a login."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import tomllib
@@ -10,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+
+from tamis.app.gate import Gate, ProxyCheck, secret_files
 from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
 
@@ -17,23 +19,23 @@ HERE = Path(__file__).parent
 DEFAULT_PORT = 8501
 
 
-def settings(*, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> dict[str, Any]:
+def settings(*, host: str = "127.0.0.1", port: int = DEFAULT_PORT, gate: Gate | None = None) -> dict[str, Any]:
     """Return the Streamlit settings by dotted name, those of ``.streamlit/config.toml`` with this address.
 
     Raises:
-        SettingError: an address other than this machine's own, or an impossible port.
+        SettingError: an address that others reach without a login, or an impossible port.
     """
-    if not _is_loopback(host):
-        raise SettingError(
-            "The dashboard has no login, so it serves this machine only",
-            value=host,
-            allowed="127.0.0.1, ::1, localhost",
-            fix="keep the address and reach it through an SSH tunnel, or put an authenticating proxy before it",
-        )
+    gate = gate or Gate()
+    gate.require(host)
     if not 0 <= port <= 65_535:
         raise SettingError("Port", value=port, allowed="0 to 65535")
     values = dict(_dotted(tomllib.loads((HERE / "streamlit.toml").read_text("utf-8"))))
-    return values | {"server.address": host, "server.port": port, "server.allowedHosts": ["localhost", "127.0.0.1"]}
+    return values | {
+        "server.address": host,
+        "server.port": port,
+        "server.allowedHosts": ["localhost", "127.0.0.1", *gate.sites],
+        "server.corsAllowedOrigins": [f"https://{site}" for site in gate.sites],
+    }
 
 
 def require_free(host: str, port: int) -> None:
@@ -55,33 +57,29 @@ def require_free(host: str, port: int) -> None:
         ) from None
 
 
-def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
+def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT, gate: Gate | None = None) -> None:
     """Serve the dashboard until stopped.
 
     Args:
         workspace: whose corpora are shown.
-        host: a loopback address or name.
+        host: address; one that others reach needs a gate.
         port: TCP port.
+        gate: who is let in; by default people of this machine.
 
     Raises:
         SettingError: as ``settings``.
     """
-    chosen = settings(host=host, port=port)
+    gate = gate or Gate()
+    chosen = settings(host=host, port=port, gate=gate)
+    chosen["secrets.files"] = [str(path) for path in secret_files(workspace.root)]
     os.environ["TAMIS_HOME"] = str(workspace.root)
+    gate.publish()
     import streamlit as st
 
     from tamis.app.routes import ROUTES
 
-    st.App(HERE / "main.py", routes=list(ROUTES)).run(config=chosen)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    checks = [Middleware(ProxyCheck, gate=gate)] if gate.mode == "proxy" else []
+    st.App(HERE / "main.py", routes=list(ROUTES), middleware=checks).run(config=chosen)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

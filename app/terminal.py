@@ -20,8 +20,13 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Host = Annotated[str, typer.Option(help="Address to serve on; this machine only.")]
+Host = Annotated[str, typer.Option(help="Address to serve on; one that others reach needs a login.")]
 Port = Annotated[int, typer.Option(help="Port to serve on.")]
+Login = Annotated[str, typer.Option(help="How people log in: open (this machine only), oidc or proxy.")]
+Site = Annotated[
+    list[str] | None, typer.Option(help="Host name that browsers use for this server.", show_default=False)
+]
+UserHeader = Annotated[str, typer.Option(help="Header in which the proxy names the person.")]
 TextRole = Annotated[str | None, typer.Option(help="Column of the text; nested as page.text.", show_default=False)]
 IdRole = Annotated[str | None, typer.Option(help="Column of ids that are unique.", show_default=False)]
 SourceRole = Annotated[str | None, typer.Option(help="Column that says where a document is from.", show_default=False)]

@@ -10,7 +10,8 @@
     ├── VerifyError        a bundle no longer gives what its lock promises
     ├── JobError           a background job cannot start or did not finish
     │   └── Cancelled      a person stopped the work
-    └── SettingError       a name, address or setting is not allowed
+    ├── SettingError       a name, address or setting is not allowed
+    └── AccessError        the role of a person does not allow this
 
 The command line and the dashboard print a ``TamisError`` as one message. Anything else is a bug and is left to crash.
 """
@@ -86,3 +87,7 @@ class Cancelled(JobError):  # noqa: N818 - an outcome people ask for, not a faul
 
 class SettingError(TamisError):
     """A name, address or setting is not allowed."""
+
+
+class AccessError(TamisError):
+    """The role of a person does not allow this."""

@@ -62,6 +62,8 @@ def test_two_people_decide_by_keys_and_see_each_other(dashboard: Dashboard, chro
     ada.get_by_role("tab", name="History").click()
     ada.get_by_role("button", name=re.compile("Back")).click()
     expect(ada.get_by_text("document 4 of")).to_be_visible(timeout=20_000)
+    settle(ada)
+    expect(ada.get_by_placeholder("Note on this document")).to_have_count(1)
     ada.get_by_placeholder("Note on this document").fill("<b>why</b> *this*?")
     ada.keyboard.press("Enter")
     expect(ada.get_by_text("<b>why</b> *this*?").first).to_be_visible(timeout=20_000)

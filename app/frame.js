@@ -1,0 +1,48 @@
+// Beside every page: `/` goes to the search, `?` shows the keys, and the browser remembers the name of the person.
+
+const WAIT = 100;
+const TRIES = 60;
+
+export default function (component) {
+  const { data, setTriggerValue } = component;
+  if (data.remember) {
+    const name = encodeURIComponent(data.remember);
+    document.cookie = `${data.cookie}=${name}; Path=/; Max-Age=31536000; SameSite=Strict`;
+  }
+  const pressed = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      toSearch(data.search, data.page);
+    } else if (event.key === "?") {
+      event.preventDefault();
+      setTriggerValue("help", true);
+    }
+  };
+  document.addEventListener("keydown", pressed);
+  return () => document.removeEventListener("keydown", pressed);
+}
+
+function isTyping(event) {
+  const at = event.composedPath()[0];
+  return at instanceof HTMLElement && (at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName));
+}
+
+function toSearch(label, page) {
+  const field = () => document.querySelector(`input[aria-label="${CSS.escape(label)}"]`);
+  if (!field()) {
+    const link = [...document.querySelectorAll("a")].find((a) => new URL(a.href).pathname.endsWith(`/${page}`));
+    if (link) link.click();
+  }
+  let tries = 0;
+  const look = () => {
+    const found = field();
+    if (found) {
+      found.focus();
+      found.select();
+    } else if (tries++ < TRIES) {
+      setTimeout(look, WAIT);
+    }
+  };
+  look();
+}
