@@ -10,7 +10,7 @@ from tamis.analytics.outcome import Count
 from tamis.analytics.presets import RULE_SETS, with_rule_set
 from tamis.analytics.queries import attribution
 from tamis.analytics.recipe import Recipe, Step
-from tamis.app import forms, session
+from tamis.app import forms, proposals, session
 from tamis.app.look import count, share
 from tamis.app.recipe_export import export_panel
 from tamis.app.stage import Stage, adopt, plain, stage
@@ -27,7 +27,7 @@ def page() -> None:
         _add(here)
         _presets(here)
     with right:
-        text, export, load = st.tabs(["YAML", "Export and run", "Load"])
+        text, export, load, team = st.tabs(["YAML", "Export and run", "Load", "Team"])
         with text:
             recipe = session.current().recipe
             st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
@@ -36,6 +36,8 @@ def page() -> None:
             export_panel(here)
         with load:
             _load()
+        with team:
+            proposals.panel(here)
 
 
 def _title() -> None:

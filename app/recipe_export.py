@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.analytics.bundle import Bundle, export_bundle
+from tamis.analytics.recipe import Recipe
 from tamis.analytics.run import Run
 from tamis.analytics.worker import start_run
 from tamis.app import login, session
@@ -32,15 +33,14 @@ def export_panel(here: Stage) -> None:
         _ready(here, bundle)
 
 
-def _folder(here: Stage) -> Path:
-    """Return where the bundle of this recipe and corpus is kept: named by both, so it never changes."""
-    corpus = here.opened.facts.corpus[:12]
-    return here.workspace.bundles / f"{session.current().recipe.digest[:16]}-{corpus}"
+def bundle_folder(here: Stage, recipe: Recipe) -> Path:
+    """Return where the bundle of a recipe and this corpus is kept: named by both, so it never changes."""
+    return here.workspace.bundles / f"{recipe.digest[:16]}-{here.opened.facts.corpus[:12]}"
 
 
 def _bundle(here: Stage) -> Bundle | None:
     """Return the exported bundle of the live recipe, or offer to export it."""
-    folder = _folder(here)
+    folder = bundle_folder(here, session.current().recipe)
     if not folder.is_dir():
         assert here.opened.study is not None
         allowed = login.may("owner")

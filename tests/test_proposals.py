@@ -1,0 +1,161 @@
+"""Recipes as proposals: every version stays, only the newest is judged, and an approved bundle cannot change unseen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.analytics import catalogue
+from tamis.analytics.bundle import LOCK_FILE, RECIPE_FILE, Bundle
+from tamis.analytics.operator import OPERATORS
+from tamis.analytics.proposals import Proposal, judged, proposals_of, proposed, protect, remarked, seal
+from tamis.analytics.recipe import Recipe
+from tamis.data.errors import RecipeError, SettingError
+from tamis.data.reviews import Event, ReviewStore
+
+catalogue.load()
+
+
+def recipe(least: int = 12) -> Recipe:
+    return Recipe().with_operator(OPERATORS.build("signal_range", {"signal": "n_tokens", "min": least}))
+
+
+def first(name: str = "web") -> tuple[Event, Proposal]:
+    event = proposed(name, recipe(), who="Ada", message="a start")
+    return event, proposals_of([event])[0]
+
+
+def test_a_proposal_holds_the_recipe_it_was_made_of() -> None:
+    event, proposal = first()
+    assert proposal.newest.recipe() == recipe()
+    assert (proposal.newest.number, proposal.newest.who, proposal.newest.state) == (1, "Ada", "proposed")
+    assert event.value == recipe().digest
+
+
+def test_every_version_stays_and_going_back_is_a_new_one() -> None:
+    events: list[Event] = []
+    for least in (12, 20, 12):
+        known = proposals_of(events)
+        events.append(proposed("web", recipe(least), who="Ada", known=known[0] if known else None))
+    proposal = proposals_of(events)[0]
+    assert [one.recipe() for one in proposal.versions] == [recipe(12), recipe(20), recipe(12)]
+    assert len({one.key for one in proposal.versions}) == 3
+
+
+def test_the_same_version_twice_is_refused_and_a_retry_adds_nothing(tmp_path: Path) -> None:
+    event, proposal = first()
+    store = ReviewStore(f"sqlite:///{tmp_path / 'reviews.sqlite'}")
+    assert store.add(event)
+    assert not store.add(proposed("web", recipe(), who="Ada", message="pressed twice"))
+    store.close()
+    with pytest.raises(RecipeError, match="newest version"):
+        proposed("web", recipe(), who="Grace", known=proposal)
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "a b", "x" * 97])
+def test_names_of_proposals_are_checked(name: str) -> None:
+    with pytest.raises(SettingError, match="Name"):
+        proposed(name, recipe(), who="Ada")
+
+
+def test_a_recipe_that_does_nothing_cannot_be_proposed() -> None:
+    with pytest.raises(RecipeError, match="nothing to approve"):
+        proposed("web", Recipe(), who="Ada")
+
+
+def test_the_last_opinion_decides_and_all_are_kept() -> None:
+    event, proposal = first()
+    events = [event, judged(proposal, proposal.newest, "approved", who="Grace")]
+    proposal = proposals_of(events)[0]
+    assert proposal.approved is not None and proposal.approved.number == 1
+    events.append(judged(proposal, proposal.newest, "changes asked", who="Rosa", message="too strict"))
+    proposal = proposals_of(events)[0]
+    assert (proposal.newest.state, proposal.approved) == ("changes asked", None)
+    assert [(one.who, one.verdict) for one in proposal.newest.opinions] == [
+        ("Grace", "approved"),
+        ("Rosa", "changes asked"),
+    ]
+
+
+def test_a_newer_version_leaves_the_approved_one_in_force() -> None:
+    event, proposal = first()
+    events = [event, judged(proposal, proposal.newest, "approved", who="Grace")]
+    events.append(proposed("web", recipe(30), who="Ada", known=proposals_of(events)[0]))
+    proposal = proposals_of(events)[0]
+    assert proposal.newest.state == "proposed"
+    assert proposal.approved is not None and proposal.approved.recipe() == recipe()
+
+
+def test_only_the_newest_version_is_judged_and_changes_need_a_reason() -> None:
+    event, old = first()
+    now = proposals_of([event, proposed("web", recipe(30), who="Ada", known=old)])[0]
+    with pytest.raises(RecipeError, match="newest"):
+        judged(now, old.newest, "approved", who="Grace")
+    with pytest.raises(RecipeError, match="which changes"):
+        judged(now, now.newest, "changes asked", who="Grace", message=" ")
+    with pytest.raises(RecipeError, match="verdict"):
+        judged(now, now.newest, "perhaps", who="Grace")
+
+
+def test_comments_belong_to_the_recipe_or_to_one_of_its_steps() -> None:
+    event, proposal = first()
+    step = recipe().steps[0].id
+    events = [event, remarked(proposal, "why so few?", who="Grace"), remarked(proposal, "12?", who="Rosa", step=step)]
+    found = proposals_of(events)[0].remarks
+    assert [(one.who, one.step, one.text, one.version) for one in found] == [
+        ("Grace", "", "why so few?", 1),
+        ("Rosa", step, "12?", 1),
+    ]
+    with pytest.raises(RecipeError, match="no such step"):
+        remarked(proposal, "?", who="Rosa", step="elsewhere")
+    with pytest.raises(RecipeError, match="Say something"):
+        remarked(proposal, "  ", who="Rosa")
+
+
+def test_an_altered_recipe_is_not_the_one_proposed() -> None:
+    event, _ = first()
+    altered = replace(event, context={**event.context, "recipe": recipe(99).to_dict()})
+    with pytest.raises(RecipeError, match="not the one"):
+        proposals_of([altered])[0].newest.recipe()
+    for content in ({}, [], "text", None):
+        with pytest.raises(RecipeError):
+            proposals_of([replace(event, context={"recipe": content})])[0].newest.recipe()
+
+
+@given(st.permutations(range(4)))
+def test_opinions_before_their_version_count_for_nothing_and_break_nothing(order: list[int]) -> None:
+    event, proposal = first()
+    events = [
+        event,
+        judged(proposal, proposal.newest, "approved", who="Grace"),
+        remarked(proposal, "well", who="Grace"),
+        proposed("other", recipe(40), who="Rosa"),
+    ]
+    shuffled = [events[place] for place in order]
+    found = {one.name: one for one in proposals_of(shuffled)}
+    assert set(found) == {"web", "other"}
+    approved = order.index(1) > order.index(0)
+    assert (found["web"].newest.state == "approved") is approved
+
+
+def test_the_seal_shows_that_an_approved_bundle_was_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    folder.mkdir()
+    (folder / RECIPE_FILE).write_text(recipe().to_yaml(), "utf-8")
+    (folder / LOCK_FILE).write_text("{}", "utf-8")
+    bundle = Bundle(folder, recipe(), None)
+    event, proposal = first()
+    approval = judged(proposal, proposal.newest, "approved", who="Grace", bundle=bundle)
+    protect(bundle)
+    assert all(path.stat().st_mode & 0o222 == 0 for path in folder.iterdir())
+    found = proposals_of([event, approval])[0].newest.approval
+    assert found is not None and (found.bundle, found.seal) == ("bundle", seal(bundle))
+    (folder / LOCK_FILE).chmod(0o644)
+    (folder / LOCK_FILE).write_text("{ }", "utf-8")
+    assert seal(bundle) != found.seal
+    with pytest.raises(RecipeError, match="another recipe"):
+        judged(proposal, proposal.newest, "approved", who="Grace", bundle=Bundle(folder, recipe(99), None))
