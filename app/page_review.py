@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tamis.analytics.queries import why
 from tamis.analytics.review import Votes
 from tamis.analytics.review_queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
-from tamis.app import cache, login, review_panel, session
+from tamis.app import login, review_panel, session
 from tamis.app.look import count
 from tamis.app.review_panel import Desk
+from tamis.app.selection_bar import log_of
 from tamis.app.stage import Stage, plain, stage
 from tamis.app.text_view import marked
 from tamis.data.errors import TamisError
@@ -53,9 +54,7 @@ def page() -> None:
         st.markdown("**Who reviews?** Decisions are stored with a name, so that a team can see how well it agrees.")
         login.ask_name()
         return
-    study = here.opened.study
-    corpus = study.corpus.text_fingerprint if study is not None else here.facts.digest
-    desk = Desk(here, cache.review_log(str(here.workspace.root), corpus), name)
+    desk = Desk(here, log_of(here), name)
     focus = bool(session.current().setting("review_focus", False))
     queue = _bar(here, focus)
     votes = Votes.of(desk.log.events())

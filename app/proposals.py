@@ -258,7 +258,7 @@ def _history(proposal: Proposal) -> None:
     st.dataframe(
         [
             {"version": one.number, "state": one.state, "who": one.who, "when": _when(one.at), "why": one.message,
-             "digest": one.digest[:12]}
+             "digest": one.digest[:8]}
             for one in reversed(proposal.versions)
         ],
         hide_index=True, row_height=28,

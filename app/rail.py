@@ -10,7 +10,7 @@ from tamis.analytics.issues import remedy
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
 from tamis.analytics.queries import selection_rules, totals
-from tamis.app import cache, login, session
+from tamis.app import cache, login, selection_bar, session
 from tamis.app.look import count, share, short
 from tamis.app.stage import adopt, brief, plain, stage
 from tamis.app.stage import workspace as stage_workspace
@@ -32,6 +32,7 @@ def show(workspace: Workspace) -> None:
         _history()
         try:
             _selection()
+            selection_bar.tagged(stage())
             _funnel()
         except TamisError as error:
             st.text(brief(error))
@@ -92,6 +93,7 @@ def _selection() -> None:
             )
             st.button("Drop", key="rail/drop", on_click=_save, args=("drop",), help="Save as a rule: drop these")
             st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", shortcut="Escape")
+        selection_bar.more(stage())
 
 
 def _part(place: int, rule: RowOperator) -> None:

@@ -119,3 +119,33 @@ def test_a_viewer_tries_rules_but_proposes_and_exports_nothing(dashboard: Dashbo
     settle(page)
     expect(page.get_by_role("button", name="Measure the effect")).to_be_disabled()
     page.context.close()
+
+
+def test_a_tagged_selection_is_there_for_others_and_a_cap_keeps_that_many(
+    dashboard: Dashboard, chromium: Browser
+) -> None:
+    rosa = introduced(chromium, dashboard, "Rosa")
+    rosa.locator("body").press("/")
+    search = rosa.get_by_role("textbox", name="Search")
+    expect(search).to_be_focused(timeout=20_000)
+    assert rosa.url.startswith(f"{dashboard.url}/documents")
+    rosa.keyboard.type("server")
+    rosa.keyboard.press("Enter")
+    expect(rosa.get_by_text(" selected").first).to_be_visible(timeout=20_000)
+    rosa.get_by_test_id("stPopover").filter(has_text="Tag").get_by_role("button").click()
+    rosa.get_by_placeholder("A name that brings").fill("*servers* <b>")
+    rosa.get_by_placeholder("A name that brings").press("Enter")
+    expect(rosa.get_by_text("Tagged selections (1)")).to_be_visible(timeout=20_000)
+    words = rosa.get_by_text(re.compile(r"^\d+ of .* selected$")).first.inner_text()
+
+    hans = introduced(chromium, dashboard, "Hans")
+    hans.get_by_text("Tagged selections (1)").click()
+    hans.get_by_role("button", name="*servers* <b>").click()
+    expect(hans.get_by_text(words).first).to_be_visible(timeout=20_000)
+    hans.get_by_test_id("stPopover").filter(has_text="Cap").get_by_role("button").click()
+    hans.get_by_label("Keep at most").fill("5")
+    hans.keyboard.press("Enter")
+    gone = int(re.match(r"\d+", words.replace("\u202f", ""))[0]) - 5  # type: ignore[index]
+    expect(hans.get_by_test_id("funnel")).to_contain_text(f"−{gone} ", timeout=20_000)
+    for page in (rosa, hans):
+        page.context.close()
