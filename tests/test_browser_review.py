@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from dashboard import Dashboard, served, settle, small_corpus, tamis
 from playwright.sync_api import Browser, Page, expect
+from reviewing import review_together
 
 from tamis.data.reviews import ReviewStore
 
@@ -73,6 +74,14 @@ def test_two_people_decide_by_keys_and_see_each_other(dashboard: Dashboard, chro
     assert all(event.context["blind"] for event in found)
     for page in (ada, grace):
         page.context.close()
+
+
+def test_nothing_is_lost_or_doubled_when_a_server_is_killed_while_people_review(dashboard: Dashboard) -> None:
+    found = review_together(dashboard.home, people=4, decisions=5, corpus="corpus")
+    assert (found.lost, found.doubled) == (0, 0)
+    assert [person.shown for person in found.reviewers] == [5] * 4
+    events = ReviewStore.of(dashboard.home).events(kinds=["decision"])
+    assert sum(event.reviewer.startswith("Reviewer ") for event in events) == 20
 
 
 def test_what_people_would_drop_becomes_a_rule(dashboard: Dashboard, chromium: Browser) -> None:
