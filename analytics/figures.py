@@ -74,13 +74,18 @@ def histogram_figure(
     for cut in cuts:
         _cut_line(figure, cut, float(axis_place(np.asarray([cut.value]), found.scale)[0]))
     frame(figure, height=height, x=axis_title(title, unit), y="documents")
-    figure.update_layout(barmode="stack", bargap=0.02, selectdirection="h", dragmode="select")
-    figure.update_xaxes(range=[float(edges[0]), float(edges[-1])], showgrid=False)
+    figure.update_layout(barmode="stack", bargap=0.02)
+    figure.update_xaxes(range=[float(edges[0]), float(edges[-1])], showgrid=False, fixedrange=True)
     if found.scale == "log":
-        marks = round_values(float(found.edges[0]), float(found.edges[-1]))
-        figure.update_xaxes(tickvals=axis_place(marks, "log"), ticktext=[f"{mark:,.6g}" for mark in marks])
-    figure.update_yaxes(type="log" if log else "linear")
+        log_ticks(figure, float(found.edges[0]), float(found.edges[-1]))
+    figure.update_yaxes(type="log" if log else "linear", fixedrange=True)
     return figure
+
+
+def log_ticks(figure: go.Figure, low: float, high: float) -> None:
+    """Put labels at round values on an axis that is even in log(1 + value)."""
+    marks = round_values(low, high)
+    figure.update_xaxes(tickvals=axis_place(marks, "log"), ticktext=[f"{mark:,.6g}" for mark in marks])
 
 
 def _cut_line(figure: go.Figure, cut: CutLine, place: float) -> None:
@@ -125,16 +130,19 @@ def sweep_figure(found: Sweep, *, title: str, unit: str, height: int = 220) -> g
     series = (("documents", found.documents, found.total_documents), ("tokens", found.tokens, found.total_tokens))
     for (name, counts, total), dash in zip(series, ("solid", "dot"), strict=True):
         figure.add_scatter(
-            x=found.thresholds,
+            x=axis_place(found.thresholds, found.scale),
             y=counts / max(total, 1),
             mode="lines",
             name=name,
             line={"color": DROPPED, "width": 2, "dash": dash},
-            hovertemplate=f"%{{x:.4g}}<br>%{{y:.2%}} of {name} dropped<extra></extra>",
+            customdata=found.thresholds,
+            hovertemplate=f"%{{customdata:.4g}}<br>%{{y:.2%}} of {name} dropped<extra></extra>",
         )
     word = "below" if found.side == "min" else "above"
     frame(figure, height=height, x=f"drop {word}: {axis_title(title, unit)}", y="dropped")
     figure.update_xaxes(showgrid=False)
+    if found.scale == "log":
+        log_ticks(figure, float(found.thresholds[0]), float(found.thresholds[-1]))
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 

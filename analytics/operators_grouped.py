@@ -62,7 +62,6 @@ class GroupedRange(RowOperator):
         min_length=1,
         max_length=2_000,
         description="The range of each value, as value, min and max.",
-        json_schema_extra={"widget": "hidden"},
     )
     others: Literal["keep", "drop"] = Field("keep", description="What happens to documents of values without a range.")
 

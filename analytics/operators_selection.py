@@ -114,7 +114,11 @@ class MapPolygon(RowOperator):
     )
     map: Digest = Field(description="Digest of the map it was drawn on.")
     ids: Digest = Field(description="Digest of the stored set of documents inside; this set decides.")
-    documents: int = Field(ge=0, description="How many documents were inside when it was drawn.")
+    documents: int = Field(
+        ge=0,
+        description="How many documents were inside when it was drawn.",
+        json_schema_extra={"widget": "hidden"},
+    )
 
     def columns(self) -> frozenset[str]:
         return frozenset({f"in_{self.ids[:16]}"})

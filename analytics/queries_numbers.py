@@ -102,6 +102,7 @@ class Sweep:
         thresholds: float64 (t,), ascending.
         documents, tokens: int64 (t,), dropped at each threshold.
         total_documents, total_tokens: of the part swept.
+        scale: whether thresholds are even in the value or in log(1 + value).
     """
 
     column: str
@@ -111,6 +112,7 @@ class Sweep:
     tokens: NDArray[np.int64]
     total_documents: int
     total_tokens: int
+    scale: Literal["linear", "log"] = "linear"
 
 
 def extent(facts: Facts, column: str) -> Extent:
@@ -171,7 +173,7 @@ def histogram(
         RecipeError: unknown or not numeric column, an impossible range, or negative values on a logarithmic scale.
     """
     reach = extent(scene.facts, column)
-    even: Literal["linear", "log"] = "log" if scale == "log" or (scale == "auto" and reach.long_tailed) else "linear"
+    even = _even(scale, reach)
     edges = bin_edges(scene.facts, column, bins=bins, low=low, high=high, scale=even)
     count = len(edges) - 1
     codes = _bin_codes(scene.facts, column, edges).astype(np.intp)
@@ -188,6 +190,10 @@ def histogram(
         missing=int(tally[count + 2].sum()),
         scale=even,
     )
+
+
+def _even(scale: Scale, reach: Extent) -> Literal["linear", "log"]:
+    return "log" if scale == "log" or (scale == "auto" and reach.long_tailed) else "linear"
 
 
 def _bin_codes(facts: Facts, column: str, edges: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -280,13 +286,22 @@ def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all"
     return tuple(found)
 
 
-def sweep(scene: Scene, column: str, *, side: Literal["min", "max"], points: int = 100, which: Which = "all") -> Sweep:
-    """Return what each of many thresholds on a column would drop, from one scan.
+def sweep(
+    scene: Scene,
+    column: str,
+    *,
+    side: Literal["min", "max"],
+    points: int = 100,
+    which: Which = "all",
+    scale: Scale = "linear",
+) -> Sweep:
+    """Return what each of many thresholds on a column would drop, from one scan; ``scale`` as for ``histogram``.
 
     Documents without a value are never dropped by a threshold. Counts are exact for the thresholds listed.
     """
     facts = scene.facts
-    edges = bin_edges(facts, column, bins=points)
+    even = _even(scale, extent(facts, column))
+    edges = bin_edges(facts, column, bins=points, scale=even)
     values, part = facts.numbers(column), scene.mask(which)
     chosen = part & ~np.isnan(values)
     tokens = facts.whole("n_tokens")[chosen]
@@ -306,4 +321,5 @@ def sweep(scene: Scene, column: str, *, side: Literal["min", "max"], points: int
         tokens=dropped_tokens.astype(np.int64),
         total_documents=int(np.count_nonzero(part)),
         total_tokens=int(facts.whole("n_tokens")[part].sum()),
+        scale=even,
     )

@@ -179,14 +179,17 @@ def _number(before, after, before_size, after_size):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _is_pair(points, end, begin, before_size, after_size, pairs):  # type: ignore[no-untyped-def]
-    """Say whether words of these sizes around the space are one of the pairs, where a pair's size 0 fits any."""
-    for sizes in range(4):
-        one, two = before_size if sizes & 1 else 0, after_size if sizes & 2 else 0
-        number = _number(points[end - 1], points[begin], one, two)
-        place = np.searchsorted(pairs, number)
-        if place < len(pairs) and pairs[place] == number:
-            return True
+def _is_pair(points, end, begin, befores, afters, pairs):  # type: ignore[no-untyped-def]
+    """Say whether words of these sizes, (least, most), around the space are a pair; a pair's size 0 fits any."""
+    for one in range(befores[0] - 1, befores[1] + 1):
+        for two in range(afters[0] - 1, afters[1] + 1):
+            # The number before the least size stands for 0.
+            number = _number(
+                points[end - 1], points[begin], one if one >= befores[0] else 0, two if two >= afters[0] else 0
+            )
+            place = np.searchsorted(pairs, number)
+            if place < len(pairs) and pairs[place] == number:
+                return True
     return False
 
 
@@ -201,7 +204,11 @@ def _find_linked(points, begin, end, starts, edges, entries, firsts, ends, pairs
                 continue
             last = firsts[entries[w - 1] + 1] - 1
             before = ends[last] - (ends[last - 1] if last > firsts[entries[w - 1]] else 0)
-            if _is_pair(points, end[w - 1], begin[w], before, ends[firsts[entries[w]]], pairs):
+            after = ends[firsts[entries[w]]]
+            # A word that is a special case is made of tokens: the one beside the space may be any part of it.
+            befores = (1 if edges[entries[w - 1]] & _ENDS else before, before)
+            afters = (1 if edges[entries[w]] & _BEGINS else after, after)
+            if _is_pair(points, end[w - 1], begin[w], befores, afters, pairs):
                 linked[document] = True
                 break
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
+import pyarrow as pa
 import streamlit as st
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tamis.analytics.facts import Facts
@@ -52,7 +54,7 @@ def _default(info: FieldInfo) -> Any:
 
 def _hidden(name: str, info: FieldInfo) -> bool:
     """Say whether a field is not for typing: digests and drawn areas ride along unchanged."""
-    return _widget(info) == "hidden" or name in ("vertices", "map", "clustering", "stored", "rules", "documents")
+    return _widget(info) == "hidden" or name in ("vertices", "map", "clustering", "stored", "rules")
 
 
 def _widget(info: FieldInfo) -> str:
@@ -109,9 +111,41 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     if float in kinds:
         shown = None if value is None else float(value)
         return st.number_input(title, value=shown, step=None, format="%.6g", key=key, help=info.description)
+    if (row := _row_model(info)) is not None:
+        return _table_field(title, key, info, value, row)
     if get_origin(info.annotation) is tuple or isinstance(value, (tuple, list)):
         return _list_field(title, key, info, value)
     return st.text_input(title, value="" if value is None else str(value), key=key, help=info.description)
+
+
+def _row_model(info: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of the rows of a field that holds a list of them."""
+    kinds = [kind for kind in get_args(info.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return kinds[0] if get_origin(info.annotation) is tuple and kinds else None
+
+
+def _table_field(title: str, key: str, info: FieldInfo, value: Any, row: type[BaseModel]) -> list[dict[str, Any]]:
+    """Show a list of rows as a table that can be edited, one column per field of the row."""
+    rows = [item.model_dump() if isinstance(item, BaseModel) else dict(item) for item in value or ()]
+    names = list(row.model_fields)
+    st.caption(f"{title}: {info.description}")
+    columns = {name: [item.get(name) for item in rows] for name in names}
+    edited = st.data_editor(
+        pa.table({name: pa.array(columns[name], _arrow_type(row.model_fields[name])) for name in names}),
+        hide_index=True, row_height=28, height=min(300, 110 + 28 * len(rows)), num_rows="dynamic",
+        key=f"{key}/{len(rows)}",
+        column_config={
+            name: st.column_config.Column(name.replace("_", " "), help=row.model_fields[name].description)
+            for name in names
+        },
+    )  # fmt: skip
+    filled = [{name: item[name] for name in names if item[name] is not None} for item in edited.to_pylist()]
+    return [item for item in filled if item]
+
+
+def _arrow_type(info: FieldInfo) -> pa.DataType:
+    kinds = get_args(info.annotation) or (info.annotation,)
+    return pa.float64() if float in kinds else pa.int64() if int in kinds else pa.string()
 
 
 def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:

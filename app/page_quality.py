@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from tamis.analytics.facts import ColumnInfo
-from tamis.analytics.figures import CutLine, axis_value, histogram_figure, sweep_figure
+from tamis.analytics.figures import CutLine, histogram_figure, sweep_figure
 from tamis.analytics.operators_rows import SignalRange
 from tamis.analytics.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.analytics.recipe import Step
 from tamis.analytics.signal_spans import spans
-from tamis.app import session
+from tamis.app import quality_groups, session
 from tamis.app.look import count, share
 from tamis.app.stage import Stage, adopt, plain, stage
 from tamis.app.text_view import cards
@@ -44,7 +45,13 @@ def page() -> None:
         rule = _histogram(here, info)
     with right:
         _side(here, info, rule)
-    _samples(here, info, rule)
+    samples, groups = st.tabs(["Samples", "By language, source, ..."], on_change="rerun", key="quality/below")
+    if groups.open:
+        with groups:
+            quality_groups.show(here, info, rule)
+    else:
+        with samples:
+            _samples(here, info, rule)
 
 
 def _signals(here: Stage) -> list[ColumnInfo]:
@@ -94,9 +101,10 @@ def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
     figure = histogram_figure(found, title=info.title, unit=info.unit, cuts=lines, height=310, log=log)
     event = st.plotly_chart(
         figure, key=session.widget("quality", "histogram", info.name, here.scene.digest[:12]), on_select="rerun",
-        selection_mode=("box", "points"), config={"displayModeBar": False}, alt=f"Histogram of {info.title}",
+        selection_mode="points", config={"displayModeBar": False}, alt=f"Histogram of {info.title}",
     )  # fmt: skip
     _picked(here, info, found, event)
+    _drag(info, found, low, high)
     outside = found.below + found.above
     st.caption(
         f"All {count(here.facts.n)} documents, exact · {count(found.missing)} without a value"
@@ -108,18 +116,11 @@ def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
 
 
 def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None:
-    """Select the documents of a clicked bar or a dragged range."""
-    chosen = event["selection"] if event else {"points": [], "box": []}
-    span: tuple[float, float] | None = None
-    if chosen["box"]:
-        ends = sorted(axis_value(float(place), found.scale) for place in chosen["box"][0]["x"])
-        span = (ends[0], ends[1])
-    elif chosen["points"]:
-        places = sorted({int(point["point_index"]) for point in chosen["points"]})
-        if places and places[-1] < len(found.edges) - 1:
-            span = (float(found.edges[places[0]]), float(found.edges[places[-1] + 1]))
-    if span is None:
+    """Select the documents of the bars that were clicked, from the first to the last (Shift adds)."""
+    places = sorted({int(point["point_index"]) for point in event["selection"]["points"]}) if event else []
+    if not places or places[-1] >= len(found.edges) - 1:
         return
+    span = (float(found.edges[places[0]]), float(found.edges[places[-1] + 1]))
     last = span[1] >= float(found.edges[-1])
     rule = SignalRange(signal=info.name, min=span[0], max=span[1], strict_max=not last)
     kept = [
@@ -129,25 +130,55 @@ def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None
     st.rerun()
 
 
+def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | None) -> None:
+    """Show the cut as two handles under the bars that can be dragged from bin to bin."""
+    edges = tuple(found.edges.tolist())
+    if len(edges) < 2:
+        return
+    first = 0 if low is None else min(int(np.searchsorted(found.edges, low)), len(edges) - 1)
+    last = len(edges) - 1 if high is None else min(int(np.searchsorted(found.edges, high)), len(edges) - 1)
+    # A typed cut moves the handles: they are new ones then. Their own moves leave them as they are.
+    key = session.widget("quality", "drag", info.name, str(session.current().setting("typed", 0)))
+    _, under = st.columns([1, 10.5], gap=None)
+    under.select_slider(
+        "Cut", range(len(edges)), value=(min(first, last), last), key=key,
+        format_func=lambda place: f"{edges[place]:.4g}", label_visibility="collapsed",
+        on_change=_dragged, args=(key, edges),
+    )  # fmt: skip
+
+
+def _dragged(key: str, edges: tuple[float, ...]) -> None:
+    """Take the bins the handles stand at as the cut; a handle at its end is no cut."""
+    first, last = session.widget_value(key)
+    session.choose(
+        low=edges[first] if first > 0 else None, high=edges[last] if last < len(edges) - 1 else None,
+    )  # fmt: skip
+
+
+def _typed(name: str, key: str) -> None:
+    typed = int(session.current().setting("typed", 0))
+    session.choose(**{name: session.widget_value(key), "typed": typed + 1})
+
+
 def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | None, log: bool) -> SignalRange | None:
     """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
     reach = extent(here.facts, info.name)
     cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
     step = 1.0 if info.type == "integer" else None
-    new_low = cells[0].number_input(
-        "Drop below", value=low, step=step, format="%.0f" if step else "%.4g", placeholder=f"{reach.low:,.6g}",
-        key=session.widget("quality", "low", info.name), help="Documents below this value are dropped.",
-    )  # fmt: skip
-    new_high = cells[1].number_input(
-        "Drop above", value=high, step=step, format="%.0f" if step else "%.4g", placeholder=f"{reach.high:,.6g}",
-        key=session.widget("quality", "high", info.name), help="Documents above this value are dropped.",
-    )  # fmt: skip
+    sides = ((cells[0], "Drop below", "low", low, reach.low), (cells[1], "Drop above", "high", high, reach.high))
+    for cell, title, name, value, end in sides:
+        key = session.widget("quality", name, info.name)
+        session.hold_widget(key, value)
+        cell.number_input(
+            title, value=None, step=step, format="%.0f" if step else "%.4g", placeholder=f"{end:,.6g}", key=key,
+            help=f"Documents {title.split()[1]} this value are dropped.", on_change=_typed, args=(name, key),
+        )  # fmt: skip
     new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")
-    if (new_low, new_high, new_log) != (low, high, log):
-        session.choose(low=new_low, high=new_high, log=new_log)
+    if new_log != log:
+        session.choose(log=new_log)
         st.rerun()
     if low is None and high is None:
-        cells[2].caption("Type a cut, or drag over the bars to select a range.")
+        cells[2].caption("Drag the handles or type a cut; click a bar to select its documents.")
         return None
     if low is not None and high is not None and low > high:
         cells[2].caption("The lower cut is above the upper one.")
@@ -158,15 +189,23 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
         f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}), "
         f"**{count(more.documents)}** of what the recipe keeps now"
     )
-    cells[3].button("Save as rule", type="primary", key="quality/save", on_click=_save, args=(rule,))
+    with cells[3]:
+        st.button("Save as rule", type="primary", key="quality/save", on_click=_save, args=(rule,))
+        st.button("Select these", key="quality/select", on_click=_select, args=(rule,), help="What the cut would drop")
     return rule
+
+
+def _select(rule: SignalRange) -> None:
+    """Select what the cut would drop, in place of other ranges of the signal."""
+    others = [old for old in session.current().selection
+              if not (isinstance(old, SignalRange) and old.signal == rule.signal)]  # fmt: skip
+    session.edit(selection=[*others, rule.model_copy(update={"mode": "drop"})])
 
 
 def _save(rule: SignalRange) -> None:
     recipe = session.current().recipe
     adopt(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
-    session.choose(low=None, high=None)
-    session.forget_widgets("quality")
+    session.choose(low=None, high=None, typed=int(session.current().setting("typed", 0)) + 1)
 
 
 def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
@@ -176,7 +215,7 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
         "Curve", ["min", "max"], default=session.current().setting("side", side), required=True, key="quality/side",
         format_func=lambda name: "drop below" if name == "min" else "drop above", label_visibility="collapsed",
     )  # fmt: skip
-    found = here.ask(sweep, column=info.name, side=chosen)
+    found = here.ask(sweep, column=info.name, side=chosen, scale="auto")
     st.plotly_chart(
         sweep_figure(found, title=info.title, unit=info.unit, height=250), key="quality/sweep",
         config={"displayModeBar": False}, alt="Share dropped by threshold",

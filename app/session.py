@@ -216,3 +216,9 @@ def forget_widgets(*parts: str) -> None:
 def widget_value(key: str, default: Any = None) -> Any:
     """Return what a widget holds, for callbacks."""
     return st.session_state.get(key, default)
+
+
+def hold_widget(key: str, value: Any) -> None:
+    """Make a widget that is about to be shown hold a value; its changes arrive in its callback."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value

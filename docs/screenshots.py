@@ -52,11 +52,32 @@ def story(page: Page, theme: str) -> None:
     page.get_by_role("button", name="Save as rule").wait_for()
     page.wait_for_timeout(1500)
     save(page, "quality", theme)
+    page.get_by_role("tab", name="By language").click()
+    page.wait_for_timeout(2500)
+    page.get_by_role("tab", name="By language").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 500)
+    page.wait_for_timeout(800)
+    save(page, "quality-groups", theme)
+    page.get_by_role("tab", name="Samples").click()
+    page.wait_for_timeout(800)
     page.get_by_role("button", name="Save as rule").click()
     page.wait_for_timeout(1500)
-    for name in ("Overview", "Clusters", "Duplicates", "Recipe", "Documents"):
+    for name in ("Overview", "Clusters", "Duplicates", "Recipe", "Effect", "Documents"):
         go(page, name)
         save(page, name.lower(), theme)
+    review(page, theme)
+
+
+def review(page: Page, theme: str) -> None:
+    """Decide a few documents."""
+    go(page, "Review")
+    page.get_by_label("Your name").fill("Ada")
+    page.keyboard.press("Enter")
+    page.get_by_text("decided by you").wait_for()
+    for key in "kdkku":
+        page.keyboard.press(key)
+        page.wait_for_timeout(1200)
+    save(page, "review", theme)
 
 
 def go(page: Page, name: str) -> None:

@@ -45,7 +45,15 @@ def test_spacy_words_are_spacys(texts: list[str]) -> None:
 
 def test_special_cases_that_reach_over_a_space_are_seen() -> None:
     reference = load_word_tokenizer("en")
-    for text in ("sed -i'' 's/before/after/g' file", ":) )", "a :( :) - ) b", "x:' ( 's", "Mr. . O.o . O"):
+    for text in (
+        "sed -i'' 's/before/after/g' file",
+        ":) )",
+        "a :( :) - ) b",
+        "x:' ( 's",
+        "Mr. . O.o . O",
+        "lambda x: x.A + x.B",
+        "8 ) o. O",
+    ):
         assert split_words(text, "spacy") == reference.word_tokenize(text)
 
 
