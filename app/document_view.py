@@ -11,8 +11,9 @@ from tamis.analytics.queries import extent, why
 from tamis.analytics.semantic_neighbours import nearest_documents, vectors_of
 from tamis.analytics.signal import SIGNALS
 from tamis.analytics.signal_spans import spans
-from tamis.app import session
+from tamis.app import login, review_panel, session
 from tamis.app.look import count
+from tamis.app.selection_bar import log_of
 from tamis.app.stage import Stage, plain
 from tamis.app.text_view import card, marked
 
@@ -50,9 +51,16 @@ def show_document(here: Stage, row: int) -> None:
     _signals(here, row)
     if st.toggle("Nearest documents", key="document/nearest"):
         _nearest(here, row)
+    _notes(here, str(values["id"]))
     with st.expander("All columns of the corpus"):
         record = here.opened.record(row)
         st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
+
+
+def _notes(here: Stage, document: str) -> None:
+    """Show what people wrote about the document, and let those who may write more."""
+    desk = review_panel.Desk(here, log_of(here), login.person().name)
+    review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
 
 
 def _marks() -> str:

@@ -178,7 +178,7 @@ def _decide(desk: Desk, queue: Queue, place: Place, value: str, before: int) -> 
     document = place.ids[place.at]
     now = session.current()
     event = Event(
-        key=event_key(desk.log.corpus, desk.name, document, "decision", before),
+        key=event_key(desk.log.corpus, desk.name, document, "decision", value, before),
         reviewer=desk.name,
         corpus=desk.log.corpus,
         subject_kind="document",

@@ -53,12 +53,14 @@ def panel(here: Stage) -> None:
         st.caption("No recipe has been proposed yet. A proposal keeps every version, and owners approve one.")
         return
     names = [item.name for item in table.proposals]
-    asked = session.current().setting("proposal", names[0])
+    asked = str(session.current().setting("proposal", ""))
     chosen = st.selectbox(
-        "Proposal", names, index=names.index(asked) if asked in names else 0, key="team/name",
-        format_func=lambda name: f"{name} · {_known(table, name).newest.state}",
+        "Proposal", names, index=names.index(asked) if asked in names else 0,
+        key=session.widget("team", "name", asked, str(len(names))),
     )  # fmt: skip
-    session.choose(proposal=chosen)
+    if chosen != asked:
+        session.choose(proposal=chosen)
+        st.rerun()
     _show(table, _known(table, chosen))
 
 

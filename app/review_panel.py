@@ -162,6 +162,8 @@ def comment(desk: Desk, subject_kind: Subject, subject: str, *, title: str, kind
     ]  # fmt: skip
     for event in said[-5:]:
         st.text(f"{event.reviewer}, {_when(event)}: {event.value}")
+    if not desk.name or not login.may("reviewer"):
+        return
     key = session.widget("review", kind, subject_kind, subject, str(len(said)))
     text = st.text_input(title, key=key, max_chars=1000, label_visibility="collapsed", placeholder=title)
     if text and text.strip():
@@ -171,7 +173,7 @@ def comment(desk: Desk, subject_kind: Subject, subject: str, *, title: str, kind
 
 def add(desk: Desk, subject_kind: Subject, subject: str, kind: Kind, value: str, *, before: int) -> None:
     """Store one event; ``before`` is how many like it there were, so that sending it twice stores it once."""
-    key = event_key(desk.log.corpus, desk.name, subject_kind, subject, kind, before)
+    key = event_key(desk.log.corpus, desk.name, subject_kind, subject, kind, value, before)
     try:
         login.demand("reviewer", to="write about documents and recipes")
         desk.log.store.add(Event(key, desk.name, desk.log.corpus, subject_kind, subject, kind, value.strip()))

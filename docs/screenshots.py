@@ -66,6 +66,7 @@ def story(page: Page, theme: str) -> None:
         go(page, name)
         save(page, name.lower(), theme)
     review(page, theme)
+    team(page, theme)
 
 
 def review(page: Page, theme: str) -> None:
@@ -78,6 +79,24 @@ def review(page: Page, theme: str) -> None:
         page.keyboard.press(key)
         page.wait_for_timeout(1200)
     save(page, "review", theme)
+
+
+def team(page: Page, theme: str) -> None:
+    """Propose the recipe, comment on it and approve it."""
+    go(page, "Recipe")
+    page.get_by_role("tab", name="Team").click()
+    page.wait_for_timeout(1500)
+    page.get_by_role("textbox", name="Name").fill(f"english-{theme}")
+    page.get_by_role("textbox", name="What is new").fill("short ones out")
+    page.get_by_role("button", name="Propose the live recipe").click()
+    page.get_by_text("Version 1: proposed").wait_for()
+    page.get_by_placeholder("Comment").fill("Why 20 and not 30?")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("Why 20 and not 30?").wait_for()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("unchanged since the approval").wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    save(page, "team", theme)
 
 
 def go(page: Page, name: str) -> None:

@@ -94,6 +94,9 @@ def test_one_proposes_the_other_asks_for_changes_and_then_approves(dashboard: Da
     bundle = dashboard.home / "bundles" / approval.bundle
     assert json.loads((bundle / "recipe.lock.json").read_bytes())["recipe"] == proposal.newest.digest
 
+    propose(ada, "stricter", "the same under another name")
+    expect(ada.get_by_text("Version 1: proposed")).to_be_visible(timeout=20_000)
+
     _tamper(bundle)
     grace.reload()
     settle(grace)
@@ -148,4 +151,22 @@ def test_a_tagged_selection_is_there_for_others_and_a_cap_keeps_that_many(
     gone = int(re.match(r"\d+", words.replace("\u202f", ""))[0]) - 5  # type: ignore[index]
     expect(hans.get_by_test_id("funnel")).to_contain_text(f"−{gone} ", timeout=20_000)
     for page in (rosa, hans):
+        page.context.close()
+
+
+def test_a_note_on_a_document_is_there_for_others(dashboard: Dashboard, chromium: Browser) -> None:
+    ada, vera = introduced(chromium, dashboard, "Ada"), introduced(chromium, dashboard, "Vera")
+    ada.get_by_role("link", name="Documents").first.click()
+    settle(ada)
+    ada.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 55})
+    note = ada.get_by_placeholder("Note on this document")
+    note.fill("<i>odd</i> one")
+    note.press("Enter")
+    expect(ada.get_by_text("<i>odd</i> one").first).to_be_visible(timeout=20_000)
+    link = ada.url
+    vera.goto(link)
+    settle(vera)
+    expect(vera.get_by_text("<i>odd</i> one").first).to_be_visible(timeout=20_000)
+    expect(vera.get_by_placeholder("Note on this document")).to_have_count(0)
+    for page in (ada, vera):
         page.context.close()
