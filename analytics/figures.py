@@ -19,6 +19,9 @@ DROPPED = "#d95f0e"
 SELECTED = "#8e44ad"
 NEUTRAL = "#8a9199"
 CUT = "#c2410c"
+TREEMAP_MOST = 400
+"""Tiles a browser draws at once; more are neither quick nor readable."""
+
 CATEGORIES = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#ff9da7", "#9c755f", "#5b8ff9",
     "#86bcb6", "#d37295", "#8cd17d", "#b6992d", "#499894", "#a0cbe8", "#ffbe7d", "#fabfd2", "#d4a6c8", "#d7b5a6",
@@ -226,13 +229,34 @@ def sizes_figure(found: GroupSizes, *, height: int) -> go.Figure:
     return figure
 
 
+def _with_the_rest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the largest clusters, and the smaller ones of each category as one."""
+    ranked = sorted(rows, key=lambda row: (-int(row["documents"]), int(row["cluster"])))
+    rest: dict[int, list[Mapping[str, Any]]] = {}
+    for row in ranked[TREEMAP_MOST:]:
+        rest.setdefault(int(row["category"]), []).append(row)
+    sums = [
+        {
+            **group[0],
+            "cluster": f"rest-{category}",
+            "name": f"{len(group)} smaller",
+            "documents": sum(int(row["documents"]) for row in group),
+            "kept": sum(int(row["kept"]) for row in group),
+        }
+        for category, group in sorted(rest.items())
+    ]
+    return [*ranked[:TREEMAP_MOST], *sums]
+
+
 def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figure:
     """Return clusters inside their categories, sized by documents, coloured by the share the recipe keeps.
 
     Args:
-        rows: ``cluster``, ``name``, ``category``, ``category_name``, ``documents``, ``kept``.
+        rows: ``cluster``, ``name``, ``category``, ``category_name``, ``documents``, ``kept``; those beyond the
+            ``TREEMAP_MOST`` largest are one tile of their category.
         height: pixels.
     """
+    rows = _with_the_rest(rows)
     sums: dict[int, list[int]] = {}
     for row in rows:
         total = sums.setdefault(int(row["category"]), [0, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
@@ -30,6 +31,8 @@ TITLES: dict[Kind, str] = {
 }
 NEEDS_STEP: tuple[Kind, ...] = ("dropped", "borderline")
 MOST = 2000
+SEARCHED = 2000
+"""Fewer voted documents are looked up one by one in the sorted ids, more in one pass over all ids."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,13 @@ def _disputed(scene: Scene, outcome: Outcome, votes: Votes) -> NDArray[np.int64]
 
 def places(scene: Scene, votes: Votes) -> NDArray[np.int64]:
     """Return the facts row of each voted document, int64 (documents,), -1 for one that is not in the corpus."""
-    found = pc.index_in(pa.array(votes.documents, pa.string()), scene.facts.ids)
-    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    ids = scene.facts.ids
+    if len(votes.documents) > SEARCHED:
+        found = pc.index_in(pa.array(votes.documents, pa.string()), ids)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    rows = [bisect_left(range(len(ids)), name, key=lambda row: ids[row].as_py()) for name in votes.documents]
+    known = [row < len(ids) and ids[row].as_py() == name for row, name in zip(rows, votes.documents, strict=True)]
+    return np.where(known, rows, -1).astype(np.int64)
 
 
 def _borderline(scene: Scene, outcome: Outcome, queue: Queue) -> NDArray[np.int64]:

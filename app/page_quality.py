@@ -72,20 +72,22 @@ def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
     quick = [info.name for info in signals[:6]]
     if current not in quick:
         quick[-1] = current
-    picked = left.segmented_control(
+    key = session.widget("quality", "quick", current)
+    left.segmented_control(
         "Signal", quick, default=current, required=True, format_func=lambda name: by_name[name].title,
-        key=session.widget("quality", "quick", current), label_visibility="collapsed",
+        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
     )  # fmt: skip
     names = sorted(by_name, key=lambda name: by_name[name].title)
-    listed = right.selectbox(
+    key = session.widget("quality", "all", current)
+    right.selectbox(
         "All signals", names, index=names.index(current), format_func=lambda name: by_name[name].title,
-        key=session.widget("quality", "all", current), label_visibility="collapsed",
+        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
     )  # fmt: skip
-    for chosen in (picked, listed):
-        if chosen != current:
-            session.choose(signal=chosen, low=None, high=None)
-            st.rerun()
     return by_name[current]
+
+
+def _choose_signal(key: str) -> None:
+    session.choose(signal=session.widget_value(key), low=None, high=None)
 
 
 def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:

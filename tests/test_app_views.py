@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from tamis.analytics import queries
 from tamis.analytics.charts import spark
 from tamis.analytics.evidence import GivenEvidence
-from tamis.analytics.figures import axis_place, axis_value, histogram_figure, round_values
+from tamis.analytics.figures import (
+    TREEMAP_MOST,
+    axis_place,
+    axis_value,
+    histogram_figure,
+    round_values,
+    treemap_figure,
+)
 from tamis.analytics.issues import find_issues, remedy
 from tamis.analytics.operator import OPERATORS, RowOperator
 from tamis.analytics.queries import Scene
@@ -101,3 +108,14 @@ def test_a_long_list_of_what_is_allowed_is_left_out() -> None:
 def test_streamlit_run_and_tamis_serve_read_the_same_settings() -> None:
     shipped = (ROOT / "app" / "streamlit.toml").read_text("utf-8")
     assert (ROOT / ".streamlit" / "config.toml").read_text("utf-8") == shipped
+
+
+def test_a_treemap_of_many_clusters_joins_the_smallest_and_loses_no_document() -> None:
+    rows = [
+        {"cluster": k, "name": f"c{k}", "category": k % 3, "category_name": f"k{k % 3}", "documents": 5 + k, "kept": k}
+        for k in range(TREEMAP_MOST + 50)
+    ]
+    tiles = treemap_figure(rows, height=300).data[0]
+    leaves = [value for name, value in zip(tiles.ids, tiles.values, strict=True) if name.startswith("c")]
+    assert len(leaves) == TREEMAP_MOST + 3 and sum(leaves) == sum(row["documents"] for row in rows) == tiles.values[0]
+    assert sum("smaller" in label for label in tiles.labels) == 3
