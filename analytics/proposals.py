@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from tamis.analytics.bundle import LOCK_FILE, RECIPE_FILE, Bundle
+from tamis.analytics.bundle import LOCK_FILE, RECIPE_FILE, Bundle, export_bundle
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.study import Study
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.names import check_name
@@ -249,8 +250,25 @@ def seal(bundle: Bundle) -> str:
     return digest([file_sha256(bundle.folder / name) for name in (RECIPE_FILE, LOCK_FILE)])
 
 
+def bundle_name(recipe: Recipe, fingerprint: str) -> str:
+    """Return the name of the folder that holds the bundle of a recipe on a corpus: named by both, it never changes."""
+    return f"{recipe.digest[:16]}-{fingerprint[:12]}"
+
+
+def sealed_bundle(study: Study, recipe: Recipe) -> Bundle:
+    """Return the bundle of a recipe on a corpus, exported where it is not yet, with all its files read-only.
+
+    Raises:
+        TamisError: as ``export_bundle``; or what is there is another bundle or damaged.
+    """
+    folder = study.workspace.bundles / bundle_name(recipe, study.corpus.fingerprint)
+    bundle = Bundle.open(folder) if folder.is_dir() else export_bundle(folder, study=study, recipe=recipe)
+    protect(bundle)
+    return bundle
+
+
 def protect(bundle: Bundle) -> None:
-    """Make the files of an approved bundle read-only."""
+    """Make the files of a bundle read-only."""
     for path in bundle.folder.rglob("*"):
         if path.is_file():
             path.chmod(0o444)

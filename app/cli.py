@@ -9,11 +9,21 @@ from typing import Annotated
 
 import typer
 
-from tamis.app import cli_corpus, cli_effect, cli_people, cli_quality, cli_recipe, cli_review
+from tamis.app import cli_corpus, cli_effect, cli_people, cli_proposals, cli_quality, cli_recipe, cli_review
 from tamis.app.terminal import app, err, out
 from tamis.data.errors import TamisError
 
-__all__ = ["app", "cli_corpus", "cli_effect", "cli_people", "cli_quality", "cli_recipe", "cli_review", "main"]
+__all__ = [
+    "app",
+    "cli_corpus",
+    "cli_effect",
+    "cli_people",
+    "cli_proposals",
+    "cli_quality",
+    "cli_recipe",
+    "cli_review",
+    "main",
+]
 
 
 def main() -> None:

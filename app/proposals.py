@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from tamis.analytics.bundle import Bundle, export_bundle
+from tamis.analytics.bundle import Bundle
 from tamis.analytics.diff import DocumentDiff, diff_outcomes, diff_recipes
-from tamis.analytics.proposals import Proposal, Version, judged, proposals_of, proposed, protect, remarked, seal
+from tamis.analytics.proposals import Proposal, Version, judged, proposals_of, proposed, remarked, seal, sealed_bundle
 from tamis.analytics.recipe import Recipe
 from tamis.app import cache, login, session
 from tamis.app.look import count, heading
-from tamis.app.recipe_export import bundle_folder
 from tamis.app.stage import Stage, adopt, brief, plain
 from tamis.data.errors import TamisError
 from tamis.data.people import Role
@@ -201,9 +200,7 @@ def _approve(table: Table, proposal: Proposal, words: str) -> bool:
         if (study := here.opened.study) is not None:
             with st.spinner("Exporting the bundle …"):
                 study.measure(recipe)
-                folder = bundle_folder(here, recipe)
-                bundle = Bundle.open(folder) if folder.is_dir() else export_bundle(folder, study=study, recipe=recipe)
-                protect(bundle)
+                bundle = sealed_bundle(study, recipe)
     except TamisError as error:
         st.text(brief(error))
         return False

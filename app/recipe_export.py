@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.analytics.bundle import Bundle, export_bundle
+from tamis.analytics.proposals import bundle_name
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.run import Run
 from tamis.analytics.worker import start_run
@@ -35,7 +36,7 @@ def export_panel(here: Stage) -> None:
 
 def bundle_folder(here: Stage, recipe: Recipe) -> Path:
     """Return where the bundle of a recipe and this corpus is kept: named by both, so it never changes."""
-    return here.workspace.bundles / f"{recipe.digest[:16]}-{here.opened.facts.corpus[:12]}"
+    return here.workspace.bundles / bundle_name(recipe, here.opened.facts.corpus)
 
 
 def _bundle(here: Stage) -> Bundle | None:

@@ -6,16 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from docstrings import docstrings, write_corpus
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from tamis.analytics import catalogue
 from tamis.analytics.bundle import LOCK_FILE, RECIPE_FILE, Bundle
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.proposals import Proposal, judged, proposals_of, proposed, protect, remarked, seal
 from tamis.analytics.recipe import Recipe
-from tamis.data.errors import RecipeError, SettingError
+from tamis.app import cli
+from tamis.data.errors import RecipeError, SettingError, TamisError
+from tamis.data.people import change_people
 from tamis.data.reviews import Event, ReviewStore
+from tamis.data.workspace import CorpusEntry, Workspace
 
 catalogue.load()
 
@@ -159,3 +164,45 @@ def test_the_seal_shows_that_an_approved_bundle_was_changed(tmp_path: Path) -> N
     assert seal(bundle) != found.seal
     with pytest.raises(RecipeError, match="another recipe"):
         judged(proposal, proposal.newest, "approved", who="Grace", bundle=Bundle(folder, recipe(99), None))
+
+
+def command(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.app, ["proposals", *arguments])
+    assert result.exception is None or isinstance(result.exception, TamisError), result.exception
+    return str(result.exception) if result.exception else result.output
+
+
+def test_commands_propose_comment_and_approve_as_the_page_does(workspace: Workspace, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", docstrings(("json", "collections")))
+    workspace.remember(CorpusEntry("docs", str(corpus)))
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe().to_yaml(), "utf-8")
+    assert "version 1 proposed" in command("propose", "web", str(file), "--by", "Ada", "-m", "a start")
+    assert "newest version" in command("propose", "web", str(file), "--by", "Grace")
+    command("comment", "web", "why 12?", "--by", "Grace", "--step", recipe().steps[0].id)
+    assert "changes asked" in command("reject", "web", "--by", "Grace", "-m", "stricter")
+    file.write_text(recipe(20).to_yaml(), "utf-8")
+    assert "version 2 proposed" in command("propose", "web", str(file), "--by", "Ada")
+    assert "no such proposal" in command("approve", "elsewhere", "--by", "Grace", "--corpus", "docs")
+    assert "version 2 approved" in command("approve", "web", "--by", "Grace", "--corpus", "docs")
+
+    proposal = proposals_of(ReviewStore.of(workspace.root).events(""))[0]
+    approval = proposal.newest.approval
+    assert approval is not None
+    bundle = Bundle.open(workspace.bundles / approval.bundle)
+    assert seal(bundle) == approval.seal and bundle.recipe == recipe(20)
+    assert all(path.stat().st_mode & 0o222 == 0 for path in bundle.folder.rglob("*") if path.is_file())
+    history = command("list", "web")
+    assert "why 12?" in history and "stricter" in history and "approved by Grace" in history
+    assert Recipe.from_yaml(command("show", "web", "--version", "1")) == recipe()
+    assert "no such version" in command("show", "web", "--version", "3")
+
+
+def test_commands_ask_for_the_role_of_the_person(workspace: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe().to_yaml(), "utf-8")
+    change_people(workspace.root, "vera", "viewer")
+    change_people(workspace.root, "rosa", "reviewer")
+    assert "may not propose" in command("propose", "web", str(file), "--by", "Vera")
+    assert "version 1" in command("propose", "web", str(file), "--by", "Rosa")
+    assert "may not ask for changes" in command("reject", "web", "--by", "Rosa", "-m", "no")
