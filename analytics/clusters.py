@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -168,10 +169,10 @@ def centroids_of(
     sums = np.zeros((len(numbers), vectors.shape[1]), dtype=np.float64)
     order = np.argsort(labels, kind="stable")
     order = order[labels[order] >= 0]
-    bounds = np.searchsorted(labels[order], numbers)
-    for place, (first, end) in enumerate(zip(bounds, [*bounds[1:], len(order)], strict=True)):
-        for start in range(int(first), int(end), 65_536):
-            sums[place] += vectors[order[start : min(start + 65_536, int(end))]].astype(np.float64).sum(axis=0)
+    bounds = [*np.searchsorted(labels[order], numbers).tolist(), len(order)]
+    for place, (first, end) in enumerate(pairwise(bounds)):
+        for start in range(first, end, 65_536):
+            sums[place] += vectors[order[start : min(start + 65_536, end)]].astype(np.float64).sum(axis=0)
     norms = np.sqrt((sums * sums).sum(axis=1))
     return (sums / np.where(norms > 0, norms, 1.0)[:, None]).astype(np.float32), numbers
 

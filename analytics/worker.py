@@ -15,7 +15,9 @@ from tamis.analytics.recipe import Recipe
 from tamis.analytics.run import run_bundle, summary
 from tamis.analytics.study import Study
 from tamis.analytics.target import find_target
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.analytics.worker_corpus import COMMAND, given, opened
+from tamis.analytics.worker_effect import WORKS
+from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, start, work
 from tamis.data.progress import Progress
@@ -25,7 +27,6 @@ ANALYZE = "analyze"
 RUN = "run"
 EFFECT = "effect"
 MEASURE = "measure"
-_COMMAND = ("-m", "tamis.analytics.worker")
 
 
 def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str, Any] | None = None) -> Job:
@@ -39,8 +40,8 @@ def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str
     Raises:
         JobError: the process cannot be started.
     """
-    params = _given(corpus, workspace) | {"options": dict(options or {})}
-    return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=_COMMAND)
+    params = given(corpus, workspace) | {"options": dict(options or {})}
+    return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
 
 
 def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
@@ -55,8 +56,8 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
     Raises:
         JobError: the process cannot be started.
     """
-    params = _given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
-    return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=_COMMAND)
+    params = given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
+    return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=COMMAND)
 
 
 def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
@@ -71,8 +72,8 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     Raises:
         JobError: the process cannot be started.
     """
-    params = _given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
-    return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=_COMMAND)
+    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
+    return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=COMMAND)
 
 
 def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
@@ -86,19 +87,8 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
     Raises:
         JobError: the process cannot be started.
     """
-    params = _given(corpus, workspace) | {"recipe": recipe.to_yaml()}
-    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=_COMMAND)
-
-
-def _given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
-    """Return what every job needs to open the same corpus in the same workspace."""
-    return {
-        "workspace": str(workspace.root),
-        "path": corpus.path,
-        "roles": corpus.explicit_roles,
-        "on_bad_file": corpus.on_bad_file,
-        "fingerprint": corpus.fingerprint,
-    }
+    params = given(corpus, workspace) | {"recipe": recipe.to_yaml()}
+    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=COMMAND)
 
 
 def run(request: Request, progress: Progress) -> dict[str, Any]:
@@ -108,7 +98,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
+    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, **WORKS}
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)
@@ -129,7 +119,7 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = _opened(params, workspace, progress)
+    corpus = opened(params, workspace, progress)
     catalogue.load()
     study = Study.open(corpus, workspace, progress=progress)
     entry = find_target(workspace, params["target"]) if params["target"] else None
@@ -140,7 +130,7 @@ def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = _opened(params, workspace, progress)
+    corpus = opened(params, workspace, progress)
     catalogue.load()
     Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
     return {}
@@ -148,28 +138,10 @@ def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = _opened(params, workspace, progress)
+    corpus = opened(params, workspace, progress)
     steps = analysis_steps(corpus, workspace, **params["options"])
     analysis = analyze(corpus, workspace, steps=steps, progress=progress)
     return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
-
-
-def _opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
-    """Open the corpus a job was started for.
-
-    Raises:
-        JobError: it is not the same any more.
-    """
-    corpus = open_corpus(
-        params["path"],
-        roles=params["roles"],
-        on_bad_file=params["on_bad_file"],
-        probes=workspace.probes,
-        progress=progress,
-    )
-    if corpus.fingerprint != params["fingerprint"]:
-        raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")
-    return corpus
 
 
 def main(arguments: list[str]) -> int:

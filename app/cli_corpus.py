@@ -212,3 +212,21 @@ def corpora() -> None:
     """List the corpora opened before."""
     for entry in Workspace.default().corpora().values():
         out.print(f"{entry.name:<24} {entry.fingerprint[:12]}  {entry.path}", markup=False)
+
+
+@app.command()
+def reference(
+    name: Annotated[str, typer.Argument(help="Name under which rules find it.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs: evaluation sets, or another corpus.")],
+    words: Annotated[
+        int, typer.Option(min=1, max=64, help="Words of a shingle: 13 for evaluation, 5 for copies.")
+    ] = 13,
+    text: TextRole = None,
+) -> None:
+    """Store what other files hold, as hashes without their text, for the rules decontaminate and exclude_known."""
+    from tamis.analytics import catalogue
+    from tamis.analytics.named_references import save_reference
+
+    catalogue.load()
+    entry = save_reference(Workspace.default(), name, paths, n=words, text=text)
+    out.print(f"reference {entry.name}: {entry.digest}", markup=False)

@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tamis.analytics.facts import Facts
+from tamis.analytics.named_references import list_references
 from tamis.analytics.operator import OPERATORS, Operator
 from tamis.app.session import widget
 from tamis.data.errors import RecipeError
+from tamis.data.workspace import Workspace
 
 
 def operator_form(kind: type[Operator], values: Mapping[str, Any], *, facts: Facts, scope: str) -> dict[str, Any]:
@@ -84,7 +86,23 @@ def _field(name: str, info: FieldInfo, value: Any, facts: Facts, scope: str) -> 
             title, choices, index=index, key=key, help=info.description,
             format_func=lambda column: "(none)" if column is None else f"{facts.info(column).title} · {column}",
         )  # fmt: skip
+    if _widget(info) == "reference":
+        return _reference_field(title, key, info, value)
     return _plain_field(title, key, info, value)
+
+
+def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
+    """Show the stored references by name; the rule holds the digest."""
+    names = {entry.digest: entry.name for entry in list_references(Workspace.default()).values()}
+    options = [*names, *([value] if value and value not in names else [])]
+    if not options:
+        st.caption(f"{title}: none is stored yet. `tamis reference NAME FILES...` stores one.")
+        return None
+    index = options.index(value) if value in options else 0
+    return st.selectbox(
+        title, options, index=index, key=key, help=info.description,
+        format_func=lambda digest: names.get(digest, digest[:16]),
+    )  # fmt: skip
 
 
 def _columns(named: str, facts: Facts) -> list[str] | None:

@@ -6,10 +6,11 @@ import streamlit as st
 
 from tamis.analytics.effect_figures import composition_figure, coverage_figure, probe_figure, recipes_figure
 from tamis.analytics.effect_result import Effect
+from tamis.analytics.suggest import SearchTrial
 from tamis.analytics.target import TargetEntry, list_targets, save_target
 from tamis.analytics.verdict import Difference
 from tamis.analytics.worker import EFFECT, start_effect
-from tamis.app import login, session
+from tamis.app import effect_panels, login, session
 from tamis.app.job_view import watch
 from tamis.app.look import count, short, size
 from tamis.app.stage import Stage, plain, stage
@@ -32,12 +33,14 @@ def page() -> None:
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target)
+    trials = effect_panels.proposed(here, target)
     if own is not None:
         _verdict(own)
-        _figures(own, [own, *(effect for effect in found if effect is not own)])
+        _figures(own, [own, *(effect for effect in found if effect is not own)], trials)
     elif found:
         st.markdown("##### Recipes measured before")
-        st.plotly_chart(recipes_figure(found), key="effect/others", config={"displayModeBar": False})
+        st.plotly_chart(recipes_figure(found, trials=trials), key="effect/others", config={"displayModeBar": False})
+    effect_panels.show(here, target)
 
 
 def _target(here: Stage) -> TargetEntry | None:
@@ -145,13 +148,13 @@ def _row(item: Difference) -> dict[str, object]:
     }
 
 
-def _figures(own: Effect, effects: list[Effect]) -> None:
+def _figures(own: Effect, effects: list[Effect], trials: tuple[SearchTrial, ...]) -> None:
     left, right = st.columns(2, gap="medium")
     quiet = {"displayModeBar": False}
     with left:
         if own.headline is not None:
             st.markdown("##### Recipes and random selections")
-            st.plotly_chart(recipes_figure(effects), key="effect/scatter", config=quiet)
+            st.plotly_chart(recipes_figure(effects, trials=trials), key="effect/scatter", config=quiet)
         for place, coverage in enumerate(own.coverage):
             st.plotly_chart(coverage_figure(coverage), key=f"effect/coverage/{place}", config=quiet)
     with right:

@@ -10,7 +10,7 @@ from tamis.analytics.outcome import Count
 from tamis.analytics.presets import RULE_SETS, with_rule_set
 from tamis.analytics.queries import attribution
 from tamis.analytics.recipe import Recipe, Step
-from tamis.app import forms, proposals, session
+from tamis.app import cache, forms, proposals, recipe_compare, recipe_makers, session
 from tamis.app.look import count, share
 from tamis.app.recipe_export import export_panel
 from tamis.app.stage import Stage, adopt, plain, stage
@@ -26,14 +26,17 @@ def page() -> None:
         _steps(here)
         _add(here)
         _presets(here)
+        recipe_makers.show(here)
     with right:
-        text, export, load, team = st.tabs(["YAML", "Export and run", "Load", "Team"])
+        text, export, compare, load, team = st.tabs(["YAML", "Export and run", "Compare", "Load", "Team"])
         with text:
             recipe = session.current().recipe
             st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
             st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
         with export:
             export_panel(here)
+        with compare:
+            recipe_compare.show(here)
         with load:
             _load()
         with team:
@@ -162,16 +165,26 @@ def _add(here: Stage) -> None:
 
 
 def _presets(here: Stage) -> None:
-    """Offer the published rule sets; each becomes ordinary steps that can be edited one by one."""
+    """Offer the published rule sets with what each would keep; each becomes ordinary steps that can be edited."""
     with st.expander("Add a published rule set", icon=":material/library_add:"):
+        counted = st.toggle("Say what each would keep on its own", key="preset/count")
         for name, rules in sorted(RULE_SETS.items()):
             missing = sorted(set(rules.reads()) - set(here.facts.columns))
             with st.container(horizontal=True, vertical_alignment="center"):
                 with st.container(gap="xsmall"):
-                    st.markdown(f"**{plain(rules.title)}** · {len(rules.rules)} rules")
+                    kept = f" · {_kept(here, name)}" if counted and not missing else ""
+                    st.markdown(f"**{plain(rules.title)}** · {len(rules.rules)} rules{kept}")
                     st.caption(plain(f"{rules.note} {rules.source}".strip()))
                 if st.button("Add", key=session.widget("preset", name), disabled=bool(missing)):
                     _change(with_rule_set(session.current().recipe, name))
+
+
+def _kept(here: Stage, name: str) -> str:
+    """Return the share of documents and tokens that a rule set keeps of the whole corpus."""
+    scene = cache.scene(cache.SceneKey(here.key.corpus, (), with_rule_set(Recipe(), name)))
+    assert scene.outcome is not None
+    first, last = scene.outcome.input, scene.outcome.output
+    return f"keeps {share(last.documents, first.documents)} of documents, {share(last.tokens, first.tokens)} of tokens"
 
 
 def _addable(kind: type[Operator]) -> bool:

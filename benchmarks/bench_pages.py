@@ -69,7 +69,9 @@ def story(clock: Clock, number: int, pause: float) -> None:
     page = clock.page
     visit(clock, "Quality", pause)
     for title in ("Stop words", "Mean word length", "Duplicate lines", "Tokens"):
-        clock.time("choose a signal", lambda title=title: page.get_by_role("radio", name=title).click(), pause=pause)
+        clock.time(
+            "choose a signal", lambda title=title: page.get_by_role("radio", name=title).first.click(), pause=pause
+        )
     for value in (8 + number % 5, 15 + number % 5):
         cut = page.get_by_role("spinbutton", name="Drop below")
         clock.time("type a cut", lambda cut=cut, value=value: (cut.fill(str(value)), cut.press("Enter")), pause=pause)
@@ -78,12 +80,14 @@ def story(clock: Clock, number: int, pause: float) -> None:
         clock.time("move a handle", lambda handle=handle: handle.press("ArrowRight"), pause=pause)
     clock.time("look by group", lambda: page.get_by_role("tab", name="By language").click(), pause=pause)
     clock.time("back to samples", lambda: page.get_by_role("tab", name="Samples").click(), pause=pause)
-    clock.time("curve of the other side", lambda: page.get_by_role("radio", name="drop above").click(), pause=pause)
+    clock.time(
+        "curve of the other side", lambda: page.get_by_role("radio", name="drop above").first.click(), pause=pause
+    )
     clock.time("save as rule", lambda: page.get_by_role("button", name="Save as rule").click(), pause=pause)
     for name in ("Overview", "Clusters", "Recipe"):
         visit(clock, name, pause)
     visit(clock, "Documents", pause)
-    search = page.get_by_label("Search")
+    search = page.get_by_role("textbox", name="Search", exact=True)
     clock.time("search", lambda: (search.fill("number"), search.press("Enter")), pause=pause)
     visit(clock, "Review", pause)
     if page.get_by_label("Your name").count():
@@ -102,9 +106,11 @@ def user(url: str, corpus: str, number: int, rounds: int, pause: float, found: m
         settle(page)
         page.get_by_role("spinbutton", name="Drop below").wait_for(timeout=300_000)
         clock = Clock(page)
-        for _ in range(rounds):
-            story(clock, number, pause)
-        found.put(dict(clock.times))
+        try:
+            for _ in range(rounds):
+                story(clock, number, pause)
+        finally:
+            found.put(dict(clock.times))
 
 
 def watch(process: psutil.Process, peak: list[float], done: Event) -> None:

@@ -199,3 +199,9 @@ def test_joined_counts_are_sums() -> None:
     rows = {(int(c), t): int(n) for c, t, n in zip(joined.cluster, joined.term.to_pylist(), joined.count, strict=True)}
     assert rows == {(0, "red"): 4, (0, "fox"): 2, (0, "hen"): 2, (1, "blue"): 2, (1, "fox"): 2}
     assert joined.documents.tolist() == [4, 2]
+
+
+def test_a_corpus_without_any_cluster_has_no_centroids() -> None:
+    vectors = np.eye(4, dtype=np.float16)
+    centroids, numbers = centroids_of(vectors, np.full(4, -1, dtype=np.int32))
+    assert centroids.shape == (0, 4) and numbers.shape == (0,)

@@ -1,0 +1,119 @@
+"""What people click on the pages Recipe and Effect: measure, attribute, propose, fit, compare, report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = pytest.mark.browser
+JOB = 240_000
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Serve several hundred real docstrings."""
+    root = tmp_path_factory.mktemp("effect")
+    home = root / "home"
+    home.mkdir()
+    corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging", "email", "asyncio"))
+    tamis("analyze", str(corpus), "--name", "corpus", home=home)
+    with served(home, corpus) as running:
+        yield running
+
+
+def cut(page: Page, dashboard: Dashboard, signal: str, value: str) -> None:
+    """Add a rule on the Quality page."""
+    visit(page, dashboard, "quality")
+    page.get_by_role("radio", name=signal).first.click()
+    settle(page)
+    page.get_by_role("spinbutton", name="Drop below").fill(value)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save as rule").click()
+    expect(page.get_by_role("button", name="Save as rule")).to_have_count(0, timeout=30_000)
+
+
+def saved_target(page: Page, dashboard: Dashboard) -> None:
+    """Select documents about messages, and save them as the target."""
+    visit(page, dashboard, "documents")
+    page.get_by_role("textbox", name="Search", exact=True).fill("message")
+    page.get_by_role("button", name="Select", exact=True).click()
+    expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
+    visit(page, dashboard, "effect")
+    page.get_by_placeholder("name of a new target").fill("messages")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save the selection as a target").click()
+    expect(page.get_by_text(re.compile("Target messages"))).to_be_visible(timeout=30_000)
+
+
+def test_a_recipe_is_measured_attributed_proposed_and_reported(
+    dashboard: Dashboard, page: Page, chromium: Browser, tmp_path: Path
+) -> None:
+    cut(page, dashboard, "Tokens", "12")
+    cut(page, dashboard, "Stop words", "1")
+    saved_target(page, dashboard)
+    page.get_by_role("button", name="Measure the effect").click()
+    expect(page.get_by_text(re.compile(r"every training set got"))).to_be_visible(timeout=JOB)
+    page.get_by_role("button", name="Measure each step").click()
+    expect(page.get_by_text("Paired draws, intervals of two standard deviations.")).to_be_visible(timeout=JOB)
+    page.get_by_role("tab", name="Propose a recipe").click()
+    page.get_by_role("spinbutton", name="Recipes to try").fill("3")
+    page.keyboard.press("Enter")
+    settle(page)
+    page.get_by_role("button", name="Propose a recipe").click()
+    expect(page.get_by_role("button", name="Take this recipe")).to_be_visible(timeout=JOB)
+    page.get_by_role("tab", name="Report").click()
+    page.get_by_role("button", name="Write the report").click()
+    expect(page.get_by_role("button", name="Download report.html")).to_be_visible(timeout=JOB)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report.html").click()
+    report = tmp_path / "report.html"
+    download.value.save_as(report)
+    opened(chromium, report)
+    page.get_by_role("tab", name="Propose a recipe").click()
+    page.get_by_role("button", name="Take this recipe").click()
+    expect(page.get_by_test_id("funnel").get_by_text(re.compile("classifier|dsir|moore"))).to_be_visible(timeout=60_000)
+
+
+def opened(chromium: Browser, report: Path) -> None:
+    """Open a report in a browser that reaches nothing else, and look for its parts."""
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
+    failed: list[str] = []
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("request", lambda request: failed.append(request.url) if request.url.startswith("http") else None)
+    page.goto(report.as_uri())
+    for part in ("Recipe", "Does it help", "Provenance"):
+        expect(page.get_by_role("heading", name=re.compile(part)).first).to_be_visible()
+    assert page.locator("svg, img").count() > 0 and not failed
+    context.close()
+
+
+def test_a_budget_per_concept_is_set_by_sliders_and_compared_with_the_recipe_before(
+    dashboard: Dashboard, page: Page
+) -> None:
+    cut(page, dashboard, "Tokens", "10")
+    page.get_by_role("link", name="Recipe").first.click()
+    settle(page)
+    page.get_by_text("Give every concept a budget").click()
+    page.get_by_role("button", name="Measure the complexity of the concepts").click()
+    expect(page.get_by_role("button", name="Add the budget")).to_be_visible(timeout=JOB)
+    page.get_by_role("button", name="Add the budget").click()
+    expect(page.get_by_test_id("funnel").get_by_text("cluster-budget")).to_be_visible(timeout=60_000)
+    page.get_by_role("tab", name="Compare").click()
+    page.get_by_role("combobox", name="Compare with").click()
+    page.get_by_text("the recipe 1 edit ago").click()
+    expect(page.get_by_text(re.compile("added  cluster-budget"))).to_be_visible(timeout=30_000)
+    page.get_by_text("Compare the documents").click()
+    expect(page.get_by_text(re.compile("treated alike"))).to_be_visible(timeout=30_000)
+
+
+def test_rule_sets_say_what_they_would_keep(dashboard: Dashboard, page: Page) -> None:
+    visit(page, dashboard, "recipe")
+    page.get_by_text("Add a published rule set").click()
+    page.get_by_text("Say what each would keep on its own").click()
+    expect(page.get_by_text(re.compile(r"keeps [\d.]+% of documents")).first).to_be_visible(timeout=60_000)
