@@ -70,10 +70,13 @@ def served(home: Path, corpus: Path) -> Iterator[Dashboard]:
     port = free_port()
     command = [sys.executable, "-c", "from tamis.app.cli import main; main()", "serve", "--port", str(port)]
     log = (home / "server.log").open("wb")
-    process = subprocess.Popen(command, env={**os.environ, "TAMIS_HOME": str(home)}, stdout=log, stderr=log, cwd=home)
+    environment = {**os.environ, "TAMIS_HOME": str(home), "PYTHONFAULTHANDLER": "1"}
+    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
         yield Dashboard(f"http://127.0.0.1:{port}", home, corpus)
+        ended = process.poll()
+        assert ended is None, f"the server ended with {ended}: {(home / 'server.log').read_text('utf-8')[-4000:]}"
     finally:
         process.terminate()
         process.wait(timeout=20)
