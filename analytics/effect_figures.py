@@ -92,7 +92,7 @@ def coverage_figure(found: Coverage, *, height: int = 260) -> go.Figure:
             hovertemplate=f"%{{x:.1%}} of the corpus<br>{name} %{{y:.3f}}<extra></extra>",
         )
     frame(figure, height=height, x="share of the corpus (bytes)", y=f"coverage of the {found.of}")
-    figure.update_xaxes(tickformat=".0%")
+    figure.update_xaxes(tickformat=".2~p")
     return figure
 
 

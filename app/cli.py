@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from tamis.app import cli_corpus, cli_effect, cli_people, cli_proposals, cli_quality, cli_recipe, cli_review
+from tamis.app import (
+    cli_corpus,
+    cli_effect,
+    cli_people,
+    cli_proposals,
+    cli_quality,
+    cli_recipe,
+    cli_rephrase,
+    cli_review,
+)
 from tamis.app.terminal import app, err, out
 from tamis.data.errors import TamisError
 
@@ -21,6 +30,7 @@ __all__ = [
     "cli_proposals",
     "cli_quality",
     "cli_recipe",
+    "cli_rephrase",
     "cli_review",
     "main",
 ]

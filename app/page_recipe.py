@@ -10,7 +10,7 @@ from tamis.analytics.outcome import Count
 from tamis.analytics.presets import RULE_SETS, with_rule_set
 from tamis.analytics.queries import attribution
 from tamis.analytics.recipe import Recipe, Step
-from tamis.app import cache, forms, proposals, recipe_compare, recipe_makers, session
+from tamis.app import cache, forms, proposals, recipe_compare, recipe_makers, recipe_rephrase, session
 from tamis.app.look import count, share
 from tamis.app.recipe_export import export_panel
 from tamis.app.stage import Stage, adopt, plain, stage
@@ -35,6 +35,8 @@ def page() -> None:
             st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
         with export:
             export_panel(here)
+            with st.expander("Rephrase candidates", icon=":material/edit_note:"):
+                recipe_rephrase.show(here)
         with compare:
             recipe_compare.show(here)
         with load:
