@@ -11,8 +11,9 @@ from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
 from tamis.analytics.queries import selection_rules, totals
 from tamis.app import cache, login, selection_bar, session
+from tamis.app.job_view import watch
 from tamis.app.look import count, share, short
-from tamis.app.stage import adopt, brief, plain, stage
+from tamis.app.stage import adopt, brief, plain, stage, take_waiting
 from tamis.app.stage import workspace as stage_workspace
 from tamis.data.errors import TamisError
 from tamis.data.workspace import Workspace
@@ -29,6 +30,7 @@ def show(workspace: Workspace) -> None:
                 st.text(notice)
         if not is_ready():
             return
+        _waiting(workspace)
         _history()
         try:
             _selection()
@@ -36,6 +38,22 @@ def show(workspace: Workspace) -> None:
             _funnel()
         except TamisError as error:
             st.text(brief(error))
+
+
+def _waiting(workspace: Workspace) -> None:
+    """Show the measurement that a change waits for, and make the change when it is done."""
+    take_waiting()
+    job = session.current().setting("measuring")
+    if not job:
+        return
+    with st.container(border=True, key="rail_measuring"):
+        st.caption("The change is made when this is measured:")
+        watch(workspace, str(job), "measuring")
+        st.button("Forget the change", key="rail/forget", type="tertiary", on_click=_forget)
+
+
+def _forget() -> None:
+    session.choose(measuring=None, waiting=None)
 
 
 def is_ready() -> bool:

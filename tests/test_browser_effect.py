@@ -117,3 +117,14 @@ def test_rule_sets_say_what_they_would_keep(dashboard: Dashboard, page: Page) ->
     page.get_by_text("Add a published rule set").click()
     page.get_by_text("Say what each would keep on its own").click()
     expect(page.get_by_text(re.compile(r"keeps [\d.]+% of documents")).first).to_be_visible(timeout=60_000)
+
+
+def test_a_rule_that_needs_a_long_measurement_waits_for_it_in_the_background(dashboard: Dashboard, page: Page) -> None:
+    visit(page, dashboard, "recipe")
+    page.get_by_role("combobox", name="Rule").click()
+    page.get_by_role("option", name=re.compile("semantic_dedup")).click()
+    settle(page)
+    page.get_by_role("button", name="Add to the recipe").click()
+    expect(page.get_by_text("The change is made when this is measured:")).to_be_visible(timeout=30_000)
+    expect(page.get_by_test_id("funnel").get_by_text("semantic-dedup")).to_be_visible(timeout=JOB)
+    expect(page.get_by_text("The change is made when this is measured:")).to_have_count(0)
