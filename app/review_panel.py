@@ -20,7 +20,7 @@ from tamis.analytics.review import (
     progress,
 )
 from tamis.analytics.review_queues import Queue, places
-from tamis.app import login, session
+from tamis.app import login, review_effects, session
 from tamis.app.look import count, heading
 from tamis.app.stage import Stage, adopt, plain
 from tamis.data.errors import TamisError
@@ -119,6 +119,8 @@ def _rules(desk: Desk, votes: Votes) -> None:
     )  # fmt: skip
     st.caption("Of the documents a step drops, the share that the majority would drop as well; of the kept ones, keep.")
     _decisions_as_rules(desk, votes)
+    if st.toggle("Compare with measured effects", key="review/effects"):
+        review_effects.show(desk.here, votes)
 
 
 def _decisions_as_rules(desk: Desk, votes: Votes) -> None:
