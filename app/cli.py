@@ -11,6 +11,7 @@ import typer
 
 from tamis.app import (
     cli_corpus,
+    cli_doctor,
     cli_effect,
     cli_people,
     cli_proposals,
@@ -25,6 +26,7 @@ from tamis.data.errors import TamisError
 __all__ = [
     "app",
     "cli_corpus",
+    "cli_doctor",
     "cli_effect",
     "cli_people",
     "cli_proposals",
