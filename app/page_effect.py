@@ -61,7 +61,9 @@ def _target(here: Stage) -> TargetEntry | None:
         "Name", placeholder="name of a new target", key="effect/name", label_visibility="collapsed"
     )
     if cells[2].button(
-        "Save the selection as a target", disabled=not (now.selection and name.strip()), key="effect/save"
+        "Save the selection as a target",
+        disabled=not (now.selection and name.strip() and login.may("owner")),
+        key="effect/save",
     ):
         _save(here, name.strip())
         st.rerun()
@@ -75,6 +77,7 @@ def _save(here: Stage, name: str) -> None:
 
     rows = sample_rows(here.scene, which="selected", n=MOST_TARGET)
     try:
+        login.demand("owner", to="save a target")
         entry = save_target(here.workspace, name, here.opened.texts([int(row) for row in rows]), origin="a selection")
         session.choose(target=entry.name)
         session.say(f"Target {entry.name}: {entry.documents} texts (of at most {MOST_TARGET}, chosen by hash).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 from typer.testing import CliRunner
 
-from tamis.app import cli
+from tamis.app import cli, gate
 from tamis.app.gate import HEALTH, SECRET, SECRET_HEADER, Gate, ProxyCheck
 from tamis.app.server import settings
 from tamis.data.errors import AccessError, SettingError, StoreError, TamisError
@@ -76,8 +77,8 @@ def test_the_header_of_the_person_is_a_header_and_not_the_secret(header: str) ->
 
 
 def test_openid_takes_the_name_of_the_server_from_its_settings(tmp_path: Path) -> None:
-    gate = Gate.of("oidc", secrets=secrets(tmp_path), environment={})
-    assert (gate.mode, gate.sites, gate.guest) == ("oidc", ("tamis.example.org",), "viewer")
+    found = Gate.of("oidc", secrets=secrets(tmp_path), environment={})
+    assert (found.mode, found.sites, found.guest) == ("oidc", ("tamis.example.org",), "viewer")
     local = Gate.of(
         "oidc", secrets=secrets(tmp_path, redirect_uri="http://localhost:8501/oauth2callback"), environment={}
     )
@@ -216,3 +217,42 @@ def test_serving_others_without_what_it_needs_starts_nothing(workspace: Workspac
     for arguments in (["--host", "0.0.0.0"], ["--host", "0.0.0.0", "--login", "proxy"], ["--login", "oidc"]):
         result = CliRunner().invoke(cli.app, ["serve", *arguments])
         assert isinstance(result.exception, SettingError), arguments
+
+
+APP = Path(gate.__file__).parent
+SHARED = {"save_target", "remember", "export_bundle", "sealed_bundle", "rmtree", "cancel", "add_all", "put_table"}
+"""Calls that change what others see, or that cost; starting a job (``start_...``) is another."""
+
+
+def _calls(node: ast.AST) -> set[str]:
+    """Return the names of everything that is called within."""
+    found = set()
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            found.add("store.add" if name == "add" and "store" in ast.unparse(call.func) else name)
+    return found
+
+
+def _unguarded(path: Path) -> list[str]:
+    """Return the functions that act for others and ask for no role, themselves or by a function beside them."""
+    functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
+    calls = {function.name: _calls(function) for function in functions}
+    asking = {name for name, called in calls.items() if called & {"demand", "may"}}
+    return [
+        f"{path.name}:{name}"
+        for name, called in calls.items()
+        if (called & SHARED or "store.add" in called or any(one.startswith("start_") for one in called))
+        and not (name in asking or called & asking)
+    ]
+
+
+def test_every_action_that_others_see_or_that_costs_asks_for_a_role() -> None:
+    pages = [path for path in sorted(APP.glob("*.py")) if not path.name.startswith("cli") and path.name != "library.py"]
+    assert [name for path in pages for name in _unguarded(path)] == []
+
+
+def test_an_action_that_asks_for_no_role_would_be_found(tmp_path: Path) -> None:
+    page = tmp_path / "page_bad.py"
+    page.write_text("def act():\n    start_run(1)\n\ndef fine():\n    demand('owner')\n    log.store.add(2)\n", "utf-8")
+    assert _unguarded(page) == ["page_bad.py:act"]
