@@ -9,7 +9,7 @@ import streamlit as st
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.operators_rows import Regex, SqlPredicate
 from tamis.analytics.queries import Page, documents_page
-from tamis.app import session
+from tamis.app import session, sql_box
 from tamis.app.document_view import show_document
 from tamis.app.look import count
 from tamis.app.stage import Stage, adopt, brief, stage
@@ -24,6 +24,7 @@ def page() -> None:
     """Lay out the page."""
     here = stage()
     _search(here)
+    sql_box.show(here)
     which, columns, sort, descending = _controls(here)
     offset = int(session.current().setting("offset", 0))
     found: Page = here.ask(
