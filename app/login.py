@@ -12,7 +12,7 @@ from tamis.app.gate import Gate, in_force
 from tamis.app.stage import workspace
 from tamis.data import people
 from tamis.data.errors import AccessError
-from tamis.data.people import LONGEST, MEANING, People, Role
+from tamis.data.people import LONGEST, MEANING, People, Role, short_name
 
 COOKIE = "tamis_name"
 """Browsers on this machine remember the name under which people review."""
@@ -110,14 +110,14 @@ def ask_name() -> None:
 def _name(gate: Gate) -> str:
     """Return the name as the way to log in gives it."""
     if gate.mode == "proxy":
-        return str(st.context.headers.get(gate.header) or "").strip()[:LONGEST]
+        return short_name(str(st.context.headers.get(gate.header) or ""))
     if gate.mode == "oidc":
         user = st.user.to_dict()
         if user.get("is_logged_in") is not True:
             return ""
         # An address that the provider has not checked could be anybody's.
         address = user.get("email") if user.get("email_verified") is not False else None
-        return str(address or user.get("sub") or "").strip()[:LONGEST]
+        return short_name(str(address or user.get("sub") or ""))
     remembered = unquote(st.context.cookies.get(COOKIE, "")).strip()[:LONGEST]
     return session.person() or (remembered if remembered.isprintable() else "")
 

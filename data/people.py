@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from tamis.data.errors import AccessError, SettingError, StoreError
+from tamis.data.hashing import digest
 from tamis.data.lock import Lock
 from tamis.data.parquet import write_bytes
 
@@ -111,6 +112,12 @@ def check_person(name: str) -> str:
     if not folded or len(folded) > LONGEST or not folded.isprintable():
         raise SettingError("This cannot be a person's name", value=name, allowed=f"1 to {LONGEST} printable characters")
     return folded
+
+
+def short_name(name: str) -> str:
+    """Return a name as it is stored: at most 80 characters, and two different long names stay different."""
+    known = name.strip()
+    return known if len(known) <= LONGEST else f"{known[: LONGEST - 17]}~{digest(known)[:16]}"
 
 
 def _folded(name: str) -> str:

@@ -11,6 +11,9 @@ Layout::
     runs/       runs started from the dashboard
     probes/     what was learnt from reading a file, by content
     corpora.json
+    people.json     who may do what (``tamis.data.people``), where somebody was named
+    reviews.sqlite  what people said (``tamis.data.reviews``), unless another database is named
+    secrets.toml    settings of the login, where somebody wrote them
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tamis.app import cli, gate
 from tamis.app.gate import HEALTH, SECRET, SECRET_HEADER, Gate, ProxyCheck
 from tamis.app.server import settings
 from tamis.data.errors import AccessError, SettingError, StoreError, TamisError
-from tamis.data.people import ROLES, People, Role, change_people, may, require
+from tamis.data.people import LONGEST, ROLES, People, Role, change_people, may, require, short_name
 from tamis.data.workspace import Workspace
 
 STRONG = "0123456789abcdef" * 4
@@ -197,6 +197,14 @@ def test_a_damaged_file_of_roles_lets_nobody_in(tmp_path: Path, text: str) -> No
 def test_a_name_of_a_person_is_checked(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError, match="name"):
         change_people(tmp_path, name, "owner")
+
+
+@given(st.text(), st.text())
+def test_stored_names_are_short_and_differ_where_names_differ(one: str, other: str) -> None:
+    long = "a" * 100
+    for first, second in ((one, other), (long + one, long + other)):
+        assert len(short_name(first)) <= LONGEST
+        assert (short_name(first) == short_name(second)) is (first.strip() == second.strip())
 
 
 def test_the_command_lists_and_changes_roles(workspace: Workspace) -> None:
