@@ -76,9 +76,12 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     gate.publish()
     import streamlit as st
 
+    from tamis.app.headers import SafeHeaders
     from tamis.app.routes import ROUTES
 
-    checks = [Middleware(ProxyCheck, gate=gate)] if gate.mode == "proxy" else []
+    checks = [Middleware(SafeHeaders)]
+    if gate.mode == "proxy":
+        checks.append(Middleware(ProxyCheck, gate=gate))
     st.App(HERE / "main.py", routes=list(ROUTES), middleware=checks).run(config=chosen)
 
 

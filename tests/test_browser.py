@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import Dashboard, served, settle, small_corpus, tamis
+from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
 
@@ -232,3 +232,29 @@ def test_a_cluster_is_selected_and_dropped(dashboard: Dashboard, page: Page) -> 
     page.get_by_role("button", name="Drop", exact=True).click()
     total, kept = funnel(page)
     assert 0 < total - kept < total
+
+
+def test_every_answer_says_what_may_be_loaded_and_every_page_obeys(dashboard: Dashboard, page: Page) -> None:
+    for path in ("/", "/map", "/_stcore/health", "/static/nothing.js"):
+        try:
+            with urllib.request.urlopen(dashboard.url + path, timeout=10) as answer:
+                headers = answer.headers
+        except urllib.error.HTTPError as error:
+            headers = error.headers
+            error.close()
+        assert "frame-ancestors 'none'" in headers["content-security-policy"] and headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+    foreign: list[str] = []
+    page.on(
+        "request",
+        lambda sent: None if sent.url.startswith((dashboard.url, "data:", "blob:")) else foreign.append(sent.url),
+    )
+    page.goto(dashboard.url)
+    for name in ("map", "clusters", "duplicates", "quality", "recipe", "effect", "review", "documents"):
+        visit(page, dashboard, name)
+    visit(page, dashboard, "map")
+    page.locator(".tamis-map[data-ready]").wait_for(timeout=60_000)
+    own = (dashboard.url, "data:", "blob:")
+    assert refused == [] and [url for url in asked if not url.startswith(own)] == []
