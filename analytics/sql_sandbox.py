@@ -25,6 +25,7 @@ SWITCH = "TAMIS_SQL"
 """Environment variable that switches free SQL on (1); off otherwise."""
 
 LONGEST = 20_000
+EXAMPLE = "SELECT id, n_words FROM facts WHERE n_words > 1000 ORDER BY n_words DESC"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,11 @@ PAGES = (
     ("effect", "Effect", ":material/balance:"),
     ("review", "Review", ":material/rate_review:"),
     ("documents", "Documents", ":material/article:"),
+    ("jobs", "Jobs", ":material/pending_actions:"),
 )
+
+ALWAYS = ("overview", "jobs")
+"""Pages that have something to show before a corpus is analysed."""
 
 
 def all_pages() -> list[StreamlitPage]:
@@ -34,7 +38,7 @@ def all_pages() -> list[StreamlitPage]:
 
 def _page(name: str) -> Callable[[], None]:
     def run() -> None:
-        if name != "overview" and not is_ready():
+        if name not in ALWAYS and not is_ready():
             st.info("Nothing to show yet: open a corpus and analyse it. The Overview page says how.")
             return
         import_module(f"tamis.app.page_{name}").page()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tamis.analytics.operator import OPERATORS, RowOperator
-from tamis.analytics.sql_sandbox import SWITCH, SqlAnswer, SqlLimits, ask_sql, switched_on
+from tamis.analytics.sql_sandbox import EXAMPLE, SWITCH, SqlAnswer, SqlLimits, ask_sql, switched_on
 from tamis.app import login
 from tamis.app.look import count
 from tamis.app.stage import Stage, adopt, brief
@@ -23,7 +23,7 @@ def show(here: Stage) -> None:
             f"{limits.seconds} s. On because {SWITCH}=1."
         )
         with st.form("documents/sql", border=False):
-            sql = st.text_area("Statement", height=110, placeholder="SELECT id, n_words FROM facts WHERE ...")
+            sql = st.text_area("Statement", height=110, placeholder=EXAMPLE)
             asked = st.form_submit_button("Run")
         if not asked or not sql.strip():
             return

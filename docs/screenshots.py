@@ -64,9 +64,19 @@ def story(page: Page, theme: str) -> None:
     page.wait_for_timeout(1500)
     for name in ("Overview", "Clusters", "Duplicates", "Recipe", "Effect", "Documents"):
         go(page, name)
+        if name == "Effect":
+            measured(page)
         save(page, name.lower(), theme)
     review(page, theme)
     team(page, theme)
+
+
+def measured(page: Page) -> None:
+    """Measure the effect of the recipe where it has not been measured yet."""
+    if page.get_by_role("button", name="Measure the effect").count():
+        page.get_by_role("button", name="Measure the effect").click()
+    page.get_by_text("every training set got").wait_for(timeout=300_000)
+    page.wait_for_timeout(2000)
 
 
 def review(page: Page, theme: str) -> None:
@@ -79,6 +89,8 @@ def review(page: Page, theme: str) -> None:
         page.keyboard.press(key)
         page.wait_for_timeout(1200)
     save(page, "review", theme)
+    go(page, "Jobs")
+    save(page, "jobs", theme)
 
 
 def team(page: Page, theme: str) -> None:

@@ -249,7 +249,7 @@ def test_every_answer_says_what_may_be_loaded_and_every_page_obeys(dashboard: Da
     asked: list[str] = []
     page.on("request", lambda sent: asked.append(sent.url))
     page.goto(dashboard.url)
-    for name in ("map", "clusters", "duplicates", "quality", "recipe", "effect", "review", "documents"):
+    for name in ("map", "clusters", "duplicates", "quality", "recipe", "effect", "review", "documents", "jobs"):
         visit(page, dashboard, name)
     visit(page, dashboard, "map")
     page.locator(".tamis-map[data-ready]").wait_for(timeout=60_000)

@@ -33,6 +33,8 @@ def cut(page: Page, dashboard: Dashboard, signal: str, value: str) -> None:
     settle(page)
     page.get_by_role("spinbutton", name="Drop below").fill(value)
     page.keyboard.press("Enter")
+    expect(page.get_by_text("of what the recipe keeps now")).to_be_visible(timeout=30_000)
+    settle(page)
     page.get_by_role("button", name="Save as rule").click()
     expect(page.get_by_role("button", name="Save as rule")).to_have_count(0, timeout=30_000)
 
@@ -126,5 +128,8 @@ def test_a_rule_that_needs_a_long_measurement_waits_for_it_in_the_background(das
     settle(page)
     page.get_by_role("button", name="Add to the recipe").click()
     expect(page.get_by_text("The change is made when this is measured:")).to_be_visible(timeout=30_000)
+    other = page.context.new_page()
+    other.goto(f"{dashboard.url}/jobs")
+    expect(other.get_by_text(re.compile("Measuring corpus")).first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("funnel").get_by_text("semantic-dedup")).to_be_visible(timeout=JOB)
     expect(page.get_by_text("The change is made when this is measured:")).to_have_count(0)
