@@ -34,7 +34,7 @@ $(VENV)/.testing: $(VENV)/.installed
 setup: $(VENV)/.installed ## Make the virtual environment and install what is pinned
 
 demo: $(VENV)/.installed ## Build the demo corpus, analyse it, open the dashboard
-	$(BIN)/tamis demo --open --host $(ADDRESS) --port $(PORT)
+	$(BIN)/tamis demo --open --tier fast --host $(ADDRESS) --port $(PORT)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

@@ -28,6 +28,7 @@ ARRAYS: Mapping[str, Mapping[str, str]] = {
     "knn": {"outlier": "outlier"},
     "map": {"x": "x", "y": "y"},
     "clusters": {"labels": "cluster"},
+    "edited_clusters": {"labels": "cluster"},
     "concepts": {"labels": "concept"},
 }
 """Step -> array of its artifact, (n,) in id order -> facts column."""

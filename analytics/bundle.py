@@ -2,7 +2,7 @@
 
 recipe.yaml         what to do, for people; diffable
 recipe.lock.json    what it was made on and what it gave there
-artifacts/          id sets, frozen clusterings, centroids: plain data named by digest
+artifacts/          id sets, frozen clusterings, centroids, tuned embedding models: plain data named by digest
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.bundle_files import BundleSources, write_clustering
+from tamis.analytics.bundle_files import TUNED_PREFIX, BundleSources, write_clustering
 from tamis.analytics.locking import BundleLock, LockedCorpus, LockedCount, LockedFile, LockedStep, tool_versions
-from tamis.analytics.measures import steps_of
+from tamis.analytics.measures import clustering_of, steps_of
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.recipe_text import MAX_BYTES
 from tamis.analytics.selection import Selection
 from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
+from tamis.analytics.study_artifacts import found_artifact
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.names import inside
@@ -181,9 +182,25 @@ def _write_artifacts(folder: Path, study: Study, recipe: Recipe) -> tuple[Locked
         write_bytes(folder / path.name, path.read_bytes())
     for measure in recipe.measures():
         if measure.kind == "cluster":
-            clustering = study.evidence.frozen.clustering(str(dict(measure.params)["clustering"]))
+            clustering = study.evidence.frozen.clustering(clustering_of(measure))
             write_clustering(folder, clustering)
+    for model in tuned_models(study, recipe):
+        write_bytes(folder / f"{TUNED_PREFIX}{model}.parquet", study.workspace.asset_path(model).read_bytes())
     return tuple(LockedFile(path.name, file_sha256(path), path.stat().st_size) for path in sorted(folder.iterdir()))
+
+
+def tuned_models(study: Study, recipe: Recipe) -> tuple[str, ...]:
+    """Return the tuned embedding models that a recipe's clusters, concepts and scorers live in, by digest."""
+    kinds = {measure.kind for measure in recipe.measures()}
+    spaces = set()
+    for measure in recipe.measures():
+        if measure.kind == "cluster":
+            clustering = study.evidence.frozen.clustering(clustering_of(measure))
+            spaces |= {clustering.space} if clustering.tier == "tuned" else set()
+    embedded = found_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
+    if embedded is not None and embedded.facts["tier"] == "tuned":
+        spaces.add(str(embedded.facts["space"]))
+    return tuple(sorted(space for space in spaces if study.workspace.asset_path(space).is_file()))
 
 
 def _asset_file(study: Study, asset: str) -> Path:

@@ -19,6 +19,8 @@ from tamis.data.names import inside
 from tamis.data.parquet import atomic_write, read_parquet, write_bytes, write_parquet
 from tamis.data.workspace import Workspace
 
+TUNED_PREFIX = "tuned-"
+
 
 @dataclass(frozen=True)
 class BundleSources:
@@ -95,6 +97,12 @@ class BundleSources:
                 if file_sha256(path) != asset:
                     self.ids(asset)
                 write_bytes(workspace.asset_path(asset), path.read_bytes())
+        for path in sorted(self.folder.glob(f"{TUNED_PREFIX}*.parquet")):
+            model = path.stem.removeprefix(TUNED_PREFIX)
+            if file_sha256(path) != model:
+                raise StoreError("The tuned model does not have the digest it is named by", value=model)
+            if not workspace.asset_path(model).is_file():
+                write_bytes(workspace.asset_path(model), path.read_bytes())
 
     def _file(self, name: str) -> Path:
         path = inside(self.folder, name, what="File of the bundle")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.analytics.cluster_edits import ClusterEdit, edited
 from tamis.analytics.cluster_table import NAMED_BY, cluster_rows, count_terms, main_languages
 from tamis.analytics.clusters import (
     CORE_POINTS,
@@ -29,6 +30,7 @@ from tamis.data.artifact import Artifact
 from tamis.data.errors import SettingError
 
 CLUSTERS_VERSION = 1
+EDITED = "edited_clusters"
 
 
 def clusters_step(
@@ -79,6 +81,37 @@ def clusters_step(
     upstream = ("documents", "embeddings", "knn", "map", *(("language",) if languages else ()))
     params = {"min_cluster_size": min_cluster_size, "core_points": core_points, "noise": noise, "seed": seed}
     return _spec("clusters", upstream, params, "Finding and naming clusters", lambda n: 2 + n * 7e-5, run)
+
+
+def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languages: bool = True) -> StepSpec:
+    """Return the step that applies people's edits to the clusters of ``clusters_step`` and names what changed anew.
+
+    Its artifact is made like that of ``clusters_step``; clusters that no edit touched keep their numbers.
+
+    Args:
+        edits: in order.
+        seed: of splits and of the documents that name a cluster.
+        languages: whether the language step is there.
+    """
+
+    def run(context: StepContext) -> None:
+        before = context.inputs["clusters"]
+        vectors = load_vectors(context.inputs["embeddings"], context.documents)
+        labels = edited(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
+        if "sweep" in before.parts():
+            context.out.write_json("sweep", before.json("sweep"))
+        kept = ("method", "min_cluster_size", "core_points", "noise")
+        about = {name: before.facts[name] for name in kept} | {"edits": len(edits), "edited_from": before.digest}
+        _write(context, labels, None, seed=seed, about=about)
+
+    upstream = ("documents", "embeddings", "map", "clusters", *(("language",) if languages else ()))
+    params = {"edits": [edit.plain for edit in edits], "seed": seed}
+    return _spec(EDITED, upstream, params, "Editing and naming clusters", lambda n: 2 + n * 1e-5, run)
+
+
+def clusters_of(artifacts: Mapping[str, Artifact]) -> Artifact | None:
+    """Return the clusters in use: those that people edited where there are such."""
+    return artifacts.get(EDITED) or artifacts.get("clusters")
 
 
 def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True) -> StepSpec:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding import embeddings_step
+from tamis.analytics.embedding import embeddings_step, shard_vectors
 from tamis.analytics.kmeans import assign
 from tamis.analytics.measures import MEASURES, SUPPORTING, MeasureKind, step_name
 from tamis.analytics.operator import Measure
@@ -92,16 +92,9 @@ def _step(measure: Measure) -> StepSpec:
 
     def run(context: StepContext) -> None:
         concepts = Concepts.from_table(context.stored(digest))
-        vectors = context.inputs["embeddings"]
-        if vectors.facts["space"] != concepts.space:
-            raise StoreError(
-                "The concepts of a rule belong to another embedding than this corpus has",
-                value=vectors.facts["space"],
-                allowed=concepts.space,
-                fix="embed the corpus with the same model, or make the rule again",
-            )
         for shard in context.shards_to_do():
-            context.out.write_table(shard.part, concepts.describe(vectors.array(shard.part, mmap=True)))
+            vectors = shard_vectors(context, shard, concepts.space, what="The concepts of a rule")
+            context.out.write_table(shard.part, concepts.describe(vectors))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

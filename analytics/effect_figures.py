@@ -116,7 +116,8 @@ def probe_figure(found: ProbeCurve, *, height: int = 260) -> go.Figure:
         hovertemplate="%{x:.1%}: macro-F1 %{y:.3f}<br>%{customdata}<extra></extra>",
     )
     frame(figure, height=height, x="fraction of labelled documents", y="macro-F1")
-    figure.update_xaxes(type="log", tickformat=".0%")
+    marks = [point.fraction for point in found.points]
+    figure.update_xaxes(type="log", tickvals=marks, ticktext=[f"{mark:.0%}" for mark in marks])
     return figure
 
 

@@ -143,7 +143,7 @@ class EffectStudy:
 
         if self._embeddings is None or self.target is None:
             return None
-        return embedder_of(self._embeddings, self.study.workspace.models).encode(self.target.unseen[:MOST_REFERENCES])
+        return embedder_of(self._embeddings, self.study.workspace).encode(self.target.unseen[:MOST_REFERENCES])
 
 
 def groups_of(facts: Facts) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from tamis.analytics.static_model import (
     offline,
     unit_rows,
 )
+from tamis.analytics.tuned_model import TunedModel
 from tamis.data.errors import SettingError
 from tamis.data.hashing import digest, file_sha256
 
@@ -87,6 +88,46 @@ class StaticEmbedder:
     def space(self) -> str:
         """Return the digest of the token vectors and the tokenizer."""
         return digest({"static": self.model.sha256})
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return self.model.dimensions
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors; the same bits for any batch."""
+        return self.model.encode(texts)
+
+
+@dataclass(frozen=True, eq=False)
+class TunedEmbedder:
+    """A model fitted to a corpus as an embedder.
+
+    Attributes:
+        model: vectors of tokens and token pairs.
+        asset: digest under which the workspace keeps it; it names the space.
+    """
+
+    model: TunedModel
+    asset: str
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": "tuned",
+            "model": {"source": "fitted to the corpus", "teacher": MINILM, "pairs": len(self.model.pairs)},
+            "sha256": self.asset,
+            "dtype": "float16",
+            "compute": "float32",
+            "batch": "any",
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of the model."""
+        return self.asset
 
     @property
     def dimensions(self) -> int:
@@ -175,6 +216,20 @@ class PreciseEmbedder:
 def fast_embedder(models: Path) -> StaticEmbedder:
     """Return the embedder of the fast tier; the first call ever distils it (about 15 s) into ``models``."""
     return StaticEmbedder(distilled(models), "fast", distillation())
+
+
+def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
+    """Return the embedder of a stored tuned model.
+
+    Args:
+        table: the model, see ``TunedModel.table``.
+        asset: its digest.
+        models: the model cache, where the plain static model is.
+
+    Raises:
+        StoreError: it is no model, or one of another static model.
+    """
+    return TunedEmbedder(TunedModel.from_table(table, distilled(models)), asset)
 
 
 def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> PreciseEmbedder:

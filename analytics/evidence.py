@@ -185,7 +185,7 @@ class LocalEvidence:
 
 def _embedding_for(clustering: Clustering) -> StepSpec:
     """Return the step that embeds documents into the space of a clustering."""
-    return embeddings_step(clustering.tier)
+    return embeddings_step(clustering.tier, **({"model": clustering.space} if clustering.tier == "tuned" else {}))
 
 
 def _unmeasured(measure: Measure) -> RecipeError:

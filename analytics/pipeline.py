@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tamis.analytics.facts import Facts
 from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
@@ -17,6 +18,9 @@ from tamis.data.identification import IDENTIFICATION_VERSION, identify
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey, Store
 from tamis.data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tamis.analytics.map_options import MapOptions
 
 __all__ = [
     "Analysis",
@@ -221,16 +225,22 @@ def _committed(store: Store, planned: PlannedStep) -> Artifact:
     return found
 
 
-def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
-    """Return the steps of the standard analysis of a corpus, in running order."""
+def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:
+    """Return the steps of the standard analysis of a corpus, in running order.
+
+    Args:
+        corpus: the corpus.
+        workspace: whose plugins, scores and options count.
+        options: about embedding, map and clusters; None for those the workspace remembers for this corpus.
+    """
     from tamis.analytics.assembly import facts_step
-    from tamis.analytics.cluster_steps import clusters_step, concepts_step
+    from tamis.analytics.cluster_steps import EDITED
     from tamis.analytics.columns import columns_step
-    from tamis.analytics.embedding import embeddings_step
+    from tamis.analytics.embedding import TUNED_MODEL
     from tamis.analytics.exact import exact_step
     from tamis.analytics.imported_scores import workspace_scores
     from tamis.analytics.language import language_step
-    from tamis.analytics.map_steps import knn_step, map_step
+    from tamis.analytics.map_options import mapping_steps, read_options
     from tamis.analytics.perplexity import perplexity_step
     from tamis.analytics.plugins import plugins_step, workspace_plugins
     from tamis.analytics.signal_step import signals_step
@@ -241,6 +251,8 @@ def analysis_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]
     modelled = (words_step(), perplexity_step())
     plugins = workspace_plugins(workspace.root)
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
-    mapped = (embeddings_step(), knn_step(), map_step(), clusters_step(), concepts_step())
+    mapped = mapping_steps(corpus, size_of(corpus), options or read_options(workspace, corpus))
     steps = (*measured, *modelled, *own, *mapped)
-    return (*steps, facts_step(steps))
+    edited = any(step.name == EDITED for step in steps)
+    told = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
+    return (*steps, facts_step(told))

@@ -129,7 +129,7 @@ def _fit_vectors(study: Study, target: Target, method: str, nearest: int, progre
     from tamis.analytics.embedding import embedder_of, load_vectors
 
     artifact = embeddings_of(study)
-    wanted = embedder_of(artifact, study.workspace.models).encode(target.seen[:MOST_TARGET]).astype(np.float32)
+    wanted = embedder_of(artifact, study.workspace).encode(target.seen[:MOST_TARGET]).astype(np.float32)
     wanted = wanted[wanted.any(axis=1)]
     if not len(wanted):
         raise SettingError("No text of the target has an embedding", value=target.digest)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding import shard_vectors
 from tamis.analytics.measures import MEASURES, MeasureKind, step_name
 from tamis.analytics.operator import Measure
 from tamis.analytics.plain_arrays import pack, unpack
@@ -101,8 +102,9 @@ def _step(measure: Measure) -> StepSpec:
         scorer = Scorer.from_table(context.stored(str(params["model"])))
         for shard in context.shards_to_do():
             if by_vectors:
-                vectors = context.inputs["embeddings"]
-                found = scorer.of_vectors(vectors.array(shard.part, mmap=True), space=str(vectors.facts["space"]))
+                space = str(scorer.about.get("space"))
+                vectors = shard_vectors(context, shard, space, what="The scorer")
+                found = scorer.of_vectors(vectors, space=space)
             else:
                 parts = [scorer.of_texts(texts) for texts in context.corpus.document_texts(shard)]
                 found = np.concatenate([np.empty(0), *parts])

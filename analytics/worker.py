@@ -10,11 +10,13 @@ from typing import Any
 from tamis.analytics import catalogue
 from tamis.analytics.effect_study import EffectStudy
 from tamis.analytics.evaluation import evaluate_effect
+from tamis.analytics.map_options import MapOptions, read_options
 from tamis.analytics.pipeline import analysis_steps, analyze
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.run import run_bundle, summary
 from tamis.analytics.study import Study
 from tamis.analytics.target import find_target
+from tamis.analytics.worker_clusters import EDIT, edit_clusters
 from tamis.analytics.worker_corpus import COMMAND, given, opened
 from tamis.analytics.worker_effect import WORKS
 from tamis.data.corpus import Corpus
@@ -29,18 +31,17 @@ EFFECT = "effect"
 MEASURE = "measure"
 
 
-def start_analysis(corpus: Corpus, workspace: Workspace, *, options: Mapping[str, Any] | None = None) -> Job:
+def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
     """Start the analysis of a corpus in the background, or join it when it is already going on.
 
     Args:
         corpus: what to analyse; the job opens it again and refuses when it has changed meanwhile.
         workspace: where artifacts and the job's record are kept.
-        options: options of ``analysis_steps``.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"options": dict(options or {})}
+    params = given(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
 
 
@@ -98,7 +99,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, **WORKS}
+    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, EDIT: edit_clusters, **WORKS}
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)
@@ -139,7 +140,7 @@ def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     corpus = opened(params, workspace, progress)
-    steps = analysis_steps(corpus, workspace, **params["options"])
+    steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
     analysis = analyze(corpus, workspace, steps=steps, progress=progress)
     return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from tamis.analytics.map_options import options_stamp
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.queries import Scene
 from tamis.analytics.recipe import Recipe
@@ -20,11 +21,16 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class CorpusKey:
-    """A corpus as its files look now."""
+    """A corpus as its files look now, and the choices about its map."""
 
     root: str
     name: str
     stamp: str
+    options: str = ""
+
+
+def _files(key: CorpusKey) -> str:
+    return repr((key.root, key.name, key.stamp))
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,10 @@ def key_of(workspace: Workspace, name: str) -> CorpusKey:
         SettingError: unknown corpus.
         CorpusError: its files are gone.
     """
-    return CorpusKey(str(workspace.root), name, library.stamp(workspace.corpus(name)))
+    return CorpusKey(str(workspace.root), name, library.stamp(workspace.corpus(name)), options_stamp(workspace))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: repr})
+@st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: _files})
 def corpus(key: CorpusKey) -> Corpus:
     """Return an open corpus."""
     workspace = Workspace(Path(key.root))

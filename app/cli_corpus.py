@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tamis.app.gate import USER_HEADER, Gate, secret_files
 from tamis.app.terminal import (
+    Coordinates,
     Host,
     IdRole,
     LabelRole,
     LanguageRole,
     Login,
+    MapSetting,
+    Model,
     Name,
     Port,
     Site,
     SourceRole,
     TextRole,
+    Tier,
     UserHeader,
+    Vectors,
     app,
     err,
     out,
     roles_of,
 )
+from tamis.data.errors import SettingError
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
 
@@ -66,6 +72,7 @@ def demo(
         bool, typer.Option("--renew", help="Build it again when other versions are installed now.")
     ] = False,
     open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
+    tier: Tier = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
@@ -85,7 +92,9 @@ def demo(
     if len(report.unreadable) > SHOWN:
         err.print(f"  left out {len(report.unreadable) - SHOWN} more of {report.files:,} files")
     if open_:
-        open_and_serve(workspace, str(place), name="demo", roles={}, host=host, port=port)
+        open_and_serve(
+            workspace, str(place), name="demo", roles={}, host=host, port=port, chosen={"tier": tier} if tier else None
+        )
 
 
 @app.command("open")
@@ -97,23 +106,37 @@ def open_path(
     source: SourceRole = None,
     language: LanguageRole = None,
     label: LabelRole = None,
+    tier: Tier = None,
+    model: Model = None,
+    vectors: Vectors = None,
+    coordinates: Coordinates = None,
+    settings: MapSetting = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    open_and_serve(Workspace.default(), path, name=name, roles=roles, host=host, port=port)
+    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    open_and_serve(Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen)
 
 
 def open_and_serve(
-    workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], host: str, port: int
+    workspace: Workspace,
+    path: str,
+    *,
+    name: str | None,
+    roles: Mapping[str, str],
+    host: str,
+    port: int,
+    chosen: Mapping[str, Any] | None = None,
 ) -> None:
-    """Register, analyse and serve a corpus."""
+    """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
     from tamis.app.server import require_free, serve, settings
 
     settings(host=host, port=port)
     require_free(host, port)
     entry = register(workspace, path, name=name, roles=roles)
+    choose_map(workspace, entry, chosen or {})
     run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
     serve(workspace, host=host, port=port)
@@ -152,16 +175,67 @@ def analyze(
     source: SourceRole = None,
     language: LanguageRole = None,
     label: LabelRole = None,
+    tier: Tier = None,
+    model: Model = None,
+    vectors: Vectors = None,
+    coordinates: Coordinates = None,
+    settings: MapSetting = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
     entry = register(workspace, path, name=name, roles=roles)
+    choose_map(workspace, entry, chosen)
     if plan:
         print_plan(workspace, entry)
     else:
         run_analysis(workspace, entry)
+
+
+def map_settings(
+    *, tier: str | None, model: str | None, vectors: str | None, coordinates: str | None, more: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the options of the map that were given, by name.
+
+    Raises:
+        SettingError: a setting that cannot be read.
+    """
+    chosen: dict[str, Any] = {name: value for name, value in (("tier", tier), ("model", model)) if value is not None}
+    if vectors is not None:
+        chosen |= {"tier": tier or "given", "vectors": vectors}
+    elif tier is not None:
+        chosen["vectors"] = ""
+    if coordinates is not None:
+        x, comma, y = coordinates.partition(",")
+        if not comma:
+            raise SettingError("Coordinates are two columns", value=coordinates, allowed="X,Y")
+        chosen |= {"x": x.strip(), "y": y.strip()}
+    for setting in more or ():
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise SettingError("A setting of the map is a name and a value", value=setting, allowed="name=value")
+        chosen[name.strip()] = int(value) if value.strip().lstrip("-").isdigit() else value.strip()
+    return chosen
+
+
+def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, Any]) -> None:
+    """Remember changed options of a corpus' map.
+
+    Raises:
+        SettingError, RoleError: one is unknown, or does not fit the corpus.
+    """
+    from tamis.analytics.map_options import MapOptions, mapping_steps, read_options, write_options
+    from tamis.analytics.pipeline import size_of
+    from tamis.app.library import corpus_of
+
+    if not chosen:
+        return
+    corpus = corpus_of(workspace, entry)
+    options = MapOptions.of(read_options(workspace, corpus).plain | dict(chosen))
+    mapping_steps(corpus, size_of(corpus), options)
+    write_options(workspace, corpus, options)
 
 
 def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tamis.analytics.cluster_steps import clusters_of
 from tamis.analytics.facts import Facts
 from tamis.analytics.operator import Evidence
 from tamis.analytics.pipeline import Analysis, PlannedStep, analysis_steps, analyze, plan_steps
 from tamis.analytics.study import Study
 from tamis.app.routes import SNIPPET_CHARACTERS, Snippet
+from tamis.data.artifact import Artifact
+from tamis.data.cluster_names import given_names
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.formats import list_files
@@ -54,13 +57,18 @@ class Opened:
         found: dict[str, object] = table.to_pylist()[0]
         return found
 
+    def clusters(self) -> Artifact | None:
+        """Return the clusters in use, None where there are none."""
+        return None if self.analysis is None else clusters_of(self.analysis.artifacts)
+
     def cluster_names(self) -> dict[str, str]:
-        """Return the names of the clusters by number as text, empty without clusters."""
-        artifact = self.analysis.artifacts.get("clusters") if self.analysis is not None else None
+        """Return the names of the clusters by number as text, those people gave first; empty without clusters."""
+        artifact = self.clusters()
         if artifact is None:
             return {}
         rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
-        return {str(row["cluster"]): row["name"] for row in rows}
+        given = {} if self.study is None else given_names(self.study.workspace.root, artifact.digest)
+        return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def snippet(self, row: int) -> Snippet:
         """Return the beginning of one document and where it comes from.

@@ -11,20 +11,22 @@ from tamis.analytics.figures import share_bars, treemap_figure
 from tamis.analytics.naming import distinguishing_words, read_terms
 from tamis.analytics.operators_selection import Cluster
 from tamis.analytics.queries import cluster_table
-from tamis.app import session
+from tamis.app import cluster_charts, cluster_edit, login, session
 from tamis.app.look import count, share, short
 from tamis.app.stage import Stage, plain, stage
 from tamis.app.text_view import cards
 from tamis.data.artifact import Artifact
+from tamis.data.cluster_names import LONGEST, name_cluster
 
 EXAMPLES = 5
+MOST_CHOSEN = 12
 PREVIEW = 320
 
 
 def page() -> None:
     """Lay out the page."""
     here = stage()
-    artifact = None if here.opened.analysis is None else here.opened.analysis.artifacts.get("clusters")
+    artifact = here.opened.clusters()
     if artifact is None or "cluster" not in here.facts.columns:
         st.info("This corpus has no clusters yet. The Overview page shows what the analysis still needs.")
         return
@@ -39,7 +41,11 @@ def page() -> None:
         chosen = _table(rows)
     with right:
         if not chosen:
-            st.caption("Choose a cluster in the table to read it, two to compare them.")
+            st.caption(
+                "Choose a cluster in the table to read, name or split it, two to compare them, more to merge them."
+            )
+            cluster_edit.history(here, artifact)
+            cluster_charts.show(here, artifact)
         else:
             _detail(here, artifact, [rows[place] for place in chosen])
 
@@ -48,7 +54,12 @@ def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
     """Return one row per cluster, the largest first, names and counts together."""
     about = {row["cluster"]: row for row in artifact.table("clusters").to_pylist()}
     counted = here.ask(cluster_table).to_pylist()
-    merged = [{**about[row["cluster"]], **row} for row in counted if row["cluster"] in about]
+    names = here.opened.cluster_names()
+    merged = [
+        {**about[row["cluster"]], **row, "name": names[str(row["cluster"])]}
+        for row in counted
+        if row["cluster"] in about
+    ]
     return sorted(merged, key=lambda row: (-row["documents"], row["cluster"]))
 
 
@@ -66,7 +77,7 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
 
 
 def _table(rows: list[dict[str, Any]]) -> list[int]:
-    """Show the clusters and return the chosen places, at most two."""
+    """Show the clusters and return the chosen places."""
     event = st.dataframe(
         [
             {
@@ -94,7 +105,7 @@ def _table(rows: list[dict[str, Any]]) -> list[int]:
         },
     )
     places = event["selection"]["rows"]
-    return [int(place) for place in places if int(place) < len(rows)][:2]
+    return [int(place) for place in places if int(place) < len(rows)][:MOST_CHOSEN]
 
 
 def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
@@ -107,13 +118,29 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
             f"{count(row['documents'])} documents · {short(row['tokens'])} tokens · "
             f"{share(row['kept'], row['documents'])} kept · words: {plain(', '.join(row['words'][:10]))}"
         )
-    if st.button("Select", key="clusters/select", type="primary", help="Select these documents on every page"):
-        session.edit(selection=(Cluster(clusters=numbers, clustering=clustering, mode="keep", missing="drop"),))
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if st.button("Select", key="clusters/select", type="primary", help="Select these documents on every page"):
+            session.edit(selection=(Cluster(clusters=numbers, clustering=clustering, mode="keep", missing="drop"),))
+            st.rerun()
+        cluster_edit.show(here, artifact, numbers)
+    cluster_edit.follow(here)
     if len(chosen) == 2:
         _compare(artifact, chosen)
-    else:
+    elif len(chosen) == 1:
+        _rename(here, artifact, chosen[0])
         _examples(here, numbers[0])
+
+
+def _rename(here: Stage, artifact: Artifact, row: dict[str, Any]) -> None:
+    """Let an owner give the cluster a name of its own; an empty name brings back the one made from its words."""
+    if not login.may("owner"):
+        return
+    key = session.widget("clusters", "name", str(row["cluster"]), str(row["name"]))
+    name = st.text_input("Name", value=row["name"], key=key, max_chars=LONGEST, help="Empty: the name from its words")
+    if name != row["name"]:
+        login.demand("owner", to="name a cluster")
+        name_cluster(here.workspace.root, artifact.digest, int(row["cluster"]), name)
+        st.rerun()
 
 
 def _compare(artifact: Artifact, chosen: list[dict[str, Any]]) -> None:

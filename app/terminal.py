@@ -32,6 +32,26 @@ IdRole = Annotated[str | None, typer.Option(help="Column of ids that are unique.
 SourceRole = Annotated[str | None, typer.Option(help="Column that says where a document is from.", show_default=False)]
 LanguageRole = Annotated[str | None, typer.Option(help="Column of the stated language.", show_default=False)]
 LabelRole = Annotated[str | None, typer.Option(help="Column of labels, for probes and colours.", show_default=False)]
+Tier = Annotated[
+    str | None,
+    typer.Option(
+        help="Embedding: auto (precise where that takes less than five minutes, else tuned), fast, tuned, precise.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None, typer.Option(help="Model of the precise tier: a folder or a cached name.", show_default=False)
+]
+Vectors = Annotated[
+    str | None, typer.Option(help="Your own vectors: a column of lists, or npy file or folder.", show_default=False)
+]
+Coordinates = Annotated[
+    str | None, typer.Option(help="Your own map: two columns of numbers, as X,Y.", show_default=False)
+]
+MapSetting = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="Further setting of the map, as min_cluster_size=50.", show_default=False),
+]
 Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 

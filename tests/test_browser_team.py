@@ -77,7 +77,10 @@ def test_one_proposes_the_other_asks_for_changes_and_then_approves(dashboard: Da
     expect(ada.get_by_role("button", name="Approve")).to_be_disabled()
 
     expect(grace.get_by_text("Version 1: proposed")).to_be_visible(timeout=20_000)
+    settle(grace)
     grace.get_by_role("textbox", name="Why", exact=True).last.fill("also drop the very long ones")
+    grace.keyboard.press("Tab")
+    settle(grace)
     grace.get_by_role("button", name="Ask for changes").click()
     expect(ada.get_by_text("Version 1: changes asked")).to_be_visible(timeout=20_000)
     expect(ada.get_by_text("also drop the very long ones").first).to_be_visible()

@@ -109,7 +109,8 @@ def test_graph_and_vectors_are_read_back_in_facts_order(analysis: Analysis, text
     assert vectors.shape == (len(texts), 256) and vectors.dtype == np.float16 and graph.k == 10
     rows = np.array([0, 17, 200])
     found = [row["text"] for row in analysis.corpus.fetch(analysis.documents, rows).to_pylist()]
-    embedder = embedder_of(analysis.artifacts["embeddings"], models)
+    workspace = Workspace(analysis.artifacts["embeddings"].path.parents[2])
+    embedder = embedder_of(analysis.artifacts["embeddings"], workspace)
     assert np.array_equal(embedder.encode(found), vectors[rows])
 
 
@@ -140,6 +141,6 @@ def test_impossible_settings_are_refused() -> None:
         clusters_step(noise="other")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="2 or more"):
         clusters_step(min_cluster_size=1)
-    with pytest.raises(SettingError, match="fast, precise"):
+    with pytest.raises(SettingError, match="fast, tuned, precise"):
         embeddings_step("medium")
     assert [concept_count(n) for n in (1, 10_000, 10**8)] == [4, 100, 1000]
