@@ -11,8 +11,9 @@ from tamis.analytics.figures import share_bars, treemap_figure
 from tamis.analytics.naming import distinguishing_words, read_terms
 from tamis.analytics.operators_selection import Cluster
 from tamis.analytics.queries import cluster_table
-from tamis.app import cluster_charts, cluster_edit, login, session
+from tamis.app import cluster_charts, cluster_edit, login, review_panel, session
 from tamis.app.look import count, share, short
+from tamis.app.selection_bar import log_of
 from tamis.app.stage import Stage, plain, stage
 from tamis.app.text_view import cards
 from tamis.data.artifact import Artifact
@@ -128,6 +129,8 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
         _compare(artifact, chosen)
     elif len(chosen) == 1:
         _rename(here, artifact, chosen[0])
+        desk = review_panel.Desk(here, log_of(here), login.person().name)
+        review_panel.comment(desk, "cluster", f"{clustering[:32]}:{numbers[0]}", title="Comment on this cluster")
         _examples(here, numbers[0])
 
 

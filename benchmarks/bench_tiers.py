@@ -1,6 +1,6 @@
 """Which share of the precise model's nearest neighbours do the static tiers find? One corpus, one run.
 
-    python benchmarks/bench_tiers.py CORPUS.parquet [--queries 2000] [--seconds 160]
+python benchmarks/bench_tiers.py CORPUS.parquet [--queries 2000] [--seconds 160]
 """
 
 from __future__ import annotations

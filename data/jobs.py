@@ -32,6 +32,8 @@ from tamis.data.progress import Progress, ProgressState, TrackedProgress
 __all__ = ["Job", "Request", "find_job", "list_jobs", "read_job", "start", "work"]
 
 _START_SECONDS = 20.0
+MOST_ACTIVE = 8
+"""Jobs that may go on at once in a workspace: a session that starts more is told to wait."""
 
 
 def start(
@@ -50,9 +52,10 @@ def start(
         environment: variables added to those of this process.
 
     Raises:
-        JobError: the process cannot be started.
+        JobError: the process cannot be started, or too many jobs are going on.
     """
     folder = inside(jobs, request.id, what="Job")
+    _leave_room(jobs, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _exclusive(folder):
         record = Record.read(folder)
@@ -64,6 +67,18 @@ def start(
         now = time.time()
         Record("queued", pid, process_started(pid) or 0.0, machine(), now, now).write(folder)
     return read_job(folder)
+
+
+def _leave_room(jobs: Path, folder: Path) -> None:
+    """Refuse a new job while as many as may be are going on; joining one is always possible."""
+    active = [job for job in list_jobs(jobs) if job.active]
+    if len(active) >= MOST_ACTIVE and all(job.id != folder.name for job in active):
+        raise JobError(
+            "Too many background jobs are going on",
+            value=len(active),
+            allowed=f"{MOST_ACTIVE} at once",
+            fix="wait for one to end, or stop one on the Jobs page or with tamis cancel",
+        )
 
 
 def find_job(jobs: Path, name: str) -> Job:

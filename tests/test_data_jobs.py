@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tamis.data import jobs
 from tamis.data.errors import Cancelled, JobError, SettingError
 from tamis.data.jobs import Job, Request, find_job, list_jobs, read_job, start
 from tamis.data.progress import NullProgress, ProgressState, TrackedProgress
@@ -122,6 +123,16 @@ print(job.id)
     job = until_running(find_job(tmp_path, name))
     assert job.state == "running"
     assert job.cancel().wait(seconds=60).state == "cancelled"
+
+
+def test_no_more_than_so_many_jobs_go_on_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MOST_ACTIVE", 1)
+    job = until_running(begin(tmp_path, "long"))
+    with pytest.raises(JobError, match="Too many background jobs"):
+        begin(tmp_path, "short")
+    assert begin(tmp_path, "long").id == job.id
+    assert job.cancel().wait(seconds=60).state == "cancelled"
+    assert begin(tmp_path, "short").wait(seconds=60).state == "done"
 
 
 def test_unknown_and_impossible_jobs_are_refused(tmp_path: Path) -> None:
