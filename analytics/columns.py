@@ -7,7 +7,7 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.repair import is_text
 from tamis.data.schema import paths
@@ -41,6 +41,7 @@ def columns_step(corpus: Corpus) -> StepSpec:
         title="Reading the columns of the corpus",
         estimate=lambda size: Estimate(size.documents * 4e-6 + size.bytes / 300e6, size.documents * 20),
         run=run,
+        work=ShardWork.of_table(lambda corpus, shard: _read(corpus, shard, columns)),
     )
 
 

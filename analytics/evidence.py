@@ -25,7 +25,7 @@ from tamis.analytics.measures import (
 )
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.pipeline import PlannedStep, analysis_steps, analyze, plan_steps
-from tamis.analytics.step import StepSpec
+from tamis.analytics.step import ShardEngine, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
@@ -77,15 +77,17 @@ class LocalEvidence:
         """Return the steps that must still run before these measures are there, with estimates."""
         return tuple(planned for planned in self._plan(self._steps_of(measures)) if not planned.done)
 
-    def measure(self, measures: Iterable[Measure], *, progress: Progress | None = None) -> None:
-        """Run what is pending.
+    def measure(
+        self, measures: Iterable[Measure], *, engine: ShardEngine | None = None, progress: Progress | None = None
+    ) -> None:
+        """Run what is pending, shards of it on ``engine`` where one is given.
 
         Raises:
             Cancelled: a person stopped the work; finished shards stay.
         """
         wanted = self._steps_of(measures)
         if wanted and self.corpus is not None and self.workspace is not None:
-            analyze(self.corpus, self.workspace, steps=self.steps_for(wanted), progress=progress)
+            analyze(self.corpus, self.workspace, steps=self.steps_for(wanted), engine=engine, progress=progress)
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return measured pairs, remembered.

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from tamis.analytics.normal import CONVENTION, normalise
 from tamis.analytics.siphash import hash_slices
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
 from tamis.analytics.text_block import block_ranges, utf8_buffers
+from tamis.data.corpus import Corpus
+from tamis.data.shards import Shard
 
 EXACT_VERSION = 1
 COLUMNS = ("text_group", "norm_group", "norm_count")
@@ -114,8 +116,7 @@ def exact_step() -> StepSpec:
         for shard in shards:
             context.progress.check()
             if not context.out.has_part(f"hash-{shard.index:05d}"):
-                found = TextHashes.joined(map(TextHashes.of, context.corpus.document_texts(shard)))
-                context.out.write_table(f"hash-{shard.index:05d}", found.to_table())
+                context.out.write_table(f"hash-{shard.index:05d}", _hashes(context.corpus, shard))
             context.progress.advance(shard.rows)
         parts = [context.out.read_table(f"hash-{shard.index:05d}") for shard in shards]
         documents = context.documents
@@ -136,4 +137,12 @@ def exact_step() -> StepSpec:
         title="Finding exact duplicates",
         estimate=lambda size: Estimate(0.5 + size.bytes / 80e6 + size.documents * 2e-6, size.documents * 12),
         run=run,
+        work=ShardWork(
+            lambda shard: (f"hash-{shard.index:05d}",),
+            lambda corpus, shard: {f"hash-{shard.index:05d}": _hashes(corpus, shard)},
+        ),
     )
+
+
+def _hashes(corpus: Corpus, shard: Shard) -> pa.Table:
+    return TextHashes.joined(map(TextHashes.of, corpus.document_texts(shard))).to_table()

@@ -18,9 +18,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.character_scan import character_shares
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
 from tamis.analytics.text_block import Block
+from tamis.data.corpus import Corpus
 from tamis.data.hashing import file_sha256
+from tamis.data.shards import Shard
 
 LANGUAGE_VERSION = 1
 MAX_CHARACTERS = 2_000
@@ -85,11 +87,13 @@ def language_columns(texts: pa.Array) -> pa.Table:
 def language_step() -> StepSpec:
     """Return the step that detects the language of every document."""
 
+    def detect(corpus: Corpus, shard: Shard) -> pa.Table:
+        batches = [language_columns(texts) for texts in corpus.document_texts(shard)]
+        return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *batches])
+
     def run(context: StepContext) -> None:
         for shard in context.shards_to_do():
-            batches = [language_columns(texts) for texts in context.corpus.document_texts(shard)]
-            empty = language_columns(pa.array([], type=pa.large_string()))
-            context.out.write_table(shard.part, pa.concat_tables([empty, *batches]))
+            context.out.write_table(shard.part, detect(context.corpus, shard))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(
@@ -105,4 +109,5 @@ def language_step() -> StepSpec:
         title="Detecting languages",
         estimate=lambda size: Estimate(0.5 + size.documents * 45e-6, size.documents * 4),
         run=run,
+        work=ShardWork.of_table(detect),
     )

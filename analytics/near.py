@@ -24,8 +24,9 @@ from tamis.analytics.normal import CONVENTION
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.signing import KIND, NearParams, Signed, candidates, sign
 from tamis.analytics.similarity import similarities
-from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.shards import Shard
 
@@ -111,7 +112,18 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
         title="Finding near-duplicates",
         estimate=_estimate,
         run=run,
+        work=ShardWork(_signature_parts, lambda corpus, shard: signatures(corpus, shard, params, threads=1)),
     )
+
+
+def signatures(corpus: Corpus, shard: Shard, params: NearParams, *, threads: int) -> dict[str, NDArray[np.uint64]]:
+    """Return the signatures of a shard's documents by part; the head comes last: a part with a head is whole."""
+    signed = Signed.joined(sign(texts, params, threads=threads) for texts in corpus.document_texts(shard))
+    return dict(zip(_signature_parts(shard), (signed.keys, signed.head), strict=True))
+
+
+def _signature_parts(shard: Shard) -> tuple[str, ...]:
+    return f"sign-{shard.index:05d}-keys", f"sign-{shard.index:05d}-head"
 
 
 def _estimate(size: Size) -> Estimate:
@@ -157,11 +169,8 @@ class _Search:
             self.context.progress.advance(shard.rows)
 
     def _sign_shard(self, shard: Shard) -> None:
-        texts = self.context.corpus.document_texts(shard)
-        signed = Signed.joined(sign(batch, self.params, threads=self.threads) for batch in texts)
-        # The head is written last: a part with a head is whole.
-        self.context.out.write_array(f"sign-{shard.index:05d}-keys", signed.keys)
-        self.context.out.write_array(f"sign-{shard.index:05d}-head", signed.head)
+        for name, array in signatures(self.context.corpus, shard, self.params, threads=self.threads).items():
+            self.context.out.write_array(name, array)
 
     def _heads(self) -> NDArray[np.uint64]:
         """Return the heads of all documents in facts order, uint64 (n, 4)."""

@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tamis.analytics.facts import Facts
-from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardEngine, ShardWork, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import JobError, LockedError
-from tamis.data.identification import IDENTIFICATION_VERSION, identify
+from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey, Store
 from tamis.data.workspace import Workspace
@@ -105,6 +105,9 @@ def documents_step() -> StepSpec:
         title="Giving every document its id",
         estimate=lambda size: Estimate(size.documents * 8e-6 + size.bytes / 150e6, size.documents * 60),
         run=run,
+        work=ShardWork(
+            lambda shard: (hash_part(shard),), lambda corpus, shard: {hash_part(shard): hash_shard(corpus, shard)}
+        ),
     )
 
 
@@ -154,6 +157,7 @@ def analyze(
     workspace: Workspace,
     *,
     steps: Sequence[StepSpec] | None = None,
+    engine: ShardEngine | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Run what is missing of an analysis and return all of it.
@@ -162,6 +166,7 @@ def analyze(
         corpus: what to analyse.
         workspace: where artifacts are kept.
         steps: which steps; None for all of ``analysis_steps``. The documents step is added when it is missing.
+        engine: makes parts elsewhere; None for this process alone.
         progress: where to report; a cancelled run keeps its finished shards.
 
     Raises:
@@ -178,7 +183,7 @@ def analyze(
     documents: Documents | None = None
     for planned in plan:
         watch.check()
-        artifacts[planned.spec.name] = _complete(corpus, workspace, planned, artifacts, documents, watch)
+        artifacts[planned.spec.name] = _complete(corpus, workspace, planned, artifacts, documents, engine, watch)
         if planned.spec.name == "documents":
             documents = Documents.read(artifacts["documents"])
     if documents is None:
@@ -192,6 +197,7 @@ def _complete(
     planned: PlannedStep,
     artifacts: Mapping[str, Artifact],
     documents: Documents | None,
+    engine: ShardEngine | None,
     progress: Progress,
 ) -> Artifact:
     """Return the artifact of a step: found, waited for, or made."""
@@ -211,6 +217,8 @@ def _complete(
                 context = StepContext(
                     corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace
                 )
+                if engine is not None:
+                    engine.fill(spec, context)
                 spec.run(context)
             return _committed(store, planned)
         except LockedError:

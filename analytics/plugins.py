@@ -17,7 +17,8 @@ from __future__ import annotations
 import runpy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +140,7 @@ def load_plugins(files: Iterable[Path] = (), *, installed: bool = True) -> tuple
         code = file_sha256(path)
         found += [PluginSignal(each.signal, each.function, code) for each in own]
     if installed:
-        for point in entry_points(group=GROUP):
+        for point in _entry_points():
             value = point.load()
             if not isinstance(value, PluginSignal):
                 raise SettingError("Entry point is not a signal", value=point.value, fix="decorate it with @signal")
@@ -151,6 +152,11 @@ def load_plugins(files: Iterable[Path] = (), *, installed: bool = True) -> tuple
     for each in found:
         SIGNALS.register(each.signal)
     return tuple(sorted(found, key=lambda each: each.signal.name))
+
+
+@lru_cache(maxsize=1)
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
 
 
 def _run(path: Path) -> dict[str, object]:

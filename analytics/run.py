@@ -24,7 +24,7 @@ from tamis.analytics.pipeline import analysis_steps
 from tamis.analytics.plan import attach
 from tamis.analytics.run_folder import RUN_FILE, Run, summary
 from tamis.analytics.selection import Selection
-from tamis.analytics.step import StepSpec
+from tamis.analytics.step import ShardEngine, StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.verify import Verification, compare
 from tamis.data.corpus import Corpus, open_corpus
@@ -48,6 +48,7 @@ def run_bundle(
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBadFile = "fail",
     options: CuratedOptions | None = None,
+    engine: ShardEngine | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run a bundle on a corpus and write everything into ``out``.
@@ -63,6 +64,7 @@ def run_bundle(
         roles: columns by role; those the lock names otherwise.
         on_bad_file: whether a bad file ends the run or is left out.
         options: how curated files are written.
+        engine: measures shards elsewhere, which changes no byte.
         progress: where to report.
 
     Raises:
@@ -80,7 +82,7 @@ def run_bundle(
         finished = _finished(target, identity)
         if finished is not None:
             return finished
-        study = study_for(opened, corpus, home, progress=watch)
+        study = study_for(opened, corpus, home, engine=engine, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
         shutil.rmtree(draft, ignore_errors=True)
         _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
@@ -154,6 +156,7 @@ def study_for(
     workspace: Workspace,
     *,
     also: Collection[str] = (),
+    engine: ShardEngine | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Analyse a corpus as far as a bundle's recipe needs, and measure what it asks for.
@@ -163,6 +166,7 @@ def study_for(
         corpus: what to analyse.
         workspace: where artifacts are kept.
         also: further analysis steps to run, by name.
+        engine: measures shards elsewhere.
         progress: where to report.
 
     Raises:
@@ -171,8 +175,10 @@ def study_for(
     bundle.sources.lend(bundle.recipe.assets(), workspace)
     known = analysis_steps(corpus, workspace)
     steps = steps_for(bundle, known, also=also)
-    study = Study.open(corpus, workspace, steps=steps, known=known, frozen=bundle.sources, progress=progress)
-    study.measure(bundle.recipe, progress=progress)
+    study = Study.open(
+        corpus, workspace, steps=steps, known=known, frozen=bundle.sources, engine=engine, progress=progress
+    )
+    study.measure(bundle.recipe, engine=engine, progress=progress)
     return study
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -13,8 +13,10 @@ import pyarrow as pa
 from tamis.analytics.facts import ColumnInfo
 from tamis.analytics.signal import SIGNALS, Signal
 from tamis.analytics.signal_pass import measure
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
+from tamis.data.shards import Shard
 
 PASS_VERSION = 2
 
@@ -65,13 +67,17 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
     chosen = SIGNALS.names(names)
     workers = threads or os.cpu_count() or 1
 
+    def table(corpus: Corpus, shard: Shard, *, threads: int = 1, check: Callable[[], None] = lambda: None) -> pa.Table:
+        batches = [measure(pa.array([], type=pa.large_string()), chosen)]
+        for texts in corpus.document_texts(shard):
+            check()
+            batches.append(measure(texts, chosen, threads=threads))
+        return pa.Table.from_batches(batches)
+
     def run(context: StepContext) -> None:
         for shard in context.shards_to_do():
-            batches = [measure(pa.array([], type=pa.large_string()), chosen)]
-            for texts in context.corpus.document_texts(shard):
-                context.progress.check()
-                batches.append(measure(texts, chosen, threads=workers))
-            context.out.write_table(shard.part, pa.Table.from_batches(batches))
+            made = table(context.corpus, shard, threads=workers, check=context.progress.check)
+            context.out.write_table(shard.part, made)
         context.out.commit(rows=context.documents.n, facts={"signals": [SIGNALS[name].key for name in chosen]})
 
     return StepSpec(
@@ -86,4 +92,5 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
         title="Measuring signals",
         estimate=lambda size: Estimate(1 + size.bytes / 20e6, size.documents * len(chosen) * 3),
         run=run,
+        work=ShardWork.of_table(table),
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
@@ -105,6 +106,24 @@ class StepContext:
 
 
 @dataclass(frozen=True)
+class ShardWork:
+    """The parts of an artifact that are made from one shard of the corpus alone.
+
+    Attributes:
+        parts: names of a shard's parts, the last one written last.
+        make: makes them: tables or arrays by name.
+    """
+
+    parts: Callable[[Shard], tuple[str, ...]]
+    make: Callable[[Corpus, Shard], Mapping[str, pa.Table | NDArray[Any]]]
+
+    @classmethod
+    def of_table(cls, make: Callable[[Corpus, Shard], pa.Table]) -> ShardWork:
+        """Return the work of a step whose only part of a shard is one table."""
+        return cls(lambda shard: (shard.part,), lambda corpus, shard: {shard.part: make(corpus, shard)})
+
+
+@dataclass(frozen=True)
 class StepSpec:
     """One step of an analysis.
 
@@ -116,6 +135,7 @@ class StepSpec:
         title: what people read while it runs.
         estimate: cost by size of the corpus.
         run: does the work and commits the artifact.
+        work: what of it needs one shard of the corpus and nothing else, so that other machines may do it.
     """
 
     name: str
@@ -125,3 +145,11 @@ class StepSpec:
     title: str
     estimate: Callable[[Size], Estimate]
     run: Callable[[StepContext], None]
+    work: ShardWork | None = None
+
+
+class ShardEngine(Protocol):
+    """Something that makes parts elsewhere."""
+
+    def fill(self, spec: StepSpec, context: StepContext) -> None:
+        """Write missing parts of a step's artifact, which the step then finds; it may leave some or all out."""

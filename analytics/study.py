@@ -14,7 +14,7 @@ from tamis.analytics.pipeline import Analysis, PlannedStep, analysis_steps, anal
 from tamis.analytics.plan import evaluate
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.scene import Scene
-from tamis.analytics.step import StepSpec
+from tamis.analytics.step import ShardEngine, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.progress import Progress
@@ -48,6 +48,7 @@ class Study:
         steps: Sequence[StepSpec] | None = None,
         known: Sequence[StepSpec] | None = None,
         frozen: FrozenSources | None = None,
+        engine: ShardEngine | None = None,
         progress: Progress | None = None,
     ) -> Study:
         """Run what is missing of the analysis and load the facts.
@@ -58,13 +59,14 @@ class Study:
             steps: the steps of the analysis, all of them by default; the last one must make the facts.
             known: further steps that measures may build on; only those of the analysis by default.
             frozen: where id sets and clusterings come from; the workspace by default.
+            engine: makes parts of the analysis elsewhere.
             progress: where to report.
 
         Raises:
             TamisError: as the steps raise.
         """
         chosen = tuple(analysis_steps(corpus, workspace) if steps is None else steps)
-        found = analyze(corpus, workspace, steps=chosen, progress=progress)
+        found = analyze(corpus, workspace, steps=chosen, engine=engine, progress=progress)
         return cls.of(found, workspace, chosen if known is None else known, frozen=frozen)
 
     @classmethod
@@ -87,11 +89,16 @@ class Study:
         return self.evidence.pending(dict.fromkeys(wanted))
 
     def measure(
-        self, recipe: Recipe, selection: Sequence[RowOperator] = (), *, progress: Progress | None = None
+        self,
+        recipe: Recipe,
+        selection: Sequence[RowOperator] = (),
+        *,
+        engine: ShardEngine | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        """Run the pending measurements."""
+        """Run the pending measurements, shards of them on ``engine`` where one is given."""
         wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
-        self.evidence.measure(dict.fromkeys(wanted), progress=progress)
+        self.evidence.measure(dict.fromkeys(wanted), engine=engine, progress=progress)
 
     def evaluate(self, recipe: Recipe, *, progress: Progress | None = None) -> Outcome:
         """Return what a recipe does; see ``plan.evaluate``."""

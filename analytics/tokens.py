@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
+from tamis.data.shards import Shard
 
 TOKENS_VERSION = 1
 MINILM = "minilm-wordpiece"
@@ -102,11 +104,13 @@ def tokens_step(tokenizer: str = MINILM) -> StepSpec:
     """
     path = tokenizer_path(tokenizer)
 
+    def count(corpus: Corpus, shard: Shard) -> pa.Table:
+        counts = [count_tokens(texts, tokenizer) for texts in corpus.document_texts(shard, max_rows=1024)]
+        return pa.table({"n_tokens": pa.array(np.concatenate([np.empty(0, dtype=np.int32), *counts]))})
+
     def run(context: StepContext) -> None:
         for shard in context.shards_to_do():
-            counts = [count_tokens(texts, tokenizer) for texts in context.corpus.document_texts(shard, max_rows=1024)]
-            whole = np.concatenate([np.empty(0, dtype=np.int32), *counts])
-            context.out.write_table(shard.part, pa.table({"n_tokens": pa.array(whole)}))
+            context.out.write_table(shard.part, count(context.corpus, shard))
         context.out.commit(rows=context.documents.n, facts={"tokenizer": tokenizer})
 
     return StepSpec(
@@ -117,4 +121,5 @@ def tokens_step(tokenizer: str = MINILM) -> StepSpec:
         title="Counting tokens",
         estimate=lambda size: Estimate(1 + size.bytes / 5e6, size.documents * 3),
         run=run,
+        work=ShardWork.of_table(count),
     )

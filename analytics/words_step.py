@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
 from tamis.analytics.vocabulary import FREQUENT, Vocabulary, WordStream
 from tamis.analytics.word_hashes import CONVENTION, WordHashes, gathered
 from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
+from tamis.data.shards import Shard
 
 NAME = "words"
 VERSION = 1
@@ -32,10 +35,8 @@ def words_step() -> StepSpec:
         for shard in context.corpus.shards():
             context.progress.check()
             if not context.out.has_part(f"hashes-{shard.index:05d}"):
-                found = WordHashes.joined(map(WordHashes.of, context.corpus.document_texts(shard)))
-                context.out.write_array(f"starts-{shard.index:05d}", found.starts)
-                context.out.write_array(f"bytes-{shard.index:05d}", found.bytes)
-                context.out.write_array(f"hashes-{shard.index:05d}", found.hashes)
+                for name, array in _hashed(context.corpus, shard).items():
+                    context.out.write_array(name, array)
             context.progress.advance(shard.rows)
         vocabulary = Vocabulary.of(_counted(context))
         context.out.write_array("vocabulary", vocabulary.words)
@@ -57,7 +58,17 @@ def words_step() -> StepSpec:
         title="Numbering the words",
         estimate=lambda size: Estimate(0.5 + size.bytes / 60e6, int(size.bytes * 0.4) + size.documents * 16),
         run=run,
+        work=ShardWork(_hashed_parts, _hashed),
     )
+
+
+def _hashed_parts(shard: Shard) -> tuple[str, ...]:
+    return tuple(f"{name}-{shard.index:05d}" for name in ("starts", "bytes", "hashes"))
+
+
+def _hashed(corpus: Corpus, shard: Shard) -> dict[str, NDArray[Any]]:
+    found = WordHashes.joined(map(WordHashes.of, corpus.document_texts(shard)))
+    return dict(zip(_hashed_parts(shard), (found.starts, found.bytes, found.hashes), strict=True))
 
 
 def _hashes(context: StepContext, shard: int) -> WordHashes:

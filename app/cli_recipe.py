@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,18 +38,28 @@ def run(
     skip_bad_files: Skip = False,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
+    address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",
+    partitions: Annotated[
+        int | None, typer.Option(help="Blocks of shards on a cluster; one per shard by default.", show_default=False)
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Shards a task on a cluster makes at once, at most.")] = 1,
 ) -> None:
     """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
     from tamis.analytics.curate import CuratedOptions
+    from tamis.analytics.ray_engine import connect
     from tamis.analytics.run import run_bundle
     from tamis.app.cli_progress import bar
 
     catalogue.load()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    with bar(err) as progress:
+    with (
+        connect(address, partitions=partitions, batch=batch) if engine == "ray" else nullcontext() as cluster,
+        bar(err) as progress,
+    ):
         done = run_bundle(
             bundle, path, folder, roles=roles or None, on_bad_file="skip" if skip_bad_files else "fail",
-            options=CuratedOptions(repeat=repeat, ordered=ordered), progress=progress,
+            options=CuratedOptions(repeat=repeat, ordered=ordered), engine=cluster, progress=progress,
         )  # fmt: skip
     before = done.counts[0]
     for count in done.counts[1:]:

@@ -58,8 +58,8 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     progress.step("documents", corpus.rows)
     for shard in shards:
         progress.check()
-        if not out.has_part(f"hash-{shard.index:05d}"):
-            out.write_table(f"hash-{shard.index:05d}", _hash_shard(corpus, shard))
+        if not out.has_part(hash_part(shard)):
+            out.write_table(hash_part(shard), hash_shard(corpus, shard))
         progress.advance(shard.rows)
     first = _gather(out, shards)
     positions = np.flatnonzero(first.bytes >= 0)
@@ -72,7 +72,7 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     errors = _errors_table(shards, np.flatnonzero(first.bytes < 0))
     out.write_table("errors", errors)
     for shard in shards:
-        out.drop_part(f"hash-{shard.index:05d}")
+        out.drop_part(hash_part(shard))
         out.drop_part(f"twins-{shard.index:05d}")
     texts = sha256(first.hash[order].tobytes()).hexdigest()
     facts = {"id_source": id_source, "notes": notes, "errors": errors.num_rows, "repaired": first.repaired}
@@ -80,7 +80,12 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     return out.commit(rows=len(positions), facts=facts)
 
 
-def _hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
+def hash_part(shard: Shard) -> str:
+    """Return the name of the part in which the first pass over a shard is kept."""
+    return f"hash-{shard.index:05d}"
+
+
+def hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
     """Return one row per source row: hash, bytes, id, and the number of repaired texts in the first row."""
     columns = [corpus.roles.text] + ([corpus.roles.id] if corpus.roles.id else [])
     repairs = Repairs()
@@ -108,7 +113,7 @@ def hash_texts(texts: pa.Array) -> pa.Array:
 
 
 def _gather(out: ArtifactWriter, shards: tuple[Shard, ...]) -> _Pass:
-    table = pa.concat_tables([out.read_table(f"hash-{shard.index:05d}") for shard in shards]).combine_chunks()
+    table = pa.concat_tables([out.read_table(hash_part(shard)) for shard in shards]).combine_chunks()
     hashes = table.column("hash").chunk(0)
     raw = np.frombuffer(hashes.buffers()[1], dtype=np.uint8).reshape(-1, 16)
     return _Pass(
