@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from tamis.app.terminal import (
     Model,
     Name,
     Port,
+    SampleSize,
     Site,
     SourceRole,
     TextRole,
@@ -36,15 +37,23 @@ from tamis.data.errors import SettingError
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
 
+if TYPE_CHECKING:
+    from tamis.data.corpus import Corpus
+
 SHOWN = 3
 
 
-def register(workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str]) -> CorpusEntry:
-    """Open a corpus, print what was found, and remember it in the workspace."""
+def register(
+    workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], sample: str | None = None
+) -> CorpusEntry:
+    """Open a corpus, or draw a sample of it, print what was found, and remember it in the workspace."""
     from tamis.data.corpus import open_corpus
 
     with err.status("Reading the corpus"):
         corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    if sample is not None:
+        name = name or free_name(f"{corpus.name}-sample")
+        corpus, roles = _sampled(workspace, corpus, sample)
     entry = CorpusEntry(name or free_name(corpus.name), corpus.path, dict(roles), corpus.fingerprint)
     workspace.remember(entry)
     out.print(
@@ -55,6 +64,22 @@ def register(workspace: Workspace, path: str, *, name: str | None, roles: Mappin
     for note in corpus.notes:
         out.print(f"  {note}", markup=False)
     return entry
+
+
+def _sampled(workspace: Workspace, corpus: Corpus, size: str) -> tuple[Corpus, Mapping[str, str]]:
+    """Draw a sample and return it with its roles."""
+    from tamis.analytics.design_sample import draw, roles_of_sample
+    from tamis.app.cli_progress import bar
+    from tamis.data.corpus import open_corpus
+
+    with bar(err) as progress:
+        drawn = draw(corpus, workspace, size, progress=progress)
+    out.print(
+        f"sample: {drawn.drawn:,} of {drawn.documents:,} documents by keyed hash, seed {drawn.seed}, "
+        f"{len(drawn.strata)} sources"
+    )
+    roles = roles_of_sample(corpus)
+    return open_corpus(drawn.path, roles=roles, probes=workspace.probes), roles
 
 
 def free_name(name: str) -> str:
@@ -111,13 +136,16 @@ def open_path(
     vectors: Vectors = None,
     coordinates: Coordinates = None,
     settings: MapSetting = None,
+    sample: SampleSize = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
-    open_and_serve(Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen)
+    open_and_serve(
+        Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample
+    )
 
 
 def open_and_serve(
@@ -129,13 +157,14 @@ def open_and_serve(
     host: str,
     port: int,
     chosen: Mapping[str, Any] | None = None,
+    sample: str | None = None,
 ) -> None:
     """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
     from tamis.app.server import require_free, serve, settings
 
     settings(host=host, port=port)
     require_free(host, port)
-    entry = register(workspace, path, name=name, roles=roles)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample)
     choose_map(workspace, entry, chosen or {})
     run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
@@ -180,13 +209,14 @@ def analyze(
     vectors: Vectors = None,
     coordinates: Coordinates = None,
     settings: MapSetting = None,
+    sample: SampleSize = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
-    entry = register(workspace, path, name=name, roles=roles)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample)
     choose_map(workspace, entry, chosen)
     if plan:
         print_plan(workspace, entry)

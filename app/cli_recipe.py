@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,9 @@ from tamis.app.terminal import (
     roles_of,
 )
 from tamis.data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tamis.analytics.run_folder import Run
 
 
 @app.command()
@@ -61,6 +64,7 @@ def run(
             bundle, path, folder, roles=roles or None, on_bad_file="skip" if skip_bad_files else "fail",
             options=CuratedOptions(repeat=repeat, ordered=ordered), engine=cluster, progress=progress,
         )  # fmt: skip
+    _against_the_sample(bundle, done)
     before = done.counts[0]
     for count in done.counts[1:]:
         out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
@@ -73,6 +77,23 @@ def run(
     out.print(f"selection {done.selection}")
     if done.agrees is not None:
         out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
+
+
+def _against_the_sample(bundle: str, done: Run) -> None:
+    """Print what a recipe made on a sample promised for the whole, beside what came."""
+    from tamis.analytics.bundle import Bundle
+    from tamis.analytics.review import wilson
+
+    lock = Bundle.open(bundle).lock
+    if lock is None or lock.corpus.documents >= done.counts[0].documents:
+        return
+    whole = done.counts[0].documents
+    out.print(f"made on {lock.corpus.documents:,} documents; predicted for {whole:,} (95%) against actual:")
+    for there, here in zip(lock.counts[1:], done.counts[1:], strict=False):
+        around = wilson(there.documents, lock.corpus.documents)
+        low, high = int(around.low * whole), int(around.high * whole) + 1
+        word = "" if low <= here.documents <= high else "  outside"
+        out.print(f"  {here.step:<28} {low:>12,} to {high:<12,} {here.documents:>12,}{word}", markup=False)
 
 
 @app.command()

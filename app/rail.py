@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from tamis.analytics.design_sample import sample_at
 from tamis.analytics.issues import remedy
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
@@ -100,6 +101,7 @@ def _selection() -> None:
         if not rules:
             st.markdown(f"**{count(sums.all.documents)}** documents")
             st.caption(f"{short(sums.all.tokens)} tokens · nothing selected")
+            _sampled()
             return
         st.markdown(f"**{count(sums.selected.documents)}** of {count(sums.all.documents)} selected")
         st.caption(f"{share(sums.selected.documents, sums.all.documents)} · {short(sums.selected.tokens)} tokens")
@@ -112,6 +114,14 @@ def _selection() -> None:
             st.button("Drop", key="rail/drop", on_click=_save, args=("drop",), help="Save as a rule: drop these")
             st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", shortcut="Escape")
         selection_bar.more(stage())
+
+
+def _sampled() -> None:
+    """Say of what the open corpus is a sample."""
+    here = stage()
+    drawn = None if here.opened.study is None else sample_at(here.opened.study.corpus.path)
+    if drawn is not None:
+        st.caption(f"A sample of {count(drawn.documents)} documents: keyed hash within sources, seed {drawn.seed}")
 
 
 def _part(place: int, rule: RowOperator) -> None:
@@ -164,6 +174,14 @@ def _funnel() -> None:
         f"Keeps **{share(last.documents, first.documents)}** of documents and "
         f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})."
     )
+    study = stage().opened.study
+    drawn = None if study is None else sample_at(study.corpus.path)
+    if drawn is not None:
+        whole, low, high = drawn.predicted(last.documents)
+        st.caption(
+            f"Of the whole: about {count(whole)} documents, {count(low)} to {count(high)} (95%); rules that compare "
+            "documents find fewer partners in a sample."
+        )
 
 
 def _bar(name: str, now: Count, first: Count, before: Count | None) -> str:

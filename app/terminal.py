@@ -52,6 +52,12 @@ MapSetting = Annotated[
     list[str] | None,
     typer.Option("--map", help="Further setting of the map, as min_cluster_size=50.", show_default=False),
 ]
+SampleSize = Annotated[
+    str | None,
+    typer.Option(
+        "--sample", help="Work on a sample drawn by keyed hash within each source: 200k, 1M, 5%.", show_default=False
+    ),
+]
 Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 
