@@ -12,6 +12,7 @@ import typer
 from tamis.app.gate import USER_HEADER, Gate, secret_files
 from tamis.app.terminal import (
     Coordinates,
+    CorpusPath,
     Host,
     IdRole,
     LabelRole,
@@ -124,7 +125,7 @@ def demo(
 
 @app.command("open")
 def open_path(
-    path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
+    path: CorpusPath,
     name: Name = None,
     text: TextRole = None,
     id: IdRole = None,
@@ -197,7 +198,7 @@ def serve(
 
 @app.command()
 def analyze(
-    path: Annotated[str, typer.Argument(help="File, folder or glob of Parquet, JSONL or CSV.")],
+    path: CorpusPath,
     name: Name = None,
     text: TextRole = None,
     id: IdRole = None,

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from tamis.analytics import catalogue
-from tamis.app.terminal import app, err, out, read_text
+from tamis.app.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.workspace import Workspace
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe.yaml.")]
-CorpusPath = Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")]
 TargetFile = Annotated[
     Path | None,
     typer.Option(

@@ -10,6 +10,7 @@ import typer
 
 from tamis.analytics import catalogue
 from tamis.app.terminal import (
+    CorpusPath,
     IdRole,
     LabelRole,
     LanguageRole,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @app.command()
 def run(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle, or a recipe.yaml.")],
-    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    path: CorpusPath,
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
     text: TextRole = None,
     id: IdRole = None,
@@ -99,7 +100,7 @@ def _against_the_sample(bundle: str, done: Run) -> None:
 @app.command()
 def verify(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
-    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    path: CorpusPath,
 ) -> None:
     """Run a bundle again without writing anything and compare every step with its lock."""
     from tamis.analytics.run import verify_bundle
@@ -117,7 +118,7 @@ def verify(
 @app.command()
 def export(
     recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
-    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    path: CorpusPath,
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to make.")],
     text: TextRole = None,
     id: IdRole = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tamis.analytics import catalogue
-from tamis.app.terminal import app, err, out, read_text
+from tamis.app.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.workspace import Workspace
 
 rephrase = typer.Typer(no_args_is_help=True, help="Candidates for rewriting, and rewritten texts.")
@@ -18,7 +18,7 @@ app.add_typer(rephrase, name="rephrase")
 
 @rephrase.command("requests")
 def requests(
-    path: Annotated[str, typer.Argument(help="The corpus: file, folder or glob.")],
+    path: CorpusPath,
     file: Annotated[Path, typer.Option("--out", "-o", help="JSONL file to write; it quotes the documents.")],
     model: Annotated[str, typer.Option(help="Name of the model that will answer.")],
     quality: Annotated[str, typer.Option(help="Column that says how good a document is; higher is better.")],
@@ -54,7 +54,7 @@ def requests(
 @rephrase.command("import")
 def import_(
     answers: Annotated[Path, typer.Argument(help="JSONL answers of the batch.")],
-    path: Annotated[str, typer.Argument(help="The corpus the requests were made from.")],
+    path: CorpusPath,
     file: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write: text, parent_id, style, model.")],
 ) -> None:
     """Check every answer against its source (length, copied passages, invented numbers) and keep those that pass."""

@@ -58,6 +58,28 @@ SampleSize = Annotated[
         "--sample", help="Work on a sample drawn by keyed hash within each source: 200k, 1M, 5%.", show_default=False
     ),
 ]
+
+
+def local(path: str | None) -> str | None:
+    """Return a path as it is, and for an address the path of its copy in the workspace."""
+    from tamis.data.remote import fetch, is_remote
+    from tamis.data.workspace import Workspace
+
+    if path is None or not is_remote(path):
+        return path
+    from tamis.app.cli_progress import bar
+
+    with bar(err) as progress:
+        return str(fetch(path, Workspace.default().root, progress=progress))
+
+
+CorpusPath = Annotated[
+    str,
+    typer.Argument(
+        help="The corpus: file, folder or glob of Parquet, JSONL or CSV, or s3://, gs://, https://, hf://.",
+        callback=local,
+    ),
+]
 Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 

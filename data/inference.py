@@ -79,13 +79,21 @@ def _broken(value: Any) -> bool:
     return isinstance(value, list) and any(map(_broken, value))
 
 
+def _double(value: float) -> float:
+    """Return a JSON number as a double; a whole number beyond its range is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 def _coerce(value: Any, kind: pa.DataType) -> Any:
     if value is None or pa.types.is_null(kind):
         return None
     if pa.types.is_large_string(kind):
         return repair(value if isinstance(value, str) else as_json(value))
     if pa.types.is_floating(kind):
-        return float(value) if abs(value) < 2**1023 else math.copysign(math.inf, value)
+        return _double(value)
     if pa.types.is_list(kind):
         return [_coerce(item, kind.value_type) for item in value]
     if pa.types.is_struct(kind):

@@ -1,0 +1,166 @@
+"""Remote corpora: files behind s3://, gs://, https:// or hf:// are copied once, then read like local ones.
+
+Every byte of a corpus is hashed anyway, so nothing is gained by reading it twice over the network. A copy in the
+workspace is named by the address and by what the store says of each file (size, entity tag, time); a changed file is
+another copy. Credentials come from the environment or the store's own configuration, never from an address, so none can
+end up in a recipe.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tamis.data.errors import CorpusError, SettingError
+from tamis.data.formats import SUFFIXES
+from tamis.data.hashing import digest
+from tamis.data.names import inside
+from tamis.data.parquet import sync, write_bytes
+from tamis.data.progress import NullProgress, Progress
+
+SCHEMES = {"s3": "s3fs", "gs": "gcsfs", "https": "aiohttp", "http": "aiohttp", "hf": "huggingface_hub"}
+"""Scheme -> package that reads it."""
+
+_TAGS = ("ETag", "etag", "LastModified", "last_modified", "Last-Modified", "updated", "md5Hash", "blob_id")
+_MARKS = "*?["
+_COMPLETE = ".complete.json"
+
+
+def is_remote(path: str) -> bool:
+    """Say whether a path is an address."""
+    return "://" in path
+
+
+def check_address(url: str) -> str:
+    """Return the scheme of an address.
+
+    Raises:
+        SettingError: an unknown scheme, or an address that carries credentials.
+    """
+    parts = urlsplit(url)
+    shown = f"{parts.scheme}://{parts.hostname or ''}/…"
+    if parts.scheme not in SCHEMES:
+        raise SettingError("Addresses of this kind cannot be read", value=shown, allowed=SCHEMES)
+    if parts.username or parts.password or (parts.query and parts.scheme != "hf") or "@" in parts.netloc:
+        raise SettingError(
+            "An address must not carry credentials or a query",
+            value=shown,
+            fix="give credentials by the environment, for example AWS_ACCESS_KEY_ID, or a profile of the store",
+        )
+    if find_spec(SCHEMES[parts.scheme]) is None:
+        raise SettingError(
+            "Reading this address needs a package", value=SCHEMES[parts.scheme], fix="pip install 'tamis[remote]'"
+        )
+    return parts.scheme
+
+
+def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
+    """Return a local copy of a remote file, folder or glob, made on the first call and whenever something changed.
+
+    Args:
+        url: the address.
+        root: the workspace; copies are kept under ``remote``.
+        progress: told the bytes; may cancel between files, which keeps those that are whole.
+
+    Raises:
+        SettingError: as ``check_address``.
+        CorpusError: nothing is there, access is refused, or the disk is full.
+    """
+    check_address(url)
+    watch = progress or NullProgress()
+    import fsspec
+
+    try:
+        store, start = fsspec.url_to_fs(url)
+        # What a listing says may be old.
+        store.invalidate_cache()
+        files = _files(store, start)
+        listed = [(_name(path, start), store.info(path)) for path in files]
+    except _errors() as error:
+        raise _unreachable(url, error) from None
+    if not listed:
+        raise CorpusError("There is nothing to read at this address", value=url, allowed=SUFFIXES)
+    stamp = [[name, int(info.get("size") or 0), [str(info.get(tag, "")) for tag in _TAGS]] for name, info in listed]
+    folder = root / "remote" / digest([url, stamp])[:24] / _plain(start)
+    single = folder / listed[0][0] if len(listed) == 1 and files[0] == start else folder
+    if (folder / _COMPLETE).is_file():
+        return single
+    watch.step("copying remote files", sum(int(info.get("size") or 0) for _, info in listed), "bytes")
+    for (name, info), path in zip(listed, files, strict=True):
+        watch.check()
+        _copy(store, path, inside(folder, name, what="Remote file"), int(info.get("size") or 0), url)
+        watch.advance(int(info.get("size") or 0))
+    write_bytes(folder / _COMPLETE, json.dumps({"url": url, "files": stamp}).encode())
+    return single
+
+
+def _plain(start: str) -> str:
+    """Return a name for the folder of the copies: the last part of the address without marks."""
+    last = [part for part in start.split("/") if part and not any(mark in part for mark in _MARKS)][-1:]
+    return re.sub(r"[^0-9A-Za-z._-]+", "-", "".join(last)).strip(".-")[:60] or "files"
+
+
+def _files(store: Any, start: str) -> list[str]:
+    if any(mark in start for mark in _MARKS):
+        return sorted(path for path in store.glob(start) if _readable(path))
+    if store.isfile(start):
+        return [start]
+    return sorted(path for path in store.find(start) if _readable(path))
+
+
+def _readable(path: str) -> bool:
+    return path.endswith(SUFFIXES) and not any(part.startswith((".", "_")) for part in path.split("/"))
+
+
+def _name(path: str, start: str) -> str:
+    """Return the name of a file below the folder, glob or file that was asked for."""
+    fixed = start
+    for mark in _MARKS:
+        fixed = fixed.split(mark, 1)[0]
+    base = fixed if path.startswith(fixed.rstrip("/") + "/") and fixed == start else fixed.rpartition("/")[0]
+    return path[len(base.rstrip("/")) :].lstrip("/") if path.startswith(base) else path.rpartition("/")[2]
+
+
+def _copy(store: Any, path: str, target: Path, size: int, url: str) -> None:
+    """Copy one file under another name first, and rename it when it is whole."""
+    if target.is_file():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with store.open(path, "rb") as source, draft.open("wb") as sink:
+            shutil.copyfileobj(source, sink, 4 << 20)
+        if size and draft.stat().st_size != size:
+            raise CorpusError("A remote file was not read whole", value=target.name, fix="try again")
+        sync(draft)
+        draft.replace(target)
+    except _errors() as error:
+        raise _unreachable(url, error) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _errors() -> tuple[type[BaseException], ...]:
+    """Return what the stores raise when something is not there or not allowed."""
+    found: list[type[BaseException]] = [OSError, ValueError]
+    if find_spec("botocore") is not None:
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+        found += [BotoCoreError, ClientError]
+    if find_spec("aiohttp") is not None:
+        from aiohttp import ClientError as HttpError
+
+        found.append(HttpError)
+    return tuple(found)
+
+
+def _unreachable(url: str, error: BaseException) -> CorpusError:
+    kind = type(error).__name__
+    said = {"FileNotFoundError": "there is no such thing", "PermissionError": "access is refused"}.get(kind, kind)
+    return CorpusError(f"This address cannot be read: {said}", value=url, fix="check the address and the credentials")
