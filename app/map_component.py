@@ -82,6 +82,9 @@ _mount = st.components.v2.component(
     "tamis_map", html=HTML, css=(HERE / "map.css").read_text("utf-8"), js=(HERE / "map.js").read_text("utf-8")
 )
 
+MOST_ZOOM = 100.0
+"""Of the first view: few documents far away do not make all others a dot."""
+
 
 def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
     """Return centre and zoom that show a part of the map, the whole being 1 x 1 at zoom 1."""
@@ -89,7 +92,9 @@ def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
     return {
         "x": ((part.low_x + part.high_x) / 2 - bounds.low_x) / width,
         "y": ((part.low_y + part.high_y) / 2 - bounds.low_y) / height,
-        "zoom": min(width / max(part.high_x - part.low_x, 1e-9), height / max(part.high_y - part.low_y, 1e-9), 4.0),
+        "zoom": min(
+            width / max(part.high_x - part.low_x, 1e-9), height / max(part.high_y - part.low_y, 1e-9), MOST_ZOOM
+        ),
     }
 
 

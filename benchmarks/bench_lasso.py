@@ -1,0 +1,76 @@
+"""A lasso drawn on a large map gives the rows that are exported: ``bench_lasso.py --home FOLDER --corpus NAME``
+
+Opens an analysed corpus in Chromium, draws a lasso, drops what it holds, exports the bundle, runs it headless on the
+same corpus, and compares: the number selected, the funnel, the ids in the bundle, and the rows the run kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from playwright.sync_api import expect
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from dashboard import browser, served, settle, tamis
+from test_browser import funnel, lasso, number
+
+from tamis.data.workspace import Workspace
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Draw, export, run, compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, default=os.environ.get("TAMIS_BENCH_HOME"))
+    parser.add_argument("--corpus", default="demo")
+    chosen = parser.parse_args(arguments)
+    if chosen.home is None:
+        print("no workspace: give --home with an analysed corpus")
+        return 0
+    path = Workspace(chosen.home).corpus(chosen.corpus).path
+    with served(chosen.home, Path(path)) as dashboard, browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{dashboard.url}/map?corpus={chosen.corpus}", timeout=300_000)
+        begun = time.perf_counter()
+        lasso(page, radius=160)
+        print(f"map opened and lasso drawn: {time.perf_counter() - begun:.1f} s")
+        label = page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$"))
+        selected = number(label.inner_text())
+        begun = time.perf_counter()
+        page.get_by_role("button", name="Drop", exact=True).click()
+        total, left = funnel(page)
+        print(f"dropped: {time.perf_counter() - begun:.2f} s; {selected:,} of {total:,} selected, {left:,} left")
+        page.get_by_role("link", name="Recipe").first.click()
+        settle(page)
+        page.get_by_role("tab", name="Export and run").click()
+        known = set((chosen.home / "bundles").glob("*"))
+        page.get_by_role("button", name="Export bundle").click()
+        expect(page.get_by_text("Exported.")).to_be_visible(timeout=600_000)
+        bundle = next(new for new in (chosen.home / "bundles").glob("[!.]*") if new not in known)
+    held = sum(pq.read_metadata(file).num_rows for file in (bundle / "artifacts").glob("*.parquet"))
+    with tempfile.TemporaryDirectory() as folder:
+        tamis("run", str(bundle), path, "-o", f"{folder}/out", home=chosen.home)
+        manifest = json.loads(Path(folder, "out", "run.json").read_bytes())
+        kept = sum(pq.read_metadata(file).num_rows for file in Path(folder, "out").glob("curated*/*.parquet"))
+        kept = kept or sum(pq.read_metadata(file).num_rows for file in Path(folder, "out").glob("curated*.parquet"))
+    lock = json.loads((bundle / "recipe.lock.json").read_bytes())
+    same = (
+        manifest["selection"] == lock["selection"],
+        total - left == selected == held,
+        manifest["counts"][-1]["documents"] == left == kept,
+    )
+    print(f"ids in the bundle {held:,}, rows of the run {kept:,}; digest equal, ids equal, rows equal: {same}")
+    return int(not all(same))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
