@@ -258,23 +258,35 @@ class PointMap {
     draw.globalAlpha = 1;
   }
 
-  drawLabels(draw, ink, paper) {
+  // Labels that fit, the more important ones first; two levels, as near as the first view allows.
+  placedLabels(draw) {
     const taken = [];
-    const near = this.view.zoom >= 2.2;
-    draw.textAlign = "center";
-    draw.textBaseline = "middle";
-    draw.lineJoin = "round";
+    const found = [];
+    const near = this.view.zoom >= 2.2 * Math.max(1, this.data.home.zoom / 1.3);
+    const family = getComputedStyle(this.root).fontFamily;
     for (const label of this.data.labels) {
       if (label.level === 0 ? near : !near) continue;
       const [x, y] = this.toScreen(...this.fromData([label.x, label.y]));
       const points = label.level === 0 ? 13 : 12;
-      draw.font = `600 ${points}px ${getComputedStyle(this.root).fontFamily}`;
+      const font = `600 ${points}px ${family}`;
+      draw.font = font;
       const text = label.text.length > 34 ? `${label.text.slice(0, 33)}…` : label.text;
       const half = draw.measureText(text).width / 2;
       const box = [x - half - 4, y - points, x + half + 4, y + points];
       if (box[0] < 0 || box[1] < 0 || box[2] > this.width || box[3] > this.height) continue;
       if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
+      found.push({ text, x, y, points, font });
+    }
+    return found;
+  }
+
+  drawLabels(draw, ink, paper) {
+    draw.textAlign = "center";
+    draw.textBaseline = "middle";
+    draw.lineJoin = "round";
+    for (const { text, x, y, font } of this.placedLabels(draw)) {
+      draw.font = font;
       draw.lineWidth = 4;
       draw.strokeStyle = paper;
       draw.strokeText(text, x, y);
@@ -444,6 +456,7 @@ class PointMap {
     else if (name === "in") this.zoomAt(this.room / 2, this.height / 2, 1.5);
     else if (name === "out") this.zoomAt(this.room / 2, this.height / 2, 1 / 1.5);
     else if (name === "png") this.save();
+    else if (name === "svg") this.saveSvg();
     else this.setTool(name);
   }
 
@@ -470,7 +483,7 @@ class PointMap {
     this.draw();
   }
 
-  save() {
+  sheet(layers) {
     const sheet = document.createElement("canvas");
     sheet.width = this.over.width;
     sheet.height = this.over.height;
@@ -478,12 +491,53 @@ class PointMap {
     draw.fillStyle = getComputedStyle(this.root).backgroundColor;
     draw.fillRect(0, 0, sheet.width, sheet.height);
     this.drawPoints();
-    draw.drawImage(this.gl_canvas, 0, 0);
-    draw.drawImage(this.over, 0, 0);
+    for (const layer of layers) draw.drawImage(layer, 0, 0);
+    return sheet.toDataURL("image/png");
+  }
+
+  download(name, href) {
     const link = document.createElement("a");
-    link.download = "tamis-map.png";
-    link.href = sheet.toDataURL("image/png");
+    link.download = name;
+    link.href = href;
     link.click();
+  }
+
+  save() {
+    this.download("tamis-map.png", this.sheet([this.gl_canvas, this.over]));
+  }
+
+  // The points as a picture, labels and legend as text that other programs can edit.
+  saveSvg() {
+    const space = "http://www.w3.org/2000/svg";
+    const style = getComputedStyle(this.root);
+    const add = (parent, name, values, text) => {
+      const made = document.createElementNS(space, name);
+      for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
+      if (text !== undefined) made.textContent = text;
+      parent.append(made);
+      return made;
+    };
+    const size = { width: this.width, height: this.height };
+    const svg = document.createElementNS(space, "svg");
+    svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
+    add(svg, "image", { ...size, href: this.sheet([this.gl_canvas]) });
+    const words = add(svg, "g", { "font-family": style.fontFamily, fill: style.color });
+    const outline = { stroke: style.backgroundColor, "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
+    for (const { text, x, y, points } of this.placedLabels(this.over.getContext("2d"))) {
+      const place = { x, y, "font-size": points, "font-weight": 600, "text-anchor": "middle", "dominant-baseline": "middle" };
+      add(words, "text", { ...place, ...outline }, text);
+    }
+    const left = this.room + 18;
+    add(words, "text", { x: left, y: 28, "font-size": 13, "font-weight": 600 }, this.data.legend.title);
+    this.data.legend.items.forEach((item, k) => {
+      const y = 52 + 20 * k;
+      add(words, "circle", { cx: left + 5, cy: y - 4, r: 5, fill: this.data.palette[item.codes[0]] });
+      add(words, "text", { x: left + 18, y, "font-size": 12 }, `${item.label}  ${item.n}`);
+    });
+    const text = new XMLSerializer().serializeToString(svg);
+    const href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+    this.download("tamis-map.svg", href);
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
   }
 
   // Points by cell, so that the nearest one is found without looking at all.

@@ -24,6 +24,7 @@ HTML = """
     <button type="button" data-act="out" title="Further (-)">−</button>
     <button type="button" data-act="home" title="Whole map (0)">Fit</button>
     <button type="button" data-act="png" title="Save as PNG">PNG</button>
+    <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>
   </div>
   <div class="legend"></div><div class="status">Loading …</div><div class="tip"></div>
 </div>

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -140,6 +141,23 @@ def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest
     assert refused.returncode == 2
     assert "differs" in refused.stderr
     assert "map-polygon" in refused.stderr or "n-tokens" in refused.stderr
+
+
+def test_the_map_is_saved_as_a_picture_with_labels_that_stay_text(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, "map")
+    area = page.locator(".tamis-map[data-ready]")
+    area.wait_for(timeout=60_000)
+    saved = {}
+    for name in ("PNG", "SVG"):
+        with page.expect_download() as loading:
+            area.get_by_role("button", name=name).click()
+        saved[name] = Path(loading.value.path()).read_bytes()
+        assert loading.value.suggested_filename == f"tamis-map.{name.lower()}"
+    assert saved["PNG"].startswith(b"\x89PNG") and len(saved["PNG"]) > 5_000
+    drawn = ElementTree.fromstring(saved["SVG"].decode())
+    words = [node.text or "" for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Cluster" in words and len(words) > 3
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}image"))) == 1
 
 
 def test_a_link_shows_a_colleague_the_same_view(dashboard: Dashboard, page: Page, chromium: Browser) -> None:
