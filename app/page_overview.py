@@ -14,7 +14,7 @@ from tamis.analytics.issues import Issue, find_issues
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.queries import SceneTotals, extent, group_counts, histogram, totals
 from tamis.analytics.worker import start_analysis
-from tamis.app import cache, login, session
+from tamis.app import cache, login, session, tier_choice
 from tamis.app.job_view import watch
 from tamis.app.library import plan_of
 from tamis.app.look import Stat, count, duration, heading, picture, share, short, size, stats
@@ -180,6 +180,7 @@ def _files(here: Stage) -> None:
         for note in (*corpus.notes, *analysis.documents.notes):
             st.text(note)
         _roles(here)
+        tier_choice.show(here.workspace, corpus)
 
 
 def _roles(here: Stage) -> None:
@@ -231,6 +232,7 @@ def _missing(here: Workspace, name: str) -> None:
         ],
         hide_index=True,
     )
+    tier_choice.show(here, corpus)
     job = session.current().setting("job")
     if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
         login.demand("owner", to="start an analysis")

@@ -48,6 +48,13 @@ class Session:
         self._states[widget.id] = state
         return self._run(fragment=getattr(widget, "fragment", ""))
 
+    def choose(self, label: str, start: str) -> float:
+        """Choose the option of a select box that begins with a text."""
+        widget = self.widgets["selectbox", label]
+        option = next(option for option in widget.options if option.startswith(start))
+        self._states[widget.id] = WidgetState(id=widget.id, string_value=option)
+        return self._run()
+
     def press(self, label: str) -> float:
         """Press a button."""
         widget = self.widgets["button", label]
