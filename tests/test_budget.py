@@ -73,7 +73,8 @@ def test_projection_agrees_with_a_quadratic_programme(seed: int) -> None:
     )
     found = project(wanted, low, high, total)
     assert np.abs(found - solved.x).max() < 1e-5
-    assert 0.5 * found @ found - wanted @ found <= solved.fun + 1e-9
+    # The solver meets its budget to about 1e-9, so its objective may be better by as much of its own size.
+    assert 0.5 * found @ found - wanted @ found <= solved.fun + 1e-9 * abs(solved.fun)
 
 
 def test_budget_that_cannot_be_met_is_an_error() -> None:
