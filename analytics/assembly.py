@@ -6,7 +6,7 @@ A step contributes columns in one of three ways: tables ``part-*`` in source ord
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,6 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import PREFIX, Documents, load_table
 from tamis.data.errors import StoreError
-from tamis.data.hashing import key64
 
 ASSEMBLY_VERSION = 3
 ROWS_PER_PART = 1 << 20
@@ -56,18 +55,24 @@ def step_of(column: str) -> str | None:
     return MADE_BY.get(column) or (SIGNALS[column].step if column in SIGNALS else None)
 
 
-def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
+def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = None) -> StepSpec:
     """Return the step that joins what ``steps`` measured into one table, sorted by id.
+
+    Args:
+        steps: whose columns to join.
+        columns: which of them, besides ``id`` and ``bytes``; None for all. Memory grows by the columns joined.
 
     The artifact holds the tables ``facts-*`` and the array ``keys``; its manifest says which step made each column.
     """
 
+    chosen = None if columns is None else sorted(columns)
+
     def run(context: StepContext) -> None:
-        columns, made_by = assemble(context.documents, context.inputs)
-        table = pa.table(columns)
+        found, made_by = assemble(context.documents, context.inputs, columns=chosen)
+        table = pa.table(found)
         for number, start in enumerate(range(0, max(table.num_rows, 1), ROWS_PER_PART)):
             context.out.write_table(f"facts-{number:05d}", table.slice(start, ROWS_PER_PART))
-        context.out.write_array("keys", key64(columns["id"].to_pylist()))
+        context.out.write_array("keys", context.documents.keys)
         facts = {
             "corpus": context.corpus.fingerprint,
             "errors": context.documents.errors.num_rows,
@@ -80,52 +85,60 @@ def facts_step(steps: Sequence[StepSpec]) -> StepSpec:
         name="facts",
         version=ASSEMBLY_VERSION,
         upstream=tuple(step.name for step in steps),
-        params={},
+        params={} if chosen is None else {"columns": chosen},
         title="Putting the facts table together",
         estimate=lambda size: Estimate(0.2 + size.documents * 4e-6, size.documents * 150),
         run=run,
     )
 
 
-def assemble(documents: Documents, artifacts: Mapping[str, Artifact]) -> tuple[dict[str, pa.Array], dict[str, str]]:
-    """Return the facts columns, (n,) each in id order, and which step made each.
+def assemble(
+    documents: Documents, artifacts: Mapping[str, Artifact], *, columns: Collection[str] | None = None
+) -> tuple[dict[str, pa.Array], dict[str, str]]:
+    """Return the facts columns, (n,) each in id order, and which step made each; only ``columns`` where given.
 
     Raises:
         StoreError: two steps make the same column, or a step's values do not fit the documents.
     """
-    columns: dict[str, pa.Array] = {"id": documents.ids, "bytes": pa.array(documents.bytes)}
-    made_by = dict.fromkeys(columns, "documents")
+    found: dict[str, pa.Array] = {"id": documents.ids, "bytes": pa.array(documents.bytes)}
+    made_by = dict.fromkeys(found, "documents")
     for name, artifact in artifacts.items():
-        for column, values in columns_of(name, artifact, documents).items():
-            if column in columns:
+        for column, values in columns_of(name, artifact, documents, columns=columns).items():
+            if column in found:
                 raise StoreError(f"Steps {made_by[column]} and {name} make the same facts column", value=column)
             if len(values) != documents.n:
                 raise StoreError(f"Step {name} has {len(values)} values for {documents.n} documents", value=column)
-            columns[column], made_by[column] = _narrow(values), name
-    return columns, made_by
+            found[column], made_by[column] = _narrow(values), name
+    return found, made_by
 
 
-def columns_of(step: str, artifact: Artifact, documents: Documents) -> dict[str, pa.Array]:
-    """Return what one step contributes."""
+def columns_of(
+    step: str, artifact: Artifact, documents: Documents, *, columns: Collection[str] | None = None
+) -> dict[str, pa.Array]:
+    """Return what one step contributes, nothing but ``columns`` where given."""
     if step == "documents":
         return {}
     parts = artifact.parts()
     found: dict[str, pa.Array] = {
-        column: pa.array(artifact.array(array)) for array, column in ARRAYS.get(step, {}).items() if array in parts
+        column: pa.array(artifact.array(array))
+        for array, column in ARRAYS.get(step, {}).items()
+        if array in parts and (columns is None or column in columns)
     }
     if "facts" in parts:
         table = artifact.table("facts")
-        found |= {name: table.column(name).combine_chunks() for name in table.column_names}
+        names = [name for name in table.column_names if columns is None or name in columns]
+        found |= {name: table.column(name).combine_chunks() for name in names}
     if step not in ARRAYS and artifact.parts(PREFIX):
-        found |= _shared(documents, artifact)
+        found |= _shared(documents, artifact, columns)
     return found
 
 
-def _shared(documents: Documents, artifact: Artifact) -> dict[str, pa.Array]:
+def _shared(documents: Documents, artifact: Artifact, columns: Collection[str] | None) -> dict[str, pa.Array]:
     """Return the columns that all source-order parts of an artifact have, in id order."""
     tables = {part.name for part in artifact.manifest.parts if part.kind == "table"}
-    names = [artifact.table(part).column_names for part in artifact.parts(PREFIX) if part in tables]
+    names = [artifact.columns(part) for part in artifact.parts(PREFIX) if part in tables]
     common = [name for name in (names[0] if names else []) if all(name in other for other in names)]
+    common = [name for name in common if columns is None or name in columns]
     if not common:
         return {}
     table = load_table(artifact, documents, columns=common)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from tamis.analytics.facts import Facts
 from tamis.analytics.operator import Decision, RowOperator
 from tamis.analytics.outcome import Outcome, Trace
 from tamis.analytics.recipe import Step
+from tamis.data.parquet import ROW_GROUP_ROWS
 
 LEDGER_SCHEMA = pa.schema(
     [
@@ -34,36 +37,49 @@ def ledger(outcome: Outcome, facts: Facts) -> pa.Table:
         outcome: what the recipe did.
         facts: the same facts, with the measured columns of the recipe (``plan.attach``).
     """
-    parts, rows = [], []
-    for number, step in enumerate(outcome.steps, start=1):
-        dropped = np.flatnonzero(outcome.deciding == number)
-        if not len(dropped):
-            continue
-        rows.append(dropped)
-        if isinstance(step.operator, RowOperator):
-            parts.append(_row_part(step, step.operator, dropped, outcome, facts))
-        else:
-            parts.append(_set_part(step, outcome.traces[step.id], dropped, facts))
-    if not parts:
-        return LEDGER_SCHEMA.empty_table()
-    order = np.argsort(np.concatenate(rows), kind="stable")
-    return pa.concat_tables(parts).take(pa.array(order)).combine_chunks()
+    return pa.concat_tables([LEDGER_SCHEMA.empty_table(), *ledger_blocks(outcome, facts)]).combine_chunks()
 
 
-def _row_part(
-    step: Step, operator: RowOperator, dropped: NDArray[np.int64], outcome: Outcome, facts: Facts
-) -> pa.Table:
-    expression = operator.value()
+def ledger_blocks(outcome: Outcome, facts: Facts, *, rows: int = ROW_GROUP_ROWS) -> Iterator[pa.Table]:
+    """Yield the ledger in consecutive blocks of ``rows`` rows, the last one shorter: only one is in memory."""
+    dropped = np.flatnonzero(outcome.deciding)
+    values = {
+        number: _values(step, step.operator, outcome, facts)
+        for number, step in enumerate(outcome.steps, start=1)
+        if isinstance(step.operator, RowOperator) and np.any(outcome.deciding == number)
+    }
+    done = dict.fromkeys(values, 0)
+    for start in range(0, len(dropped), rows):
+        block = dropped[start : start + rows]
+        deciding = outcome.deciding[block]
+        parts, places = [], []
+        for number in np.unique(deciding).tolist():
+            inside = np.flatnonzero(deciding == number)
+            step = outcome.steps[number - 1]
+            if isinstance(step.operator, RowOperator):
+                value = values[number].slice(done[number], len(inside))
+                done[number] += len(inside)
+                parts.append(_row_part(step, step.operator, block[inside], value, facts))
+            else:
+                parts.append(_set_part(step, outcome.traces[step.id], block[inside], facts))
+            places.append(inside)
+        back = np.argsort(np.concatenate(places))
+        yield pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
+
+
+def _values(step: Step, operator: RowOperator, outcome: Outcome, facts: Facts) -> pa.Array:
+    """Return what a row rule compared, as text, of all documents it dropped in id order."""
+    expression, number = operator.value(), outcome.number(step.id)
     if expression is None:
-        value = pa.nulls(len(dropped), pa.string())
-    else:
-        source = facts.source(operator.columns(), also={"deciding": outcome.deciding})
-        found = facts.query(
-            f"SELECT CAST({expression} AS VARCHAR) AS value FROM {source}"
-            f" WHERE deciding = {outcome.number(step.id)} ORDER BY row",
-            source,
-        )
-        value = found.column("value").combine_chunks()
+        return pa.nulls(int(np.count_nonzero(outcome.deciding == number)), pa.string())
+    source = facts.source(operator.columns(), also={"deciding": outcome.deciding})
+    found = facts.query(
+        f"SELECT CAST({expression} AS VARCHAR) AS value FROM {source} WHERE deciding = {number} ORDER BY row", source
+    )
+    return found.column("value").combine_chunks()
+
+
+def _row_part(step: Step, operator: RowOperator, dropped: NDArray[np.int64], value: pa.Array, facts: Facts) -> pa.Table:
     empty = Decision(copies=np.zeros(len(dropped), dtype=np.int32), threshold=operator.threshold())
     return _part(step, dropped, value, empty, np.arange(len(dropped)), facts)
 

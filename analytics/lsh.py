@@ -95,8 +95,8 @@ class BandCandidates:
         for band in range(self.keys.shape[1]):
             order, starts = buckets(self.keys[:, band])
             by_length = longest_first(order, starts, self.sizes)
-            # A pair that met in an earlier band is known already.
-            known = np.ascontiguousarray(self.keys[:, :band])
+            # A pair that met in an earlier band is known already. A view: a copy would hold most keys twice.
+            known = self.keys[:, :band]
             for low, high in pieces_of(starts):
                 part = (order, by_length, starts[low : high + 1], known, self.sizes.shingles, self.sizes.ratio)
                 codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)

@@ -174,21 +174,26 @@ class _Search:
 
     def _heads(self) -> NDArray[np.uint64]:
         """Return the heads of all documents in facts order, uint64 (n, 4)."""
-        parts = [self.context.out.read_array(f"sign-{k:05d}-head") for k in range(len(self.shards))]
-        return np.concatenate(parts)[self.context.documents.part_order]
+        heads = np.empty((self.context.documents.n, 4), dtype=np.uint64)
+        for k, own in enumerate(self.rows):
+            heads[own] = self._head(k)
+        return heads
+
+    def _head(self, shard: int) -> NDArray[np.uint64]:
+        return self.context.out.read_array(f"sign-{shard:05d}-head")
 
     def _signed(self, chosen: NDArray[np.int64]) -> Signed:
         """Return some documents in facts order, given their ascending facts rows."""
-        out = self.context.out
+        head = self._heads()[chosen]
+        ends = np.cumsum(head[:, 3].astype(np.int64))
+        signed = Signed(head, np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint64))
         wanted = np.zeros(self.context.documents.n, dtype=bool)
         wanted[chosen] = True
-        parts, rows = [], [np.empty(0, dtype=np.int64)]
         for k, own in enumerate(self.rows):
-            places = np.flatnonzero(wanted[own])
-            whole = Signed(out.read_array(f"sign-{k:05d}-head"), out.read_array(f"sign-{k:05d}-keys", mmap=True))
-            parts.append(whole.take(places))
-            rows.append(own[places])
-        return Signed.joined(parts).take(np.argsort(np.concatenate(rows)))
+            inside = wanted[own]
+            whole = Signed(self._head(k), self.context.out.read_array(f"sign-{k:05d}-keys", mmap=True))
+            signed.put(np.searchsorted(chosen, own[inside]), whole.take(np.flatnonzero(inside)))
+        return signed
 
     def _places(self, wanted: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Place:
         """Return where each document's set begins and ends in the sets of its shard, int64 (n,) each."""

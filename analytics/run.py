@@ -17,13 +17,14 @@ from pathlib import Path
 from tamis.analytics.assembly import facts_step, step_of
 from tamis.analytics.bundle import ALWAYS, LOCK_FILE, RECIPE_FILE, Bundle, locked_counts, needed_steps, unpack_bundle
 from tamis.analytics.curate import CuratedOptions, write_curated
-from tamis.analytics.ledger import ledger
+from tamis.analytics.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.locking import LockedFile, tool_versions
 from tamis.analytics.outcome import Outcome
-from tamis.analytics.pipeline import analysis_steps
+from tamis.analytics.pipeline import analysis_steps, plan_steps
 from tamis.analytics.plan import attach
 from tamis.analytics.run_folder import RUN_FILE, Run, summary
 from tamis.analytics.selection import Selection
+from tamis.analytics.signal_step import signals_step
 from tamis.analytics.step import ShardEngine, StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.verify import Verification, compare
@@ -32,7 +33,7 @@ from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.lock import Lock
 from tamis.data.opening import OnBadFile
-from tamis.data.parquet import sync, write_bytes, write_parquet
+from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.workspace import Workspace
 
@@ -175,6 +176,8 @@ def study_for(
     bundle.sources.lend(bundle.recipe.assets(), workspace)
     known = analysis_steps(corpus, workspace)
     steps = steps_for(bundle, known, also=also)
+    if not also:
+        steps = _without_unread_signals(steps, corpus, workspace)
     study = Study.open(
         corpus, workspace, steps=steps, known=known, frozen=bundle.sources, engine=engine, progress=progress
     )
@@ -183,7 +186,10 @@ def study_for(
 
 
 def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
-    """Return the analysis steps a recipe needs and ``also``; all of them when it reads a column nobody knows."""
+    """Return the analysis steps a recipe needs and ``also``; all of them when it reads a column nobody knows.
+
+    The facts hold the columns that the recipe reads and no others, unless ``also`` asks for more steps.
+    """
     measured = {measure.column for measure in bundle.recipe.measures()}
     known = dict(bundle.lock.columns) if bundle.lock else {}
     read = (bundle.recipe.columns() | set(ALWAYS)) - measured
@@ -193,7 +199,18 @@ def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str
         return tuple(steps)
     wanted = {name for name in (*makers.values(), *known.values(), *also) if name is not None}
     chosen = [step for step in needed_steps(steps, wanted) if step.name != "facts"]
-    return (*chosen, facts_step(chosen))
+    return (*chosen, facts_step(chosen, columns=None if also else read))
+
+
+def _without_unread_signals(steps: tuple[StepSpec, ...], corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
+    """Return the steps with only those signals measured that the facts hold, unless all are measured already."""
+    planned = {plan.spec.name: plan for plan in plan_steps(corpus, workspace, steps)}
+    facts, signals = planned["facts"].spec, planned.get("signals")
+    readers = [step.name for step in steps if "signals" in step.upstream]
+    if signals is None or signals.done or readers != ["facts"] or "columns" not in facts.params:
+        return steps
+    read = [name for name in facts.params["columns"] if step_of(name) == "signals"]
+    return tuple(signals_step(read) if step.name == "signals" else step for step in steps)
 
 
 def _write(
@@ -215,7 +232,7 @@ def _write(
     if bundle.lock is not None:
         write_bytes(draft / LOCK_FILE, bundle.lock.to_json())
     write_parquet(selection.table(), draft / "selection.parquet")
-    write_parquet(ledger(outcome, facts), draft / "ledger.parquet")
+    write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
     write_parquet(study.documents.errors.select(["position", "reason"]), draft / "errors.parquet")
     write_curated(draft, study.corpus, study.documents, outcome, options=options, progress=progress)
     run = Run(

@@ -62,7 +62,7 @@ class Selection:
     def digest(self) -> str:
         """Return the sha256 (64 hex digits) over ids, copies, deciding steps, positions and weights."""
         state = hashlib.sha256(canonical_json(self._header()))
-        state.update(ids_bytes(self.ids))
+        add_ids(state, self.ids)
         state.update(np.ascontiguousarray(self.copies, dtype="<i4").data)
         state.update(np.ascontiguousarray(self.step, dtype="<i2").data)
         if self.position is not None:
@@ -84,7 +84,9 @@ class Selection:
     def step_digest(self, number: int) -> str:
         """Return the sha256 of the ids that the ``number``-th step dropped (0: of all documents)."""
         ids = self.ids if number == 0 else self.ids.take(pa.array(np.flatnonzero(self.step == number)))
-        return hashlib.sha256(ids_bytes(ids)).hexdigest()
+        state = hashlib.sha256()
+        add_ids(state, ids)
+        return state.hexdigest()
 
     def table(self) -> pa.Table:
         """Return one row per document: ``id``, ``copies``, ``step`` (NULL = kept), ``position``, ``weight``."""
@@ -136,11 +138,12 @@ def _optional(table: pa.Table, name: str, absent: float) -> NDArray[Any] | None:
     return np.asarray(filled.to_numpy())
 
 
-def ids_bytes(ids: pa.Array) -> bytes:
-    """Return bytes that determine a list of ids: their count, their lengths, their UTF-8 text."""
-    whole = pa.concat_arrays([ids.cast(pa.large_string())])
-    offsets = np.frombuffer(whole.buffers()[1], dtype="<i8")[whole.offset : whole.offset + len(whole) + 1]
-    lengths = np.diff(offsets).astype("<i8") if len(whole) else np.zeros(0, dtype="<i8")
-    text = whole.buffers()[2]
-    data = b"" if text is None or not len(whole) else text.to_pybytes()[offsets[0] : offsets[-1]]
-    return len(whole).to_bytes(8, "little") + lengths.tobytes() + data
+def add_ids(state: hashlib._Hash, ids: pa.Array) -> None:
+    """Add what determines a list of ids to a hash: their count, their lengths, their UTF-8 text; nothing is copied."""
+    offsets = np.frombuffer(ids.buffers()[1], dtype="<i4" if ids.type == pa.string() else "<i8") if len(ids) else None
+    state.update(len(ids).to_bytes(8, "little"))
+    if offsets is None:
+        return
+    own = offsets[ids.offset : ids.offset + len(ids) + 1]
+    state.update(np.diff(own).astype("<i8").data)
+    state.update(memoryview(ids.buffers()[2] or b"")[own[0] : own[-1]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -102,12 +103,21 @@ class Signed:
 
     def take(self, rows: NDArray[np.int64]) -> Signed:
         """Return some documents in another order."""
-        counts = self.key_counts
-        begins = np.cumsum(counts) - counts
-        wanted = counts[rows]
+        return Signed(self.head[rows], self.keys[self._places(rows)])
+
+    def put(self, rows: NDArray[np.int64], others: Signed) -> None:
+        """Write the keys of other documents in the place of the documents at ``rows``, which have as many."""
+        self.keys[self._places(rows)] = others.keys
+
+    @cached_property
+    def _begins(self) -> NDArray[np.int64]:
+        return np.cumsum(self.key_counts) - self.key_counts
+
+    def _places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where the keys of some documents are, one document after the other."""
+        wanted = self.key_counts[rows]
         ends = np.cumsum(wanted)
-        places = np.arange(int(wanted.sum())) - np.repeat(ends - wanted, wanted) + np.repeat(begins[rows], wanted)
-        return Signed(self.head[rows], self.keys[places])
+        return np.arange(int(wanted.sum())) - np.repeat(ends - wanted, wanted) + np.repeat(self._begins[rows], wanted)
 
 
 def sign(texts: pa.Array, params: NearParams, *, threads: int = 1) -> Signed:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest as digest_of
 from tamis.data.hashing import file_sha256
-from tamis.data.parquet import read_parquet
+from tamis.data.parquet import parquet_columns, read_parquet
 
 MANIFEST = "manifest.json"
 SUFFIXES = {"table": ".parquet", "array": ".npy", "json": ".json"}
@@ -139,6 +139,15 @@ class Artifact:
         part = self._part(name, "table")
         self._check(part)
         return read_parquet(self.path / part.file, columns=columns)
+
+    def columns(self, name: str) -> list[str]:
+        """Return the columns of a table part; nothing else of it is read.
+
+        Raises:
+            StoreError: unknown part or damaged file.
+        """
+        part = self._part(name, "table")
+        return parquet_columns(self.path / part.file)
 
     def array(self, name: str, *, mmap: bool = False) -> NDArray[Any]:
         """Return an array part, read-only and paged in on use with ``mmap``; its checksum is verified once.

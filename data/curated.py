@@ -150,6 +150,7 @@ def write_sorted(
     try:
         for ranked in batches:
             spill.add(ranked)
+        spill.close()
         starts = range(0, max(rows, 1), shard_rows)
         return tuple(
             _write_file(spill, folder / f"part-{number:05d}.parquet", start, min(start + shard_rows, rows))
@@ -175,23 +176,23 @@ class _Spill:
     def __init__(self, folder: Path, schema: pa.Schema, *, group_rows: int, limit: int) -> None:
         self.folder, self.schema, self.group_rows, self.limit = folder, schema.remove_metadata(), group_rows, limit
         self._ranked = self.schema.append(pa.field(_RANK, pa.int64()))
-        self._held: dict[int, list[pa.RecordBatch]] = {}
+        self._held: list[pa.RecordBatch] = []
+        self._sorted: dict[int, pa.RecordBatch] = {}
         self._bytes = 0
         # An interrupted run may have left rows, or half of a row, behind.
         self.remove()
 
     def add(self, ranked: RankedBatch) -> None:
-        """Sort rows into their groups."""
-        whole = pa.RecordBatch.from_arrays([*ranked.batch.columns, pa.array(ranked.ranks)], schema=self._ranked)
-        group = ranked.ranks // self.group_rows
-        order = np.argsort(group, kind="stable")
-        numbers, starts = np.unique(group[order], return_index=True)
-        sorted_rows = whole.take(pa.array(order))
-        for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
-            self._held.setdefault(int(number), []).append(sorted_rows.slice(start, stop - start))
-        self._bytes += sorted_rows.nbytes
+        """Hold rows, spilling all that are held when they are more than the limit."""
+        held = pa.RecordBatch.from_arrays([*ranked.batch.columns, pa.array(ranked.ranks)], schema=self._ranked)
+        self._held.append(held)
+        self._bytes += held.nbytes
         if self._bytes > self.limit:
             self._flush()
+
+    def close(self) -> None:
+        """Sort what is still held into groups; no more rows come."""
+        self._sorted = dict(self._by_group())
 
     def group(self, number: int, first: int, count: int) -> pa.Table:
         """Return the rows of one group, sorted by rank.
@@ -199,7 +200,8 @@ class _Spill:
         Raises:
             StoreError: not exactly the ranks from ``first`` to ``first + count - 1``.
         """
-        batches = [*self._spilled(number), *self._held.pop(number, [])]
+        held = self._sorted.pop(number, None)
+        batches = [*self._spilled(number), *([] if held is None else [held])]
         table = pa.Table.from_batches(batches, schema=self._ranked).combine_chunks()
         ranks = table.column(_RANK).to_numpy()
         order = np.argsort(ranks, kind="stable")
@@ -217,11 +219,23 @@ class _Spill:
     def _flush(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        for number, batches in self._held.items():
+        for number, batch in self._by_group():
             with self._path(number).open("ab") as file, pa.ipc.new_stream(file, self._ranked, options=options) as out:
-                for batch in batches:
-                    out.write_batch(batch)
-        self._held, self._bytes = {}, 0
+                out.write_batch(batch)
+
+    def _by_group(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield the held rows group by group, and hold none: one batch a group, however many came."""
+        held, self._held, self._bytes = self._held, [], 0
+        if not held:
+            return
+        whole = pa.concat_batches(held)
+        group = whole.column(_RANK).to_numpy() // self.group_rows
+        held.clear()
+        order = np.argsort(group, kind="stable")
+        numbers, starts = np.unique(group[order], return_index=True)
+        rows = whole.take(pa.array(order))
+        for number, start, stop in zip(numbers, starts, [*starts[1:], len(order)], strict=True):
+            yield int(number), rows.slice(start, stop - start)
 
     def _spilled(self, number: int) -> Iterator[pa.RecordBatch]:
         path = self._path(number)

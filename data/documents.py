@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from tamis.data.artifact import Artifact
 from tamis.data.errors import StoreError
+from tamis.data.hashing import key64
 
 PREFIX = "part-"
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,14 @@ class Documents:
         rows = np.empty(self.n, dtype=np.int64)
         rows[self.part_order] = np.arange(self.n, dtype=np.int64)
         return rows
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint64]:
+        """Return ``hashing.key64`` of the ids, uint64 (n,)."""
+        keys = np.empty(self.n, dtype=np.uint64)
+        for start in range(0, self.n, _BLOCK):
+            keys[start : start + _BLOCK] = key64(self.ids.slice(start, _BLOCK).to_pylist())
+        return keys
 
     def rows_of(self, ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:
         """Return the facts row of each id, int64 (m,), -1 for unknown ids."""

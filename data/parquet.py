@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,6 +93,30 @@ def write_parquet(table: pa.Table, path: Path, *, row_group_rows: int = ROW_GROU
     with atomic_write(path) as temporary, parquet_writer(temporary, bare.schema) as writer:
         for start in range(0, bare.num_rows, row_group_rows):
             writer.write_table(bare.slice(start, row_group_rows).combine_chunks(), row_group_size=row_group_rows)
+
+
+def write_blocks(blocks: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write tables one after the other as a row group each: ``write_parquet`` of them all, when all but the last have
+    ``ROW_GROUP_ROWS`` rows, without holding them.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    with atomic_write(path) as temporary, parquet_writer(temporary, schema) as writer:
+        for block in blocks:
+            writer.write_table(block, row_group_size=max(block.num_rows, 1))
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the names of the columns of a file.
+
+    Raises:
+        StoreError: the file is missing or damaged.
+    """
+    try:
+        return [str(name) for name in pq.read_schema(path).names]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"Cannot read {path}: {error}", fix="remove the file and start again") from error
 
 
 def read_parquet(path: Path, *, columns: Sequence[str] | None = None) -> pa.Table:
