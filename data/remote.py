@@ -47,9 +47,9 @@ def check_address(url: str) -> str:
     shown = f"{parts.scheme}://{parts.hostname or ''}/…"
     if parts.scheme not in SCHEMES:
         raise SettingError("Addresses of this kind cannot be read", value=shown, allowed=SCHEMES)
-    if parts.username or parts.password or (parts.query and parts.scheme != "hf") or "@" in parts.netloc:
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise SettingError(
-            "An address must not carry credentials or a query",
+            "An address must not carry credentials, a query or a fragment",
             value=shown,
             fix="give credentials by the environment, for example AWS_ACCESS_KEY_ID, or a profile of the store",
         )
@@ -94,7 +94,7 @@ def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
     watch.step("copying remote files", sum(int(info.get("size") or 0) for _, info in listed), "bytes")
     for (name, info), path in zip(listed, files, strict=True):
         watch.check()
-        _copy(store, path, inside(folder, name, what="Remote file"), int(info.get("size") or 0), url)
+        _copy(store, path, _place(folder, name), int(info.get("size") or 0), url)
         watch.advance(int(info.get("size") or 0))
     write_bytes(folder / _COMPLETE, json.dumps({"url": url, "files": stamp}).encode())
     return single
@@ -125,6 +125,15 @@ def _name(path: str, start: str) -> str:
         fixed = fixed.split(mark, 1)[0]
     base = fixed if path.startswith(fixed.rstrip("/") + "/") and fixed == start else fixed.rpartition("/")[0]
     return path[len(base.rstrip("/")) :].lstrip("/") if path.startswith(base) else path.rpartition("/")[2]
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Return where a file is copied to; a part of its name that is no safe file name is spelt otherwise."""
+    for part in name.split("/"):
+        spelt = re.sub(r"[^A-Za-z0-9._-]", "-", part)[-80:]
+        safe = part == spelt and part[:1].isalnum()
+        folder = inside(folder, part if safe else f"{digest(part)[:8]}-{spelt}", what="Remote file")
+    return folder
 
 
 def _copy(store: Any, path: str, target: Path, size: int, url: str) -> None:

@@ -79,6 +79,18 @@ def test_a_copy_is_made_once_and_anew_when_a_file_changes(bucket: str, tmp_path:
     store.close()
 
 
+def test_files_in_folders_and_under_odd_names_are_copied(bucket: str, tmp_path: Path) -> None:
+    store = boto3.client("s3")
+    body = store.get_object(Bucket="corpora", Key="docs/file-0.parquet")["Body"].read()
+    keys = [f"odd/lang=en/{name}.parquet" for name in ("a b", "a-b", "日本", "-", "x" * 120)]
+    for key in keys:
+        store.put_object(Bucket="corpora", Key=key, Body=body)
+    store.close()
+    copies = [path for path in fetch("s3://corpora/odd", tmp_path).rglob("*.parquet") if path.read_bytes() == body]
+    assert len(copies) == len(keys) == len(list(tmp_path.rglob("*.parquet")))
+    assert open_corpus(fetch("s3://corpora/odd", tmp_path)).rows == len(keys) * open_corpus(copies[0]).rows
+
+
 def test_one_file_behind_a_web_server_is_read(folder: Path, tmp_path: Path) -> None:
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *said: object) -> None:
@@ -104,7 +116,10 @@ def test_what_is_not_there_is_said(bucket: str, address: str, tmp_path: Path) ->
     "address",
     [
         f"s3://key:{SECRET}@corpora/docs", f"https://me:{SECRET}@example.org/x.parquet",
-        f"https://example.org/x.parquet?X-Amz-Signature={SECRET}", "ftp://example.org/x.parquet", "file:///etc/passwd",
+        f"https://example.org/x.parquet?X-Amz-Signature={SECRET}",
+        f"s3://corpora/docs/x.parquet?X-Amz-Security-Token={SECRET}", f"hf://datasets/me/docs?token={SECRET}",
+        f"https://example.org/x.parquet#token={SECRET}", f"gs://me:{SECRET}@corpora/docs",
+        "ftp://example.org/x.parquet", "file:///etc/passwd",
     ],
 )  # fmt: skip
 def test_addresses_with_credentials_or_of_other_kinds_are_refused_without_repeating_them(address: str) -> None:
