@@ -19,6 +19,7 @@ from tamis.analytics.target import find_target
 from tamis.analytics.worker_clusters import EDIT, edit_clusters
 from tamis.analytics.worker_corpus import COMMAND, given, opened
 from tamis.analytics.worker_effect import WORKS
+from tamis.analytics.worker_names import NAMES, name_clusters
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, start, work
@@ -100,6 +101,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         TamisError: as the work raises.
     """
     works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, EDIT: edit_clusters, **WORKS}
+    works[NAMES] = name_clusters
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)

@@ -19,6 +19,7 @@ from tamis.data.cluster_names import given_names
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.formats import list_files
+from tamis.data.model_names import model_names
 from tamis.data.schema import at_path
 from tamis.data.workspace import CorpusEntry, Workspace
 
@@ -62,12 +63,16 @@ class Opened:
         return None if self.analysis is None else clusters_of(self.analysis.artifacts)
 
     def cluster_names(self) -> dict[str, str]:
-        """Return the names of the clusters by number as text, those people gave first; empty without clusters."""
+        """Return the names of the clusters by number as text: people's, else a model's, else those from their words."""
         artifact = self.clusters()
         if artifact is None:
             return {}
         rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
-        given = {} if self.study is None else given_names(self.study.workspace.root, artifact.digest)
+        given: dict[int, str] = {}
+        if self.study is not None:
+            root = self.study.workspace.root
+            answered = {number: name.name for number, name in model_names(root, artifact.digest).items()}
+            given = answered | given_names(root, artifact.digest)
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def snippet(self, row: int) -> Snippet:

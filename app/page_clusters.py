@@ -11,13 +11,14 @@ from tamis.analytics.figures import share_bars, treemap_figure
 from tamis.analytics.naming import distinguishing_words, read_terms
 from tamis.analytics.operators_selection import Cluster
 from tamis.analytics.queries import cluster_table
-from tamis.app import cluster_charts, cluster_edit, login, review_panel, session
+from tamis.app import cluster_charts, cluster_edit, cluster_naming, login, review_panel, session
 from tamis.app.look import count, share, short
 from tamis.app.selection_bar import log_of
 from tamis.app.stage import Stage, plain, stage
 from tamis.app.text_view import cards
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import LONGEST, name_cluster
+from tamis.data.model_names import ModelName, model_names
 
 EXAMPLES = 5
 MOST_CHOSEN = 12
@@ -45,6 +46,7 @@ def page() -> None:
             st.caption(
                 "Choose a cluster in the table to read, name or split it, two to compare them, more to merge them."
             )
+            cluster_naming.show(here)
             cluster_edit.history(here, artifact)
             cluster_charts.show(here, artifact)
         else:
@@ -55,13 +57,23 @@ def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
     """Return one row per cluster, the largest first, names and counts together."""
     about = {row["cluster"]: row for row in artifact.table("clusters").to_pylist()}
     counted = here.ask(cluster_table).to_pylist()
-    names = here.opened.cluster_names()
+    names, answered = here.opened.cluster_names(), model_names(here.workspace.root, artifact.digest)
     merged = [
-        {**about[row["cluster"]], **row, "name": names[str(row["cluster"])]}
+        {
+            **about[row["cluster"]],
+            **row,
+            "name": names[str(row["cluster"])],
+            "origin": _origin(names[str(row["cluster"])], answered.get(row["cluster"])),
+        }
         for row in counted
         if row["cluster"] in about
     ]
     return sorted(merged, key=lambda row: (-row["documents"], row["cluster"]))
+
+
+def _origin(name: str, answered: ModelName | None) -> str:
+    """Say that a name in use comes from a model."""
+    return f" · named by {plain(answered.model)}" if answered is not None and answered.name == name else ""
 
 
 def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> None:
@@ -117,7 +129,7 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
         st.markdown(f"##### {plain(row['name'])}")
         st.caption(
             f"{count(row['documents'])} documents · {short(row['tokens'])} tokens · "
-            f"{share(row['kept'], row['documents'])} kept · words: {plain(', '.join(row['words'][:10]))}"
+            f"{share(row['kept'], row['documents'])} kept · words: {plain(', '.join(row['words'][:10]))}{row['origin']}"
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Select", key="clusters/select", type="primary", help="Select these documents on every page"):

@@ -9,7 +9,8 @@
     │   └── PredicateError a predicate is not one allowed boolean expression
     ├── VerifyError        a bundle no longer gives what its lock promises
     ├── JobError           a background job cannot start or did not finish
-    │   └── Cancelled      a person stopped the work
+    │   ├── Cancelled      a person stopped the work
+    │   └── EndpointError  a model behind an address did not answer as it should
     ├── SettingError       a name, address or setting is not allowed
     └── AccessError        the role of a person does not allow this
 
@@ -83,6 +84,14 @@ class JobError(TamisError):
 
 class Cancelled(JobError):  # noqa: N818 - an outcome people ask for, not a fault
     """A person stopped the work."""
+
+
+class EndpointError(JobError):
+    """A model behind an address did not answer as it should; ``fatal`` when further questions would fail alike."""
+
+    def __init__(self, what: str, *, fatal: bool, value: object = None, fix: str | None = None) -> None:
+        super().__init__(what, value=value, fix=fix)
+        self.fatal = fatal
 
 
 class SettingError(TamisError):

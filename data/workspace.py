@@ -11,7 +11,7 @@ Layout::
     runs/       runs started from the dashboard
     probes/     what was learnt from reading a file, by content
     options/    choices about embedding, map and clusters, by corpus
-    cluster-names/  names people gave to clusters, by clustering
+    cluster-names/  names people and models gave to clusters, by clustering
     corpora.json
     people.json     who may do what (``tamis.data.people``), where somebody was named
     reviews.sqlite  what people said (``tamis.data.reviews``), unless another database is named
