@@ -297,12 +297,36 @@ def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figu
     return figure
 
 
-def scatter_sample(x: Sequence[float], y: Sequence[float], colours: Sequence[str], *, height: int) -> go.Figure:
+@dataclass(frozen=True)
+class ScatterGroup:
+    """Points of one colour.
+
+    Attributes:
+        label: what they have in common.
+        colour: as #rrggbb.
+        x, y: coordinates, any float dtype (n,).
+    """
+
+    label: str
+    colour: str
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
+
+
+def scatter_sample(groups: Sequence[ScatterGroup], *, height: int) -> go.Figure:
     """Return a plain scatter of a sample of the map, for browsers that cannot draw the map itself."""
     figure = go.Figure(
-        go.Scatter(x=x, y=y, mode="markers", marker={"size": 4, "color": list(colours)}, hoverinfo="skip")
-    )
+        [
+            go.Scatter(
+                x=group.x, y=group.y, name=escape(group.label), mode="markers", hoverinfo="skip",
+                marker={"size": 4, "color": group.colour},
+            )
+            for group in groups
+        ]
+    )  # fmt: skip
     frame(figure, height=height, x="", y="")
+    figure.update_layout(legend={"orientation": "v", "x": 1.0, "xanchor": "left", "y": 1.0, "yanchor": "top",
+                                 "itemsizing": "constant"})  # fmt: skip
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")
     return figure

@@ -17,6 +17,7 @@ from tamis.analytics.queries_groups import (
     totals,
 )
 from tamis.analytics.queries_map import (
+    OTHER,
     Bounds,
     Density,
     LegendItem,
@@ -35,6 +36,7 @@ from tamis.analytics.queries_numbers import Cut, Extent, Histogram, Sweep, cut, 
 from tamis.analytics.scene import Scene, selection_rules
 
 __all__ = [
+    "OTHER",
     "Bounds",
     "Cut",
     "Density",

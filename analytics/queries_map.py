@@ -38,7 +38,7 @@ class MapPoints:
     """All points of a map, ready to send.
 
     Attributes:
-        data: little-endian uint16 pairs x, y in facts order, 4 n bytes; a document without a place is 0, 0.
+        data: little-endian uint16 pairs x, y in facts order, 4 n bytes; 0, 0 only for a document without a place.
         placed: packed bits (n,), most significant first: which documents have a place.
         bounds: how to turn the numbers into map coordinates.
         n: number of points.
@@ -127,6 +127,7 @@ def map_points(facts: Facts) -> MapPoints:
         pairs = np.zeros((facts.n, 2), dtype="<u2")
         pairs[:, 0] = _quantise(x, bounds.low_x, bounds.high_x)
         pairs[:, 1] = _quantise(y, bounds.low_y, bounds.high_y)
+        pairs[placed & (pairs == 0).all(axis=1)] = (1, 0)
         pairs[~placed] = 0
         return MapPoints(pairs.tobytes(), np.packbits(placed).tobytes(), bounds, facts.n, map_digest(facts))
 

@@ -1,33 +1,10 @@
 // The embedding map: WebGL2 points fetched once as bytes, drawn here, selected here; only polygons go back to Python.
 // Every text is written with textContent.
 
-const VERTEX = `#version 300 es
-in vec2 place; in float group; in float flag;
-uniform vec2 centre; uniform vec2 scale; uniform float shift; uniform float size; uniform float alpha;
-uniform sampler2D palette; uniform float overlay; uniform float some;
-out vec4 colour;
-void main() {
-  vec4 base = texelFetch(palette, ivec2(int(group), 0), 0);
-  bool kept = mod(flag, 2.0) > 0.5;
-  bool chosen = flag > 1.5;
-  float strength = alpha;
-  if (overlay > 0.5 && !kept) strength *= 0.16;
-  if (some > 0.5 && !chosen) strength *= 0.22;
-  colour = vec4(base.rgb, base.a * strength);
-  gl_Position = base.a < 0.01 ? vec4(2.0, 2.0, 0.0, 1.0) : vec4((place - centre) * scale - vec2(shift, 0.0), 0.0, 1.0);
-  gl_PointSize = some > 0.5 && chosen ? size * 1.35 : size;
-}`;
-
-const FRAGMENT = `#version 300 es
-precision mediump float;
-in vec4 colour; out vec4 result;
-void main() {
-  float edge = smoothstep(0.5, 0.36, distance(gl_PointCoord, vec2(0.5)));
-  result = vec4(colour.rgb, 1.0) * (colour.a * edge);
-}`;
-
-const CELLS = 512;
 const LEGEND = 208; // Pixels at the right that the whole map leaves free for the legend.
+const MOVING = 400_000; // Points drawn while the view moves; the rest follow when it rests.
+const REST = 160; // Milliseconds without movement before everything is drawn.
+const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
 const instances = new WeakMap();
 
 export default function (component) {
@@ -58,8 +35,11 @@ class PointMap {
     this.pointers = new Map();
     this.component = component;
     this.dead = false;
-    this.gl = this.gl_canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true });
-    if (this.gl) this.setUp();
+    this.adding = false;
+    this.painter = new Painter(this.gl_canvas);
+    this.gl = this.painter.gl;
+    this.gl_canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    this.gl_canvas.addEventListener("webglcontextrestored", () => this.restore());
     this.listen();
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(root);
@@ -75,25 +55,12 @@ class PointMap {
     }, 500);
   }
 
-  setUp() {
-    const gl = this.gl;
-    const program = gl.createProgram();
-    for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-      const shader = gl.createShader(kind);
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      gl.attachShader(program, shader);
-    }
-    ["place", "group", "flag"].forEach((name, k) => gl.bindAttribLocation(program, k, name));
-    gl.linkProgram(program);
-    gl.useProgram(program);
-    this.uniform = Object.fromEntries(
-      ["centre", "scale", "shift", "size", "alpha", "palette", "overlay", "some"].map((name) => [name, gl.getUniformLocation(program, name)]),
-    );
-    this.buffers = { place: gl.createBuffer(), group: gl.createBuffer(), flag: gl.createBuffer() };
-    this.texture = gl.createTexture();
-    gl.enable(gl.BLEND);
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
+  // The browser took the graphics memory away and gave it back.
+  restore() {
+    if (this.dead) return;
+    this.painter.setUp();
+    this.loaded = {};
+    this.update(this.component);
   }
 
   async update(component) {
@@ -103,9 +70,9 @@ class PointMap {
     this.data = data;
     this.root.style.height = `${data.height}px`;
     if (!this.gl) {
-      if (!this.told) component.setTriggerValue("failed", "no WebGL2");
-      this.told = true;
-      this.status.textContent = "This browser has no WebGL2.";
+      if (!data.failed) component.setStateValue("failed", "no WebGL2");
+      this.root.dataset.failed = "yes";
+      this.status.textContent = "This browser has no WebGL2: a sample is shown below, without selecting.";
       return;
     }
     if (fresh) this.view = { ...data.home };
@@ -122,7 +89,6 @@ class PointMap {
     if (this.dead || data !== this.data) return;
     this.paintLegend();
     this.paintPalette();
-    this.say();
     this.draw();
     this.root.dataset.ready = data.flags;
   }
@@ -132,20 +98,13 @@ class PointMap {
     const answer = await fetch(path, { headers: { "x-tamis-token": this.data.token } });
     if (!answer.ok) throw new Error((await answer.json()).error || `HTTP ${answer.status}`);
     const bytes = await answer.arrayBuffer();
-    const gl = this.gl;
-    gl.bindBuffer(gl.ARRAY_BUFFER, this.buffers[name]);
-    gl.bufferData(gl.ARRAY_BUFFER, bytes, gl.STATIC_DRAW);
-    const slot = { place: 0, group: 1, flag: 2 }[name];
-    gl.enableVertexAttribArray(slot);
+    this.painter.store(name, bytes);
     if (name === "place") {
-      gl.vertexAttribPointer(slot, 2, gl.UNSIGNED_SHORT, true, 0, 0);
       this.points = new Uint16Array(bytes);
       this.n = this.points.length / 2;
-      this.grid = null;
-    } else {
-      gl.vertexAttribPointer(slot, 1, gl.UNSIGNED_BYTE, false, 0, 0);
-      this[name] = new Uint8Array(bytes);
-    }
+      this.cells = new Cells(this.points);
+      setTimeout(() => this.cells.sort(), 1000);
+    } else this[name] = new Uint8Array(bytes);
     this.loaded[name] = path;
   }
 
@@ -200,34 +159,50 @@ class PointMap {
     if (draw) this.draw();
   }
 
-  draw() {
-    if (this.pending || !this.gl || !this.points || !this.width) return;
-    this.pending = requestAnimationFrame(() => {
+  // moved: the view goes on changing, so that a part of the points is enough for now.
+  draw(moved = false) {
+    if (!this.gl || !this.points || !this.width) return;
+    clearTimeout(this.resting);
+    this.step = moved ? Math.min(60, Math.max(1, Math.ceil(this.n / MOVING))) : 1;
+    if (this.step > 1) this.resting = setTimeout(() => this.draw(), REST);
+    this.pending ||= requestAnimationFrame(() => {
       this.pending = 0;
       this.drawPoints();
+      this.drawOver();
+      this.say();
+    });
+  }
+
+  // Areas and names alone: the points stay as they are.
+  drawLines() {
+    if (this.pending || this.lining || !this.points) return;
+    this.lining = requestAnimationFrame(() => {
+      this.lining = 0;
       this.drawOver();
     });
   }
 
   drawPoints() {
-    const gl = this.gl;
     const span = this.span();
-    gl.viewport(0, 0, this.gl_canvas.width, this.gl_canvas.height);
-    gl.clearColor(0, 0, 0, 0);
-    gl.clear(gl.COLOR_BUFFER_BIT);
-    // Points shrink and thin out as there are more of them per pixel, so density shows before single points do.
+    const zoom = 2 * this.view.zoom * 0.94;
+    // Documents per screen pixel: on the whole, and in the busiest places of what is seen.
+    const perPixel = ((span.x * span.y) / (this.room * this.height)) / (this.view.zoom * 0.94) ** 2;
+    const busy = this.cells.busiest(...this.frame()) * CELLS * CELLS * perPixel;
     const crowd = this.n / (this.room * this.height) / (this.view.zoom * this.view.zoom);
     const size = Math.min(7, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.03)));
-    const alpha = Math.min(0.9, Math.max(0.1, 0.55 / Math.sqrt(crowd * size * size + 0.2)));
-    gl.uniform2f(this.uniform.centre, this.view.x, this.view.y);
-    const zoom = 2 * this.view.zoom * 0.94;
-    gl.uniform2f(this.uniform.scale, (zoom * this.room) / this.width / span.x, zoom / span.y);
-    gl.uniform1f(this.uniform.shift, 1 - this.room / this.width);
-    gl.uniform1f(this.uniform.size, size * this.ratio);
-    gl.uniform1f(this.uniform.alpha, alpha);
-    gl.uniform1f(this.uniform.overlay, this.data.overlay ? 1 : 0);
-    gl.uniform1f(this.uniform.some, this.data.selected ? 1 : 0);
-    gl.drawArrays(gl.POINTS, 0, this.n);
+    this.density = this.painter.format ? Math.min(1, Math.max(0, (busy - 0.5) / 1.5)) : 0;
+    this.painter.paint({
+      n: this.n, step: this.step || 1, centre: [this.view.x, this.view.y],
+      scale: [(zoom * this.room) / this.width / span.x, zoom / span.y], shift: 1 - this.room / this.width,
+      overlay: this.data.overlay, some: this.data.selected, density: this.density, busy, size, ratio: this.ratio,
+      alpha: Math.min(0.9, Math.max(0.1, 0.55 / Math.sqrt(crowd * size * size + 0.2))),
+    });
+  }
+
+  // The part of the map that is seen: low x, low y, high x, high y.
+  frame() {
+    const [[x0, y1], [x1, y0]] = [this.toMap(0, 0), this.toMap(this.room, this.height)];
+    return [x0, y0, x1, y1];
   }
 
   drawOver() {
@@ -241,6 +216,22 @@ class PointMap {
     for (const shape of this.shapes) this.trace(draw, shape.map((corner) => this.fromData(corner)), accent, true);
     if (this.path && this.path.length > 1) this.trace(draw, this.path, accent, false);
     this.drawLabels(draw, ink, paper);
+    if (this.root.matches(":focus-visible")) this.drawCross(draw, ink);
+  }
+
+  // Where Enter reads, for those who use the keys.
+  drawCross(draw, ink) {
+    const [x, y] = [this.room / 2, this.height / 2];
+    draw.beginPath();
+    for (const [dx, dy] of [[1, 0], [0, 1]]) {
+      for (const sign of [-1, 1]) {
+        draw.moveTo(x + 4 * sign * dx, y + 4 * sign * dy);
+        draw.lineTo(x + 12 * sign * dx, y + 12 * sign * dy);
+      }
+    }
+    draw.lineWidth = 1.5;
+    draw.strokeStyle = ink;
+    draw.stroke();
   }
 
   trace(draw, corners, accent, closed) {
@@ -296,7 +287,6 @@ class PointMap {
   }
 
   paintPalette() {
-    const gl = this.gl;
     const bytes = new Uint8Array(256 * 4);
     this.data.palette.forEach((hex, code) => {
       const number = parseInt(hex.slice(1), 16);
@@ -304,10 +294,7 @@ class PointMap {
       const strength = this.hidden.has(code) ? 0 : code > 253 ? 120 : 255;
       bytes.set([number >> 16, (number >> 8) & 255, number & 255, strength], code * 4);
     });
-    gl.bindTexture(gl.TEXTURE_2D, this.texture);
-    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+    this.painter.storePalette(bytes);
   }
 
   paintLegend() {
@@ -347,8 +334,17 @@ class PointMap {
     }
   }
 
+  // What is drawn, and how: "density of 1 000 000 documents, exact".
   say() {
-    this.status.textContent = this.data.status;
+    const words = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
+    const whole = words(this.data.placed);
+    const drawn = this.step > 1
+      ? `Moving: every ${this.step}th of ${whole} documents`
+      : this.density > 0.5 ? `Density of ${whole} documents, exact; zoom in for points` : `${whole} points, all drawn`;
+    const text = [drawn, this.data.status].filter(Boolean).join(" · ");
+    if (this.status.textContent !== text) this.status.textContent = text;
+    this.root.dataset.view = [this.view.x, this.view.y, this.view.zoom].map((part) => part.toFixed(4)).join(" ");
+    this.root.dataset.drawn = this.step > 1 ? "part" : this.density > 0.5 ? "density" : "points";
   }
 
   // Interaction.
@@ -365,6 +361,7 @@ class PointMap {
       this.zoomAt(...this.at(event), Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
     }, { passive: false });
     this.root.addEventListener("keydown", (event) => this.key(event));
+    for (const name of ["focus", "blur"]) this.root.addEventListener(name, () => this.drawLines());
     for (const button of this.root.querySelectorAll(".tools button")) {
       button.onclick = () => this.act(button.dataset.act);
     }
@@ -383,8 +380,19 @@ class PointMap {
     this.start = this.at(event);
     this.far = 0;
     this.hideTip();
+    clearTimeout(this.holding);
     if (this.pointers.size > 1) this.path = null;
     else if (this.tool !== "pan") this.path = [this.toMap(...this.start)];
+    else if (event.pointerType === "touch") this.holding = setTimeout(() => this.hold(), HOLD);
+    this.drawLines();
+  }
+
+  // A finger that rests begins a lasso.
+  hold() {
+    if (this.pointers.size !== 1 || this.far > 8) return;
+    this.path = [this.toMap(...this.start)];
+    this.root.dataset.holding = "yes";
+    navigator.vibrate?.(15);
   }
 
   move(event) {
@@ -395,76 +403,111 @@ class PointMap {
       return;
     }
     this.far = Math.max(this.far, Math.hypot(now[0] - this.start[0], now[1] - this.start[1]));
-    if (this.pointers.size === 2) {
-      const [other] = [...this.pointers].filter(([id]) => id !== event.pointerId).map(([, place]) => place);
-      const was = Math.hypot(before[0] - other[0], before[1] - other[1]);
-      const is = Math.hypot(now[0] - other[0], now[1] - other[1]);
-      this.zoomAt((now[0] + other[0]) / 2, (now[1] + other[1]) / 2, is / Math.max(was, 1));
-    } else if (this.path) {
-      if (this.tool === "box") {
-        const [a, b] = [this.toMap(...this.start), this.toMap(...now)];
-        this.path = [a, [b[0], a[1]], b, [a[0], b[1]]];
-      } else if (Math.hypot(now[0] - before[0], now[1] - before[1]) > 2) this.path.push(this.toMap(...now));
-      this.draw();
-    } else {
-      const [a, b] = [this.toMap(...before), this.toMap(...now)];
-      this.view.x += a[0] - b[0];
-      this.view.y += a[1] - b[1];
-      this.draw();
-    }
+    if (this.far > 8) clearTimeout(this.holding);
+    if (this.pointers.size === 2) this.pinch(event.pointerId, before, now);
+    else if (this.path) this.extend(before, now);
+    else if (this.far > 4) this.shift(before, now);
     this.pointers.set(event.pointerId, now);
+  }
+
+  // Two fingers: the distance between them zooms, their middle moves.
+  pinch(id, before, now) {
+    const [other] = [...this.pointers].filter(([key]) => key !== id).map(([, place]) => place);
+    const middle = (place) => [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2];
+    const apart = (place) => Math.max(1, Math.hypot(place[0] - other[0], place[1] - other[1]));
+    this.shift(middle(before), middle(now));
+    this.zoomAt(...middle(now), apart(now) / apart(before));
+  }
+
+  extend(before, now) {
+    if (this.tool === "box") {
+      const [a, b] = [this.toMap(...this.start), this.toMap(...now)];
+      this.path = [a, [b[0], a[1]], b, [a[0], b[1]]];
+    } else if (Math.hypot(now[0] - before[0], now[1] - before[1]) > 2) this.path.push(this.toMap(...now));
+    this.drawLines();
+  }
+
+  shift(before, now) {
+    const [a, b] = [this.toMap(...before), this.toMap(...now)];
+    this.view.x += a[0] - b[0];
+    this.view.y += a[1] - b[1];
+    this.draw(true);
   }
 
   up(event) {
     const now = this.at(event);
     const moved = this.far > 4;
+    const several = this.pointers.size > 1;
     this.pointers.delete(event.pointerId);
+    clearTimeout(this.holding);
+    delete this.root.dataset.holding;
     if (event.type === "pointercancel") this.path = null;
-    if (this.path && this.path.length > 2 && moved) {
-      const polygon = this.path.map((corner) => this.toData(corner));
-      this.component.setTriggerValue("lasso", { polygon, add: event.shiftKey, map: this.data.map });
-      this.status.textContent = "Selecting …";
-    } else if (!moved && event.type === "pointerup") {
-      const row = this.nearest(...now);
-      if (row >= 0) this.component.setTriggerValue("picked", row);
-    }
+    if (this.path && this.path.length > 2 && moved) this.select(this.path, event.shiftKey);
+    else if (!moved && !several && event.type === "pointerup") this.open(...now);
+    if (several) this.far = Infinity; // The finger that is left neither opens nor selects.
     this.path = null;
-    this.draw();
+    this.drawLines();
+  }
+
+  select(path, shift) {
+    const polygon = path.map((corner) => this.toData(corner));
+    this.component.setTriggerValue("lasso", { polygon, add: shift || this.adding, map: this.data.map });
+    this.status.textContent = "Selecting …";
+  }
+
+  // Selects everything that is seen: the way without a pointer.
+  selectSeen(shift) {
+    const [x0, y0, x1, y1] = this.frame();
+    this.select([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], shift);
+  }
+
+  open(px, py) {
+    const row = this.nearest(px, py);
+    if (row >= 0) this.component.setTriggerValue("picked", row);
   }
 
   key(event) {
-    const acts = { l: "lasso", b: "box", p: "pan", v: "pan", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
-    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") {
-      this.path = null;
-      this.setTool("pan");
-      if (this.data.selected) this.component.setTriggerValue("cleared", Date.now());
-      this.draw();
-    } else if (moves[event.key]) {
+    if (event.key === "Enter" && event.target.closest("button")) return;
+    const acts = { l: "lasso", b: "box", p: "pan", v: "pan", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
+    const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    const middle = [this.room / 2, this.height / 2];
+    if (event.key === "Escape") this.clear();
+    else if (event.key === "Enter") this.open(...middle);
+    else if (event.key.toLowerCase() === "a") this.selectSeen(event.shiftKey);
+    else if (moves[event.key]) {
       const [x, y] = moves[event.key];
-      this.view.x += (0.08 * x) / this.view.zoom;
-      this.view.y += (0.08 * y) / this.view.zoom;
-      this.draw();
-    } else if (acts[event.key]) this.act(acts[event.key]);
+      this.shift(middle, [middle[0] + 0.08 * x * this.room, middle[1] + 0.08 * y * this.height]);
+      this.hover(middle);
+    } else if (acts[event.key.toLowerCase()]) this.act(acts[event.key.toLowerCase()]);
     else return;
     event.preventDefault();
+  }
+
+  clear() {
+    this.path = null;
+    this.setTool("pan");
+    if (this.data.selected) this.component.setTriggerValue("cleared", Date.now());
+    this.drawLines();
   }
 
   act(name) {
     if (name === "home") this.home();
     else if (name === "in") this.zoomAt(this.room / 2, this.height / 2, 1.5);
     else if (name === "out") this.zoomAt(this.room / 2, this.height / 2, 1 / 1.5);
-    else if (name === "png") this.save();
-    else if (name === "svg") this.saveSvg();
-    else this.setTool(name);
+    else if (name === "png") savePng(this);
+    else if (name === "svg") saveSvg(this);
+    else if (name === "add") {
+      this.adding = !this.adding;
+      this.setTool(this.tool);
+    } else this.setTool(name);
   }
 
   setTool(name) {
     this.tool = name;
     this.root.dataset.tool = name;
     for (const button of this.root.querySelectorAll(".tools button[aria-pressed]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.act === name));
+      button.setAttribute("aria-pressed", String(button.dataset.act === (button.dataset.act === "add" && this.adding ? "add" : name)));
     }
   }
 
@@ -480,100 +523,17 @@ class PointMap {
     this.view.x += before[0] - after[0];
     this.view.y += before[1] - after[1];
     this.hideTip();
-    this.draw();
-  }
-
-  sheet(layers) {
-    const sheet = document.createElement("canvas");
-    sheet.width = this.over.width;
-    sheet.height = this.over.height;
-    const draw = sheet.getContext("2d");
-    draw.fillStyle = getComputedStyle(this.root).backgroundColor;
-    draw.fillRect(0, 0, sheet.width, sheet.height);
-    this.drawPoints();
-    for (const layer of layers) draw.drawImage(layer, 0, 0);
-    return sheet.toDataURL("image/png");
-  }
-
-  download(name, href) {
-    const link = document.createElement("a");
-    link.download = name;
-    link.href = href;
-    link.click();
-  }
-
-  save() {
-    this.download("tamis-map.png", this.sheet([this.gl_canvas, this.over]));
-  }
-
-  // The points as a picture, labels and legend as text that other programs can edit.
-  saveSvg() {
-    const space = "http://www.w3.org/2000/svg";
-    const style = getComputedStyle(this.root);
-    const add = (parent, name, values, text) => {
-      const made = document.createElementNS(space, name);
-      for (const [key, value] of Object.entries(values)) made.setAttribute(key, value);
-      if (text !== undefined) made.textContent = text;
-      parent.append(made);
-      return made;
-    };
-    const size = { width: this.width, height: this.height };
-    const svg = document.createElementNS(space, "svg");
-    svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    add(svg, "image", { ...size, href: this.sheet([this.gl_canvas]) });
-    const words = add(svg, "g", { "font-family": style.fontFamily, fill: style.color });
-    const outline = { stroke: style.backgroundColor, "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
-    for (const { text, x, y, points } of this.placedLabels(this.over.getContext("2d"))) {
-      const place = { x, y, "font-size": points, "font-weight": 600, "text-anchor": "middle", "dominant-baseline": "middle" };
-      add(words, "text", { ...place, ...outline }, text);
-    }
-    const left = this.room + 18;
-    add(words, "text", { x: left, y: 28, "font-size": 13, "font-weight": 600 }, this.data.legend.title);
-    this.data.legend.items.forEach((item, k) => {
-      const y = 52 + 20 * k;
-      add(words, "circle", { cx: left + 5, cy: y - 4, r: 5, fill: this.data.palette[item.codes[0]] });
-      add(words, "text", { x: left + 18, y, "font-size": 12 }, `${item.label}  ${item.n}`);
-    });
-    const text = new XMLSerializer().serializeToString(svg);
-    const href = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-    this.download("tamis-map.svg", href);
-    setTimeout(() => URL.revokeObjectURL(href), 10_000);
-  }
-
-  // Points by cell, so that the nearest one is found without looking at all.
-  index() {
-    const starts = new Uint32Array(CELLS * CELLS + 1);
-    const cell = (k) => (this.points[2 * k + 1] >> 7) * CELLS + (this.points[2 * k] >> 7);
-    for (let k = 0; k < this.n; k++) starts[cell(k) + 1]++;
-    for (let c = 0; c < CELLS * CELLS; c++) starts[c + 1] += starts[c];
-    const next = starts.slice();
-    const rows = new Uint32Array(this.n);
-    for (let k = 0; k < this.n; k++) rows[next[cell(k)]++] = k;
-    this.grid = { starts, rows };
+    this.draw(true);
   }
 
   nearest(px, py, reach = 7) {
     if (!this.points) return -1;
-    if (!this.grid) this.index();
     const [[x0, y1], [x1, y0]] = [this.toMap(px - reach, py - reach), this.toMap(px + reach, py + reach)];
-    const clamp = (value) => Math.min(CELLS - 1, Math.max(0, Math.floor(value * CELLS)));
-    let best = -1;
-    let bestDistance = reach * reach;
-    let looked = 0;
-    for (let j = clamp(y0); j <= clamp(y1); j++) {
-      for (let i = clamp(x0); i <= clamp(x1); i++) {
-        const c = j * CELLS + i;
-        for (let at = this.grid.starts[c]; at < this.grid.starts[c + 1]; at++) {
-          if (++looked > 200000) return best;
-          const k = this.grid.rows[at];
-          if (this.hidden.has(this.group[k])) continue;
-          const [sx, sy] = this.toScreen(this.points[2 * k] / 65535, this.points[2 * k + 1] / 65535);
-          const d = (sx - px) ** 2 + (sy - py) ** 2;
-          if (d < bestDistance) [best, bestDistance] = [k, d];
-        }
-      }
-    }
-    return best;
+    return this.cells.nearest([x0, y0, x1, y1], reach * reach, (k) => {
+      if (this.hidden.has(this.group[k])) return Infinity;
+      const [x, y] = this.toScreen(this.points[2 * k] / 65535, this.points[2 * k + 1] / 65535);
+      return (x - px) ** 2 + (y - py) ** 2;
+    });
   }
 
   hover(place) {

@@ -14,19 +14,23 @@ from tamis.analytics.queries import Bounds
 HERE = Path(__file__).parent
 HTML = """
 <div class="tamis-map" tabindex="0" role="application"
-     aria-label="Map of the documents. L lasso, B box, P move, arrows and plus or minus to navigate, Escape clears.">
+     aria-label="Map of the documents. Arrows, plus and minus move the view, Enter reads the document in the middle,
+ A selects what is in view and Shift A adds it, L is the lasso, B the box, P moves, Escape clears.">
   <canvas class="gl"></canvas><canvas class="over"></canvas>
-  <div class="tools">
+  <div class="tools" role="toolbar" aria-label="Tools of the map">
     <button type="button" data-act="pan" aria-pressed="true" title="Move (P)">Move</button>
     <button type="button" data-act="lasso" aria-pressed="false" title="Lasso (L); hold Shift to add">Lasso</button>
     <button type="button" data-act="box" aria-pressed="false" title="Box (B); hold Shift to add">Box</button>
-    <button type="button" data-act="in" title="Closer (+)">+</button>
-    <button type="button" data-act="out" title="Further (-)">−</button>
+    <button type="button" data-act="add" aria-pressed="false"
+      title="Add what is drawn next to the selection (or hold Shift)">Add</button>
+    <button type="button" data-act="in" title="Closer (+)" aria-label="Closer">+</button>
+    <button type="button" data-act="out" title="Further (-)" aria-label="Further">−</button>
     <button type="button" data-act="home" title="Whole map (0)">Fit</button>
     <button type="button" data-act="png" title="Save as PNG">PNG</button>
     <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>
   </div>
-  <div class="legend"></div><div class="status">Loading …</div><div class="tip"></div>
+  <div class="legend" role="group" aria-label="Legend"></div>
+  <div class="status" role="status">Loading …</div><div class="tip" role="tooltip"></div>
 </div>
 """
 
@@ -79,8 +83,14 @@ class MapEvents:
     failed: str = ""
 
 
+SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
+"""Parts of one module, joined in this order: a component's script cannot import others."""
+
 _mount = st.components.v2.component(
-    "tamis_map", html=HTML, css=(HERE / "map.css").read_text("utf-8"), js=(HERE / "map.js").read_text("utf-8")
+    "tamis_map",
+    html=HTML,
+    css=(HERE / "map.css").read_text("utf-8"),
+    js="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
 )
 
 MOST_ZOOM = 100.0
@@ -99,6 +109,11 @@ def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
     }
 
 
+def said_failed(state: Mapping[str, Any] | None) -> str:
+    """Return why the browser cannot draw the map, from the component's state; empty when it can."""
+    return str((state or {}).get("failed") or "")
+
+
 def point_map(
     *,
     points: str,
@@ -115,7 +130,9 @@ def point_map(
     shapes: Sequence[Sequence[tuple[float, float]]],
     overlay: bool,
     selected: bool,
+    placed: int,
     status: str,
+    failed: str,
     height: int,
     key: str,
 ) -> MapEvents:
@@ -134,7 +151,9 @@ def point_map(
         shapes: areas of the selection, in map coordinates.
         overlay: whether dropped documents fade.
         selected: whether there is a selection.
-        status: one line in the corner.
+        placed: number of documents on the map.
+        status: said in the corner after what is drawn.
+        failed: what this said before about why the map cannot be drawn; the map is then only a line.
         height: pixels.
         key: of the widget.
     """
@@ -156,7 +175,9 @@ def point_map(
             "shapes": [list(map(list, shape)) for shape in shapes],
             "overlay": overlay,
             "selected": selected,
+            "placed": placed,
             "status": status,
+            "failed": failed,
             "height": height - 2,
         },
         on_lasso_change=lambda: None,

@@ -8,10 +8,11 @@ import numpy as np
 import streamlit as st
 
 from tamis.analytics.facts import ColumnInfo
-from tamis.analytics.figures import scatter_sample
+from tamis.analytics.figures import ScatterGroup, scatter_sample
 from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.palette import palette_of
 from tamis.analytics.queries import (
+    OTHER,
     Bounds,
     MapGroups,
     cluster_table,
@@ -27,15 +28,18 @@ from tamis.analytics.queries import (
 from tamis.app import session
 from tamis.app.document_view import show_document
 from tamis.app.look import count, is_dark, short
-from tamis.app.map_component import Label, Lasso, point_map
+from tamis.app.map_component import Label, Lasso, point_map, said_failed
 from tamis.app.routes import DESK
 from tamis.app.stage import Stage, stage
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import digest
 
+KEY = "map/component"
 HEIGHT = 760
+FAILED_HEIGHT = 44
 LEGEND_ROWS = 22
 FALLBACK_POINTS = 20_000
+FALLBACK_HEIGHT = 680
 
 
 def page() -> None:
@@ -87,7 +91,7 @@ def _controls(here: Stage) -> bool:
         st.rerun()
     overlay = middle.toggle("Fade dropped", value=bool(session.current().setting("fade", True)), key="map/fade")
     session.choose(fade=overlay)
-    right.caption("L lasso · B box · Shift adds · Esc clears · wheel or +/− zooms · click a point to read it")
+    right.caption("L lasso · B box · A all in view · Shift adds · Esc clears · wheel or +/− zooms · click reads")
     return overlay
 
 
@@ -104,6 +108,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     colours = palette_of(groups, dark=is_dark())
     shapes = [rule.vertices for rule in now.selection if isinstance(rule, MapPolygon)]
     selected = bool(now.selection)
+    failed = said_failed(session.widget_value(KEY))
     events = point_map(
         points=DESK.publish(f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
         groups=DESK.publish(f"groups-{_groups_name(here, groups)}", groups.data),
@@ -119,12 +124,11 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         shapes=shapes,
         overlay=overlay and groups.column != "kept",
         selected=selected,
-        status=(
-            f"{count(points.n)} points, all drawn"
-            + (f" · {count(sums.selected.documents)} selected" if selected else "")
-        ),
-        height=HEIGHT,
-        key="map/component",
+        placed=int(np.unpackbits(np.frombuffer(points.placed, dtype=np.uint8)).sum()),
+        status=f"{count(sums.selected.documents)} selected" if selected else "",
+        failed=failed,
+        height=FAILED_HEIGHT if failed else HEIGHT,
+        key=KEY,
     )  # fmt: skip
     if events.failed:
         _fallback(here, colours, groups)
@@ -211,9 +215,16 @@ def _fallback(here: Stage, colours: list[str], groups: MapGroups) -> None:
     rows = sample_rows(here.scene, n=FALLBACK_POINTS)
     facts = here.facts
     codes = np.frombuffer(groups.data, dtype=np.uint8)[rows]
-    figure = scatter_sample(
-        facts.numbers("x")[rows].tolist(), facts.numbers("y")[rows].tolist(), [colours[k] for k in codes], height=520
-    )
+    x, y = facts.numbers("x")[rows], facts.numbers("y")[rows]
+    items, shown = _legend(here, groups)["items"], np.zeros(len(rows), dtype=bool)
+    parts = []
+    for item in items:
+        of_item = np.isin(codes, item["codes"])
+        shown |= of_item
+        parts.append(ScatterGroup(str(item["label"]), colours[item["codes"][0]], x[of_item], y[of_item]))
+    if not shown.all():
+        parts.insert(0, ScatterGroup("others", colours[OTHER], x[~shown], y[~shown]))
+    figure = scatter_sample(parts, height=FALLBACK_HEIGHT)
     st.caption(
         f"This browser has no WebGL2. Shown: a sample of {count(len(rows))} of {count(facts.n)} points (seed 0)."
     )

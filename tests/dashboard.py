@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tamis.data.demo import SourceTree, build_demo
 
 PARTS = ("asyncio", "email", "json", "xml", "unittest", "logging", "importlib", "concurrent", "http", "urllib")
+PROGRAM = "from tamis.app.cli import main; main()"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 
 
@@ -52,7 +53,7 @@ def small_corpus(folder: Path, *, parts: Sequence[str] = PARTS) -> Path:
 
 def tamis(*arguments: str, home: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-c", "from tamis.app.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", PROGRAM, *arguments]
     environment = {**os.environ, "TAMIS_HOME": str(home)}
     return subprocess.run(command, env=environment, check=check, capture_output=True, text=True, timeout=600)
 
@@ -65,10 +66,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, corpus: Path) -> Iterator[Dashboard]:
-    """Serve a workspace until the block ends."""
+def served(home: Path, corpus: Path, *, program: str = PROGRAM) -> Iterator[Dashboard]:
+    """Serve a workspace until the block ends; ``program`` is the Python text that runs the command line."""
     port = free_port()
-    command = [sys.executable, "-c", "from tamis.app.cli import main; main()", "serve", "--port", str(port)]
+    command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     log = (home / "server.log").open("wb")
     environment = {**os.environ, "TAMIS_HOME": str(home), "PYTHONFAULTHANDLER": "1"}
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
