@@ -21,6 +21,7 @@ from tamis.analytics.measures import clustering_of, steps_of
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.recipe_text import MAX_BYTES
+from tamis.analytics.sample_predictions import locked_sample
 from tamis.analytics.selection import Selection
 from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
@@ -243,6 +244,7 @@ def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) 
         resolved=_plain(outcome.resolved),
         artifacts=tuple(files),
         tools=tool_versions(),
+        sample=locked_sample(study, outcome),
     )
 
 

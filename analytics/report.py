@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.analytics.effect_result import Effect
-from tamis.analytics.locking import tool_versions
+from tamis.analytics.locking import LockedSample, tool_versions
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.plan import attach
 from tamis.analytics.queries import Scene, attribution, group_counts, sample_rows, why
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.sample_predictions import locked_sample
 from tamis.analytics.selection import Selection
 from tamis.analytics.study import Study
 from tamis.analytics.study_texts import texts_of
@@ -85,6 +86,7 @@ class Report:
         effect: what the recipe does, None when it was not measured.
         tools: versions of what decided.
         columns: facts columns that were read.
+        sample: where the corpus is a sample, what it says about the whole; else None.
     """
 
     recipe: Recipe
@@ -104,6 +106,7 @@ class Report:
     effect: Effect | None
     tools: dict[str, str]
     columns: tuple[str, ...]
+    sample: LockedSample | None = None
 
 
 def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None, examples: int = 3) -> Report:
@@ -140,6 +143,7 @@ def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None
         effect=effect,
         tools=tool_versions(),
         columns=tuple(sorted(recipe.columns())),
+        sample=locked_sample(study, outcome),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tamis.analytics.charts import Bar, Series, bars, plot
 from tamis.analytics.effect_result import Effect
 from tamis.analytics.effect_trials import DEDUP, RANDOM, RECIPE
+from tamis.analytics.extrapolation import MEANING
 from tamis.analytics.report import Report
 
 STYLE = Path(__file__).with_name("report.css").read_text("utf-8")
@@ -24,6 +25,7 @@ def to_html(report: Report) -> str:
             _head(report),
             _recipe(report),
             _funnel(report),
+            _whole(report),
             _effect(report.effect) if report.effect else _unmeasured(),
             _groups(report),
             _examples(report),
@@ -93,6 +95,23 @@ def _recipe(report: Report) -> str:
     return (
         f"<h2>Recipe</h2><ol>{steps}</ol>"
         f"<details><summary>The recipe as YAML</summary><pre>{escape(report.recipe.to_yaml())}</pre></details>"
+    )
+
+
+def _whole(report: Report) -> str:
+    """Say what a recipe made on a sample will leave of the whole corpus."""
+    drawn = report.sample
+    if drawn is None:
+        return ""
+    rows = [
+        (each.step, f"{each.middle:,}", f"{each.low:,} to {each.high:,}", MEANING[each.method])
+        for each in drawn.predictions
+    ]
+    return (
+        "<h2>What is to be expected of the whole</h2>"
+        f"<p class='muted small'>All figures of this report are of a sample: {drawn.drawn:,} of {drawn.documents:,} "
+        f"documents, drawn by keyed hash within {len(drawn.strata)} sources, seed {drawn.seed}.</p>"
+        + table(("step", "documents left", "95%", "derived from"), rows)
     )
 
 

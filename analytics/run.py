@@ -22,7 +22,7 @@ from tamis.analytics.locking import LockedFile, tool_versions
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.pipeline import analysis_steps, plan_steps
 from tamis.analytics.plan import attach
-from tamis.analytics.run_folder import RUN_FILE, Run, summary
+from tamis.analytics.run_folder import RUN_FILE, Run, kept_promises, summary
 from tamis.analytics.selection import Selection
 from tamis.analytics.signal_step import signals_step
 from tamis.analytics.step import ShardEngine, StepSpec
@@ -235,18 +235,20 @@ def _write(
     write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
     write_parquet(study.documents.errors.select(["position", "reason"]), draft / "errors.parquet")
     write_curated(draft, study.corpus, study.documents, outcome, options=options, progress=progress)
+    counts = locked_counts(outcome, selection)
     run = Run(
         folder=draft,
         identity=identity,
         recipe=bundle.recipe.digest,
         selection=selection.digest,
         corpus=study.corpus.fingerprint,
-        counts=locked_counts(outcome, selection),
+        counts=counts,
         errors=study.documents.errors.num_rows,
         files=_listed(draft),
         agrees=None if verification is None else verification.ok,
         difference="" if verification is None or verification.ok else verification.sentence,
         tools=tool_versions(),
+        promised=kept_promises(bundle.lock, counts),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)

@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tamis.analytics.bundle import RECIPE_FILE
-from tamis.analytics.locking import LockedCount, LockedFile
+from tamis.analytics.extrapolation import Method
+from tamis.analytics.locking import BundleLock, LockedCount, LockedFile
 from tamis.analytics.recipe import Recipe
 from tamis.data.errors import StoreError
 from tamis.data.hashing import file_sha256
 
 RUN_FILE = "run.json"
-RUN_VERSION = 1
+RUN_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a recipe made on a sample promised for a step, beside what came.
+
+    Attributes:
+        step: id of the step.
+        low, middle, high: documents predicted to be left, 95%.
+        method: how that was derived.
+        actual: documents left.
+        inside: whether that lies between low and high.
+    """
+
+    step: str
+    low: int
+    middle: int
+    high: int
+    method: Method
+    actual: int
+    inside: bool
+
+
+def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tuple[Promise, ...]:
+    """Return predicted against actual per step; nothing where the corpus is not the one a sample was drawn from."""
+    if lock is None or lock.sample is None or lock.sample.documents != counts[0].documents:
+        return ()
+    left = {count.step: count.documents for count in counts[1:]}
+    return tuple(
+        Promise(each.step, each.low, each.middle, each.high, each.method, left[each.step], each.holds(left[each.step]))
+        for each in lock.sample.predictions
+        if each.step in left
+    )
 
 
 @dataclass(frozen=True)
@@ -34,6 +68,7 @@ class Run:
         agrees: whether everything is as the bundle's lock says; None without a lock.
         difference: the first difference from the lock as a sentence, empty when there is none.
         tools: versions.
+        promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
         run_version: of this format.
     """
 
@@ -48,6 +83,7 @@ class Run:
     agrees: bool | None
     difference: str
     tools: Mapping[str, str]
+    promised: tuple[Promise, ...] = ()
     run_version: int = RUN_VERSION
 
     def to_json(self) -> bytes:
@@ -67,6 +103,7 @@ class Run:
             value = json.loads((path / RUN_FILE).read_bytes())
             value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
             value["files"] = tuple(LockedFile(**item) for item in value["files"])
+            value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
             return cls(folder=path, **value)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error

@@ -83,18 +83,21 @@ def run(
 def _against_the_sample(bundle: str, done: Run) -> None:
     """Print what a recipe made on a sample promised for the whole, beside what came."""
     from tamis.analytics.bundle import Bundle
-    from tamis.analytics.review import wilson
+    from tamis.analytics.extrapolation import MEANING
 
-    lock = Bundle.open(bundle).lock
-    if lock is None or lock.corpus.documents >= done.counts[0].documents:
+    if not done.promised:
         return
-    whole = done.counts[0].documents
-    out.print(f"made on {lock.corpus.documents:,} documents; predicted for {whole:,} (95%) against actual:")
-    for there, here in zip(lock.counts[1:], done.counts[1:], strict=False):
-        around = wilson(there.documents, lock.corpus.documents)
-        low, high = int(around.low * whole), int(around.high * whole) + 1
-        word = "" if low <= here.documents <= high else "  outside"
-        out.print(f"  {here.step:<28} {low:>12,} to {high:<12,} {here.documents:>12,}{word}", markup=False)
+    lock = Bundle.open(bundle).lock
+    assert lock is not None and lock.sample is not None
+    drawn = lock.sample
+    out.print(
+        f"made on {drawn.drawn:,} of {drawn.documents:,} documents (by keyed hash within {len(drawn.strata)} sources,"
+        f" seed {drawn.seed}); documents predicted for the whole (95%) against actual:"
+    )
+    for each in done.promised:
+        word = "" if each.inside else "  outside"
+        out.print(f"  {each.step:<28} {each.low:>12,} to {each.high:<12,} {each.actual:>12,}{word}", markup=False)
+        out.print(f"    {MEANING[each.method]}", markup=False)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from tamis.analytics.issues import remedy
 from tamis.analytics.operator import RowOperator
 from tamis.analytics.outcome import Count
 from tamis.analytics.queries import selection_rules, totals
+from tamis.analytics.sample_predictions import predictions
 from tamis.app import cache, login, selection_bar, session
 from tamis.app.job_view import watch
 from tamis.app.look import count, share, short
@@ -176,11 +177,12 @@ def _funnel() -> None:
     )
     study = stage().opened.study
     drawn = None if study is None else sample_at(study.corpus.path)
-    if drawn is not None:
-        whole, low, high = drawn.predicted(last.documents)
+    if drawn is not None and study is not None:
+        whole = predictions(study, outcome, drawn)[-1]
         st.caption(
-            f"Of the whole: about {count(whole)} documents, {count(low)} to {count(high)} (95%); rules that compare "
-            "documents find fewer partners in a sample."
+            f"Of the whole: about {count(whole.middle)} documents, {count(whole.low)} to {count(whole.high)} (95%), "
+            f"from {count(drawn.drawn)} drawn by keyed hash within sources, seed {drawn.seed}.",
+            help="The export keeps the prediction of every step; a run on everything says what came.",
         )
 
 

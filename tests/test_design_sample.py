@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from tamis.analytics.design_sample import ID, draw, drawn_rows, sample_at, sample_size
+from tamis.analytics.bundle import Bundle
+from tamis.analytics.design_sample import ID, OTHERS, draw, drawn_rows, sample_at, sample_size
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.run_folder import Run
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
@@ -63,16 +65,51 @@ def test_layout_and_order_of_the_files_change_nothing(tmp_path: Path) -> None:
     assert found[0] == found[1] and abs(len(found[0]) - 120) <= 2
 
 
+def test_of_many_small_sources_the_sample_is_a_fair_share_and_duplicates_within_them_are_not_hidden() -> None:
+    sources = np.array(
+        [f"package-{number // 3}" if number < 2_400 else "large" for number in range(3_000)], dtype=object
+    )
+    chosen, strata = drawn_rows(IDS, sources, 300, seed=1)
+    assert strata == {"large": [600, 60], OTHERS: [2_400, 240]} and chosen.sum() == 300
+    together = 0
+    for seed in range(20):
+        packages = sources[drawn_rows(IDS, sources, 300, seed=seed)[0]]
+        together += 240 - len(set(packages[packages != "large"]))
+    # Of three documents at 10% each, 0.1 + 0.1 + 0.1 - (1 - 0.9^3) = 0.029 are drawn beside another one.
+    assert abs(together / 20 - 800 * 0.029) < 4
+
+
 def test_a_recipe_made_on_a_sample_runs_on_the_whole_and_says_predicted_against_actual(tmp_path: Path) -> None:
     home, whole = tmp_path / "home", write_corpus(tmp_path / "whole", docstrings(), files=3)
     said = tamis("analyze", str(whole), "--sample", "50%", "--tier", "fast", home=home).stdout
     assert "by keyed hash, seed 0" in said
-    entry = Workspace(home).corpus("whole-sample")
-    recipe = Recipe(title="Longer").with_operator(OPERATORS.build("signal_range", {"signal": "n_words", "min": 12}))
+    entry, recipe = Workspace(home).corpus("whole-sample"), Recipe(title="Longer")
+    for name, params in (
+        ("signal_range", {"signal": "n_words", "min": 12}), ("exact_dedup", {}), ("near_dedup", {"threshold": 0.8}),
+        ("token_budget", {"amount": 10_000}),
+    ):  # fmt: skip
+        recipe = recipe.with_operator(OPERATORS.build(name, params))
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     roles = [part for role, column in entry.roles.items() if column for part in (f"--{role}", column)]
     tamis("export", str(tmp_path / "recipe.yaml"), entry.path, "-o", str(tmp_path / "bundle"), *roles, home=home)
+    sample = Bundle.open(tmp_path / "bundle").lock.sample  # type: ignore[union-attr]
+    drawn = sample_at(entry.path)
+    assert sample is not None and drawn is not None
+    assert (sample.documents, sample.drawn, sample.seed) == (drawn.documents, drawn.drawn, drawn.seed)
+    assert {name: list(part) for name, part in sample.strata.items()} == drawn.strata
+    assert [each.method for each in sample.predictions] == ["share", "groups", "pairs", "amount"]
+    page = tmp_path / "report.html"
+    tamis("report", str(tmp_path / "recipe.yaml"), entry.path, "-o", str(page), "--no-measure", home=home)
+    told = page.read_text("utf-8")
+    assert "What is to be expected of the whole" in told and f"{sample.drawn:,} of {sample.documents:,}" in told
     done = tamis("run", str(tmp_path / "bundle"), str(whole), "-o", str(tmp_path / "out"), home=home).stdout
-    assert "predicted for" in done and "outside" not in done
+    assert "predicted for the whole" in done and "outside" not in done and f"made on {drawn.drawn:,}" in done
+    run = Run.open(tmp_path / "out")
+    assert [(each.step, each.actual, each.inside) for each in run.promised] == [
+        (count.step, count.documents, True) for count in run.counts[1:]
+    ]
+    assert all(promised.low == each.low for promised, each in zip(run.promised, sample.predictions, strict=True))
     kept = set(pq.read_table(tmp_path / "out" / "selection.parquet").column(0).to_pylist())
     assert len(kept & set(pq.read_table(entry.path).column(ID).to_pylist())) > 20
+    on_itself = tamis("run", str(tmp_path / "bundle"), entry.path, "-o", str(tmp_path / "again"), home=home).stdout
+    assert "predicted" not in on_itself and Run.open(tmp_path / "again").promised == ()
