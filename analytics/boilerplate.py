@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,9 @@ from tamis.analytics.passages import Passage, Passages
 from tamis.analytics.siphash import hash_slices
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text_block import utf8_buffers
+from tamis.analytics.work import Given, Part, Work, shard_work
 from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents, load_column
 from tamis.data.shards import Shard
 
@@ -142,20 +145,27 @@ def boilerplate_step(measure: Measure) -> StepSpec:
     params = BoilerplateParams(**dict(measure.params))
 
     def run(context: StepContext) -> None:
-        frequent = _frequent(context, params)
+        rows = _rows_of(context)
+        frequent = _frequent(context, params, rows)
         listed = np.sort(np.lexsort((frequent.keys, -frequent.counts))[:LISTED])
-        examples: dict[int, tuple[int, str, str]] = {}
-        for shard in context.corpus.shards():
-            context.progress.check()
-            shares = [pa.array([], pa.float32())]
-            for batch in _batches(context, shard, params):
-                shares.append(batch.shares(frequent))
-                _note(batch, frequent, listed, examples)
-            context.out.write_table(shard.part, pa.table({"value": pa.chunked_array(shares, pa.float32())}))
-            context.progress.advance(shard.rows)
+        shards = context.corpus.shards()
+        measuring = Work(
+            shards,
+            lambda shard: (_noted_part(shard), shard.part),
+            partial(_measured, params),
+            lambda shard: shard.rows,
+            (frequent, listed),
+            lambda shard: rows[shard.index],
+        )
+        context.fill(measuring)
+        examples: dict[int, Example] = {}
+        for shard in shards:
+            for noted in context.out.read_table(_noted_part(shard)).to_pylist():
+                _note(examples, noted["key"], (noted["row"], noted["text"], noted["source"]))
         context.out.write_table("passages", _listing(frequent, examples))
-        for shard in context.corpus.shards():
-            context.out.drop_part(f"count-{shard.index:05d}")
+        for shard in shards:
+            context.out.drop_part(_count_part(shard))
+            context.out.drop_part(_noted_part(shard))
         context.out.commit(rows=context.documents.n, facts={"passages": len(frequent.keys)})
 
     return StepSpec(
@@ -169,44 +179,92 @@ def boilerplate_step(measure: Measure) -> StepSpec:
     )
 
 
-def _frequent(context: StepContext, params: BoilerplateParams) -> Frequent:
+def _count_part(shard: Shard) -> str:
+    return f"count-{shard.index:05d}"
+
+
+def _noted_part(shard: Shard) -> str:
+    return f"noted-{shard.index:05d}"
+
+
+def _rows_of(context: StepContext) -> list[NDArray[np.int64]]:
+    """Return the facts rows of the documents of each shard, in source order."""
+    counts = np.bincount(context.documents.shard, minlength=len(context.corpus.shards()))
+    return np.split(context.documents.facts_rows, np.cumsum(counts)[:-1])
+
+
+def _frequent(context: StepContext, params: BoilerplateParams, rows: list[NDArray[np.int64]]) -> Frequent:
     """Count the passages of all sources, shard by shard, and return those that are boilerplate."""
     context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
     group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
     first = (group < 0) | (group == np.arange(len(group)))
-    parts = []
-    for shard in context.corpus.shards():
-        context.progress.check()
-        name = f"count-{shard.index:05d}"
-        if not context.out.has_part(name):
-            found = merged([batch.counted(first[batch.rows]) for batch in _batches(context, shard, params)])
-            context.out.write_table(name, pa.table({"keys": found.keys, "counts": found.counts}))
-        table = context.out.read_table(name)
-        parts.append(Frequent(table.column("keys").to_numpy(), table.column("counts").to_numpy()))
-        context.progress.advance(shard.rows)
+
+    def own(shard: Shard) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        return rows[shard.index], first[rows[shard.index]]
+
+    context.fill(shard_work(context.corpus, partial(_counted, params), part=_count_part, own=own))
+    tables = [context.out.read_table(_count_part(shard)) for shard in context.corpus.shards()]
+    parts = [Frequent(table.column("keys").to_numpy(), table.column("counts").to_numpy()) for table in tables]
     total = merged(parts)
     often = total.counts >= params.documents
     return replace(total, keys=total.keys[often], counts=total.counts[often])
 
 
-def _batches(context: StepContext, shard: Shard, params: BoilerplateParams) -> Iterator[Batch]:
+def _counted(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
+    """Return the passages of a shard's documents that come first among equals, ``keys`` and ``counts``."""
+    rows, first = given.own
+    parts, place = [], 0
+    for batch in _batches(given.corpus, shard, rows, params):
+        given.check()
+        parts.append(batch.counted(first[place : place + len(batch.rows)]))
+        place += len(batch.rows)
+    found = merged(parts)
+    return pa.table({"keys": found.keys, "counts": found.counts})
+
+
+def _measured(params: BoilerplateParams, shard: Shard, given: Given) -> dict[str, Part]:
+    """Return the shares of a shard, and examples of the listed passages in it."""
+    frequent, listed = given.common
+    shares = [pa.array([], pa.float32())]
+    examples: dict[int, Example] = {}
+    for batch in _batches(given.corpus, shard, given.own, params):
+        given.check()
+        shares.append(batch.shares(frequent))
+        _look(batch, frequent, listed, examples)
+    noted = [{"key": key, "row": row, "text": text, "source": of} for key, (row, text, of) in examples.items()]
+    return {
+        _noted_part(shard): pa.Table.from_pylist(noted, schema=_NOTED),
+        shard.part: pa.table({"value": pa.chunked_array(shares, pa.float32())}),
+    }
+
+
+def _batches(corpus: Corpus, shard: Shard, rows: NDArray[np.int64], params: BoilerplateParams) -> Iterator[Batch]:
     """Yield the documents of a shard with source and facts row."""
-    corpus, documents = context.corpus, context.documents
     columns = [corpus.roles.text, *([corpus.roles.source] if corpus.roles.source else [])]
-    place = int(np.searchsorted(np.sort(documents.order), shard.first))
+    place = 0
     for batch in corpus.batches(shard, columns=columns):
         kept = batch.filter(batch.column(0).is_valid())
         count = kept.num_rows
         empty = pa.array([""] * count, pa.string())
         sources = pc.fill_null(kept.column(1).cast(pa.string()), "") if len(columns) > 1 else empty
-        yield Batch.of(kept.column(0), sources, documents.facts_rows[place : place + count], params)
+        yield Batch.of(kept.column(0), sources, rows[place : place + count], params)
         place += count
 
 
-def _note(
-    batch: Batch, frequent: Frequent, listed: NDArray[np.int64], examples: dict[int, tuple[int, str, str]]
-) -> None:
-    """Remember the text of listed passages from the document with the smallest id."""
+Example = tuple[int, str, str]
+"""Facts row, text of the passage, source."""
+
+_NOTED = pa.schema([("key", pa.int64()), ("row", pa.int64()), ("text", pa.large_string()), ("source", pa.string())])
+
+
+def _note(examples: dict[int, Example], key: int, example: Example) -> None:
+    """Remember the example from the document with the smallest id."""
+    if key not in examples or example[0] < examples[key][0]:
+        examples[key] = example
+
+
+def _look(batch: Batch, frequent: Frequent, listed: NDArray[np.int64], examples: dict[int, Example]) -> None:
+    """Note the text of the listed passages of a batch."""
     place = frequent.place(batch.keys)
     owners = batch.passages.owners
     wanted = np.flatnonzero(batch.used & np.isin(place, listed))
@@ -214,12 +272,11 @@ def _note(
     order = wanted[np.lexsort((batch.rows[owners[wanted]], place[wanted]))]
     _, firsts = np.unique(place[order], return_index=True)
     for passage in order[firsts]:
-        key, row = int(place[passage]), int(batch.rows[owners[passage]])
-        if key not in examples or row < examples[key][0]:
-            examples[key] = (row, batch.passages.text(passage), str(batch.sources[owners[passage]]))
+        row, source = int(batch.rows[owners[passage]]), str(batch.sources[owners[passage]])
+        _note(examples, int(place[passage]), (row, batch.passages.text(passage), source))
 
 
-def _listing(frequent: Frequent, examples: dict[int, tuple[int, str, str]]) -> pa.Table:
+def _listing(frequent: Frequent, examples: dict[int, Example]) -> pa.Table:
     """Return the listed passages, most frequent first, ties by source and text."""
     rows = [
         {"text": text, "source": source, "documents": int(frequent.counts[key])}

@@ -7,7 +7,8 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import shard_work
 from tamis.data.corpus import Corpus
 from tamis.data.repair import is_text
 from tamis.data.schema import paths
@@ -29,8 +30,7 @@ def columns_step(corpus: Corpus) -> StepSpec:
     columns = _wanted(corpus)
 
     def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            context.out.write_table(shard.part, _read(context.corpus, shard, columns))
+        context.fill(shard_work(context.corpus, lambda shard, given: _read(given.corpus, shard, columns)))
         context.out.commit(rows=context.documents.n, facts={"columns": columns})
 
     return StepSpec(
@@ -41,7 +41,6 @@ def columns_step(corpus: Corpus) -> StepSpec:
         title="Reading the columns of the corpus",
         estimate=lambda size: Estimate(size.documents * 4e-6 + size.bytes / 300e6, size.documents * 20),
         run=run,
-        work=ShardWork.of_table(lambda corpus, shard: _read(corpus, shard, columns)),
     )
 
 

@@ -13,14 +13,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding import embeddings_step, shard_vectors
+from tamis.analytics.embedding import ShardVectors, embeddings_step, given_vectors
 from tamis.analytics.kmeans import assign
 from tamis.analytics.measures import MEASURES, SUPPORTING, MeasureKind, step_name
 from tamis.analytics.operator import Measure
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
 from tamis.data.errors import StoreError
+from tamis.data.shards import Shard
 
 MEASURED = ("geometric", "redundancy_aware", "measured")
 _COLUMNS = ("cluster", "size", *MEASURED, "space", "centroid")
@@ -87,14 +89,20 @@ class Concepts:
         return pa.table(columns)
 
 
+def _described(shard: Shard, given: Given) -> pa.Table:
+    concepts, embedder = given.common
+    found: pa.Table = concepts.describe(given_vectors(shard, given, embedder))
+    return found
+
+
 def _step(measure: Measure) -> StepSpec:
     digest = str(dict(measure.params)["concepts"])
 
     def run(context: StepContext) -> None:
         concepts = Concepts.from_table(context.stored(digest))
-        for shard in context.shards_to_do():
-            vectors = shard_vectors(context, shard, concepts.space, what="The concepts of a rule")
-            context.out.write_table(shard.part, concepts.describe(vectors))
+        vectors = ShardVectors.of(context, concepts.space, what="The concepts of a rule")
+        common = (concepts, vectors.embedder)
+        context.fill(shard_work(context.corpus, _described, common=common, own=vectors.own))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

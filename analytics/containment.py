@@ -11,13 +11,14 @@ Sources: Broder 1997 (sampling by classes); Chaudhuri, Ganti, Kaushik 2006 (pref
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.lsh import ALL_PAIRS, HUBS, Crowding, Pair, Sizes, distinct, longest_first, pieces_of, split
+from tamis.analytics.lsh import ALL_PAIRS, HUBS, Crowding, Range, Sizes, distinct, longest_first, pieces_of
 from tamis.analytics.shingles import Shingles, mix
 
 RATE = 4
@@ -33,7 +34,7 @@ def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
 
 
 class SampleCandidates:
-    """Pairs of which one asked for a key that the other has; a pair may come once per piece.
+    """Pairs of which one asked for a key that the other has; a pair may come once per range.
 
     Args:
         keys: uint64 (s,), keys of documents numbered in id order, one document after the other.
@@ -58,15 +59,39 @@ class SampleCandidates:
         self._sizes = sizes
         self.crowding = Crowding(int(lengths.max(initial=0)), int(np.count_nonzero(lengths > ALL_PAIRS)))
 
-    def pieces(self) -> Iterator[Pair]:
-        """Yield the pairs, key by key."""
-        for low, high in pieces_of(self._starts):
-            begin, end = self._starts[low], self._starts[high]
-            starts, owners = self._starts[low : high + 1] - begin, self._owners[begin:end]
-            part = (owners, self._asks[begin:end], starts, longest_first(owners, starts, self._sizes))
-            codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
-            _emit(*part, codes)
-            yield split(distinct(codes))
+    def ranges(self) -> Sequence[Range]:
+        """Return all buckets, key by key."""
+        return [Range(0, low, high) for low, high in pieces_of(self._starts)]
+
+    def buckets(self, chosen: Range) -> SampleBuckets:
+        """Return the buckets of a range."""
+        begin, end = self._starts[chosen.low], self._starts[chosen.high]
+        starts, owners = self._starts[chosen.low : chosen.high + 1] - begin, self._owners[begin:end]
+        return SampleBuckets(owners, self._asks[begin:end], starts, longest_first(owners, starts, self._sizes))
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBuckets:
+    """Buckets of sampled shingles.
+
+    Attributes:
+        owners: int64 (k,), documents bucket by bucket, by number.
+        asks: bool (k,), whether the document asks with this key.
+        starts: int64 (b + 1,), where each bucket begins.
+        by_length: int64 (k,), documents bucket by bucket, from the longest to the shortest.
+    """
+
+    owners: NDArray[np.int64]
+    asks: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    by_length: NDArray[np.int64]
+
+    def codes(self) -> NDArray[np.uint64]:
+        """Return the pairs."""
+        part = (self.owners, self.asks, self.starts, self.by_length)
+        codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
+        _emit(*part, codes)
+        return distinct(codes)
 
 
 @njit(cache=True, nogil=True)

@@ -155,6 +155,10 @@ class PreciseEmbedder:
     weights: str
     dtype: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as a name: another machine takes its own files, which must have the same weights."""
+        return _same_there, (MINILM if self.name == MINILM else str(self.folder), self.weights, self.dtype)
+
     @property
     def about(self) -> Mapping[str, Any]:
         """Return what manifests state."""
@@ -249,6 +253,20 @@ def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> Precis
         return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
     folder = _model_folder(model)
     return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, _weights(folder), chosen)
+
+
+def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
+    """Return the precise embedder of this machine.
+
+    Raises:
+        SettingError: the model is not here, or has other weights.
+    """
+    found = precise_embedder(model, dtype=dtype)
+    if found.weights != weights:
+        raise SettingError(
+            "A worker has other weights of the model", value=found.weights, allowed=weights, fix="copy the same files"
+        )
+    return found
 
 
 def _model_folder(model: str) -> Path:

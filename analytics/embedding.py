@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from tamis.analytics.embedder import Embedder, PreciseEmbedder, fast_embedder, precise_embedder, tuned_embedder
 from tamis.analytics.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_array
 from tamis.data.errors import SettingError, StoreError
@@ -99,22 +101,23 @@ def _step(
 
 def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     """Embed every shard that is not done yet and commit."""
+    context.fill(shard_work(context.corpus, _embedded, common=embedder))
     missing = 0
     for shard in context.corpus.shards():
-        context.progress.check()
-        if context.out.has_part(shard.part):
-            vectors = context.out.read_array(shard.part)
-        else:
-            pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
-            for texts in context.corpus.document_texts(shard, max_rows=_ROWS):
-                context.progress.check()
-                pieces.append(embedder.encode(texts))
-                context.progress.advance(len(texts))
-            vectors = np.concatenate(pieces)
-            context.out.write_array(shard.part, vectors)
-        missing += int((~vectors.any(axis=1)).sum())
+        missing += int((~context.out.read_array(shard.part).any(axis=1)).sum())
     facts = dict(embedder.about) | {"space": embedder.space, "no_embedding": missing}
     context.out.commit(rows=context.documents.n, facts=facts)
+
+
+def _embedded(shard: Shard, given: Given) -> NDArray[np.float16]:
+    """Return the vectors of a shard by the embedder given to all; its batches depend on the shard alone."""
+    embedder: Embedder = given.common
+    pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
+    for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
+        given.check()
+        pieces.append(embedder.encode(texts))
+        given.advance(len(texts))
+    return np.concatenate(pieces)
 
 
 def fast_estimate(size: Size) -> Estimate:
@@ -172,28 +175,45 @@ def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
     return found
 
 
-def shard_vectors(context: StepContext, shard: Shard, space: str, *, what: str) -> NDArray[np.float16]:
-    """Return the vectors of a shard in a given space: the corpus' own, or made anew by a stored tuned model.
+@dataclass(frozen=True, eq=False)
+class ShardVectors:
+    """Where the vectors of shards in a given space come from: the corpus' own, or made anew by a stored tuned model.
 
-    Args:
-        context: of the running step, which reads the step ``embeddings``.
-        shard: the shard.
-        space: the space that is needed.
-        what: what needs it, for messages.
-
-    Raises:
-        StoreError: the corpus is embedded in another space, and no stored model makes this one.
+    Attributes:
+        embedder: makes them anew; None where the corpus has them.
+        own: returns those the corpus has; None where they are made anew.
     """
-    own = context.inputs["embeddings"]
-    if own.facts["space"] == space:
-        return own.array(shard.part, mmap=True).astype(np.float16, copy=False)
-    if context.workspace is None or not context.workspace.asset_path(space).is_file():
-        raise StoreError(
-            f"{what} belongs to another embedding than this corpus has",
-            value=own.facts["space"],
-            allowed=space,
-            fix="embed the corpus with the same model, or make the rule again",
-        )
-    embedder = tuned_embedder(context.stored(space), space, context.models)
-    parts = [embedder.encode(texts) for texts in context.corpus.document_texts(shard, max_rows=_ROWS)]
-    return np.concatenate([np.empty((0, embedder.dimensions), dtype=np.float16), *parts])
+
+    embedder: Embedder | None
+    own: Callable[[Shard], NDArray[np.float16]] | None
+
+    @classmethod
+    def of(cls, context: StepContext, space: str, *, what: str) -> ShardVectors:
+        """Look where vectors come from, for a step that reads the step ``embeddings``.
+
+        Args:
+            context: of the running step.
+            space: the space that is needed.
+            what: what needs it, for messages.
+
+        Raises:
+            StoreError: the corpus is embedded in another space, and no stored model makes this one.
+        """
+        artifact = context.inputs["embeddings"]
+        if artifact.facts["space"] == space:
+            return cls(None, lambda shard: artifact.array(shard.part).astype(np.float16, copy=False))
+        if context.workspace is None or not context.workspace.asset_path(space).is_file():
+            raise StoreError(
+                f"{what} belongs to another embedding than this corpus has",
+                value=artifact.facts["space"],
+                allowed=space,
+                fix="embed the corpus with the same model, or make the rule again",
+            )
+        return cls(tuned_embedder(context.stored(space), space, context.models), None)
+
+
+def given_vectors(shard: Shard, given: Given, embedder: Embedder | None) -> NDArray[np.float16]:
+    """Return the vectors of a shard: those given to it, or made by ``ShardVectors.embedder``."""
+    if embedder is None:
+        return np.asarray(given.own)
+    return _embedded(shard, replace(given, common=embedder))

@@ -25,7 +25,8 @@ from tamis.analytics.measures import (
 )
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.pipeline import PlannedStep, analysis_steps, analyze, plan_steps
-from tamis.analytics.step import ShardEngine, StepSpec
+from tamis.analytics.step import StepSpec
+from tamis.analytics.work import Engine
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
@@ -78,7 +79,7 @@ class LocalEvidence:
         return tuple(planned for planned in self._plan(self._steps_of(measures)) if not planned.done)
 
     def measure(
-        self, measures: Iterable[Measure], *, engine: ShardEngine | None = None, progress: Progress | None = None
+        self, measures: Iterable[Measure], *, engine: Engine | None = None, progress: Progress | None = None
     ) -> None:
         """Run what is pending, shards of it on ``engine`` where one is given.
 

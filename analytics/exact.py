@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from tamis.analytics.normal import CONVENTION, normalise
 from tamis.analytics.siphash import hash_slices
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text_block import block_ranges, utf8_buffers
+from tamis.analytics.work import shard_work
 from tamis.data.corpus import Corpus
 from tamis.data.shards import Shard
 
@@ -113,19 +114,16 @@ def exact_step() -> StepSpec:
 
     def run(context: StepContext) -> None:
         shards = context.corpus.shards()
-        for shard in shards:
-            context.progress.check()
-            if not context.out.has_part(f"hash-{shard.index:05d}"):
-                context.out.write_table(f"hash-{shard.index:05d}", _hashes(context.corpus, shard))
-            context.progress.advance(shard.rows)
-        parts = [context.out.read_table(f"hash-{shard.index:05d}") for shard in shards]
+        make = shard_work(context.corpus, lambda shard, given: _hashes(given.corpus, shard), part=_hash_part)
+        context.fill(make)
+        parts = [context.out.read_table(_hash_part(shard)) for shard in shards]
         documents = context.documents
         hashes = TextHashes.joined(map(TextHashes.from_table, parts))
         columns = duplicate_columns(hashes.take(documents.part_order)).take(pa.array(documents.facts_rows))
         first = 0
         for shard, part in zip(shards, parts, strict=True):
             context.out.write_table(shard.part, columns.slice(first, part.num_rows))
-            context.out.drop_part(f"hash-{shard.index:05d}")
+            context.out.drop_part(_hash_part(shard))
             first += part.num_rows
         context.out.commit(rows=documents.n)
 
@@ -137,11 +135,11 @@ def exact_step() -> StepSpec:
         title="Finding exact duplicates",
         estimate=lambda size: Estimate(0.5 + size.bytes / 80e6 + size.documents * 2e-6, size.documents * 12),
         run=run,
-        work=ShardWork(
-            lambda shard: (f"hash-{shard.index:05d}",),
-            lambda corpus, shard: {f"hash-{shard.index:05d}": _hashes(corpus, shard)},
-        ),
     )
+
+
+def _hash_part(shard: Shard) -> str:
+    return f"hash-{shard.index:05d}"
 
 
 def _hashes(corpus: Corpus, shard: Shard) -> pa.Table:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tamis.analytics.embedding import EMBEDDINGS_VERSION
 from tamis.analytics.static_model import unit_rows
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
 from tamis.data.hashing import digest, file_sha256
@@ -42,14 +43,19 @@ def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", na
     if not _is_number_list(kind):
         raise RoleError(f"Column {column} holds no vectors", value=str(kind), allowed="lists of numbers")
 
-    def read(context: StepContext, shard: Shard) -> NDArray[np.float32]:
-        roles, parts = context.corpus.roles, []
-        for batch in context.corpus.batches(shard, columns=[roles.text, column], max_rows=_SOME_ROWS):
+    def read(shard: Shard, given: Given) -> NDArray[np.float16]:
+        roles, parts = given.corpus.roles, []
+        for batch in given.corpus.batches(shard, columns=[roles.text, column], max_rows=_SOME_ROWS):
             parts.append(_matrix(batch.filter(batch.column(0).is_valid()).column(1), column))
         width = max((part.shape[1] for part in parts), default=0)
-        return np.concatenate([part if part.shape[1] else np.zeros((len(part), width), "f4") for part in parts])
+        return unit_rows(
+            np.concatenate([part if part.shape[1] else np.zeros((len(part), width), "f4") for part in parts])
+        )
 
-    return _vectors_step(name, {"tier": "given", "column": column, "model": model}, read)
+    def fill(context: StepContext) -> None:
+        context.fill(shard_work(context.corpus, read))
+
+    return _vectors_step(name, {"tier": "given", "column": column, "model": model}, fill)
 
 
 def _is_number_list(kind: pa.DataType) -> bool:
@@ -107,8 +113,12 @@ def file_vectors_step(corpus: Corpus, path: str | Path, *, model: str = "given",
             found[mine] = _open_npy(files[place])[rows[mine] - starts[place]]
         return found
 
+    def fill(context: StepContext) -> None:
+        for shard in context.shards_to_do():
+            context.out.write_array(shard.part, unit_rows(read(context, shard)))
+
     params = {"tier": "given", "files": [file_sha256(file) for file in files], "model": model}
-    return _vectors_step(name, params, read)
+    return _vectors_step(name, params, fill)
 
 
 def _npy_files(corpus: Corpus, path: Path) -> list[Path]:
@@ -141,19 +151,14 @@ def _open_npy(file: Path) -> NDArray[Any]:
     return array
 
 
-def _vectors_step(
-    name: str, params: dict[str, Any], read: Callable[[StepContext, Shard], NDArray[np.float32]]
-) -> StepSpec:
+def _vectors_step(name: str, params: dict[str, Any], fill: Callable[[StepContext], None]) -> StepSpec:
     def run(context: StepContext) -> None:
+        fill(context)
         missing, widths = 0, set()
         for shard in context.corpus.shards():
-            context.progress.check()
-            if not context.out.has_part(shard.part):
-                context.out.write_array(shard.part, unit_rows(read(context, shard)))
             vectors = context.out.read_array(shard.part, mmap=True)
             missing += int((~np.asarray(vectors).any(axis=1)).sum())
             widths.add(vectors.shape[1])
-            context.progress.advance(shard.rows)
         if len(widths) > 1:
             raise CorpusError("Vectors have different lengths", value=sorted(widths))
         width = widths.pop() if widths else 0

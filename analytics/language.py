@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.character_scan import character_shares
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text_block import Block
-from tamis.data.corpus import Corpus
+from tamis.analytics.work import Given, shard_work
 from tamis.data.hashing import file_sha256
 from tamis.data.shards import Shard
 
@@ -87,13 +87,12 @@ def language_columns(texts: pa.Array) -> pa.Table:
 def language_step() -> StepSpec:
     """Return the step that detects the language of every document."""
 
-    def detect(corpus: Corpus, shard: Shard) -> pa.Table:
-        batches = [language_columns(texts) for texts in corpus.document_texts(shard)]
+    def detect(shard: Shard, given: Given) -> pa.Table:
+        batches = [language_columns(texts) for texts in given.corpus.document_texts(shard)]
         return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *batches])
 
     def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            context.out.write_table(shard.part, detect(context.corpus, shard))
+        context.fill(shard_work(context.corpus, detect))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(
@@ -109,5 +108,4 @@ def language_step() -> StepSpec:
         title="Detecting languages",
         estimate=lambda size: Estimate(0.5 + size.documents * 45e-6, size.documents * 4),
         run=run,
-        work=ShardWork.of_table(detect),
     )

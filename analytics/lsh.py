@@ -5,12 +5,13 @@ every document meets the hubs of the bucket (its longest, its shortest and its f
 others spread over it. Hubs are what the common keep policies keep, so a family of many near-copies still falls to them;
 a pair that is left out can only keep a document that could have been dropped, never drop one wrongly.
 
-Pairs come in pieces of bounded size, and may be asked for again: what is kept of them is up to who compares them.
+Buckets come in ranges of bounded size, and what is needed to pair the documents of a range is small: any machine may do
+it, whoever compares them then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -25,7 +26,7 @@ ALL_PAIRS = 1024
 HUBS = 64
 RING = 64
 PIECE = 1 << 23
-"""Candidate pairs of a piece, about; 200 MB while they are compared."""
+"""Candidate pairs of a range, about; 200 MB while they are found."""
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -43,15 +44,34 @@ class Crowding:
     crowded: int
 
 
+@dataclass(frozen=True)
+class Range:
+    """Neighbouring buckets: ``low`` up to, not with, ``high`` of a band."""
+
+    band: int
+    low: int
+    high: int
+
+
+class Buckets(Protocol):
+    """The documents of some buckets, all that is needed to pair them: may be sent to another machine."""
+
+    def codes(self) -> NDArray[np.uint64]:
+        """Return the pairs as ``left << 32 | right``, ``left < right``, uint64 ascending without repeats."""
+
+
 class Candidates(Protocol):
-    """Pairs worth comparing."""
+    """Pairs worth comparing, bucket by bucket."""
 
     @property
     def crowding(self) -> Crowding:
         """Say how full the buckets are."""
 
-    def pieces(self) -> Iterator[Pair]:
-        """Yield pairs of document numbers, ``left < right``, int64 each; a pair may come in two pieces."""
+    def ranges(self) -> Sequence[Range]:
+        """Return all buckets in ranges of bounded work, in a fixed order."""
+
+    def buckets(self, chosen: Range) -> Buckets:
+        """Return the buckets of a range; a pair may come in two ranges."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,35 @@ class Sizes:
 
 
 @dataclass(frozen=True, eq=False)
+class BandBuckets:
+    """Buckets of one band.
+
+    Attributes:
+        documents: int64 (m,), ascending, the documents of these buckets; the other arrays number them from 0.
+        order, by_length: int64 (k,), documents bucket by bucket, by number and from the longest to the shortest.
+        starts: int64 (b + 1,), where each bucket begins.
+        known: uint64 (m, band), keys of the earlier bands: a pair that met there is known already.
+        shingles: int64 (m,), see ``Sizes``.
+        ratio: see ``Sizes``.
+    """
+
+    documents: NDArray[np.int64]
+    order: NDArray[np.int64]
+    by_length: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    known: NDArray[np.uint64]
+    shingles: NDArray[np.int64]
+    ratio: float
+
+    def codes(self) -> NDArray[np.uint64]:
+        """Return the pairs."""
+        part = (self.order, self.by_length, self.starts, self.known, self.shingles, self.ratio)
+        codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
+        _emit(*part, codes)
+        return renumbered(distinct(codes), self.documents)
+
+
+@dataclass(frozen=True, eq=False)
 class BandCandidates:
     """Pairs that agree in at least one band; each comes once.
 
@@ -82,26 +131,52 @@ class BandCandidates:
     sizes: Sizes
 
     @cached_property
+    def _listed(self) -> tuple[tuple[Range, ...], Crowding]:
+        """Return all ranges and how full the buckets are."""
+        ranges, largest, crowded = [], 0, 0
+        for band in range(self.keys.shape[1]):
+            _, starts = buckets(self.keys[:, band])
+            lengths = np.diff(starts)
+            largest = max(largest, int(lengths.max(initial=0)))
+            crowded += int(np.count_nonzero(lengths > ALL_PAIRS))
+            ranges += [Range(band, low, high) for low, high in pieces_of(starts)]
+        return tuple(ranges), Crowding(largest, crowded)
+
+    @property
     def crowding(self) -> Crowding:
         """Say how full the buckets are."""
-        lengths = [np.diff(buckets(self.keys[:, band])[1]) for band in range(self.keys.shape[1])]
-        return Crowding(
-            max((int(part.max(initial=0)) for part in lengths), default=0),
-            sum(int(np.count_nonzero(part > ALL_PAIRS)) for part in lengths),
+        return self._listed[1]
+
+    def ranges(self) -> Sequence[Range]:
+        """Return all buckets, band by band."""
+        return self._listed[0]
+
+    def buckets(self, chosen: Range) -> BandBuckets:
+        """Return the buckets of a range."""
+        order, starts = self._band(chosen.band)
+        own = order[starts[chosen.low] : starts[chosen.high]]
+        begins = starts[chosen.low : chosen.high + 1] - starts[chosen.low]
+        documents, places = np.unique(own, return_inverse=True)
+        return BandBuckets(
+            documents,
+            places,
+            np.searchsorted(documents, longest_first(own, begins, self.sizes)),
+            begins,
+            np.ascontiguousarray(self.keys[documents, : chosen.band]),
+            self.sizes.shingles[documents],
+            self.sizes.ratio,
         )
 
-    def pieces(self) -> Iterator[Pair]:
-        """Yield the pairs, band by band."""
-        for band in range(self.keys.shape[1]):
-            order, starts = buckets(self.keys[:, band])
-            by_length = longest_first(order, starts, self.sizes)
-            # A pair that met in an earlier band is known already. A view: a copy would hold most keys twice.
-            known = self.keys[:, :band]
-            for low, high in pieces_of(starts):
-                part = (order, by_length, starts[low : high + 1], known, self.sizes.shingles, self.sizes.ratio)
-                codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
-                _emit(*part, codes)
-                yield split(distinct(codes))
+    @cached_property
+    def _last(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Hold the buckets of the band that was asked for last."""
+        return {}
+
+    def _band(self, band: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if band not in self._last:
+            self._last.clear()
+            self._last[band] = buckets(self.keys[:, band])
+        return self._last[band]
 
 
 def buckets(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -123,10 +198,10 @@ def buckets(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def pieces_of(starts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of buckets that make about ``PIECE`` pairs each, at least one bucket."""
+    """Yield ranges of buckets of about ``PIECE`` pairs or an eighth of documents each, at least one bucket."""
     lengths = np.diff(starts)
     pairs = np.where(lengths > ALL_PAIRS, lengths * (3 * HUBS + RING), lengths * (lengths - 1) // 2)
-    cuts = np.unique(np.cumsum(pairs) // PIECE, return_index=True)[1].tolist()
+    cuts = np.unique(np.cumsum(pairs + 8 * lengths) // PIECE, return_index=True)[1].tolist()
     yield from zip(cuts, [*cuts[1:], len(lengths)][: len(cuts)], strict=True)
 
 
@@ -136,6 +211,12 @@ def distinct(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     fresh = np.ones(len(codes), dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=fresh[1:])
     return codes[fresh]
+
+
+def renumbered(codes: NDArray[np.uint64], documents: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return codes of places in ``documents`` (ascending) as codes of the documents themselves, in the same order."""
+    left, right = split(codes)
+    return (documents[left].astype(np.uint64) << np.uint64(32)) | documents[right].astype(np.uint64)
 
 
 def split(codes: NDArray[np.uint64]) -> Pair:

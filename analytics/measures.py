@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
 from tamis.analytics.operator import Measure, Pairs
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.artifact import Artifact
-from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents, load_column
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import digest
@@ -164,16 +164,15 @@ def _regex_step(measure: Measure) -> StepSpec:
     params = dict(measure.params)
     pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
 
-    def count(corpus: Corpus, shard: Shard) -> pa.Table:
+    def count(shard: Shard, given: Given) -> pa.Table:
         counts = [
             pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
-            for texts in corpus.document_texts(shard)
+            for texts in given.corpus.document_texts(shard)
         ]
         return pa.table({"value": pa.chunked_array(counts, pa.int32())})
 
     def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            context.out.write_table(shard.part, count(context.corpus, shard))
+        context.fill(shard_work(context.corpus, count))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(
@@ -184,7 +183,6 @@ def _regex_step(measure: Measure) -> StepSpec:
         title=f"Counting matches of {pattern}"[:80],
         estimate=lambda size: Estimate(0.1 + size.bytes / 80e6, size.documents),
         run=run,
-        work=ShardWork.of_table(count),
     )
 
 

@@ -3,36 +3,36 @@
 Two streaming passes. The first keeps identity, size and band keys of every document's shingle set; documents with the
 same set are one from here on, so a hundred thousand identical texts cost no pairs. Documents that share a key are
 candidates; the second pass makes the sets of candidates only, and each pair is compared exactly, piece by piece. Memory
-grows by about 500 bytes a document and 40 bytes a pair above the floor; the sets lie in files that are paged in.
+grows by about 500 bytes a document and 40 bytes a pair above the floor; candidates and sets lie in files that are paged
+in. Any machine may sign a shard, pair a range of buckets, make the sets of a shard or compare a piece of pairs.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics import near_work
 from tamis.analytics.exact import duplicate_groups
-from tamis.analytics.lsh import Crowding, Pair
+from tamis.analytics.lsh import Crowding, Pair, split
 from tamis.analytics.measures import MEASURES, MeasureKind, step_name
 from tamis.analytics.normal import CONVENTION
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.signing import KIND, NearParams, Signed, candidates, sign
 from tamis.analytics.similarity import similarities
-from tamis.analytics.step import Estimate, ShardWork, Size, StepContext, StepSpec
+from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
-from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.shards import Shard
 
 NEAR_VERSION = 1
 THREADS = 2
 Place = tuple[NDArray[np.int64], NDArray[np.int64]]
+_COLUMNS = ("left", "right", "similarity")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def near_pairs(texts: pa.Array, params: NearParams | None = None) -> tuple[Pairs
     sets = chosen.shingles(texts)
     side = (sets.starts[:-1], sets.starts[1:], sets.hashes)
     kept = []
-    for left, right in found.pieces():
+    for some in found.ranges():
+        left, right = split(found.buckets(some).codes())
         pair = twins.alone[left], twins.alone[right]
         kept.append(_kept(pair, similarities(pair, side, side, metric=chosen.metric), chosen.floor))
     return _joined(kept), twins.first
@@ -83,9 +84,7 @@ def _kept(pair: Pair, values: NDArray[np.float32], floor: float) -> Pairs:
 def _joined(parts: Sequence[Pairs]) -> Pairs:
     """Return all pairs sorted by document, each once."""
     none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-    left, right, values = (
-        np.concatenate([getattr(part, name) for part in (none, *parts)]) for name in ("left", "right", "similarity")
-    )
+    left, right, values = (np.concatenate([getattr(part, name) for part in (none, *parts)]) for name in _COLUMNS)
     order = np.lexsort((right, left))
     left, right, values = left[order], right[order], values[order]
     fresh = np.ones(len(left), dtype=bool)
@@ -112,18 +111,7 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
         title="Finding near-duplicates",
         estimate=_estimate,
         run=run,
-        work=ShardWork(_signature_parts, lambda corpus, shard: signatures(corpus, shard, params, threads=1)),
     )
-
-
-def signatures(corpus: Corpus, shard: Shard, params: NearParams, *, threads: int) -> dict[str, NDArray[np.uint64]]:
-    """Return the signatures of a shard's documents by part; the head comes last: a part with a head is whole."""
-    signed = Signed.joined(sign(texts, params, threads=threads) for texts in corpus.document_texts(shard))
-    return dict(zip(_signature_parts(shard), (signed.keys, signed.head), strict=True))
-
-
-def _signature_parts(shard: Shard) -> tuple[str, ...]:
-    return f"sign-{shard.index:05d}-keys", f"sign-{shard.index:05d}-head"
 
 
 def _estimate(size: Size) -> Estimate:
@@ -142,35 +130,30 @@ class _Search:
         self.rows = np.split(rows, np.cumsum(counts)[:-1])
 
     def run(self) -> None:
-        context = self.context
-        context.progress.step(step_name(self.params.measure), 2 * context.corpus.rows)
-        for shard in self._each_shard("sign-{:05d}-head"):
-            self._sign_shard(shard)
+        context, params = self.context, self.params
+        context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
+        context.fill(near_work.signing(context.corpus, params, threads=self.threads))
         head = self._heads()
         twins = Twins.of(head[:, :2])
-        found = candidates(self._signed(twins.alone), context.documents.bytes[twins.alone], self.params)
-        wanted, count = np.zeros(context.documents.n, dtype=bool), 0
-        for left, right in found.pieces():
+        found = candidates(self._signed(twins.alone), context.documents.bytes[twins.alone], params)
+        context.fill(near_work.pairing(found))
+        codes = [context.out.read_array(name, mmap=True) for name in near_work.code_parts(found)]
+        wanted = np.zeros(context.documents.n, dtype=bool)
+        for some in codes:
             context.progress.check()
-            wanted[twins.alone[left]] = wanted[twins.alone[right]] = True
-            count += len(left)
-        for shard in self._each_shard("sets-{:05d}"):
-            self._write_sets(shard, wanted)
-        places = self._places(wanted, head[:, 2].astype(np.int64))
-        pairs = _joined([self._verified((twins.alone[a], twins.alone[b]), places) for a, b in found.pieces()])
-        self._commit(pairs, twins, found.crowding, count)
-
-    def _each_shard(self, part: str) -> Iterator[Shard]:
-        """Yield the shards whose part is missing; the others count as done."""
-        for shard in self.shards:
-            self.context.progress.check()
-            if not self.context.out.has_part(part.format(shard.index)):
-                yield shard
-            self.context.progress.advance(shard.rows)
-
-    def _sign_shard(self, shard: Shard) -> None:
-        for name, array in signatures(self.context.corpus, shard, self.params, threads=self.threads).items():
-            self.context.out.write_array(name, array)
+            for side in split(some):
+                wanted[twins.alone[side]] = True
+        context.fill(near_work.shingling(context.corpus, params, lambda shard: wanted[self.rows[shard.index]]))
+        sizes = head[:, 2].astype(np.int64)
+        chunks = [chunk for k, some in enumerate(codes) for chunk in near_work.chunks(k, some, sizes[twins.alone])]
+        sets = near_work.Sets(context.out, twins.alone, context.documents.shard, *self._places(wanted, sizes))
+        context.fill(near_work.comparing(chunks, params, lambda at: sets.of(codes[at.range][at.slice]), self.threads))
+        parts = []
+        for chunk in chunks:
+            table = context.out.read_table(chunk.part)
+            left, right = split(codes[chunk.range][chunk.slice][table.column("place").to_numpy()])
+            parts.append(Pairs(twins.alone[left], twins.alone[right], table.column("similarity").to_numpy()))
+        self._commit(_joined(parts), twins, found.crowding, sum(map(len, codes)))
 
     def _heads(self) -> NDArray[np.uint64]:
         """Return the heads of all documents in facts order, uint64 (n, 4)."""
@@ -203,47 +186,13 @@ class _Search:
             begin[inside] = np.cumsum(sizes[inside]) - sizes[inside]
         return begin, begin + sizes
 
-    def _verified(self, pair: Pair, places: Place) -> Pairs:
-        """Compare the sets of candidate pairs, shard against shard, and return those at the floor or above."""
-        left, right = pair
-        values = np.empty(len(left), dtype=np.float32)
-        shard = self.context.documents.shard
-        one, two = shard[left], shard[right]
-        order = np.lexsort((two, one))
-        cut = np.flatnonzero(np.diff(one[order]) | np.diff(two[order])) + 1
-
-        def compare(chosen: NDArray[np.int64]) -> None:
-            self.context.progress.check()
-            if not len(chosen):
-                return
-            sides = [(*places, self._sets(int(side[chosen[0]]))) for side in (one, two)]
-            values[chosen] = similarities((left[chosen], right[chosen]), *sides, metric=self.params.metric)
-
-        with ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(compare, np.split(order, cut)))
-        return _kept(pair, values, self.params.floor)
-
-    def _write_sets(self, shard: Shard, wanted: NDArray[np.bool_]) -> None:
-        """Write the shingle sets of a shard's candidates, each ascending."""
-        mask, place = wanted[self.rows[shard.index]], 0
-        found = [np.empty(0, dtype=np.uint64)]
-        if mask.any():
-            for texts in self.context.corpus.document_texts(shard):
-                chosen = texts.filter(pa.array(mask[place : place + len(texts)]))
-                place += len(texts)
-                found.append(self.params.shingles(chosen).hashes)
-        self.context.out.write_array(f"sets-{shard.index:05d}", np.concatenate(found))
-
-    def _sets(self, shard: int) -> NDArray[np.uint64]:
-        return self.context.out.read_array(f"sets-{shard:05d}", mmap=True)
-
     def _commit(self, pairs: Pairs, twins: Twins, crowding: Crowding, count: int) -> None:
         out = self.context.out
-        for name in ("left", "right", "similarity"):
+        for name in _COLUMNS:
             out.write_array(name, getattr(pairs, name))
         out.write_array("first", twins.first)
-        for k in range(len(self.shards)):
-            for part in (f"sign-{k:05d}-head", f"sign-{k:05d}-keys", f"sets-{k:05d}"):
+        for part in out.parts():
+            if part not in (*_COLUMNS, "first"):
                 out.drop_part(part)
         facts = {
             "sets": len(twins.alone),

@@ -16,8 +16,10 @@ from tamis.analytics.reference_search import GramIndex, Known
 from tamis.analytics.references import Reference
 from tamis.analytics.sql_number import number
 from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
+from tamis.data.shards import Shard
 from tamis.data.sql import ident
 
 OVERLAP, KNOWN = "overlap", "known"
@@ -145,9 +147,7 @@ def _overlap_step(measure: Measure) -> StepSpec:
     def run(context: StepContext) -> None:
         reference = Reference.from_table(context.stored(str(params["reference"])))
         index = GramIndex(reference, int(params["shortest"]))
-        for shard in context.shards_to_do():
-            parts = [index.overlap(texts).table() for texts in context.corpus.document_texts(shard)]
-            context.out.write_table(shard.part, pa.concat_tables([index.overlap(_NOTHING).table(), *parts]))
+        context.fill(shard_work(context.corpus, _overlaps, common=index))
         facts = {"items": len(reference), "not_looked_for": int(np.count_nonzero(~index.used))}
         context.out.commit(rows=context.documents.n, facts=facts)
 
@@ -160,13 +160,23 @@ def _known_step(measure: Measure) -> StepSpec:
     def run(context: StepContext) -> None:
         reference = Reference.from_table(context.stored(str(params["reference"])))
         known = Known(reference, int(params["bands"]), int(params["rows"]))
-        for shard in context.shards_to_do():
-            parts = [known.nearest(texts) for texts in (_NOTHING, *context.corpus.document_texts(shard))]
-            values, items = (np.concatenate(side) for side in zip(*parts, strict=True))
-            context.out.write_table(shard.part, pa.table({"share": values, "item": items}))
+        context.fill(shard_work(context.corpus, _nearest, common=known))
         context.out.commit(rows=context.documents.n, facts={"items": len(reference)})
 
     return _step(measure, "Looking for known texts", run)
+
+
+def _overlaps(shard: Shard, given: Given) -> pa.Table:
+    """Return the overlaps of a shard with the ``GramIndex`` given to all."""
+    texts = (_NOTHING, *given.corpus.document_texts(shard))
+    return pa.concat_tables([given.common.overlap(some).table() for some in texts])
+
+
+def _nearest(shard: Shard, given: Given) -> pa.Table:
+    """Return ``share`` and ``item`` of a shard by the ``Known`` given to all."""
+    parts = [given.common.nearest(texts) for texts in (_NOTHING, *given.corpus.document_texts(shard))]
+    values, items = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return pa.table({"share": values, "item": items})
 
 
 _NOTHING = pa.array([], pa.large_string())

@@ -21,6 +21,7 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.vocabulary import Vocabulary, WordStream
 from tamis.analytics.word_hashes import WordHashes
 from tamis.analytics.words_step import WordTable
+from tamis.analytics.work import Given, Part, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.hashing import salted
 
@@ -71,6 +72,9 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
             model = NgramModel.train(_reference_stream(trained_on, table.vocabulary, training_bytes))
             values = _scored(context, table, np.arange(context.documents.n), model)
         context.out.write_table("facts", pa.table({NAME: PERPLEXITY[0].column(values)}))
+        for name in context.out.parts():
+            if name != "facts":
+                context.out.drop_part(name)
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(
@@ -87,14 +91,29 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
     )
 
 
-def _scored(context: StepContext, table: WordTable, rows: NDArray[np.int64], model: NgramModel) -> NDArray[np.float64]:
-    values = np.empty(len(rows))
-    for first in range(0, len(rows), ROWS):
-        context.progress.check()
-        some = rows[first : first + ROWS]
-        values[first : first + ROWS] = perplexities(model, table.take(some))
-        context.progress.advance(len(some))
-    return values
+def _scored(
+    context: StepContext, table: WordTable, rows: NDArray[np.int64], model: NgramModel, *, side: int = 0
+) -> NDArray[np.float64]:
+    """Return the perplexities of some documents (facts rows, as many as wanted), in pieces any machine may score."""
+
+    def part(first: int) -> str:
+        return f"scored-{side}-{first:010d}"
+
+    def make(first: int, given: Given) -> dict[str, Part]:
+        return {part(first): perplexities(given.common, given.own)}
+
+    firsts = range(0, len(rows), ROWS)
+    context.fill(
+        Work(
+            firsts,
+            lambda first: (part(first),),
+            make,
+            lambda first: min(ROWS, len(rows) - first),
+            model,
+            lambda first: table.take(rows[first : first + ROWS]),
+        )
+    )
+    return np.concatenate([np.empty(0), *(context.out.read_array(part(first)) for first in firsts)])
 
 
 def _cross_scored(context: StepContext, table: WordTable, training_bytes: int) -> NDArray[np.float64]:
@@ -109,7 +128,7 @@ def _cross_scored(context: StepContext, table: WordTable, training_bytes: int) -
         chosen = np.sort(chosen[np.cumsum(sizes) <= training_bytes])
         model = NgramModel.train(table.take(chosen))
         rows = np.flatnonzero(half == side)
-        values[rows] = _scored(context, table, rows, model)
+        values[rows] = _scored(context, table, rows, model, side=side)
     return values
 
 

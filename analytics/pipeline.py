@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tamis.analytics.facts import Facts
-from tamis.analytics.step import Estimate, ShardEngine, ShardWork, Size, StepContext, StepSpec
+from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
+from tamis.analytics.work import Engine, LocalEngine, shard_work
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
@@ -95,6 +96,8 @@ def documents_step() -> StepSpec:
     """Return the step that gives every document its id."""
 
     def run(context: StepContext) -> None:
+        hashed = shard_work(context.corpus, lambda shard, given: hash_shard(given.corpus, shard), part=hash_part)
+        context.fill(hashed)
         identify(context.corpus, context.out, context.progress)
 
     return StepSpec(
@@ -105,9 +108,6 @@ def documents_step() -> StepSpec:
         title="Giving every document its id",
         estimate=lambda size: Estimate(size.documents * 8e-6 + size.bytes / 150e6, size.documents * 60),
         run=run,
-        work=ShardWork(
-            lambda shard: (hash_part(shard),), lambda corpus, shard: {hash_part(shard): hash_shard(corpus, shard)}
-        ),
     )
 
 
@@ -157,7 +157,7 @@ def analyze(
     workspace: Workspace,
     *,
     steps: Sequence[StepSpec] | None = None,
-    engine: ShardEngine | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Run what is missing of an analysis and return all of it.
@@ -197,7 +197,7 @@ def _complete(
     planned: PlannedStep,
     artifacts: Mapping[str, Artifact],
     documents: Documents | None,
-    engine: ShardEngine | None,
+    engine: Engine | None,
     progress: Progress,
 ) -> Artifact:
     """Return the artifact of a step: found, waited for, or made."""
@@ -214,12 +214,8 @@ def _complete(
                     return found
                 progress.step(spec.name, corpus.rows)
                 inputs = {name: artifacts[name] for name in spec.upstream}
-                context = StepContext(
-                    corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace
-                )
-                if engine is not None:
-                    engine.fill(spec, context)
-                spec.run(context)
+                given = (corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
+                spec.run(StepContext(*given, engine or LocalEngine()))
             return _committed(store, planned)
         except LockedError:
             progress.check()

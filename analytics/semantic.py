@@ -8,11 +8,12 @@ or two in a hundred of those above 0.95 on real text). Source: Abbas et al. 2023
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ from tamis.analytics.measures import MEASURES, SUPPORTING, MeasureKind, step_nam
 from tamis.analytics.operator import Measure, Pairs
 from tamis.analytics.siphash import hash_slices
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, Part, Work
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
 from tamis.data.errors import RecipeError
@@ -35,6 +37,9 @@ LARGEST = 20_000
 """Documents of a cluster that are compared all with all; a larger cluster is clustered again."""
 
 _TILE = 1024
+_TOGETHER = 1 << 28
+"""Comparisons of a piece of work, about."""
+
 _MARGIN = np.float32(1e-3)
 Vectors = Literal["precise", "analysis"]
 
@@ -99,11 +104,48 @@ def closeness(
         threads: changes no bit.
         check: called between pieces of work, may raise.
     """
+    found = grouped(vectors, same, params, threads=threads, check=check)
+    return found.closeness(_compare([(rows, vectors[rows]) for rows in found.blocks], params.floor, threads, check))
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """Documents in blocks; only those of a block are compared.
+
+    Attributes:
+        blocks: int64 each, ascending documents, at most ``LARGEST``.
+        first, cluster, distance, cut: see ``Closeness``.
+    """
+
+    blocks: list[NDArray[np.int64]]
+    first: NDArray[np.int64]
+    cluster: NDArray[np.int32]
+    distance: NDArray[np.float32]
+    cut: int
+
+    def closeness(self, found: Sequence[Pairs]) -> Closeness:
+        """Return the result, given the pairs of all blocks in any order."""
+        none = Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        left, right, values = (np.concatenate([getattr(part, name) for part in (none, *found)]) for name in _COLUMNS)
+        order = np.lexsort((right, left))
+        pairs = Pairs(left[order], right[order], values[order])
+        return Closeness(pairs, self.first, self.cluster, self.distance, self.cut)
+
+
+def grouped(
+    vectors: NDArray[np.float16],
+    same: NDArray[np.int64],
+    params: SemanticParams,
+    *,
+    threads: int = THREADS,
+    check: Callable[[], None] = lambda: None,
+) -> Grouped:
+    """Cluster documents and cut clusters into blocks. Takes what ``closeness`` takes."""
     first = _first(vectors, same)
     alone = np.flatnonzero((first == np.arange(len(first))) & vectors.any(axis=1))
     cluster = np.full(len(vectors), -1, dtype=np.int32)
     distance = np.full(len(vectors), np.nan, dtype=np.float32)
-    found: list[Pairs] = [Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))]
+    blocks: list[NDArray[np.int64]] = []
     cut = 0
     if len(alone):
         k = -(-len(alone) // params.documents_per_cluster)
@@ -111,11 +153,7 @@ def closeness(
         fitted = spherical_kmeans(vectors, k, rows=alone, seed=params.seed, sample=sample, threads=threads, check=check)
         cluster[alone], distance[alone] = fitted.labels[alone], 1 - fitted.cosine[alone]
         blocks, cut = _blocks(vectors, alone, fitted.labels[alone], params, check)
-        found += _compare(vectors, blocks, params.floor, threads, check)
-    cluster, distance = cluster[first], distance[first]
-    left, right, values = (np.concatenate([getattr(part, name) for part in found]) for name in _COLUMNS)
-    order = np.lexsort((right, left))
-    return Closeness(Pairs(left[order], right[order], values[order]), first, cluster, distance, cut)
+    return Grouped(blocks, first, cluster[first], distance[first], cut)
 
 
 _COLUMNS = ("left", "right", "similarity")
@@ -162,28 +200,25 @@ def _split(rows: NDArray[np.int64], labels: NDArray[np.int32]) -> Iterator[NDArr
     yield from np.split(rows[order], np.flatnonzero(np.diff(labels[order])) + 1)
 
 
-def _compare(
-    vectors: NDArray[np.float16],
-    blocks: list[NDArray[np.int64]],
-    floor: float,
-    threads: int,
-    check: Callable[[], None],
-) -> list[Pairs]:
+Block = tuple[NDArray[np.int64], NDArray[np.float16]]
+"""Documents and their vectors."""
+
+
+def _compare(blocks: Sequence[Block], floor: float, threads: int, check: Callable[[], None]) -> list[Pairs]:
     """Return the pairs inside blocks."""
     found: list[Pairs | None] = [None] * len(blocks)
 
     def one(place: int) -> None:
         check()
-        found[place] = _pairs_of(vectors, blocks[place], floor)
+        found[place] = _pairs_of(*blocks[place], floor)
 
     with side_by_side(threads) as each:
         each(one, range(len(blocks)))
     return [pairs for pairs in found if pairs is not None]
 
 
-def _pairs_of(vectors: NDArray[np.float16], rows: NDArray[np.int64], floor: float) -> Pairs:
+def _pairs_of(rows: NDArray[np.int64], own: NDArray[np.float16], floor: float) -> Pairs:
     """Return the pairs of one block whose cosine is at least ``floor``."""
-    own = vectors[rows]
     unit, plain = lengthened(own), own.astype(np.float32)
     lefts, rights = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for i in range(0, len(rows), _TILE):
@@ -231,7 +266,13 @@ def semantic_step(measure: Measure) -> StepSpec:
         group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
         same = np.where(group < 0, np.arange(len(group)), group)
         vectors = load_vectors(embeddings, context.documents)
-        found = closeness(vectors, same, params, check=context.progress.check)
+        blocks = grouped(vectors, same, params, check=context.progress.check)
+        work = _comparing(vectors, blocks.blocks, params.floor)
+        context.fill(work)
+        tables = [context.out.read_table(_pair_part(piece)) for piece in work.pieces]
+        found = blocks.closeness([Pairs(*(table.column(name).to_numpy() for name in _COLUMNS)) for table in tables])
+        for piece in work.pieces:
+            context.out.drop_part(_pair_part(piece))
         arrays = {name: getattr(found.pairs, name) for name in _COLUMNS}
         arrays |= {"first": found.first, "cluster": found.cluster, "distance": found.distance}
         for name, array in arrays.items():
@@ -251,6 +292,29 @@ def semantic_step(measure: Measure) -> StepSpec:
         estimate=lambda size: Estimate(1.0 + size.documents * 2e-4, size.documents * 60),
         run=run,
     )
+
+
+def _pair_part(piece: tuple[int, int]) -> str:
+    return f"pairs-{piece[0]:06d}"
+
+
+def _comparing(
+    vectors: NDArray[np.float16], blocks: Sequence[NDArray[np.int64]], floor: float
+) -> Work[tuple[int, int]]:
+    """Return the work of comparing blocks, neighbouring ones together; a piece is (first block, end)."""
+    sizes = np.array([len(rows) for rows in blocks], dtype=np.int64)
+    starts = np.unique(np.cumsum(sizes**2) // _TOGETHER, return_index=True)[1].tolist()
+    pieces = list(zip(starts, [*starts[1:], len(blocks)], strict=False))
+
+    def make(piece: tuple[int, int], given: Given) -> dict[str, Part]:
+        found = _compare(given.own, floor, given.threads, given.check)
+        columns = {name: np.concatenate([getattr(part, name) for part in found]) for name in _COLUMNS}
+        return {_pair_part(piece): pa.table(columns)}
+
+    def own(piece: tuple[int, int]) -> list[Block]:
+        return [(rows, vectors[rows]) for rows in blocks[slice(*piece)]]
+
+    return Work(pieces, lambda piece: (_pair_part(piece),), make, own=own, threads=THREADS)
 
 
 def _refuse_static(embeddings: Artifact, params: SemanticParams) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 
@@ -13,8 +13,8 @@ import pyarrow as pa
 from tamis.analytics.facts import ColumnInfo
 from tamis.analytics.signal import SIGNALS, Signal
 from tamis.analytics.signal_pass import measure
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
-from tamis.data.corpus import Corpus
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.errors import SettingError
 from tamis.data.shards import Shard
 
@@ -67,17 +67,15 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
     chosen = SIGNALS.names(names)
     workers = threads or os.cpu_count() or 1
 
-    def table(corpus: Corpus, shard: Shard, *, threads: int = 1, check: Callable[[], None] = lambda: None) -> pa.Table:
+    def table(shard: Shard, given: Given) -> pa.Table:
         batches = [measure(pa.array([], type=pa.large_string()), chosen)]
-        for texts in corpus.document_texts(shard):
-            check()
-            batches.append(measure(texts, chosen, threads=threads))
+        for texts in given.corpus.document_texts(shard):
+            given.check()
+            batches.append(measure(texts, chosen, threads=given.threads))
         return pa.Table.from_batches(batches)
 
     def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            made = table(context.corpus, shard, threads=workers, check=context.progress.check)
-            context.out.write_table(shard.part, made)
+        context.fill(shard_work(context.corpus, table, threads=workers))
         context.out.commit(rows=context.documents.n, facts={"signals": [SIGNALS[name].key for name in chosen]})
 
     return StepSpec(
@@ -92,5 +90,4 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
         title="Measuring signals",
         estimate=lambda size: Estimate(1 + size.bytes / 20e6, size.documents * len(chosen) * 3),
         run=run,
-        work=ShardWork.of_table(table),
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from tamis.analytics.work import Engine, K, LocalEngine, Work
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.corpus import Corpus
@@ -59,6 +59,7 @@ class StepContext:
         models: folder of the model cache.
         found: the documents, None only while they are being found.
         workspace: where stored tables are, for steps that read one.
+        engine: makes the pieces of work that ``fill`` is given.
     """
 
     corpus: Corpus
@@ -69,6 +70,7 @@ class StepContext:
     models: Path
     found: Documents | None = None
     workspace: Workspace | None = None
+    engine: Engine = field(default_factory=LocalEngine)
 
     @property
     def documents(self) -> Documents:
@@ -93,10 +95,10 @@ class StepContext:
         return self.workspace.table(digest)
 
     def shards_to_do(self) -> Iterator[Shard]:
-        """Yield the shards whose part is not written yet, checking for cancellation before each.
+        """Yield the shards whose part is not written yet, for what only this machine can read.
 
-        Shards that an earlier, stopped run finished count as done. Progress advances by the documents of a shard when
-        the next one is asked for.
+        Checks for cancellation before each. Progress advances by the documents of a shard when the next one is asked
+        for.
         """
         for shard in self.corpus.shards():
             self.progress.check()
@@ -104,23 +106,28 @@ class StepContext:
                 yield shard
             self.progress.advance(shard.rows)
 
+    def fill(self, work: Work[K]) -> None:
+        """Write the parts of a work that are not written yet, made by the engine.
 
-@dataclass(frozen=True)
-class ShardWork:
-    """The parts of an artifact that are made from one shard of the corpus alone.
+        Pieces that an earlier, stopped run finished count as done.
 
-    Attributes:
-        parts: names of a shard's parts, the last one written last.
-        make: makes them: tables or arrays by name.
-    """
-
-    parts: Callable[[Shard], tuple[str, ...]]
-    make: Callable[[Corpus, Shard], Mapping[str, pa.Table | NDArray[Any]]]
-
-    @classmethod
-    def of_table(cls, make: Callable[[Corpus, Shard], pa.Table]) -> ShardWork:
-        """Return the work of a step whose only part of a shard is one table."""
-        return cls(lambda shard: (shard.part,), lambda corpus, shard: {shard.part: make(corpus, shard)})
+        Raises:
+            Cancelled: a person stopped the work; finished pieces stay.
+            TamisError: as the pieces raise.
+        """
+        todo = []
+        for piece in work.pieces:
+            if all(self.out.has_part(name) for name in work.parts(piece)):
+                self.progress.advance(work.rows(piece))
+            else:
+                todo.append(piece)
+        for piece, made in self.engine.made(work, todo, self.corpus, self.progress):
+            for name in work.parts(piece):
+                value = made[name]
+                if isinstance(value, pa.Table):
+                    self.out.write_table(name, value)
+                else:
+                    self.out.write_array(name, value)
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,6 @@ class StepSpec:
         title: what people read while it runs.
         estimate: cost by size of the corpus.
         run: does the work and commits the artifact.
-        work: what of it needs one shard of the corpus and nothing else, so that other machines may do it.
     """
 
     name: str
@@ -145,11 +151,3 @@ class StepSpec:
     title: str
     estimate: Callable[[Size], Estimate]
     run: Callable[[StepContext], None]
-    work: ShardWork | None = None
-
-
-class ShardEngine(Protocol):
-    """Something that makes parts elsewhere."""
-
-    def fill(self, spec: StepSpec, context: StepContext) -> None:
-        """Write missing parts of a step's artifact, which the step then finds; it may leave some or all out."""

@@ -14,7 +14,8 @@ from tamis.analytics.pipeline import Analysis, PlannedStep, analysis_steps, anal
 from tamis.analytics.plan import evaluate
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.scene import Scene
-from tamis.analytics.step import ShardEngine, StepSpec
+from tamis.analytics.step import StepSpec
+from tamis.analytics.work import Engine
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.progress import Progress
@@ -48,7 +49,7 @@ class Study:
         steps: Sequence[StepSpec] | None = None,
         known: Sequence[StepSpec] | None = None,
         frozen: FrozenSources | None = None,
-        engine: ShardEngine | None = None,
+        engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> Study:
         """Run what is missing of the analysis and load the facts.
@@ -93,7 +94,7 @@ class Study:
         recipe: Recipe,
         selection: Sequence[RowOperator] = (),
         *,
-        engine: ShardEngine | None = None,
+        engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Run the pending measurements, shards of them on ``engine`` where one is given."""

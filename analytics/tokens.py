@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
-from tamis.data.corpus import Corpus
+from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.work import Given, shard_work
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
 from tamis.data.shards import Shard
@@ -104,13 +104,12 @@ def tokens_step(tokenizer: str = MINILM) -> StepSpec:
     """
     path = tokenizer_path(tokenizer)
 
-    def count(corpus: Corpus, shard: Shard) -> pa.Table:
-        counts = [count_tokens(texts, tokenizer) for texts in corpus.document_texts(shard, max_rows=1024)]
+    def count(shard: Shard, given: Given) -> pa.Table:
+        counts = [count_tokens(texts, tokenizer) for texts in given.corpus.document_texts(shard, max_rows=1024)]
         return pa.table({"n_tokens": pa.array(np.concatenate([np.empty(0, dtype=np.int32), *counts]))})
 
     def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            context.out.write_table(shard.part, count(context.corpus, shard))
+        context.fill(shard_work(context.corpus, count))
         context.out.commit(rows=context.documents.n, facts={"tokenizer": tokenizer})
 
     return StepSpec(
@@ -121,5 +120,4 @@ def tokens_step(tokenizer: str = MINILM) -> StepSpec:
         title="Counting tokens",
         estimate=lambda size: Estimate(1 + size.bytes / 5e6, size.documents * 3),
         run=run,
-        work=ShardWork.of_table(count),
     )

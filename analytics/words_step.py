@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.step import Estimate, ShardWork, StepContext, StepSpec
+from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.vocabulary import FREQUENT, Vocabulary, WordStream
 from tamis.analytics.word_hashes import CONVENTION, WordHashes, gathered
+from tamis.analytics.work import Given, Work
 from tamis.data.artifact import Artifact
-from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
 from tamis.data.shards import Shard
@@ -32,12 +32,7 @@ def words_step() -> StepSpec:
     """
 
     def run(context: StepContext) -> None:
-        for shard in context.corpus.shards():
-            context.progress.check()
-            if not context.out.has_part(f"hashes-{shard.index:05d}"):
-                for name, array in _hashed(context.corpus, shard).items():
-                    context.out.write_array(name, array)
-            context.progress.advance(shard.rows)
+        context.fill(Work(context.corpus.shards(), _hashed_parts, _hashed, lambda shard: shard.rows))
         vocabulary = Vocabulary.of(_counted(context))
         context.out.write_array("vocabulary", vocabulary.words)
         total = 0
@@ -58,7 +53,6 @@ def words_step() -> StepSpec:
         title="Numbering the words",
         estimate=lambda size: Estimate(0.5 + size.bytes / 60e6, int(size.bytes * 0.4) + size.documents * 16),
         run=run,
-        work=ShardWork(_hashed_parts, _hashed),
     )
 
 
@@ -66,8 +60,8 @@ def _hashed_parts(shard: Shard) -> tuple[str, ...]:
     return tuple(f"{name}-{shard.index:05d}" for name in ("starts", "bytes", "hashes"))
 
 
-def _hashed(corpus: Corpus, shard: Shard) -> dict[str, NDArray[Any]]:
-    found = WordHashes.joined(map(WordHashes.of, corpus.document_texts(shard)))
+def _hashed(shard: Shard, given: Given) -> dict[str, NDArray[Any]]:
+    found = WordHashes.joined(map(WordHashes.of, given.corpus.document_texts(shard)))
     return dict(zip(_hashed_parts(shard), (found.starts, found.bytes, found.hashes), strict=True))
 
 

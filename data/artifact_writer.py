@@ -66,6 +66,10 @@ class ArtifactWriter:
         """Return whether a part of this name is already whole."""
         return name in self._parts
 
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of the parts that are whole, sorted."""
+        return tuple(sorted(self._parts))
+
     def part_rows(self, name: str) -> int:
         """Return the rows of a part that is already whole."""
         return self._parts[name].rows

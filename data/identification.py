@@ -48,19 +48,18 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     """Write and commit the documents artifact: tables ``documents`` and ``errors`` (see ``Documents``).
 
     Memory grows with the number of documents (about 400 bytes each), never with their text. A killed run resumes by
-    shard.
+    shard; shards that are hashed already, whoever did it, are not read again.
 
     Raises:
         CorpusError: a file is damaged or was changed.
         StoreError: the disk is full.
     """
     shards = corpus.shards()
-    progress.step("documents", corpus.rows)
     for shard in shards:
         progress.check()
         if not out.has_part(hash_part(shard)):
             out.write_table(hash_part(shard), hash_shard(corpus, shard))
-        progress.advance(shard.rows)
+            progress.advance(shard.rows)
     first = _gather(out, shards)
     positions = np.flatnonzero(first.bytes >= 0)
     notes = [f"{first.repaired} texts held bytes or code points that are not Unicode"] if first.repaired else []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,56 +20,113 @@ from docstrings import docstrings
 from ray.cluster_utils import Cluster
 
 from tamis.analytics import ray_engine
+from tamis.analytics.assembly import facts_step
+from tamis.analytics.bundle import export_bundle, needed_steps
+from tamis.analytics.embedding import embeddings_step
+from tamis.analytics.map_options import MapOptions, write_options
 from tamis.analytics.operator import OPERATORS
-from tamis.analytics.ray_engine import RayEngine, ShardTask, check_address, connect, versions
+from tamis.analytics.pipeline import analysis_steps, analyze
+from tamis.analytics.ray_engine import RayEngine, Shared, Task, check_address, connect, versions
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.references import put_reference
+from tamis.analytics.relevance_fit import fit_scorer
 from tamis.analytics.run import run_bundle
 from tamis.analytics.run_folder import Run
-from tamis.analytics.step import StepContext
-from tamis.analytics.tokens import tokens_step
+from tamis.analytics.study import Study
+from tamis.analytics.target import Target, save_target
+from tamis.analytics.work import Given, Part
 from tamis.data import shards
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import JobError, SettingError
 from tamis.data.progress import NullProgress
+from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace
 
-RULES = (
-    ("language", {"languages": ["en"], "min_confidence": 0.3}),
-    ("signal_range", {"signal": "n_words", "min": 5}),
-    ("regex", {"pattern": "(?i)deprecated"}),
-    ("exact_dedup", {}),
-    ("near_dedup", {}),
-    ("random_sample", {"share": 0.9, "seed": 3}),
-    ("token_budget", {"amount": 40_000}),
+STEPS = (
+    "documents",
+    "columns",
+    "signals",
+    "language",
+    "tokens",
+    "exact",
+    "words",
+    "perplexity",
+    "embeddings",
+    "concepts",
 )
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder with a corpus of seven files and the bundle of a recipe with set and row rules."""
+    """Return a folder with a corpus of seven files and a bundle with rules of all kinds, designed on two."""
     folder = tmp_path_factory.mktemp("ray")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shards, "SHARD_ROWS", 60)
+        patch.setattr(shards, "SHARD_ROWS", 120)
         yield _filled(folder)
 
 
 def _filled(folder: Path) -> Path:
     table = docstrings()
-    corpus = folder / "corpus"
-    corpus.mkdir()
+    (folder / "corpus").mkdir()
+    (folder / "design").mkdir()
     for number in range(7):
         rows = [row for row in range(table.num_rows) if row % 7 == number]
-        pq.write_table(table.take(rows), corpus / f"{number}.parquet", row_group_size=40)
-    recipe = Recipe(title="On a cluster")
-    for name, params in RULES:
-        recipe = recipe.with_operator(OPERATORS.build(name, params))
-    (folder / "recipe.yaml").write_text(recipe.to_yaml())
+        for name in ("corpus", "design")[: 2 if number < 2 else 1]:
+            pq.write_table(table.take(rows), folder / name / f"{number}.parquet", row_group_size=40)
+    corpus, workspace = open_corpus(folder / "design"), home(folder, "design")
+    steps = needed_steps(analysis_steps(corpus, workspace), STEPS)
+    study = Study.open(corpus, workspace, steps=(*steps, facts_step(steps)))
+    recipe = _recipe(study, table.column("text").to_pylist())
+    study.measure(recipe)
+    export_bundle(folder / "bundle", study=study, recipe=recipe)
     return folder
+
+
+def home(root: Path, name: str) -> Workspace:
+    """Return a workspace that embeds both corpora by the fast tier."""
+    made = Workspace(root / f"home-{name}")
+    for path in (root / "corpus", root / "design"):
+        write_options(made, open_corpus(path), MapOptions(tier="fast"))
+    return made
+
+
+def _recipe(study: Study, texts: list[str | None]) -> Recipe:
+    """Return a recipe of all kinds of rules."""
+    keep, target = study.workspace, [text for text in texts if text and "file" in text][:40]
+    pq.write_table(pa.table({"text": target[:3]}), keep.root / "evaluation.parquet")
+    evaluation = put_reference([keep.root / "evaluation.parquet"], keep, n=5)
+    entry = save_target(keep, "files", target, origin="docstrings")
+    found = Target.open(keep, entry.digest)
+    (concepts,) = (column.origin for column in study.facts.columns.values() if column.name == "concept")
+    recipe = Recipe(title="On a cluster")
+    for name, params in (
+        ("language", {"languages": ["en"], "min_confidence": 0.3}),
+        ("signal_range", {"signal": "perplexity", "max": 2000}),
+        ("signal_range", {"signal": "n_words", "min": 5}),
+        ("regex", {"pattern": "(?i)parameters"}),
+        ("decontaminate", {"evaluation": evaluation, "shortest": 3}),
+        ("boilerplate", {"documents": 3, "share": 0.3}),
+        ("cluster", {"clusters": [0], "clustering": concepts, "mode": "drop"}),
+        ("exact_dedup", {}),
+        ("near_dedup", {"threshold": 0.6}),
+        ("semantic_dedup", {"eps": 0.1, "vectors": "analysis", "allow_static": True}),
+        ("dsir", {"model": fit_scorer(study, found, "dsir"), "target": entry.name, "share": 0.9}),
+        ("target_similarity", {"model": fit_scorer(study, found, "similarity"), "target": entry.name, "share": 0.9}),
+        ("c4_lines", {}),
+        ("random_sample", {"share": 0.9, "seed": 3}),
+        ("token_budget", {"amount": 6_000}),
+    ):
+        recipe = recipe.with_operator(OPERATORS.build(name, params))
+    return recipe
 
 
 @pytest.fixture(scope="module")
 def local(root: Path) -> Run:
-    return run_bundle(root / "recipe.yaml", root / "corpus", root / "local", workspace=Workspace(root / "home-local"))
+    run = run_bundle(root / "bundle", root / "corpus", root / "local", workspace=home(root, "local"))
+    dropped = {b.step: a.documents - b.documents for a, b in zip(run.counts, run.counts[1:], strict=False)}
+    assert [step for step, count in dropped.items() if not count] == ["c4-lines"], dropped
+    assert pq.read_table(run.folder / "edits.parquet").num_rows
+    return run
 
 
 @contextmanager
@@ -105,7 +165,7 @@ def test_every_byte_is_that_of_the_local_run(
             name = f"{nodes}-{partitions}-{batch}"
             with connect(address, partitions=partitions, batch=batch) as engine:
                 run = run_bundle(
-                    root / "recipe.yaml", root / "corpus", root / name, workspace=Workspace(root / f"home-{name}"),
+                    root / "bundle", root / "corpus", root / name, workspace=home(root, f"{name}"),
                     engine=engine,
                 )  # fmt: skip
             assert same(run, local)
@@ -128,12 +188,12 @@ class Losing(NullProgress):
 
 
 class Shuffled(RayEngine):
-    """Sends the shards in another order."""
+    """Sends the pieces in another order."""
 
-    def _rows(self, work: Any, context: StepContext, todo: Sequence[Any]) -> Any:
-        mixed = list(todo)
-        random.Random(1).shuffle(mixed)
-        return super()._rows(work, context, mixed)
+    def _rows(self, task: Task, wave: pa.Table) -> Any:
+        order = list(range(wave.num_rows))
+        random.Random(1).shuffle(order)
+        return super()._rows(task, wave.take(order))
 
 
 def test_a_node_lost_in_each_of_two_steps_changes_no_byte_whatever_the_order(root: Path, local: Run) -> None:
@@ -141,7 +201,7 @@ def test_a_node_lost_in_each_of_two_steps_changes_no_byte_whatever_the_order(roo
         losing = Losing(made)
         with connect(address) as engine:
             run = run_bundle(
-                root / "recipe.yaml", root / "corpus", root / "lost", workspace=Workspace(root / "home-lost"),
+                root / "bundle", root / "corpus", root / "lost", workspace=home(root, "lost"),
                 engine=Shuffled(engine.partitions, engine.batch), progress=losing,
             )  # fmt: skip
         assert losing.lost == ["signals", "near"] and same(run, local)
@@ -159,45 +219,61 @@ def test_finished_shards_are_found_again_and_a_changed_step_never_takes_them(roo
             if self.rows > 3:
                 raise KeyboardInterrupt
 
-    workspace = Workspace(root / "home-stopped")
+    workspace = home(root, "stopped")
     with connect(cpus=1) as engine:
         with pytest.raises(KeyboardInterrupt):
             run_bundle(
-                root / "recipe.yaml", root / "corpus", root / "stopped", workspace=workspace, engine=engine,
+                root / "bundle", root / "corpus", root / "stopped", workspace=workspace, engine=engine,
                 progress=Stops(),
             )  # fmt: skip
-        made: list[tuple[str, int]] = []
+        made: list[int] = []
 
         class Counts(RayEngine):
-            def _rows(self, work: Any, context: StepContext, todo: Sequence[Any]) -> Any:
-                made.append((work.parts(todo[0])[0], len(todo)))
-                return super()._rows(work, context, todo)
+            def _rows(self, task: Task, wave: pa.Table) -> Any:
+                made.append(wave.num_rows)
+                return super()._rows(task, wave)
 
-        run_bundle(root / "recipe.yaml", root / "corpus", root / "stopped", workspace=workspace, engine=Counts())
+        run_bundle(root / "bundle", root / "corpus", root / "stopped", workspace=workspace, engine=Counts())
     whole = len(open_corpus(root / "corpus").shards())
-    assert whole > 6 and 0 < made[0][1] < whole and all(count == whole for _, count in made[1:])
+    assert whole > 6 and 0 < made[0] < whole and made[1:4] == [whole] * 3
 
 
 def test_a_worker_with_other_versions_or_files_is_refused(root: Path) -> None:
     corpus = open_corpus(root / "corpus")
     opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": "fail"}
-    work = tokens_step().work
-    assert work is not None
-    task = ShardTask(work, opening, corpus.fingerprint, versions(), corpus.shards())
-    row = task(pa.table({"shard": [0]})).to_pylist()[0]
-    assert row["part"] == corpus.shards()[0].part and row["kind"] == "table"
+    task = Task(rows_of, None, opening, corpus.fingerprint, versions())
+    given = [{"piece": 0, "given": pickle.dumps((corpus.shards()[0], None))}]
+    row = task(pa.Table.from_pylist(given)).to_pylist()[0]
+    assert row["part"] == "rows" and row["kind"] == "array"
     with pytest.raises(JobError, match="other versions"):
-        replace(task, tools=versions() | {"numpy": "0.1"}).parts([0])
+        replace(task, tools=versions() | {"numpy": "0.1"}).parts(given)
     with pytest.raises(JobError, match="other files"):
-        replace(task, fingerprint="0" * 64).parts([0])
+        replace(task, fingerprint="0" * 64).parts(given)
+
+
+def rows_of(shard: Shard, given: Given) -> dict[str, Part]:
+    return {"rows": np.array([shard.rows])}
+
+
+def test_precise_vectors_have_the_same_bits_and_what_arrives_changed_is_refused(tmp_path: Path) -> None:
+    import ray
+
+    pq.write_table(docstrings().slice(0, 60), tmp_path / "corpus.parquet", row_group_size=40)
+    corpus, spec = open_corpus(tmp_path / "corpus.parquet"), embeddings_step("precise")
+    here = analyze(corpus, Workspace(tmp_path / "here"), steps=[spec]).artifacts["embeddings"]
+    with connect(cpus=1) as engine:
+        there = analyze(corpus, Workspace(tmp_path / "there"), steps=[spec], engine=engine).artifacts["embeddings"]
+        sent = Shared(ray.put(pickle.dumps([1, 2])), hashlib.sha256(pickle.dumps([1, 2])).hexdigest())
+        assert sent.value() == [1, 2]
+        with pytest.raises(JobError, match="other bytes"):
+            replace(sent, sha256="0" * 64).value()
+    assert [part.sha256 for part in here.manifest.parts] == [part.sha256 for part in there.manifest.parts]
 
 
 def test_an_error_of_a_worker_is_told_as_it_was_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine, "versions", lambda: versions() | {"numpy": "0.1"})
     with connect(cpus=1) as engine, pytest.raises(JobError, match="other versions"):
-        run_bundle(
-            root / "recipe.yaml", root / "corpus", root / "bad", workspace=Workspace(root / "home-bad"), engine=engine
-        )
+        run_bundle(root / "bundle", root / "corpus", root / "bad", workspace=home(root, "bad"), engine=engine)
 
 
 @pytest.mark.parametrize("address", ["auto", "ray://head:10001", "head", "10.0.0.7:6379", "127.0.0.1:99999", ":6379"])
