@@ -183,28 +183,29 @@ class PreciseEmbedder:
         return int(self._model.get_embedding_dimension())
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
-        """Return the vectors. Texts are sorted by length, so that a batch holds texts of like length."""
+        """Return the vectors, computed in ``batches``."""
         values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
         plain = [(text or "")[: 8 * int(self._model.max_seq_length or 512)] for text in values]
         found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
-        order = sorted(range(len(plain)), key=lambda row: (len(plain[row]), plain[row]))
-        for first in range(0, len(order), _POOL):
-            rows = order[first : first + _POOL]
+        lengths, known = self._measured(plain)
+        for rows in batches(plain, lengths):
             found[rows] = self._model.encode(
                 [plain[row] for row in rows], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
             )
-        found[~self._known(plain)] = 0.0
+        found[~known] = 0.0
         return unit_rows(found)
 
-    def _known(self, texts: list[str]) -> NDArray[np.bool_]:
-        """Say which texts hold a token of the vocabulary, bool (n,)."""
+    def _measured(self, texts: list[str]) -> tuple[list[int], NDArray[np.bool_]]:
+        """Return how many tokens the model reads of each text, and which hold one of its vocabulary, bool (n,)."""
         tokenizer = self._model.tokenizer
         strange = set(tokenizer.all_special_ids)
+        lengths: list[int] = []
         known = np.zeros(len(texts), dtype=bool)
         for first in range(0, len(texts), _POOL):
             ids = tokenizer(texts[first : first + _POOL], truncation=True, padding=False)["input_ids"]
             known[first : first + len(ids)] = [not strange.issuperset(row) for row in ids]
-        return known
+            lengths += map(len, ids)
+        return lengths, known
 
     @cached_property
     def _model(self) -> Any:
@@ -215,6 +216,20 @@ class PreciseEmbedder:
 
             kind = {"model_kwargs": {"dtype": getattr(torch, self.dtype)}}
             return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True, **kind)
+
+
+def batches(texts: Sequence[str], lengths: Sequence[int]) -> list[list[int]]:
+    """Return the rows of each forward pass: texts of like numbers of tokens, so that hardly any of it is padding.
+
+    By characters, as sentence-transformers sorts, more than half of a corpus of many scripts was padding: a character
+    is a quarter of a token in one script and a whole one in another.
+
+    Args:
+        texts: decide ties, so that the batches do not depend on the order of the texts.
+        lengths: tokens of each.
+    """
+    order = sorted(range(len(texts)), key=lambda row: (lengths[row], texts[row]))
+    return [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
 
 
 def fast_embedder(models: Path) -> StaticEmbedder:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.embedder import Embedder, PreciseEmbedder, fast_embedder, precise_embedder, tuned_embedder
+from tamis.analytics.embedder import BATCH, Embedder, PreciseEmbedder, fast_embedder, precise_embedder, tuned_embedder
 from tamis.analytics.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.step import Estimate, Size, StepContext, StepSpec
 from tamis.analytics.work import Given, shard_work
@@ -60,7 +60,13 @@ def embeddings_step(
 def _precise_step(embedder: PreciseEmbedder, name: str) -> StepSpec:
     return _step(
         name,
-        params={"tier": "precise", "weights": embedder.weights, "compute": embedder.dtype, "batch": 32},
+        params={
+            "tier": "precise",
+            "weights": embedder.weights,
+            "compute": embedder.dtype,
+            "batch": BATCH,
+            "order": "tokens",
+        },
         title="Embedding (precise tier)",
         estimate=precise_estimate,
         embedder=lambda context: embedder,

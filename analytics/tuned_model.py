@@ -287,33 +287,68 @@ def _conjugate_gradients(
 ) -> NDArray[np.float32]:
     """Minimise ``|X W - Y|^2 + ridge |W - start|^2`` for all columns at once, preconditioned by the diagonal."""
     found = start.copy()
-    scale = (1.0 / (design.diagonal() + ridge)).astype(np.float32)[:, None]
+    scale = (1.0 / (design.diagonal() + ridge)).astype(np.float32)
     residual = design.transposed_times(wanted - design.times(found, threads), threads)
-    towards = scale * residual
-    direction = towards.copy()
-    before = _column_products(residual, towards)
+    direction = scale[:, None] * residual
+    before = _summed(_products, (residual, direction), threads)
     for _ in range(iterations):
         progress()
-        image = design.transposed_times(design.times(direction, threads), threads) + np.float32(ridge) * direction
-        step = (before / np.maximum(_column_products(direction, image), 1e-20)).astype(np.float32)
-        found += step * direction
-        residual -= step * image
-        towards = scale * residual
-        after = _column_products(residual, towards)
-        direction = towards + (after / np.maximum(before, 1e-20)).astype(np.float32) * direction
+        image = design.transposed_times(design.times(direction, threads), threads)
+        along = _summed(_damp, (direction, image, np.float32(ridge)), threads)
+        step = (before / np.maximum(along, 1e-20)).astype(np.float32)
+        after = _summed(_advance, (found, residual, direction, image, scale, step), threads)
+        _summed(_turn, (direction, residual, scale, (after / np.maximum(before, 1e-20)).astype(np.float32)), threads)
         before = after
     return found
 
 
-def _column_products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the inner product of each pair of columns, float64 (d,), summed in one fixed order."""
-    total = np.zeros(left.shape[1], dtype=np.float64)
-    _add_products(left, right, total)
-    return total
+def _summed(kernel: Callable[..., None], operands: tuple[Any, ...], threads: int | None) -> NDArray[np.float64]:
+    """Run a kernel on parts of the rows, several at once, and return its sums by column, float64 (d,).
+
+    The sums of the parts are added in order, so they have the same bits on any number of threads.
+    """
+    rows, width = operands[0].shape
+    partial = np.zeros((-(-rows // _PART), width), dtype=np.float64)
+
+    def one(number: int) -> None:
+        kernel(number * _PART, min(rows, (number + 1) * _PART), *operands, partial[number])
+
+    with side_by_side(threads) as each:
+        each(one, range(len(partial)))
+    return np.asarray(partial.sum(axis=0))
 
 
 @njit(cache=True, nogil=True)
-def _add_products(left, right, total):  # type: ignore[no-untyped-def]
-    for i in range(left.shape[0]):
+def _products(first, end, left, right, total):  # type: ignore[no-untyped-def]
+    """Add the inner product of each pair of columns."""
+    for i in range(first, end):
         for j in range(left.shape[1]):
             total[j] += np.float64(left[i, j]) * right[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _damp(first, end, direction, image, ridge, total):  # type: ignore[no-untyped-def]
+    """Add the ridge to the image of the direction, and their inner products."""
+    for i in range(first, end):
+        for j in range(image.shape[1]):
+            image[i, j] += ridge * direction[i, j]
+            total[j] += np.float64(direction[i, j]) * image[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _advance(first, end, found, residual, direction, image, scale, step, total):  # type: ignore[no-untyped-def]
+    """Go the step along the direction; add the inner products of the residual with itself, scaled."""
+    for i in range(first, end):
+        for j in range(found.shape[1]):
+            found[i, j] += step[j] * direction[i, j]
+            left = residual[i, j] - step[j] * image[i, j]
+            residual[i, j] = left
+            total[j] += np.float64(left) * (scale[i] * left)
+
+
+@njit(cache=True, nogil=True)
+def _turn(first, end, direction, residual, scale, share, total):  # type: ignore[no-untyped-def]
+    """Turn the direction towards the residual."""
+    for i in range(first, end):
+        for j in range(direction.shape[1]):
+            direction[i, j] = scale[i] * residual[i, j] + share[j] * direction[i, j]

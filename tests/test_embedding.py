@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamis.analytics.embedder import fast_embedder, precise_embedder
+from tamis.analytics.embedder import batches, fast_embedder, precise_embedder
 from tamis.analytics.static_model import MINILM_SHA256, StaticModel, distilled, minilm_path, unit_rows
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
@@ -99,6 +99,17 @@ def test_precise_embedder_says_what_it_is_and_flags_unknown_texts(models: Path) 
     assert embedder.about["tier"] == "precise" and embedder.about["batch"] == 32 and embedder.about["dimensions"] == 384
     assert embedder.space != fast_embedder(models).space
     assert embedder.space != precise_embedder(dtype="bfloat16").space
+
+
+def test_a_batch_is_hardly_padded_whatever_the_scripts_and_the_order() -> None:
+    lengths = [3 + row * 7 % 50 for row in range(640)]
+    texts = [("a" * 4 if row % 2 else "ကို") * length for row, length in enumerate(lengths)]
+    made = batches(texts, lengths)
+    assert sorted(row for rows in made for row in rows) == list(range(640))
+    padded = sum(max(lengths[row] for row in rows) * len(rows) for rows in made)
+    assert padded < 1.1 * sum(lengths)
+    other = batches(texts[::-1], lengths[::-1])
+    assert [[texts[row] for row in rows] for rows in made] == [[texts[639 - row] for row in rows] for rows in other]
 
 
 def test_a_model_that_is_not_here_is_refused_with_the_way_to_get_it() -> None:
