@@ -40,7 +40,7 @@ def page() -> None:
             treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
             config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
         )  # fmt: skip
-        chosen = _table(rows)
+        chosen = _table(rows, artifact)
     with right:
         if not chosen:
             st.caption(
@@ -89,8 +89,8 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
     )
 
 
-def _table(rows: list[dict[str, Any]]) -> list[int]:
-    """Show the clusters and return the chosen places."""
+def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
+    """Show the clusters and return the chosen places; after an edit nothing is chosen, since places have moved."""
     event = st.dataframe(
         [
             {
@@ -108,7 +108,7 @@ def _table(rows: list[dict[str, Any]]) -> list[int]:
         row_height=30,
         on_select="rerun",
         selection_mode="multi-row",
-        key="clusters/table",
+        key=session.widget("clusters", "table", artifact.digest[:16]),
         column_config={
             "name": st.column_config.TextColumn(width=180),
             "category": st.column_config.TextColumn(width=140),
