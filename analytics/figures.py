@@ -159,10 +159,12 @@ def share_bars(
     x: str = "documents",
     names: tuple[str, str] = ("kept", "dropped"),
     notes: Sequence[str] = (),
+    beside: bool = False,
 ) -> go.Figure:
     """Return horizontal bars of two counts, kept and dropped by default, the first label on top.
 
-    With notes, each bar says its numbers at its right and the axis is left out.
+    With notes, each bar says its numbers at its right and the axis is left out. Counts that do not add up to a whole,
+    such as shares of two clusters, stand beside each other.
     """
     figure = go.Figure()
     shown = [escape(label if len(label) <= 28 else label[:27] + "…") for label in labels]
@@ -179,7 +181,7 @@ def share_bars(
             showlegend=not notes,
         )
     frame(figure, height=height, x=x, y="")
-    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_layout(barmode="group" if beside else "stack", bargap=0.25)
     figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=shown, showgrid=False)
     if notes:
         figure.update_layout(margin={"l": 8, "r": 112, "t": 0, "b": 4}, dragmode=False)
@@ -274,7 +276,7 @@ def treemap_figure(rows: Sequence[Mapping[str, Any]], *, height: int) -> go.Figu
             labels=[
                 "in clusters",
                 *(escape(titles[number]) for number in sums),
-                *(escape(str(row["name"])) for row in rows),
+                *(escape(str(row["name"])).replace(", ", ",<br>") for row in rows),
             ],
             parents=["", *(["all"] * len(sums)), *(f"k{row['category']}" for row in rows)],
             values=documents,

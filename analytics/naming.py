@@ -24,7 +24,7 @@ UNNAMED = "unnamed"
 
 _WIDESPREAD, _COMMON, _VERY_COMMON, _FOREIGN = 0.5, 0.05, 0.3, 0.12
 _FEW_CLUSTERS = 4
-_PRIOR_DOCUMENTS = 10.0
+_PRIOR_DOCUMENTS = 200.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Distinguishing:
 
     Attributes:
         word: the word.
-        score: z-score of the log odds ratio; positive speaks for the first cluster.
+        score: z-score of the log odds ratio, less for words of many clusters; positive speaks for the first cluster.
         share_a, share_b: share of documents with the word.
     """
 
@@ -189,8 +189,9 @@ def unique_names(words: Sequence[Sequence[str]]) -> list[str]:
 def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: int = 12) -> tuple[Distinguishing, ...]:
     """Return the words that tell two clusters apart, strongest first, up to ``most`` for each side.
 
-    The score is the z-score of the log odds ratio of documents with the word, with ten documents of the average
-    cluster as prior (after Monroe, Colaresi, Quinn 2008, "Fightin' Words").
+    The score is the z-score of the log odds ratio of documents with the word, with 200 documents of the average
+    cluster as prior (after Monroe, Colaresi, Quinn 2008, "Fightin' Words"), times the share of clusters that the word
+    is not common in; stop words, common in half of them, are left out.
 
     Raises:
         SettingError: unknown cluster.
@@ -212,7 +213,8 @@ def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: i
         without = documents[-1] - sides[-1] + _PRIOR_DOCUMENTS * (1 - share)
         odds.append(np.log(with_word / without))
         variance += 1 / with_word + 1 / without
-    score = (odds[0] - odds[1]) / np.sqrt(variance)
+    glue = _glue(counts, codes, size, {})[""]
+    score = np.where(glue >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - glue))
     picked = [code for code in np.lexsort((np.arange(size), -score))[:most] if score[code] > 0]
     picked += [code for code in np.lexsort((np.arange(size), score))[:most] if score[code] < 0]
     shares_of = [side / total for side, total in zip(sides, documents, strict=True)]

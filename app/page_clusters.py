@@ -110,11 +110,11 @@ def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
         selection_mode="multi-row",
         key=session.widget("clusters", "table", artifact.digest[:16]),
         column_config={
-            "name": st.column_config.TextColumn(width=180),
-            "category": st.column_config.TextColumn(width=140),
+            "name": st.column_config.TextColumn(width=170),
+            "category": st.column_config.TextColumn(width=130),
             "tokens": st.column_config.NumberColumn(format="compact"),
             "kept": st.column_config.ProgressColumn("kept %", format="%.0f", min_value=0, max_value=100, width="small"),
-            "duplicates": st.column_config.NumberColumn("duplicates %", format="%.1f"),
+            "duplicates": st.column_config.NumberColumn("twins %", format="%.1f", help="With an exact duplicate"),
         },
     )
     places = event["selection"]["rows"]
@@ -165,8 +165,8 @@ def _compare(artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
     first = [100 * item.share_a for item in found]
     second = [100 * item.share_b for item in found]
     st.plotly_chart(
-        share_bars(labels, first, second, height=60 + 21 * len(labels), x="% of documents with the word",
-                   names=(chosen[0]["name"], chosen[1]["name"])),
+        share_bars(labels, first, second, height=60 + 23 * len(labels), x="% of documents with the word",
+                   beside=True, names=(chosen[0]["name"], chosen[1]["name"])),
         key="clusters/compare", config={"displayModeBar": False}, alt="Distinguishing words",
     )  # fmt: skip
 

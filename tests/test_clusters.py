@@ -176,6 +176,14 @@ def test_words_that_tell_two_clusters_apart_are_on_their_side() -> None:
         distinguishing_words(counts, 0, 77)
 
 
+def test_stop_words_tell_no_clusters_apart() -> None:
+    texts, labels = topic_texts(40)
+    more = [text + " indeed" * (label == 0 or number % 3 == 0)
+            for number, (text, label) in enumerate(zip(texts, labels.tolist(), strict=True))]  # fmt: skip
+    found = distinguishing_words(counted(more, labels.tolist()), 0, 2, most=40)
+    assert "indeed" not in {row.word for row in found} and not {row.word for row in found} & set(GLUE)
+
+
 def test_counts_do_not_depend_on_order_or_batches() -> None:
     texts, labels = topic_texts(20)
     order = np.random.default_rng(5).permutation(len(texts))
