@@ -4,7 +4,8 @@ A task opens the corpus where it runs, makes the parts of a piece (signals, toke
 similarities of some pairs ...) and returns them; the process that runs the recipe writes them into the artifact. So
 finished pieces are found again after a crash, by their checksums under a key of corpus, step, parameters and versions.
 Ray makes a piece again when its worker dies. What a piece is given travels with it; what all pieces are given is put
-into the object store once, and workers check its hash.
+into the object store once, and workers check its hash. Both travel by Ray's own serialiser, as everything between its
+processes does; nothing of it is ever written to a file or read from one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import hashlib
 import io
 import logging
 import os
-import pickle
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class Shared:
     """What is given to all pieces of a work.
 
     Attributes:
-        reference: of the pickled value in the object store.
+        reference: of the serialised value in the object store.
         sha256: of these bytes.
     """
 
@@ -81,7 +81,7 @@ def _fetched(shared: Shared) -> Any:
     data = ray.get(shared.reference)
     if hashlib.sha256(data).hexdigest() != shared.sha256:
         raise JobError("What a worker was given has arrived with other bytes", value=shared.sha256[:12])
-    return pickle.loads(data)
+    return ray.cloudpickle.loads(data)
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ class Task:
             JobError: versions or files differ on this machine.
             CorpusError: the corpus cannot be read here.
         """
+        import ray
+
         here = versions()
         if here != dict(self.tools):
             other = {name: f"{here[name]}, not {self.tools[name]}" for name in here if here[name] != self.tools[name]}
@@ -130,7 +132,7 @@ class Task:
         common = None if self.shared is None else self.shared.value()
         made = []
         for row in rows:
-            piece, own = pickle.loads(row["given"])
+            piece, own = ray.cloudpickle.loads(row["given"])
             for name, value in self.make(piece, Given(corpus, common, own)).items():
                 kind, data = packed(value)
                 made.append({"piece": row["piece"], "part": name, "kind": kind, "data": data})
@@ -222,16 +224,18 @@ def _shared(common: Any) -> Shared | None:
 
     if common is None:
         return None
-    data = pickle.dumps(common, protocol=5)
+    data = ray.cloudpickle.dumps(common)
     return Shared(ray.put(data), hashlib.sha256(data).hexdigest())
 
 
 def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[pa.Table]:
     """Yield pieces and what each is given, as ``_GIVEN`` rows, about ``WAVE_BYTES`` at once."""
+    import ray
+
     rows: list[dict[str, Any]] = []
     size = 0
     for number, piece in enumerate(pieces):
-        data = pickle.dumps((piece, None if work.own is None else work.own(piece)), protocol=5)
+        data = ray.cloudpickle.dumps((piece, None if work.own is None else work.own(piece)))
         rows.append({"piece": number, "given": data})
         size += len(data)
         if size > WAVE_BYTES or number + 1 == len(pieces):
