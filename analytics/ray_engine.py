@@ -224,18 +224,25 @@ def _shared(common: Any) -> Shared | None:
 
     if common is None:
         return None
-    data = ray.cloudpickle.dumps(common)
+    data = _serialised(common)
     return Shared(ray.put(data), hashlib.sha256(data).hexdigest())
+
+
+def _serialised(value: Any) -> bytes:
+    """Return a value as Ray sends it."""
+    import ray
+
+    send: Any = ray.cloudpickle
+    data: bytes = send.dumps(value)
+    return data
 
 
 def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[pa.Table]:
     """Yield pieces and what each is given, as ``_GIVEN`` rows, about ``WAVE_BYTES`` at once."""
-    import ray
-
     rows: list[dict[str, Any]] = []
     size = 0
     for number, piece in enumerate(pieces):
-        data = ray.cloudpickle.dumps((piece, None if work.own is None else work.own(piece)))
+        data = _serialised((piece, None if work.own is None else work.own(piece)))
         rows.append({"piece": number, "given": data})
         size += len(data)
         if size > WAVE_BYTES or number + 1 == len(pieces):
