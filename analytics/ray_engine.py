@@ -4,20 +4,18 @@ A task opens the corpus where it runs, makes the parts of a piece (signals, toke
 similarities of some pairs ...) and returns them; the process that runs the recipe writes them into the artifact. So
 finished pieces are found again after a crash, by their checksums under a key of corpus, step, parameters and versions.
 Ray makes a piece again when its worker dies. What a piece is given travels with it; what all pieces are given is put
-into the object store once, and workers check its hash. Both travel by Ray's own serialiser, as everything between its
-processes does; nothing of it is ever written to a file or read from one.
+into the object store once, and workers check its hash.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -28,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.contents import sha256_of, size_of_contents
 from tamis.analytics.work import Given, K, Part, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError, SettingError, TamisError
@@ -44,7 +43,7 @@ CHECKED = (
     *("torch", "sentence-transformers", "scikit-learn"),
 )
 _LOCAL = ("127.0.0.1", "localhost", "::1")
-_GIVEN = pa.schema([("piece", pa.int64()), ("given", pa.large_binary())])
+_PIECES = pa.schema([("piece", pa.int64())])
 _PART = pa.schema([("piece", pa.int64()), ("part", pa.string()), ("kind", pa.string()), ("data", pa.large_binary())])
 
 
@@ -58,8 +57,8 @@ class Shared:
     """What is given to all pieces of a work.
 
     Attributes:
-        reference: of the serialised value in the object store.
-        sha256: of these bytes.
+        reference: of the value in the object store.
+        sha256: of its contents.
     """
 
     reference: Any
@@ -69,7 +68,7 @@ class Shared:
         """Return the value, fetched once by each worker.
 
         Raises:
-            JobError: it arrived with other bytes.
+            JobError: it arrived with other contents.
         """
         return _fetched(self)
 
@@ -78,10 +77,10 @@ class Shared:
 def _fetched(shared: Shared) -> Any:
     import ray
 
-    data = ray.get(shared.reference)
-    if hashlib.sha256(data).hexdigest() != shared.sha256:
+    value = ray.get(shared.reference)
+    if sha256_of(value) != shared.sha256:
         raise JobError("What a worker was given has arrived with other bytes", value=shared.sha256[:12])
-    return ray.cloudpickle.loads(data)
+    return value
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,7 @@ class Task:
         opening: how the corpus was opened: ``path``, ``roles``, ``on_bad_file``.
         fingerprint: of the corpus.
         tools: versions where the recipe runs.
+        given: each piece and what it alone is given, in the object store, by the number of the piece.
     """
 
     make: Callable[[Any, Given], Mapping[str, Part]]
@@ -101,17 +101,18 @@ class Task:
     opening: Mapping[str, Any]
     fingerprint: str
     tools: Mapping[str, str]
+    given: Mapping[int, Any] = field(default_factory=dict)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return one row per part, its content as bytes; or one row that says what is wrong on this machine."""
         try:
-            return self.parts(batch.to_pylist())
+            return self.parts(batch.column("piece").to_pylist())
         except TamisError as error:
             row = {"piece": -1, "part": "", "kind": "error", "data": str(error).encode()}
             return pa.Table.from_pylist([row], schema=_PART)
 
-    def parts(self, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-        """Return the parts of pieces, given as ``_GIVEN`` rows.
+    def parts(self, numbers: Sequence[int]) -> pa.Table:
+        """Return the parts of pieces, given by number.
 
         Raises:
             JobError: versions or files differ on this machine.
@@ -131,11 +132,11 @@ class Task:
             )
         common = None if self.shared is None else self.shared.value()
         made = []
-        for row in rows:
-            piece, own = ray.cloudpickle.loads(row["given"])
+        for number in numbers:
+            piece, own = ray.get(self.given[number])
             for name, value in self.make(piece, Given(corpus, common, own)).items():
                 kind, data = packed(value)
-                made.append({"piece": row["piece"], "part": name, "kind": kind, "data": data})
+                made.append({"piece": number, "part": name, "kind": kind, "data": data})
         return pa.Table.from_pylist(made, schema=_PART)
 
 
@@ -188,9 +189,10 @@ class RayEngine:
             return
         opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": corpus.on_bad_file}
         task = Task(work.make, _shared(work.common), opening, corpus.fingerprint, versions())
-        for wave in _waves(work, pieces):
+        for given in _waves(work, pieces):
+            wave = pa.table({"piece": list(given)}, schema=_PIECES)
             found: dict[int, dict[str, Part]] = {}
-            for row in self._rows(task, wave):
+            for row in self._rows(replace(task, given=given), wave):
                 progress.check()
                 if row["kind"] == "error":
                     raise JobError(f"A worker said: {row['data'].decode()}")
@@ -222,32 +224,22 @@ class RayEngine:
 def _shared(common: Any) -> Shared | None:
     import ray
 
-    if common is None:
-        return None
-    data = _serialised(common)
-    return Shared(ray.put(data), hashlib.sha256(data).hexdigest())
+    return None if common is None else Shared(ray.put(common), sha256_of(common))
 
 
-def _serialised(value: Any) -> bytes:
-    """Return a value as Ray sends it."""
+def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[dict[int, Any]]:
+    """Yield pieces with what each is given, in the object store, by number, about ``WAVE_BYTES`` at once."""
     import ray
 
-    send: Any = ray.cloudpickle
-    data: bytes = send.dumps(value)
-    return data
-
-
-def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[pa.Table]:
-    """Yield pieces and what each is given, as ``_GIVEN`` rows, about ``WAVE_BYTES`` at once."""
-    rows: list[dict[str, Any]] = []
+    given: dict[int, Any] = {}
     size = 0
     for number, piece in enumerate(pieces):
-        data = _serialised((piece, None if work.own is None else work.own(piece)))
-        rows.append({"piece": number, "given": data})
-        size += len(data)
+        own = None if work.own is None else work.own(piece)
+        given[number] = ray.put((piece, own))
+        size += size_of_contents(own)
         if size > WAVE_BYTES or number + 1 == len(pieces):
-            yield pa.Table.from_pylist(rows, schema=_GIVEN)
-            rows, size = [], 0
+            yield given
+            given, size = {}, 0
 
 
 def check_address(address: str) -> tuple[str, int]:

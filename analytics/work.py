@@ -48,7 +48,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Work(Generic[K]):
-    """Pieces and how they are made. Functions and values must be picklable; none may hold the running step.
+    """Pieces and how they are made. Functions and values travel to other processes; none may hold the running step.
 
     Attributes:
         pieces: what the pieces are called, for example shards.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 from docstrings import docstrings
 from ray.cluster_utils import Cluster
 
 from tamis.analytics import ray_engine
 from tamis.analytics.assembly import facts_step
 from tamis.analytics.bundle import export_bundle, needed_steps
+from tamis.analytics.contents import sha256_of
 from tamis.analytics.embedding import embeddings_step
 from tamis.analytics.map_options import MapOptions, write_options
 from tamis.analytics.operator import OPERATORS
@@ -241,14 +241,15 @@ def test_finished_shards_are_found_again_and_a_changed_step_never_takes_them(roo
 def test_a_worker_with_other_versions_or_files_is_refused(root: Path) -> None:
     corpus = open_corpus(root / "corpus")
     opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": "fail"}
-    task = Task(rows_of, None, opening, corpus.fingerprint, versions())
-    given = [{"piece": 0, "given": pickle.dumps((corpus.shards()[0], None))}]
-    row = task(pa.Table.from_pylist(given)).to_pylist()[0]
-    assert row["part"] == "rows" and row["kind"] == "array"
-    with pytest.raises(JobError, match="other versions"):
-        replace(task, tools=versions() | {"numpy": "0.1"}).parts(given)
-    with pytest.raises(JobError, match="other files"):
-        replace(task, fingerprint="0" * 64).parts(given)
+    with connect(cpus=1):
+        given = {0: ray.put((corpus.shards()[0], None))}
+        task = Task(rows_of, None, opening, corpus.fingerprint, versions(), given)
+        row = task(pa.table({"piece": [0]})).to_pylist()[0]
+        assert row["part"] == "rows" and row["kind"] == "array"
+        with pytest.raises(JobError, match="other versions"):
+            replace(task, tools=versions() | {"numpy": "0.1"}).parts([0])
+        with pytest.raises(JobError, match="other files"):
+            replace(task, fingerprint="0" * 64).parts([0])
 
 
 def rows_of(shard: Shard, given: Given) -> dict[str, Part]:
@@ -256,14 +257,12 @@ def rows_of(shard: Shard, given: Given) -> dict[str, Part]:
 
 
 def test_precise_vectors_have_the_same_bits_and_what_arrives_changed_is_refused(tmp_path: Path) -> None:
-    import ray
-
     pq.write_table(docstrings().slice(0, 60), tmp_path / "corpus.parquet", row_group_size=40)
     corpus, spec = open_corpus(tmp_path / "corpus.parquet"), embeddings_step("precise")
     here = analyze(corpus, Workspace(tmp_path / "here"), steps=[spec]).artifacts["embeddings"]
     with connect(cpus=1) as engine:
         there = analyze(corpus, Workspace(tmp_path / "there"), steps=[spec], engine=engine).artifacts["embeddings"]
-        sent = Shared(ray.put(pickle.dumps([1, 2])), hashlib.sha256(pickle.dumps([1, 2])).hexdigest())
+        sent = Shared(ray.put([1, 2]), sha256_of([1, 2]))
         assert sent.value() == [1, 2]
         with pytest.raises(JobError, match="other bytes"):
             replace(sent, sha256="0" * 64).value()
