@@ -205,6 +205,7 @@ def _complete(
     while True:
         found = store.find(planned.key)
         if found is not None:
+            store.settle(planned.key)
             return found
         try:
             with store.writer(planned.key) as out:

@@ -99,6 +99,16 @@ def is_held(path: Path) -> bool:
     return alive(owner.pid, owner.started, owner.machine, heartbeat_age=age)
 
 
+def clear_dead(path: Path) -> None:
+    """Remove the lock at ``path`` when its process is gone; a lock that somebody holds stays."""
+    if not path.exists() or is_held(path):
+        return
+    # Where the folder cannot be written the lock stays; it stops nobody.
+    with contextlib.suppress(OSError), _guard(path):
+        if not is_held(path):
+            path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def _guard(path: Path) -> Iterator[None]:
     """Serialise looking at a lock and taking it; the kernel frees the guard if its holder dies."""

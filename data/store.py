@@ -21,7 +21,7 @@ from tamis.data.artifact import Artifact, Manifest
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest
-from tamis.data.lock import Lock, is_held
+from tamis.data.lock import Lock, clear_dead, is_held
 from tamis.data.names import inside
 
 __all__ = ["Artifact", "ArtifactKey", "ArtifactWriter", "Manifest", "Orphan", "Store"]
@@ -110,6 +110,10 @@ class Store:
             return self.open(key.digest)
         except StoreError:
             return None
+
+    def settle(self, key: ArtifactKey) -> None:
+        """Remove the lock of a writer that was killed between completing the artifact of ``key`` and letting go."""
+        clear_dead(self._locks / f"{key.digest}.lock")
 
     def open(self, digest: str) -> Artifact:
         """Return a complete artifact by its digest.

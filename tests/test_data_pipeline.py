@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tamis.data import jsonl_reader, shards
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.documents import load_column, load_table
 from tamis.data.errors import Cancelled, JobError
+from tamis.data.lock import Owner, machine
 from tamis.data.progress import NullProgress, ProgressState, TrackedProgress
 from tamis.data.workspace import Workspace
 
@@ -224,3 +226,19 @@ def test_columns_of_the_corpus_become_facts_columns(tmp_path: Path, workspace: W
         {"label": "3", "meta_meta_lang_code": "en", "meta_ok": True, "meta_when": 1.5, "source": "web"},
         {"label": None, "meta_meta_lang_code": None, "meta_ok": False, "meta_when": None, "source": None},
     ]
+
+
+def test_a_lock_left_between_completing_and_letting_go_is_cleared_by_the_next_run(
+    corpus: Corpus, workspace: Workspace
+) -> None:
+    steps = (documents_step(), columns_step(corpus))
+    analyze(corpus, workspace, steps=steps)
+    keys = [planned.key for planned in plan_steps(corpus, workspace, steps)]
+    locks = [workspace.store.root / "locks" / f"{key.digest}.lock" for key in keys]
+    gone = Owner(pid=2**22 + 1, started=0.0, machine=machine(), token="gone")
+    locks[0].write_text(json.dumps(asdict(gone)))
+    locks[1].write_text(json.dumps(asdict(Owner.current())))
+    analyze(corpus, workspace, steps=steps)
+    assert [lock.exists() for lock in locks] == [False, True]
+    locks[1].unlink()
+    assert workspace.store.orphans() == []
