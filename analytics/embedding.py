@@ -223,3 +223,15 @@ def given_vectors(shard: Shard, given: Given, embedder: Embedder | None) -> NDAr
     if embedder is None:
         return np.asarray(given.own)
     return _embedded(shard, replace(given, common=embedder))
+
+
+def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
+    """Return the step that embeds another corpus in the space of an embeddings artifact.
+
+    Raises:
+        SettingError, StoreError: as ``embedder_of``.
+    """
+    found = embedder_of(artifact, workspace)
+    if isinstance(found, PreciseEmbedder):
+        return _precise_step(found, "embeddings")
+    return _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()

@@ -126,7 +126,9 @@ def test_a_recipe_assigns_known_documents_by_id_and_new_ones_by_centroid(analysi
     assert clustering.nearest(new)[0] == assign(new, clustering.centroids)[0][0]
 
 
-def test_beyond_the_limit_a_sample_is_laid_out_and_the_rest_placed(texts: list[str], tmp_path: Path) -> None:
+def test_beyond_the_limit_a_sample_is_laid_out_and_the_rest_placed(
+    analysis: Analysis, texts: list[str], tmp_path: Path
+) -> None:
     pq.write_table(pa.table({"text": texts}), tmp_path / "corpus.parquet")
     chosen = (documents_step(), embeddings_step(), knn_step(k=10), map_step(epochs=60, landmarks=120))
     done = analyze(open_corpus(tmp_path / "corpus.parquet"), Workspace(tmp_path / "home"), steps=chosen)
@@ -134,6 +136,10 @@ def test_beyond_the_limit_a_sample_is_laid_out_and_the_rest_placed(texts: list[s
     assert artifact.facts["laid_out"] == 120 and artifact.facts["placed"] == 120
     assert artifact.facts["method"] == "sampled" and len(artifact.array("landmarks")) == 120
     assert np.isfinite(artifact.array("x")).sum() == 240
+    whole, placed = analysis.artifacts["map"].facts["quality"], artifact.facts["quality"]
+    assert placed["sample"] == whole["sample"] == 240
+    assert placed["preservation"] > 0.7 * whole["preservation"]
+    assert placed["trustworthiness"] > 0.9 * whole["trustworthiness"]
 
 
 def test_impossible_settings_are_refused() -> None:
