@@ -29,7 +29,7 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.errors import SettingError
 
-CLUSTERS_VERSION = 1
+CLUSTERS_VERSION = 2
 EDITED = "edited_clusters"
 
 

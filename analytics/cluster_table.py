@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.naming import ClusterWords, name_clusters
+from tamis.analytics.naming import ClusterWords, name_clusters, stop_words
 from tamis.analytics.step import StepContext
 from tamis.analytics.term_counts import TermCounter, TermCounts
 from tamis.data.documents import load_column
@@ -115,14 +115,18 @@ def cluster_rows(
 def name_categories(
     counts: TermCounts, kinds: NDArray[np.int32], spoken: Mapping[int, str]
 ) -> tuple[ClusterWords, ...]:
-    """Return the words and names of the categories, from the words of their clusters."""
+    """Return the words and names of the categories, from the words of their clusters.
+
+    A category of several languages has no stop words of its own, so those of each cluster's language go first.
+    """
     if not len(kinds):
         return ()
     languages: dict[int, str] = {}
     for kind in np.unique(kinds).tolist():
         inside = {spoken.get(int(number), "") for number in counts.clusters[kinds == kind]}
         languages[kind] = inside.pop() if len(inside) == 1 else ""
-    return name_clusters(counts.joined(kinds), languages=languages)
+    telling = counts.without(stop_words(counts, spoken), spoken)
+    return name_clusters(telling.joined(kinds), languages=languages)
 
 
 def _members(

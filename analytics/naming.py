@@ -69,10 +69,10 @@ def stop_words(counts: TermCounts, languages: Mapping[int, str] | None = None) -
             of a rare language are found as well. None takes all clusters together.
 
     Returns:
-        Words that occur in at least 5% of the documents of at least half of a language's clusters. Where a language has
-        fewer than four: in 30% of the documents of each of them, when there are at least two; and, where it is not the
-        commonest language, in 12% of the documents of all of them together, since a lone cluster of German holds
-        everything there is about the German language.
+        Words that occur in at least 5% of the documents of at least half of a language's clusters; where a language has
+        fewer than four, in 30% of the documents of each of them, when there are at least two. Where it is not the
+        commonest language and has fewer than four or one that holds most of it, also those in 12% of the documents of
+        all of them together, since a lone cluster of German holds everything there is about the German language.
     """
     words = counts.term.dictionary_encode()
     glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), languages or {})
@@ -99,13 +99,15 @@ def _glue_of(
 ) -> NDArray[np.float64]:
     total = int(ours.sum())
     rows = ours[counts.cluster]
+    documents = counts.documents[ours]
     if total >= _FEW_CLUSTERS:
-        return np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
-    spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
-    glue = (spread >= max(total, 2)).astype(np.float64)
-    if foreign:
+        glue = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
+    else:
+        spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
+        glue = (spread >= max(total, 2)).astype(np.float64)
+    if foreign and (total < _FEW_CLUSTERS or 2 * documents.max() > documents.sum()):
         together = np.bincount(codes[rows], weights=counts.count[rows], minlength=size)
-        glue[together >= _FOREIGN * max(int(counts.documents[ours].sum()), 1)] = 1.0
+        glue[together >= _FOREIGN * max(int(documents.sum()), 1)] = 1.0
     return glue
 
 

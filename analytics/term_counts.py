@@ -1,11 +1,13 @@
 """In how many documents of each cluster a word occurs: what names are made of.
 
-A word is a run of letters and marks of at least two characters, lower-cased, digits allowed behind the first letter;
-in scripts written without spaces (Chinese, Japanese, Thai ...) pairs of characters stand for words.
+A word is a run of letters and marks of at least two characters, lower-cased, digits allowed behind the first letter.
+In scripts written without spaces (Chinese, Thai ...) pairs of characters stand for words; in Japanese those of Chinese
+characters and runs of Katakana, not Hiragana, which carries the grammar.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -21,9 +23,14 @@ CHARACTERS = 2000
 """Only the beginning of a document is looked at."""
 
 LONGEST = 40
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
-_LETTER = rf"[^\P{{L}}{_UNSPACED}]"
-WORDS = rf"[{_UNSPACED}]{{2}}|{_LETTER}(?:{_LETTER}|[\p{{M}}\p{{N}}])+"
+_SOUND = "\u30fc"
+"""Lengthens a vowel; Unicode counts it to no script."""
+
+_PAIRED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
+_LETTER = rf"[^\P{{L}}\p{{Han}}\p{{Hiragana}}\p{{Katakana}}{_SOUND}{_PAIRED}]"
+WORDS = (
+    rf"\p{{Han}}{{2}}|\p{{Katakana}}[\p{{Katakana}}{_SOUND}]+|[{_PAIRED}]{{2}}|{_LETTER}(?:{_LETTER}|[\p{{M}}\p{{N}}])+"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +55,19 @@ class TermCounts:
     def shares(self) -> NDArray[np.float64]:
         """Return for each row the share of the cluster's documents in which the word occurs, float64 (t,)."""
         return self.count / np.maximum(self.documents[self.cluster], 1)
+
+    def without(self, stop: Collection[tuple[str, str]], languages: Mapping[int, str]) -> TermCounts:
+        """Return the counts without some words, each of one language, in the clusters of that language.
+
+        Args:
+            stop: (language, word), see ``naming.stop_words``.
+            languages: main language by cluster number, empty where not given.
+        """
+        spoken = [languages.get(int(number), "") for number in self.clusters]
+        words = zip(self.cluster.tolist(), self.term.to_pylist(), strict=True)
+        kept = np.array([(spoken[place], word) not in stop for place, word in words], dtype=bool)
+        term = self.term.filter(pa.array(kept, pa.bool_()))
+        return TermCounts(self.clusters, self.documents, self.cluster[kept], term, self.count[kept])
 
     def joined(self, groups: NDArray[np.int32]) -> TermCounts:
         """Return the counts of groups of clusters.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from topics import GLUE, TOPICS, topic_texts
 
+from tamis.analytics.cluster_table import name_categories
 from tamis.analytics.clusters import (
     DensityTree,
     SweepPoint,
@@ -148,6 +149,38 @@ def test_names_hold_words_of_any_script_and_no_markup() -> None:
     assert "数据" in named[1].words and "данные" in named[2].words
     assert "البيانات" in named[3].words and "हिन्दी" in named[4].words
     assert not any(mark in row.name for row in named.values() for mark in "<>&\"'`*_[]()\n")
+
+
+def test_japanese_names_are_made_of_words_and_not_of_endings() -> None:
+    counts = counted(["このパッケージはファイルを削除する機能です"] * 3, [0] * 3)
+    assert set(name_clusters(counts)[0].words) == {"パッケージ", "ファイル", "削除", "機能"}
+
+
+def test_a_category_of_several_languages_is_not_named_by_their_stop_words() -> None:
+    random = np.random.default_rng(2)
+    glue = {"de": "der und die für", "fr": "le et la pour"}
+    texts, labels, languages = [], [], {}
+    for number in range(10):
+        language = "de" if number < 5 else "fr"
+        languages[number] = language
+        for _ in range(10):
+            texts.append(f"{glue[language]} wort{number}a wort{number}b x{random.integers(1000)}")
+            labels.append(number)
+    counts = counted(texts, labels)
+    named = name_categories(counts, np.zeros(10, dtype=np.int32), languages)
+    assert not set(named[0].words) & set(" ".join(glue.values()).split())
+    assert named[0].words[0].startswith("wort")
+
+
+def test_a_language_in_one_large_cluster_and_crumbs_keeps_its_stop_words() -> None:
+    texts, labels = topic_texts(40)
+    german = [f"der und die für das {word}" for word in ("Spiel", "Karte", "Brett", "Musik", "Ton") for _ in range(16)]
+    crumbs = [f"{word} {word}e" for word in ("Haus", "Berg", "Tal") for _ in range(4)]
+    numbers = [9] * 80 + [10 + row // 4 for row in range(12)]
+    counts = counted([*texts, *german, *crumbs], [*labels.tolist(), *numbers])
+    languages = dict.fromkeys(range(4), "en") | dict.fromkeys(range(9, 13), "de")
+    found = stop_words(counts, languages)
+    assert {("de", word) for word in ("der", "und", "die", "für", "das")} <= found
 
 
 def test_names_are_unique_even_without_words() -> None:
