@@ -15,9 +15,10 @@ from tamis.analytics.operator import TextOperator
 from tamis.analytics.outcome import Outcome
 from tamis.analytics.recipe import Step
 from tamis.data.corpus import Corpus
-from tamis.data.curated import RankedBatch, WrittenFile, curated_schema, kept_batches, write_sorted
+from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError
+from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import write_parquet
 from tamis.data.progress import NullProgress, Progress
 
@@ -47,6 +48,7 @@ def write_curated(
     outcome: Outcome,
     *,
     options: CuratedOptions | None = None,
+    markers: Markers | None = None,
     progress: Progress | None = None,
 ) -> tuple[WrittenFile, ...]:
     """Write ``curated/part-*.parquet`` and, when the recipe edits texts, ``edits.parquet``.
@@ -60,6 +62,7 @@ def write_curated(
         documents: its documents.
         outcome: what to keep.
         options: see ``CuratedOptions``.
+        markers: of the run that writes, when files that it has finished before are to stay.
         progress: where to report.
 
     Raises:
@@ -78,7 +81,7 @@ def write_curated(
         batches = _by_position(batches, copies, outcome.position)
     if editor is not None:
         batches = editor.edited(batches)
-    files = write_sorted(batches, folder / CURATED, rows=int(copies.sum()), schema=schema)
+    files = write_sorted(batches, folder / CURATED, rows=int(copies.sum()), schema=schema, markers=markers)
     if editor is not None:
         write_parquet(editor.table(), folder / "edits.parquet")
     return files

@@ -33,11 +33,13 @@ from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.lock import Lock
+from tamis.data.markers import Markers
 from tamis.data.opening import OnBadFile
 from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.workspace import Workspace
 
+DONE = ".done"
 __all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
 
 
@@ -55,8 +57,9 @@ def run_bundle(
 ) -> Run:
     """Run a bundle on a corpus and write everything into ``out``.
 
-    A killed run is started again with the same call: finished shards of the analysis are found in the workspace, the
-    folder is written anew, and the result has the same bytes. A finished run of the same thing is returned as it is.
+    A killed run is started again with the same call: finished shards of the analysis are found in the workspace, whole
+    curated files in the draft of the folder, and the result has the same bytes. A finished run of the same thing is
+    returned as it is.
 
     Args:
         bundle: an opened bundle, its folder, or a recipe file.
@@ -86,7 +89,6 @@ def run_bundle(
             return finished
         study = study_for(opened, corpus, home, engine=engine, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(draft, ignore_errors=True)
         _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
         if not lock.is_mine():
             raise StoreError("Another process has taken this run over", value=str(target))
@@ -227,7 +229,9 @@ def _write(
     facts = attach(study.facts, bundle.recipe.measures(), study.evidence)
     selection = Selection.from_outcome(outcome, facts)
     verification = compare(bundle, study, outcome) if bundle.lock is not None else None
-    draft.mkdir(parents=True)
+    made_for = {"run": identity, "recipe": bundle.recipe.digest, "selection": selection.digest}
+    markers = Markers(draft / DONE, made_for | {"tools": digest(tool_versions())})
+    _clear(draft, markers)
     progress.step("selection and ledger", 1, "files")
     write_bytes(draft / RECIPE_FILE, bundle.recipe.to_yaml().encode())
     if bundle.lock is not None:
@@ -235,7 +239,8 @@ def _write(
     write_parquet(selection.table(), draft / "selection.parquet")
     write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
     write_parquet(study.documents.errors.select(["position", "reason"]), draft / "errors.parquet")
-    write_curated(draft, study.corpus, study.documents, outcome, options=options, progress=progress)
+    write_curated(draft, study.corpus, study.documents, outcome, options=options, markers=markers, progress=progress)
+    shutil.rmtree(markers.folder)
     counts = locked_counts(outcome, selection)
     run = Run(
         folder=draft,
@@ -253,6 +258,14 @@ def _write(
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
+
+
+def _clear(draft: Path, markers: Markers) -> None:
+    """Make the draft folder; of an earlier one only the whole curated files of this very run stay."""
+    draft.mkdir(parents=True, exist_ok=True)
+    for path in draft.rglob("*"):
+        if path.is_file() and path.parent != markers.folder and markers.whole(path) is None:
+            path.unlink()
 
 
 def _listed(folder: Path) -> tuple[LockedFile, ...]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
-from tamis.data.hashing import file_sha256
+from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, parquet_writer, write_error
 from tamis.data.progress import NullProgress, Progress
 
@@ -27,23 +27,6 @@ GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
 SPILL_BYTES = 128 << 20
 _RANK = "\x00rank"
-
-
-@dataclass(frozen=True)
-class WrittenFile:
-    """One file of a curated corpus.
-
-    Attributes:
-        name: ``part-00000.parquet`` and so on, in id order.
-        rows: rows in it.
-        bytes: its size.
-        sha256: of its content.
-    """
-
-    name: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +40,10 @@ class RankedBatch:
 
     ranks: NDArray[np.int64]
     batch: pa.RecordBatch
+
+    def chosen(self, rows: NDArray[np.bool_]) -> RankedBatch:
+        """Return some of the rows, bool (m,)."""
+        return self if rows.all() else RankedBatch(self.ranks[rows], self.batch.filter(pa.array(rows)))
 
 
 def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
@@ -126,6 +113,7 @@ def write_sorted(
     shard_rows: int = SHARD_ROWS,
     group_rows: int = GROUP_ROWS,
     spill_bytes: int = SPILL_BYTES,
+    markers: Markers | None = None,
 ) -> tuple[WrittenFile, ...]:
     """Write rows in the order of their ranks as ``part-00000.parquet`` and so on; equal rows give equal bytes.
 
@@ -137,6 +125,7 @@ def write_sorted(
         shard_rows: rows per file, a multiple of ``group_rows``; the last file may have fewer.
         group_rows: rows per row group; one row group must fit into memory.
         spill_bytes: rows held in memory before they are spilled to disk.
+        markers: of the run; the files it marked as whole before are left as they are, and their rows passed over.
 
     Raises:
         StoreError: ranks are missing or doubled, or the disk is full. No file then has a final name unless it is
@@ -146,28 +135,34 @@ def write_sorted(
     """
     for stale in folder.glob(".part-*.tmp"):
         stale.unlink(missing_ok=True)
+    starts = range(0, max(rows, 1), shard_rows)
+    sizes = [min(rows - start, shard_rows) for start in starts]
+    paths = [folder / f"part-{number:05d}.parquet" for number in range(len(starts))]
+    whole = [markers.whole(path, rows=size) if markers else None for path, size in zip(paths, sizes, strict=True)]
+    missing = np.array([file is None for file in whole])
     spill = _Spill(folder / ".spill", schema, group_rows=group_rows, limit=spill_bytes)
     try:
         for ranked in batches:
-            spill.add(ranked)
+            spill.add(ranked.chosen(missing[np.minimum(ranked.ranks // shard_rows, len(paths) - 1)]))
         spill.close()
-        starts = range(0, max(rows, 1), shard_rows)
-        return tuple(
-            _write_file(spill, folder / f"part-{number:05d}.parquet", start, min(start + shard_rows, rows))
-            for number, start in enumerate(starts)
-        )
+        files = []
+        for path, file, start, size in zip(paths, whole, starts, sizes, strict=True):
+            files.append(file or _write_file(spill, path, start, size))
+            if markers and not file:
+                markers.mark(files[-1])
+        return tuple(files)
     except OSError as error:
         raise write_error(folder, error) from error
     finally:
         spill.remove()
 
 
-def _write_file(spill: _Spill, path: Path, start: int, stop: int) -> WrittenFile:
+def _write_file(spill: _Spill, path: Path, start: int, size: int) -> WrittenFile:
     with atomic_write(path) as temporary, parquet_writer(temporary, spill.schema) as writer:
-        for first in range(start, stop, spill.group_rows):
-            count = min(spill.group_rows, stop - first)
+        for first in range(start, start + size, spill.group_rows):
+            count = min(spill.group_rows, start + size - first)
             writer.write_table(spill.group(first // spill.group_rows, first, count), row_group_size=count)
-    return WrittenFile(path.name, stop - start, path.stat().st_size, file_sha256(path))
+    return WrittenFile.at(path, rows=size)
 
 
 class _Spill:
@@ -184,6 +179,8 @@ class _Spill:
 
     def add(self, ranked: RankedBatch) -> None:
         """Hold rows, spilling all that are held when they are more than the limit."""
+        if not ranked.batch.num_rows:
+            return
         held = pa.RecordBatch.from_arrays([*ranked.batch.columns, pa.array(ranked.ranks)], schema=self._ranked)
         self._held.append(held)
         self._bytes += held.nbytes

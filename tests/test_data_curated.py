@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis.data.corpus import Corpus, open_corpus
-from tamis.data.curated import RankedBatch, WrittenFile, curated_schema, kept_batches, write_sorted
+from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted
 from tamis.data.documents import Documents
 from tamis.data.errors import Cancelled, StoreError
 from tamis.data.identification import identify
+from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, read_parquet, write_parquet
 from tamis.data.progress import NullProgress
 from tamis.data.store import ArtifactKey, Store
@@ -184,3 +185,59 @@ def test_cancelled_pass_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         write_sorted(batches, tmp_path / "out", rows=1, schema=curated_schema(corpus))
     assert not list((tmp_path / "out").glob("*"))
+
+
+class Stopping:
+    """Batches of the numbers below twelve, whole or until a person stops the work."""
+
+    schema = pa.schema([("x", pa.int64())])
+
+    def __init__(self, *, add: int = 0) -> None:
+        self.add = add
+
+    def write(self, folder: Path, made_for: str, *, files: int = 3) -> tuple[WrittenFile, ...]:
+        """Write files of four rows, stopped before the one numbered ``files``."""
+        ranks = np.random.default_rng(0).permutation(12)
+        batches = [
+            RankedBatch(some, pa.RecordBatch.from_arrays([pa.array(some + self.add)], schema=self.schema))
+            for some in np.split(ranks, 4)
+        ]
+        markers = Markers(folder / ".done", {"recipe": made_for})
+        if files < 3:
+            (folder / f"part-{files:05d}.parquet").mkdir(parents=True)
+        return write_sorted(batches, folder, rows=12, schema=self.schema, shard_rows=4, group_rows=2, markers=markers)
+
+
+def test_whole_files_of_a_stopped_run_stay_and_the_rest_is_made(tmp_path: Path) -> None:
+    fresh = Stopping().write(tmp_path / "fresh", "a")
+    out = tmp_path / "out"
+    with pytest.raises(StoreError):
+        Stopping().write(out, "a", files=2)
+    (out / "part-00002.parquet").rmdir()
+    before = {path.name: path.stat().st_ino for path in out.glob("*.parquet")}
+    assert len(before) == 2
+    assert Stopping().write(out, "a") == fresh
+    after = {path.name: path.stat().st_ino for path in out.glob("*.parquet")}
+    assert len(after) == 3
+    assert before.items() <= after.items()
+
+
+def test_a_whole_file_of_another_recipe_is_written_anew(tmp_path: Path) -> None:
+    fresh = Stopping(add=100).write(tmp_path / "fresh", "b")
+    Stopping().write(tmp_path / "out", "a")
+    assert Stopping(add=100).write(tmp_path / "out", "b") == fresh
+    assert digests(fresh, tmp_path / "out") == digests(fresh, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("damage", ["file", "marker", "rows"])
+def test_a_damaged_file_or_marker_is_written_anew(tmp_path: Path, damage: str) -> None:
+    fresh = Stopping().write(tmp_path, "a")
+    marker = tmp_path / ".done" / "part-00001.parquet.json"
+    if damage == "file":
+        (tmp_path / "part-00001.parquet").write_bytes(b"half")
+    elif damage == "marker":
+        marker.write_text("{")
+    else:
+        marker.write_text(marker.read_text().replace('"rows": 4', '"rows": "4"'))
+    assert Stopping().write(tmp_path, "a") == fresh
+    assert digests(fresh, tmp_path) == [file.sha256 for file in fresh]

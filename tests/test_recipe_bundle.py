@@ -32,6 +32,8 @@ from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import RecipeError, StoreError, TamisError, VerifyError
+from tamis.data.hashing import digest
+from tamis.data.markers import Markers, WrittenFile
 from tamis.data.workspace import Workspace
 
 CHEAP = ("documents", "columns", "signals", "language", "tokens", "exact")
@@ -316,6 +318,38 @@ def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_b
     resumed = run_bundle(made.bundle, made.corpus, out, workspace=Workspace(home))
     assert {file.name: file.sha256 for file in resumed.files} == {file.name: file.sha256 for file in first.files}
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in first.folder.iterdir())
+
+
+def test_an_unfinished_run_is_gone_on_with_by_its_own_recipe_only(made: Made, first: Run) -> None:
+    def begun(name: str) -> Path:
+        """Leave what a kill right before the manifest leaves, of the first recipe."""
+        draft = made.root / f".{name}.partial"
+        shutil.copytree(first.folder, draft)
+        (draft / "run.json").unlink()
+        markers = Markers(draft / ".done", made_for)
+        for file in first.files:
+            if file.name.startswith("curated/"):
+                path = draft / file.name
+                markers.mark(WrittenFile.at(path, rows=pq.read_metadata(path).num_rows))
+        return draft / "curated" / "part-00000.parquet"
+
+    made_for = {"run": first.identity, "recipe": first.recipe, "selection": first.selection}
+    made_for["tools"] = digest(dict(first.tools))
+    home = Workspace(made.root / "elsewhere")
+    there = begun("same").stat().st_ino
+    same = run_bundle(made.bundle, made.corpus, made.root / "same", workspace=home)
+    assert (same.folder / "curated" / "part-00000.parquet").stat().st_ino == there
+    assert same.files == first.files
+    begun("changed")
+    longer = made.recipe.with_operator(OPERATORS.build("signal_range", {"signal": "n_words", "min": 12}))
+    bundle = export_bundle(made.root / "longer", study=made.study, recipe=longer)
+    changed = run_bundle(bundle, made.corpus, made.root / "changed", workspace=home)
+    fresh = run_bundle(bundle, made.corpus, made.root / "fresh", workspace=home)
+    assert changed.files == fresh.files
+    assert changed.counts[-1].documents < first.counts[-1].documents
+    assert sorted(path.name for path in changed.folder.iterdir()) == sorted(
+        path.name for path in fresh.folder.iterdir()
+    )
 
 
 def test_lasso_travels_with_the_bundle(made: Made, tmp_path: Path) -> None:
