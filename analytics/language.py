@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tamis.analytics.character_scan import character_shares
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text_block import Block
+from tamis.analytics.text_workers import TextFunction, processes_for
 from tamis.analytics.work import Given, shard_work
 from tamis.data.hashing import file_sha256
 from tamis.data.shards import Shard
@@ -30,6 +31,7 @@ MIN_LETTERS = 10
 MIN_UNSPACED_LETTERS = 3
 """A letter of a script without spaces carries more: so few are enough."""
 
+LANGUAGE = TextFunction("language", "language_columns")
 _BLANK = r"[\s\x00-\x1f\x7f\x{85}\x{a0}\x{2028}\x{2029}]+"
 
 
@@ -88,11 +90,12 @@ def language_step() -> StepSpec:
     """Return the step that detects the language of every document."""
 
     def detect(shard: Shard, given: Given) -> pa.Table:
-        batches = [language_columns(texts) for texts in given.corpus.document_texts(shard)]
-        return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *batches])
+        found = given.columns(LANGUAGE, given.corpus.document_texts(shard))
+        return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *found])
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, detect))
+        processes = processes_for(int(context.documents.bytes.sum()))
+        context.fill(shard_work(context.corpus, detect, processes=processes))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.step import Estimate, StepContext, StepSpec
+from tamis.analytics.text_workers import TextFunction, processes_for
 from tamis.analytics.work import Given, shard_work
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
@@ -96,6 +97,11 @@ def _pieces(text: str) -> list[str]:
     return [*pieces, text]
 
 
+def token_columns(texts: pa.Array, tokenizer: str) -> pa.Table:
+    """Return ``n_tokens`` (int32) of the texts, (n,) rows; see ``count_tokens``."""
+    return pa.table({"n_tokens": pa.array(count_tokens(texts, tokenizer))})
+
+
 def tokens_step(tokenizer: str = MINILM) -> StepSpec:
     """Return the step that counts the tokens of every document.
 
@@ -105,11 +111,13 @@ def tokens_step(tokenizer: str = MINILM) -> StepSpec:
     path = tokenizer_path(tokenizer)
 
     def count(shard: Shard, given: Given) -> pa.Table:
-        counts = [count_tokens(texts, tokenizer) for texts in given.corpus.document_texts(shard, max_rows=1024)]
-        return pa.table({"n_tokens": pa.array(np.concatenate([np.empty(0, dtype=np.int32), *counts]))})
+        function = TextFunction("tokens", "token_columns", (tokenizer,))
+        found = given.columns(function, given.corpus.document_texts(shard, max_rows=1024))
+        return pa.concat_tables([pa.table({"n_tokens": pa.array([], pa.int32())}), *found]).combine_chunks()
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, count))
+        processes = processes_for(int(context.documents.bytes.sum()))
+        context.fill(shard_work(context.corpus, count, processes=processes))
         context.out.commit(rows=context.documents.n, facts={"tokenizer": tokenizer})
 
     return StepSpec(

@@ -6,13 +6,14 @@ on a cluster, changes no byte: a piece sees the corpus, what is given to all pie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.text_workers import TextFunction, TextWorkers
 from tamis.data.corpus import Corpus
 from tamis.data.progress import Progress
 from tamis.data.shards import Shard
@@ -36,6 +37,7 @@ class Given:
         threads: how many threads to use, which changes no byte.
         check: called between pieces of work where that is possible, may raise.
         advance: tells how many rows of the piece are done; optional.
+        columns: yields what a function makes of each batch of texts, in order, in several processes where that pays.
     """
 
     corpus: Corpus
@@ -44,6 +46,7 @@ class Given:
     threads: int = 1
     check: Callable[[], None] = _nothing
     advance: Callable[[int], None] = _nothing
+    columns: Callable[[TextFunction, Iterable[pa.Array]], Iterator[pa.Table]] = map
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Work(Generic[K]):
         common: given to all pieces, such as a model; travels once.
         own: what is given to a piece alone, asked for when its turn comes; None when that is nothing.
         threads: how many threads a piece may use on this machine.
+        processes: how many processes ``Given.columns`` may use on this machine.
     """
 
     pieces: Sequence[K]
@@ -67,6 +71,7 @@ class Work(Generic[K]):
     common: Any = None
     own: Callable[[K], Any] | None = None
     threads: int = 1
+    processes: int = 1
 
 
 def shard_work(
@@ -77,6 +82,7 @@ def shard_work(
     common: Any = None,
     own: Callable[[Shard], Any] | None = None,
     threads: int = 1,
+    processes: int = 1,
 ) -> Work[Shard]:
     """Return the work of making one part from each shard."""
     return Work(
@@ -87,6 +93,7 @@ def shard_work(
         common,
         own,
         threads,
+        processes,
     )
 
 
@@ -106,15 +113,16 @@ class LocalEngine:
         self, work: Work[K], pieces: Sequence[K], corpus: Corpus, progress: Progress
     ) -> Iterator[tuple[K, Mapping[str, Part]]]:
         """Yield pieces with their parts, in order."""
-        for piece in pieces:
-            progress.check()
-            told = [0]
+        with TextWorkers(work.processes) as workers:
+            for piece in pieces:
+                progress.check()
+                told = [0]
 
-            def advance(rows: int, told: list[int] = told) -> None:
-                told[0] += rows
-                progress.advance(rows)
+                def advance(rows: int, told: list[int] = told) -> None:
+                    told[0] += rows
+                    progress.advance(rows)
 
-            own = None if work.own is None else work.own(piece)
-            given = Given(corpus, work.common, own, work.threads, progress.check, advance)
-            yield piece, work.make(piece, given)
-            progress.advance(max(0, work.rows(piece) - told[0]))
+                own = None if work.own is None else work.own(piece)
+                given = Given(corpus, work.common, own, work.threads, progress.check, advance, workers.map)
+                yield piece, work.make(piece, given)
+                progress.advance(max(0, work.rows(piece) - told[0]))
