@@ -1,4 +1,4 @@
-"""The steps that find clusters on the map (HDBSCAN) and concepts in the embedding (k-means), and name them."""
+"""The steps that find clusters and divide all documents into concepts (k-means), and name them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.cluster_edits import ClusterEdit, edited
 from tamis.analytics.cluster_table import NAMED_BY, cluster_rows, count_terms, main_languages
-from tamis.analytics.clusters import (
-    CORE_POINTS,
-    DensityTree,
-    Noise,
-    categories,
-    centroids_of,
-    fitting_size,
-    numbered_by_size,
-    vote,
-)
+from tamis.analytics.clusterings import CLUSTERINGS, HDBSCAN, Fineness, Known
+from tamis.analytics.clusters import Noise, categories, centroids_of, numbered_by_size, vote
 from tamis.analytics.embedding import load_vectors
 from tamis.analytics.kmeans import spherical_kmeans
 from tamis.analytics.map_steps import read_graph
@@ -34,14 +26,13 @@ EDITED = "edited_clusters"
 
 
 def clusters_step(
+    clustering: str = HDBSCAN,
     *,
-    min_cluster_size: int | None = None,
-    core_points: int = CORE_POINTS,
+    fineness: Fineness | None = None,
     noise: Noise = "leave",
-    seed: int = 0,
     languages: bool = True,
 ) -> StepSpec:
-    """Return the step that finds clusters on the map with HDBSCAN.
+    """Return the step that finds and names clusters.
 
     Its artifact holds, in facts order, ``labels`` int32 (n,), -1 = unclustered; ``centroids`` float32 (k, d), unit rows
     in the space of the embedding, with ``centroid_labels`` int32 (k,); the tables ``clusters`` (one row per cluster:
@@ -49,37 +40,34 @@ def clusters_step(
     the JSON ``sweep``.
 
     Args:
-        min_cluster_size: fewest documents of a cluster; None chooses from a sweep, see ``clusters.fitting_size``.
-        core_points: HDBSCAN's ``min_samples``.
+        clustering: a name in ``clusterings.CLUSTERINGS``.
+        fineness: how fine; the clustering chooses otherwise. Its seed also draws the documents that name a cluster.
         noise: ``leave`` documents in no cluster unclustered, or ``vote``: they take the commonest of their neighbours.
-        seed: of the documents that name a cluster.
         languages: whether the language step is there; it finds the stop words of rare languages.
 
     Raises:
-        SettingError: unknown noise setting or an impossible size.
+        SettingError: unknown clustering or noise setting, or an impossible size.
     """
+    way, fine = CLUSTERINGS.get(clustering), fineness or Fineness()
     if noise not in ("leave", "vote"):
         raise SettingError("What happens to unclustered documents", value=noise, allowed=["leave", "vote"])
-    if min_cluster_size is not None and min_cluster_size < 2:
-        raise SettingError("Fewest documents of a cluster", value=min_cluster_size, allowed="2 or more")
 
     def run(context: StepContext) -> None:
-        positions = _positions(context.inputs["map"])
-        there = np.flatnonzero(np.isfinite(positions[:, 0]))
-        tree = DensityTree.of(positions[there], core_points=core_points)
-        context.progress.check()
-        sweep = tree.sweep()
-        size = fitting_size(sweep, len(there)) if min_cluster_size is None else min_cluster_size
-        labels = np.full(len(positions), -1, dtype=np.int32)
-        labels[there] = tree.labels(size)
+        known = Known(
+            _positions(context.inputs["map"]),
+            lambda: load_vectors(context.inputs["embeddings"], context.documents),
+            context.progress.check,
+        )
+        found = way.find(known, fine)
+        labels = numbered_by_size(found.labels)
         if noise == "vote":
             labels = numbered_by_size(vote(labels, read_graph(context.inputs["knn"]).indices))
-        context.out.write_json("sweep", [asdict(point) for point in sweep])
-        about = {"method": "hdbscan", "min_cluster_size": size, "core_points": core_points, "noise": noise}
-        _write(context, labels, None, seed=seed, about=about)
+        context.out.write_json("sweep", [asdict(point) for point in found.sweep])
+        about = {"method": clustering, "found_by": found.words, "noise": noise, **found.settings}
+        _write(context, labels, None, seed=fine.seed, about=about)
 
     upstream = ("documents", "embeddings", "knn", "map", *(("language",) if languages else ()))
-    params = {"min_cluster_size": min_cluster_size, "core_points": core_points, "noise": noise, "seed": seed}
+    params = {"clustering": clustering, **asdict(fine), "noise": noise}
     return _spec("clusters", upstream, params, "Finding and naming clusters", lambda n: 2 + n * 7e-5, run)
 
 
@@ -100,7 +88,7 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
         labels = edited(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
         if "sweep" in before.parts():
             context.out.write_json("sweep", before.json("sweep"))
-        kept = ("method", "min_cluster_size", "core_points", "noise")
+        kept = ("method", "found_by", "noise", "min_cluster_size")
         about = {name: before.facts[name] for name in kept} | {"edits": len(edits), "edited_from": before.digest}
         _write(context, labels, None, seed=seed, about=about)
 

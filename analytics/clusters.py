@@ -98,13 +98,18 @@ def sweep_sizes(points: int) -> list[int]:
     return sorted({round(size) for size in np.geomspace(10, largest, count)})
 
 
+def wanted_clusters(points: int) -> float:
+    """Return how many clusters of so many documents people can still read, about ``0.4 sqrt(points)``, at least 2."""
+    return max(2.0, 0.4 * float(np.sqrt(points)))
+
+
 def fitting_size(sweep: Sequence[SweepPoint], points: int) -> int:
     """Return the minimum size that gives a readable number of clusters.
 
-    Wanted are about ``0.4 sqrt(points)`` clusters; settings whose largest cluster holds more than a fifth of the
+    Wanted are ``wanted_clusters``; settings whose largest cluster holds more than a fifth of the
     documents lie beyond the cliff where HDBSCAN joins everything, and are taken only when there is no other.
     """
-    wanted = max(2.0, 0.4 * np.sqrt(points))
+    wanted = wanted_clusters(points)
     sound = [point for point in sweep if point.clusters >= 2 and point.largest <= LARGEST_SHARE]
     choice = sound or [point for point in sweep if point.clusters >= 1] or list(sweep)
     if not choice:

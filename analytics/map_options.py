@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from tamis.analytics.cluster_edits import ClusterEdit
 from tamis.analytics.cluster_steps import clusters_step, concepts_step, edited_clusters_step
+from tamis.analytics.clusterings import CLUSTERINGS, HDBSCAN, Fineness
 from tamis.analytics.clusters import Noise
 from tamis.analytics.embedding import embeddings_step, precise_estimate
 from tamis.analytics.given import column_vectors_step, file_vectors_step, given_map_step
@@ -40,7 +41,8 @@ class MapOptions:
         x, y: columns of numbers to take the map from; empty lays the map out.
         neighbours: nearest neighbours kept for each document.
         optimiser: ``synchronous`` or ``umap-learn``.
-        min_cluster_size: fewest documents of a cluster; None chooses from a sweep.
+        clustering: ``hdbscan``, ``k-means`` or another name in ``clusterings.CLUSTERINGS``.
+        min_cluster_size: documents of a cluster, the fewest or, for k-means, on average; None chooses.
         noise: ``leave`` or ``vote``: what happens to documents in no cluster.
         concepts: number of k-means concepts; None for about the square root of the number of documents.
         seed: of everything random.
@@ -54,6 +56,7 @@ class MapOptions:
     y: str = ""
     neighbours: int = 15
     optimiser: Optimiser = "synchronous"
+    clustering: str = HDBSCAN
     min_cluster_size: int | None = None
     noise: Noise = "leave"
     concepts: int | None = None
@@ -71,6 +74,7 @@ class MapOptions:
         for name, allowed in (("optimiser", get_args(Optimiser)), ("noise", get_args(Noise))):
             if getattr(self, name) not in allowed:
                 raise SettingError(f"Setting {name} of the map", value=getattr(self, name), allowed=allowed)
+        CLUSTERINGS.get(self.clustering)
         if (self.tier == "given") != bool(self.vectors):
             raise SettingError("The tier given and vectors belong together", value=self.vectors, allowed="both or none")
         if bool(self.x) != bool(self.y):
@@ -156,7 +160,11 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
         *_embedding(corpus, size, options),
         knn_step(k=options.neighbours, seed=options.seed),
         laid_out,
-        clusters_step(min_cluster_size=options.min_cluster_size, noise=options.noise, seed=options.seed),
+        clusters_step(
+            options.clustering,
+            fineness=Fineness(options.min_cluster_size, seed=options.seed),
+            noise=options.noise,
+        ),
         *((edited_clusters_step(options.edits, seed=options.seed),) if options.edits else ()),
         concepts_step(k=options.concepts, seed=options.seed),
     )

@@ -83,10 +83,7 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
         f"{share(outside, here.facts.n)} of documents are in none"
     )
     facts = artifact.facts
-    st.caption(
-        f"{plain(facts['method'])} on the map, at least {facts['min_cluster_size']} documents · "
-        f"{plain(facts['tier'])} embedding · names by {plain(facts['names'])}"
-    )
+    st.caption(f"{plain(facts['found_by'])} · {plain(facts['tier'])} embedding · names by {plain(facts['names'])}")
 
 
 def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:

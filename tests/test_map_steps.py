@@ -12,6 +12,7 @@ from topics import TOPICS, topic_texts
 
 from tamis.analytics.assembly import facts_step
 from tamis.analytics.cluster_steps import clusters_step, concept_count, concepts_step
+from tamis.analytics.clusterings import CLUSTERINGS, Clustering, Fineness, Found, Known
 from tamis.analytics.embedder import fast_embedder
 from tamis.analytics.embedding import embedder_of, embeddings_step, load_vectors
 from tamis.analytics.frozen import WorkspaceSources
@@ -27,26 +28,26 @@ from tamis.data.workspace import Workspace
 STRANGE = ["", "\U0001d573\U0001d574", "😀🙃"]
 
 
-def steps() -> tuple[StepSpec, ...]:
+def steps(clustering: str = "hdbscan", *, size: int = 15) -> tuple[StepSpec, ...]:
     """Return the steps of the map and the facts they make."""
     made = (
         documents_step(),
         embeddings_step(),
         knn_step(k=10),
         map_step(epochs=60),
-        clusters_step(min_cluster_size=15, languages=False),
+        clusters_step(clustering, fineness=Fineness(size), languages=False),
         concepts_step(k=5, languages=False),
     )
     return (*made, facts_step(made))
 
 
-def analysed(folder: Path, texts: list[str], *, rows: int) -> Analysis:
+def analysed(folder: Path, texts: list[str], *, rows: int, chosen: tuple[StepSpec, ...] | None = None) -> Analysis:
     """Write the texts as files of at most so many rows and analyse them."""
     source = folder / "corpus"
     source.mkdir(parents=True)
     for first in range(0, len(texts), rows):
         pq.write_table(pa.table({"text": texts[first : first + rows]}), source / f"{first:05d}.parquet")
-    return analyze(open_corpus(source), Workspace(folder / "home"), steps=steps())
+    return analyze(open_corpus(source), Workspace(folder / "home"), steps=chosen or steps())
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +143,36 @@ def test_beyond_the_limit_a_sample_is_laid_out_and_the_rest_placed(
     assert placed["trustworthiness"] > 0.9 * whole["trustworthiness"]
 
 
+def test_k_means_puts_every_text_with_a_vector_into_a_cluster(texts: list[str], tmp_path: Path) -> None:
+    found = analysed(tmp_path, texts, rows=1000, chosen=steps("k-means", size=60)).artifacts["clusters"]
+    assert found.facts["k"] == found.facts["clusters"] == 4
+    assert found.facts["unclustered"] == len(STRANGE)
+    assert sum(row["size"] for row in found.table("clusters").to_pylist()) == len(texts) - len(STRANGE)
+
+
+def test_a_clustering_of_ones_own_is_named_and_numbered_like_the_others(texts: list[str], tmp_path: Path) -> None:
+    def halves(known: Known, fineness: Fineness) -> Found:
+        across = known.positions[:, 0]
+        labels = np.where(np.isnan(across), -1, np.where(across > np.nanmedian(across), 7, 3)).astype(np.int32)
+        return Found(labels, "halves of the map", {"min_cluster_size": fineness.min_cluster_size})
+
+    CLUSTERINGS.register(Clustering("halves", "Left and right.", halves))
+    try:
+        found = analysed(tmp_path, texts, rows=1000, chosen=steps("halves")).artifacts["clusters"]
+    finally:
+        CLUSTERINGS.remove("halves")
+    assert [row["size"] for row in found.table("clusters").to_pylist()] == [120, 120]
+    assert set(found.array("labels").tolist()) == {-1, 0, 1}
+    assert found.facts["found_by"] == "halves of the map" and found.array("centroids").shape == (2, 256)
+
+
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(SettingError, match="leave, vote"):
         clusters_step(noise="other")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="2 or more"):
-        clusters_step(min_cluster_size=1)
+        clusters_step(fineness=Fineness(1))
+    with pytest.raises(SettingError, match="hdbscan, k-means"):
+        clusters_step("nonsense")
     with pytest.raises(SettingError, match="fast, tuned, precise"):
         embeddings_step("medium")
     assert [concept_count(n) for n in (1, 10_000, 10**8)] == [4, 100, 1000]
