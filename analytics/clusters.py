@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.analytics.density_tree import forest, linkage_of, tree_labels
 from tamis.data.errors import SettingError
 
 UNCLUSTERED = -1
@@ -41,42 +42,33 @@ class DensityTree:
     """HDBSCAN's tree of the points on the map, from which the clusters of any minimum size follow in a moment.
 
     Attributes:
-        points: float64 (m, 2).
-        linkage: the single-linkage tree of mutual reachability, float64 (m - 1, 4).
+        points: how many.
+        nodes: the tree, see ``density_tree.forest``; empty for fewer than three points.
     """
 
-    points: NDArray[np.float64]
-    linkage: NDArray[np.float64]
+    points: int
+    nodes: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]] | None
 
     @classmethod
     def of(cls, points: NDArray[np.floating[Any]], *, core_points: int = CORE_POINTS) -> DensityTree:
-        """Build the tree on one thread, so that it is the same every time.
+        """Build the tree; the same on any number of threads.
 
         Args:
             points: (m, 2), finite.
             core_points: HDBSCAN's ``min_samples``.
         """
-        import hdbscan
-
         wide = np.asarray(points, dtype=np.float64)
-        if len(wide) < 3:
-            return cls(wide, np.empty((0, 4)))
-        few = min(core_points, len(wide) - 1)
-        fitted = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=few, core_dist_n_jobs=1).fit(wide)
-        return cls(wide, np.asarray(fitted.single_linkage_tree_.to_numpy(), dtype=np.float64))
+        return cls(len(wide), forest(linkage_of(wide, core_points=core_points)) if len(wide) > 2 else None)
 
     def labels(self, min_cluster_size: int) -> NDArray[np.int32]:
         """Return the clusters of at least so many points, int32 (m,), -1 = none; numbered by size, largest 0."""
-        from hdbscan.hdbscan_ import _tree_to_labels
-
-        if not len(self.linkage):
-            return np.full(len(self.points), UNCLUSTERED, dtype=np.int32)
-        found = _tree_to_labels(self.points, self.linkage, max(2, min_cluster_size))[0]
-        return numbered_by_size(np.asarray(found, dtype=np.int32))
+        if self.nodes is None:
+            return np.full(self.points, UNCLUSTERED, dtype=np.int32)
+        return numbered_by_size(tree_labels(*self.nodes, max(2, min_cluster_size)))
 
     def sweep(self, sizes: Sequence[int] | None = None) -> tuple[SweepPoint, ...]:
         """Return what each minimum size gives; None for a geometric series from 10 to a fiftieth of the points."""
-        chosen = sweep_sizes(len(self.points)) if sizes is None else sizes
+        chosen = sweep_sizes(self.points) if sizes is None else sizes
         return tuple(self._sweep_point(size) for size in chosen)
 
     def _sweep_point(self, size: int) -> SweepPoint:

@@ -19,6 +19,7 @@ from tamis.analytics.clusters import (
     numbered_by_size,
     vote,
 )
+from tamis.analytics.density_tree import forest, linkage_of, tree_labels
 from tamis.analytics.naming import (
     distinguishing_words,
     name_clusters,
@@ -53,6 +54,46 @@ def test_hdbscan_finds_planted_groups_and_leaves_the_rest_unclustered() -> None:
     assert [len(set(labels[g * 60 : g * 60 + 60].tolist()) - {-1}) for g in range(4)] == [1, 1, 1, 1]
     assert len(set(labels.tolist()) - {-1}) == 4
     assert (labels[240:] == -1).mean() > 0.7
+
+
+def mixed(seed: int, *, digits: int | None = None) -> np.ndarray:
+    """Return a few hundred points in groups of unlike size and spread."""
+    random = np.random.default_rng(seed)
+    centres = 4 * random.normal(size=(random.integers(1, 8), 2))
+    chosen = centres[random.integers(len(centres), size=random.integers(5, 500))]
+    points = chosen + random.choice([0.1, 0.5, 1.5], size=(len(chosen), 1)) * random.normal(size=chosen.shape)
+    return points if digits is None else np.round(points, digits)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_where_no_two_distances_are_equal_clusters_are_those_of_hdbscan(seed: int) -> None:
+    from hdbscan.hdbscan_ import _tree_to_labels
+
+    points = mixed(seed)
+    # With more core points many reachabilities are equal, and hdbscan parts them in the order it found them.
+    linkage = linkage_of(points, core_points=1)
+    for size in (2, 3, 5, 10, 25, 60):
+        reference = np.asarray(_tree_to_labels(points, linkage, size)[0], dtype=np.int32)
+        assert np.array_equal(DensityTree.of(points, core_points=1).labels(size), numbered_by_size(reference))
+
+
+@pytest.mark.slow
+def test_either_spanning_tree_gives_the_same_clusters_also_where_distances_are_equal() -> None:
+    for seed in range(60):
+        points = mixed(seed, digits=1 if seed % 2 else None)
+        few, many = (forest(linkage_of(points, core_points=6, many=many)) for many in (10**9, 0))
+        for size in (2, 5, 25):
+            one, two = tree_labels(*few, size), tree_labels(*many, size)
+            assert np.array_equal(numbered_by_size(one), numbered_by_size(two))
+
+
+def test_clusters_do_not_depend_on_the_order_of_points() -> None:
+    points = np.round(blobs(60, noise=25), 1)
+    order = np.random.default_rng(1).permutation(len(points))
+    for size in (5, 10, 20):
+        one, two = DensityTree.of(points).labels(size), DensityTree.of(points[order]).labels(size)
+        pairs = set(zip(one[order].tolist(), two.tolist(), strict=True))
+        assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs) > 2
 
 
 def test_clusters_are_the_same_every_time_and_numbered_by_size() -> None:

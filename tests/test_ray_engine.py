@@ -76,7 +76,7 @@ def _filled(folder: Path) -> Path:
     corpus, workspace = open_corpus(folder / "design"), home(folder, "design")
     steps = needed_steps(analysis_steps(corpus, workspace), STEPS)
     study = Study.open(corpus, workspace, steps=(*steps, facts_step(steps)))
-    recipe = _recipe(study, table.column("text").to_pylist())
+    recipe = recipe_of_all_kinds(study, table.column("text").to_pylist(), tokens=6_000)
     study.measure(recipe)
     export_bundle(folder / "bundle", study=study, recipe=recipe)
     return folder
@@ -90,8 +90,8 @@ def home(root: Path, name: str) -> Workspace:
     return made
 
 
-def _recipe(study: Study, texts: list[str | None]) -> Recipe:
-    """Return a recipe of all kinds of rules."""
+def recipe_of_all_kinds(study: Study, texts: list[str | None], *, tokens: int) -> Recipe:
+    """Return a recipe of all kinds of rules, the last a budget of tokens."""
     keep, target = study.workspace, [text for text in texts if text and "file" in text][:40]
     pq.write_table(pa.table({"text": target[:3]}), keep.root / "evaluation.parquet")
     evaluation = put_reference([keep.root / "evaluation.parquet"], keep, n=5)
@@ -114,7 +114,7 @@ def _recipe(study: Study, texts: list[str | None]) -> Recipe:
         ("target_similarity", {"model": fit_scorer(study, found, "similarity"), "target": entry.name, "share": 0.9}),
         ("c4_lines", {}),
         ("random_sample", {"share": 0.9, "seed": 3}),
-        ("token_budget", {"amount": 6_000}),
+        ("token_budget", {"amount": tokens}),
     ):
         recipe = recipe.with_operator(OPERATORS.build(name, params))
     return recipe
