@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,17 +23,21 @@ from tamis.analytics.assembly import facts_step
 from tamis.analytics.bundle import export_bundle, needed_steps
 from tamis.analytics.contents import sha256_of
 from tamis.analytics.embedding import embeddings_step
+from tamis.analytics.given import column_vectors_step
 from tamis.analytics.map_options import MapOptions, write_options
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.pipeline import analysis_steps, analyze
+from tamis.analytics.plugins import load_plugins, plugins_step
 from tamis.analytics.ray_engine import RayEngine, Shared, Task, check_address, connect, versions
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.references import put_reference
 from tamis.analytics.relevance_fit import fit_scorer
 from tamis.analytics.run import run_bundle
 from tamis.analytics.run_folder import Run
+from tamis.analytics.step import StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.target import Target, save_target
+from tamis.analytics.tuned_step import tuned_model_step
 from tamis.analytics.work import Given, Part
 from tamis.data import shards
 from tamis.data.corpus import open_corpus
@@ -42,6 +46,13 @@ from tamis.data.progress import NullProgress
 from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace
 
+PLUGIN = """
+from tamis.analytics.plugins import signal
+
+@signal(name="own_marks", dtype="int32", help="Full stops.", unit="characters")
+def own_marks(text: str) -> int:
+    return text.count(".")
+"""
 STEPS = (
     "documents",
     "columns",
@@ -95,6 +106,8 @@ def recipe_of_all_kinds(study: Study, texts: list[str | None], *, tokens: int) -
     keep, target = study.workspace, [text for text in texts if text and "file" in text][:40]
     pq.write_table(pa.table({"text": target[:3]}), keep.root / "evaluation.parquet")
     evaluation = put_reference([keep.root / "evaluation.parquet"], keep, n=5)
+    pq.write_table(pa.table({"text": target[3:9]}), keep.root / "known.parquet")
+    known = put_reference([keep.root / "known.parquet"], keep, n=5)
     entry = save_target(keep, "files", target, origin="docstrings")
     found = Target.open(keep, entry.digest)
     (concepts,) = (column.origin for column in study.facts.columns.values() if column.name == "concept")
@@ -105,6 +118,7 @@ def recipe_of_all_kinds(study: Study, texts: list[str | None], *, tokens: int) -
         ("signal_range", {"signal": "n_words", "min": 5}),
         ("regex", {"pattern": "(?i)parameters"}),
         ("decontaminate", {"evaluation": evaluation, "shortest": 3}),
+        ("exclude_known", {"reference": known}),
         ("boilerplate", {"documents": 3, "share": 0.3}),
         ("cluster", {"clusters": [0], "clustering": concepts, "mode": "drop"}),
         ("exact_dedup", {}),
@@ -156,7 +170,7 @@ def same(run: Run, local: Run) -> bool:
     return run.selection == local.selection and contents(run.folder) == contents(local.folder)
 
 
-@pytest.mark.parametrize(("nodes", "settings"), [(1, [(1, 1), (7, 2048)]), (2, [(2, 17)]), (3, [(None, 1)])])
+@pytest.mark.parametrize(("nodes", "settings"), [(1, [(1, 1), (7, 2048)]), (2, [(2, 17)])])
 def test_every_byte_is_that_of_the_local_run(
     root: Path, local: Run, nodes: int, settings: list[tuple[int | None, int]]
 ) -> None:
@@ -196,7 +210,7 @@ class Shuffled(RayEngine):
         return super()._rows(task, wave.take(order))
 
 
-def test_a_node_lost_in_each_of_two_steps_changes_no_byte_whatever_the_order(root: Path, local: Run) -> None:
+def test_three_nodes_of_which_two_are_lost_change_no_byte_whatever_the_order(root: Path, local: Run) -> None:
     with cluster(3) as (made, address):
         losing = Losing(made)
         with connect(address) as engine:
@@ -207,7 +221,14 @@ def test_a_node_lost_in_each_of_two_steps_changes_no_byte_whatever_the_order(roo
         assert losing.lost == ["signals", "near"] and same(run, local)
 
 
-def test_finished_shards_are_found_again_and_a_changed_step_never_takes_them(root: Path) -> None:
+@pytest.fixture(scope="module")
+def engine(local: Run) -> Iterator[RayEngine]:
+    """Return an engine on this machine; the tests with clusters of their own have run before."""
+    with connect(cpus=1) as started:
+        yield started
+
+
+def test_finished_shards_are_found_again_and_a_changed_step_never_takes_them(root: Path, engine: RayEngine) -> None:
     class Stops(NullProgress):
         now, rows = "", 0
 
@@ -219,59 +240,72 @@ def test_finished_shards_are_found_again_and_a_changed_step_never_takes_them(roo
             if self.rows > 3:
                 raise KeyboardInterrupt
 
-    workspace = home(root, "stopped")
-    with connect(cpus=1) as engine:
-        with pytest.raises(KeyboardInterrupt):
-            run_bundle(
-                root / "bundle", root / "corpus", root / "stopped", workspace=workspace, engine=engine,
-                progress=Stops(),
-            )  # fmt: skip
-        made: list[int] = []
+    made: list[int] = []
 
-        class Counts(RayEngine):
-            def _rows(self, task: Task, wave: pa.Table) -> Any:
-                made.append(wave.num_rows)
-                return super()._rows(task, wave)
+    class Counts(RayEngine):
+        def _rows(self, task: Task, wave: pa.Table) -> Any:
+            made.append(wave.num_rows)
+            return super()._rows(task, wave)
 
-        run_bundle(root / "bundle", root / "corpus", root / "stopped", workspace=workspace, engine=Counts())
-    whole = len(open_corpus(root / "corpus").shards())
-    assert whole > 6 and 0 < made[0] < whole and made[1:4] == [whole] * 3
+    corpus, workspace = open_corpus(root / "corpus"), home(root, "stopped")
+    steps = needed_steps(analysis_steps(corpus, workspace), ("signals", "language", "tokens"))
+    with pytest.raises(KeyboardInterrupt):
+        analyze(corpus, workspace, steps=steps, engine=engine, progress=Stops())
+    analyze(corpus, workspace, steps=steps, engine=Counts())
+    whole = len(corpus.shards())
+    assert whole > 6 and 0 < made[0] < whole and made[1:3] == [whole] * 2
 
 
-def test_a_worker_with_other_versions_or_files_is_refused(root: Path) -> None:
+def test_a_worker_with_other_versions_or_files_is_refused(root: Path, engine: RayEngine) -> None:
     corpus = open_corpus(root / "corpus")
     opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": "fail"}
-    with connect(cpus=1):
-        given = {0: ray.put((corpus.shards()[0], None))}
-        task = Task(rows_of, None, opening, corpus.fingerprint, versions(), given)
-        row = task(pa.table({"piece": [0]})).to_pylist()[0]
-        assert row["part"] == "rows" and row["kind"] == "array"
-        with pytest.raises(JobError, match="other versions"):
-            replace(task, tools=versions() | {"numpy": "0.1"}).parts([0])
-        with pytest.raises(JobError, match="other files"):
-            replace(task, fingerprint="0" * 64).parts([0])
+    given = {0: ray.put((corpus.shards()[0], None))}
+    task = Task(rows_of, None, opening, corpus.fingerprint, versions(), given)
+    row = task(pa.table({"piece": [0]})).to_pylist()[0]
+    assert row["part"] == "rows" and row["kind"] == "array"
+    with pytest.raises(JobError, match="other versions"):
+        replace(task, tools=versions() | {"numpy": "0.1"}).parts([0])
+    with pytest.raises(JobError, match="other files"):
+        replace(task, fingerprint="0" * 64).parts([0])
 
 
 def rows_of(shard: Shard, given: Given) -> dict[str, Part]:
     return {"rows": np.array([shard.rows])}
 
 
-def test_precise_vectors_have_the_same_bits_and_what_arrives_changed_is_refused(tmp_path: Path) -> None:
-    pq.write_table(docstrings().slice(0, 60), tmp_path / "corpus.parquet", row_group_size=40)
-    corpus, spec = open_corpus(tmp_path / "corpus.parquet"), embeddings_step("precise")
-    here = analyze(corpus, Workspace(tmp_path / "here"), steps=[spec]).artifacts["embeddings"]
-    with connect(cpus=1) as engine:
-        there = analyze(corpus, Workspace(tmp_path / "there"), steps=[spec], engine=engine).artifacts["embeddings"]
-        sent = Shared(ray.put([1, 2]), sha256_of([1, 2]))
-        assert sent.value() == [1, 2]
-        with pytest.raises(JobError, match="other bytes"):
-            replace(sent, sha256="0" * 64).value()
+@pytest.mark.parametrize("kind", ["precise", "tuned", "column", "plugin"])
+def test_vectors_of_every_origin_and_signals_of_ones_own_have_the_same_bits(
+    kind: str, tmp_path: Path, engine: RayEngine
+) -> None:
+    table = docstrings().slice(0, 60).append_column("v", pa.array(np.eye(60, 8).tolist(), pa.list_(pa.float32())))
+    pq.write_table(table, tmp_path / "corpus.parquet", row_group_size=40)
+    (tmp_path / "own.py").write_text(PLUGIN)
+    corpus = open_corpus(tmp_path / "corpus.parquet")
+    steps: Mapping[str, Sequence[StepSpec]] = {
+        "precise": [embeddings_step("precise")],
+        "tuned": [tuned_model_step(), embeddings_step("tuned")],
+        "column": [column_vectors_step(corpus, "v")],
+        "plugin": [plugins_step(load_plugins([tmp_path / "own.py"], installed=False))],
+    }
+    spec = steps[kind][-1]
+    here = analyze(corpus, Workspace(tmp_path / "here"), steps=steps[kind]).artifacts[spec.name]
+    there = analyze(corpus, Workspace(tmp_path / "there"), steps=steps[kind], engine=engine).artifacts[spec.name]
     assert [part.sha256 for part in here.manifest.parts] == [part.sha256 for part in there.manifest.parts]
+    assert here.manifest.rows > 50
 
 
-def test_an_error_of_a_worker_is_told_as_it_was_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_arrives_changed_is_refused(engine: RayEngine) -> None:
+    sent = Shared(ray.put([1, 2]), sha256_of([1, 2]))
+    assert sent.value() == [1, 2]
+    with pytest.raises(JobError, match="other bytes"):
+        replace(sent, sha256="0" * 64).value()
+
+
+def test_an_error_of_a_worker_is_told_as_it_was_said(
+    root: Path, engine: RayEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ray_engine, "versions", lambda: versions() | {"numpy": "0.1"})
-    with connect(cpus=1) as engine, pytest.raises(JobError, match="other versions"):
+    with pytest.raises(JobError, match="other versions"):
         run_bundle(root / "bundle", root / "corpus", root / "bad", workspace=home(root, "bad"), engine=engine)
 
 
