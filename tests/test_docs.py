@@ -74,7 +74,9 @@ def test_every_operator_and_signal_is_documented_under_its_name() -> None:
     operators = (ROOT / "docs" / "operators.md").read_text("utf-8")
     signals = (ROOT / "docs" / "signals.md").read_text("utf-8")
     assert not [kind.name for kind in OPERATORS if f"### {kind.name}\n" not in operators]
-    assert not [signal.key for signal in SIGNALS if f"`{signal.key}`" not in signals]
+    # Plugins that other tests have loaded into this process are nobody's documentation.
+    own = [signal.key for signal in SIGNALS if signal.step != "plugins"]
+    assert not [key for key in own if f"`{key}`" not in signals]
 
 
 def test_every_page_of_the_dashboard_is_described_in_the_order_of_the_navigation() -> None:
