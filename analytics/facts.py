@@ -6,16 +6,15 @@ Every page, every rule and every count reads it. Rows are numbered in id order, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.column_info import ColumnInfo, Role, describe
+from tamis.analytics.database import Database, Source
 from tamis.analytics.memo import Memo
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import key64
@@ -26,43 +25,6 @@ __all__ = ["ColumnInfo", "Database", "Facts", "Source"]
 FEW_ROWS = 2_000
 MEMO_BYTES = 512 << 20
 MEMO_BYTES_PER_ROW = 120
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a statement reads: the text of its FROM clause and the Arrow tables that stand beside the facts."""
-
-    sql: str
-    tables: Mapping[str, pa.Table]
-
-    def __str__(self) -> str:
-        return self.sql
-
-
-class Database:
-    """One in-memory DuckDB without access to files."""
-
-    def __init__(self, *, threads: int | None) -> None:
-        config: dict[str, Any] = {"enable_external_access": "false", "python_enable_replacements": "false"}
-        if threads is not None:
-            config["threads"] = threads
-        self._connection = duckdb.connect(":memory:", config=config)
-
-    def load(self, name: str, parts: Iterable[pa.Table]) -> None:
-        """Create a native table from Arrow tables, one after the other, keeping their row order."""
-        with self._connection.cursor() as cursor:
-            for number, part in enumerate(parts):
-                cursor.register("incoming", part)
-                made = f"INSERT INTO {ident(name)}" if number else f"CREATE OR REPLACE TABLE {ident(name)} AS"
-                cursor.execute(f"{made} SELECT * FROM incoming")
-                cursor.unregister("incoming")
-
-    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Run one statement on a cursor of its own, which alone sees ``tables``."""
-        with self._connection.cursor() as cursor:
-            for name, table in tables.items():
-                cursor.register(name, table)
-            return cursor.sql(sql).to_arrow_table()
 
 
 class Facts:
@@ -152,6 +114,11 @@ class Facts:
         if keys is not None:
             facts.memo.keep(("keys", digest), keys)
         return facts
+
+    @property
+    def spilled(self) -> int:
+        """Return how many bytes lie on disk because they did not fit into memory."""
+        return self._database.spilled
 
     def __len__(self) -> int:
         return self.n

@@ -14,7 +14,7 @@ from tamis.analytics.memo import Memo
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.plan import row_masks
 from tamis.analytics.synthetic import synthetic_facts, synthetic_table
-from tamis.data.errors import RecipeError, StoreError
+from tamis.data.errors import RecipeError, SettingError, StoreError
 from tamis.data.hashing import key64
 
 FACTS = synthetic_facts(2_500, seed=1, threads=2)
@@ -163,3 +163,24 @@ def test_answers_of_many_threads_come_in_row_order() -> None:
     rules = [OPERATORS.build("signal_range", {"signal": "n_words", "min": bound}) for bound in (50, 100, 500)]
     for rule, mask in zip(rules, row_masks(big, rules), strict=True):
         assert np.array_equal(mask, words >= rule.min)
+
+
+def test_facts_larger_than_the_memory_allowed_lie_on_disk_and_answer_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(facts: Facts) -> list[object]:
+        ordered = facts.query("SELECT id FROM facts ORDER BY id DESC LIMIT 3 OFFSET 150000").column("id").to_pylist()
+        mask = row_masks(facts, [OPERATORS.build("signal_range", {"signal": "n_words", "min": 50})])[0]
+        return [*ordered, int(mask.sum()), facts.ids.slice(100_000, 2).to_pylist()]
+
+    table = synthetic_table(200_000, seed=2)
+    usual = asked(Facts.from_table(table, digest="usual", threads=2))
+    monkeypatch.setenv("TAMIS_MEMORY", "40MB")
+    small = Facts.from_table(table, digest="small", threads=2)
+    assert small.spilled > 1_000_000
+    assert asked(small) == usual
+
+
+@pytest.mark.parametrize("limit", ["4", "4 GB", "-1GB", "0GB", "4GB; SELECT 1", "lots"])
+def test_a_limit_that_is_no_size_is_refused(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAMIS_MEMORY", limit)
+    with pytest.raises(SettingError, match="500MB, 4GB"):
+        synthetic_facts(10, seed=1)
