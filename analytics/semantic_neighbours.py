@@ -27,11 +27,13 @@ class Neighbours:
         rows: int64 (k,), facts rows, nearest first, ties by id; the document itself is left out.
         cosine: float32 (k,).
         tier: of the vectors, so that a page can say what it shows.
+        recall: share of true neighbours that the graph they come from has, measured; 1.0 where all were compared.
     """
 
     rows: NDArray[np.int64]
     cosine: NDArray[np.float32]
     tier: str
+    recall: float = 1.0
 
     def table(self, ids: pa.Array) -> pa.Table:
         """Return ``row``, ``id`` and ``cosine``, given the ids of all documents."""
@@ -40,13 +42,44 @@ class Neighbours:
 
 def vectors_of(study: Study) -> Artifact | None:
     """Return the vectors a study has, precise ones first, None when nothing was embedded yet."""
+    return _found(study, PRECISE) or _found(study, "embeddings")
+
+
+def _found(study: Study, name: str) -> Artifact | None:
+    """Return what a step has made of the corpus, None when it has not run."""
     known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in study.evidence.steps}
-    for step in (known[name] for name in (PRECISE, "embeddings") if name in known):
-        plan = plan_steps(study.corpus, study.workspace, study.evidence.steps_for([step]))
-        found = next((study.workspace.store.find(one.key) for one in plan if one.spec.name == step.name), None)
-        if found is not None:
-            return found
-    return None
+    if name not in known:
+        return None
+    plan = plan_steps(study.corpus, study.workspace, study.evidence.steps_for([known[name]]))
+    return next((study.workspace.store.find(one.key) for one in plan if one.spec.name == name), None)
+
+
+def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
+    """Return the neighbours of a document from the graph of neighbours where its vectors are those of the map.
+
+    Without a graph, or when more neighbours are wanted than it has, all vectors are compared.
+
+    Args:
+        study: an analysed corpus.
+        row: facts row of the document.
+        k: how many neighbours.
+
+    Returns:
+        None when nothing was embedded yet, or the document has no vector.
+    """
+    vectors, graph = vectors_of(study), _found(study, "knn")
+    if vectors is None:
+        return None
+    if vectors.manifest.step == PRECISE:
+        graph = None
+    if graph is None or int(graph.facts["k"]) < k:
+        return nearest_documents(vectors, study.documents, row, k=k)
+    rows = np.asarray(graph.array("indices", mmap=True)[row, :k], dtype=np.int64)
+    there = rows >= 0
+    if not there.any():
+        return None
+    cosine = np.float32(1.0) - np.asarray(graph.array("distances", mmap=True)[row, :k], dtype=np.float32)
+    return Neighbours(rows[there], cosine[there], str(vectors.facts["tier"]), float(graph.facts["recall"]))
 
 
 def nearest_documents(vectors: Artifact, documents: Documents, row: int, *, k: int = 10) -> Neighbours | None:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from tamis.analytics.queries import extent, why
-from tamis.analytics.semantic_neighbours import nearest_documents, vectors_of
+from tamis.analytics.semantic_neighbours import neighbours_of
 from tamis.analytics.signal import SIGNALS
 from tamis.analytics.signal_spans import spans
 from tamis.app import login, review_panel, session
@@ -79,12 +79,14 @@ def _marks() -> str:
 def _nearest(here: Stage, row: int) -> None:
     """Show the documents whose embedding is nearest, and which vectors say so."""
     study = here.opened.study
-    vectors = None if study is None else vectors_of(study)
-    found = None if study is None or vectors is None else nearest_documents(vectors, study.documents, row, k=6)
+    found = None if study is None else neighbours_of(study, row, k=6)
     if found is None:
         st.caption("This document has no embedding.")
         return
-    st.caption(f"By cosine of {plain(found.tier)} vectors, exact over all documents.")
+    among = (
+        "exact over all documents" if found.recall == 1 else f"from a graph with {found.recall:.1%} of all neighbours"
+    )
+    st.caption(f"By cosine of {plain(found.tier)} vectors, {among}.")
     for other, cosine, text in zip(found.rows, found.cosine, here.opened.texts(found.rows.tolist()), strict=True):
         st.html(f"<b>{cosine:.3f}</b>{card(text, length=240)}")
         if st.button("Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary"):

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operator_examples import evidence
 from plain_duplicates import edited
+from topics import topic_texts
 
 from tamis.analytics.assembly import facts_step
 from tamis.analytics.columns import columns_step
 from tamis.analytics.duplicate_sources import boilerplate_passages, found_items
 from tamis.analytics.duplicate_sweeps import copies_sweep, group_sizes, threshold_sweep
+from tamis.analytics.embedding import embeddings_step
 from tamis.analytics.exact import exact_step
+from tamis.analytics.map_steps import knn_step
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.pipeline import documents_step
 from tamis.analytics.queries import why
@@ -36,7 +39,7 @@ from tamis.analytics.queries_duplicates import (
 )
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.references import put_reference
-from tamis.analytics.semantic_neighbours import nearest_documents, vectors_of
+from tamis.analytics.semantic_neighbours import nearest_documents, neighbours_of, vectors_of
 from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study import Study
 from tamis.analytics.synthetic import synthetic_facts
@@ -265,6 +268,27 @@ def test_neighbours_are_the_nearest_by_cosine(study: Study) -> None:
     assert np.cos(np.sort(angle)[:7] / 400) == pytest.approx(found.cosine, abs=2e-3)
     assert found.table(study.facts.ids).num_rows == 7
     assert nearest_documents(vectors, study.documents, int(np.flatnonzero(sizes == 5)[0])) is None
+
+
+def test_the_graph_of_the_map_gives_the_neighbours_that_all_vectors_give(tmp_path: Path) -> None:
+    table = pa.table({"text": [*topic_texts(20)[0], "\U0001d573"]})
+    corpus = open_corpus(write_corpus(tmp_path / "corpus", table))
+    measured = (documents_step(), embeddings_step(), knn_step(k=8))
+    study = Study.open(corpus, Workspace(tmp_path / "home"), steps=(*measured, facts_step(measured)))
+    vectors = vectors_of(study)
+    assert vectors is not None
+    empty = int(np.flatnonzero(study.facts.whole("no_embedding"))[0])
+    for row in (0, 17, 79):
+        slow, quick = nearest_documents(vectors, study.documents, row, k=6), neighbours_of(study, row, k=6)
+        more = neighbours_of(study, row, k=9)
+        if row == empty:
+            assert slow is quick is None
+            continue
+        assert slow is not None and quick is not None and more is not None
+        assert quick.cosine == pytest.approx(slow.cosine, abs=1e-6) and quick.recall == 1.0
+        assert len(set(quick.rows.tolist()) & set(slow.rows.tolist())) >= 5
+        assert len(more.rows) == 9
+    assert neighbours_of(study, empty, k=6) is None
 
 
 def test_a_page_can_say_why_and_show_the_twin(study: Study) -> None:
