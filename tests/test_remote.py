@@ -54,10 +54,12 @@ def test_a_run_on_a_bucket_is_the_run_on_its_files(bucket: str, folder: Path, tm
     recipe = Recipe(title="Far away").with_operator(OPERATORS.build("signal_range", {"signal": "n_words", "min": 8}))
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     said, runs = [], []
+    tamis("analyze", bucket, "--tier", "fast", home=tmp_path / "far")
+    bundle = tmp_path / "bundle"
+    tamis("export", str(tmp_path / "recipe.yaml"), bucket, "-o", str(bundle), home=tmp_path / "far")
     for name, path in (("near", str(folder)), ("far", bucket), ("glob", f"{bucket}/*.parquet")):
-        home, bundle, out = tmp_path / name, tmp_path / f"{name}-bundle", tmp_path / f"{name}-out"
-        tamis("export", str(tmp_path / "recipe.yaml"), path, "-o", str(bundle), home=home)
-        done = tamis("run", str(bundle), path, "-o", str(out), home=home)
+        out = tmp_path / f"{name}-out"
+        done = tamis("run", str(bundle), path, "-o", str(out), home=tmp_path / name)
         said.append(done.stdout + done.stderr)
         runs.append({file.name: file.read_bytes() for file in out.rglob("*.parquet")})
     assert runs[0] == runs[1] == runs[2] and len(runs[0]) >= 3
