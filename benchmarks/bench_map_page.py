@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dashboard import browser, served
 from mapped_corpus import SERVER, analysed, write_mapped
-from test_browser import funnel, lasso
+from test_browser import funnel, outline, release
 
 REPEATS = 5
 SHOWN = """(root) => new Promise((done) => {
@@ -102,7 +102,8 @@ def measure(documents: int, root: Path) -> None:
         assert box is not None
         place = (box["x"] + 0.3 * box["width"], box["y"] + 0.55 * box["height"])
         timed("hover to text", lambda: hovered(page, area, place), REPEATS)
-        timed("lasso to count", lambda: lasso(page, radius=160))
+        timed("draw a lasso of 24 corners", lambda: outline(page, radius=160))
+        timed("lasso let go to count", lambda: release(page))
         timed("drop to funnel", lambda: (page.get_by_role("button", name="Drop", exact=True).click(), funnel(page)))
         area.evaluate(SHOWN)
         print(f"  memory: server {memory(me, named='serve'):.2f} GB, browser {memory(me, named='chrom'):.2f} GB")

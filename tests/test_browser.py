@@ -60,7 +60,19 @@ def go(page: Page, name: str) -> None:
 
 
 def lasso(page: Page, *, radius: float) -> None:
-    """Draw a circle around the middle of the map."""
+    """Draw a circle around the middle of the map and wait for what it selects."""
+    outline(page, radius=radius)
+    release(page)
+
+
+def release(page: Page) -> None:
+    """Let the mouse go and wait until the selection is there."""
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
+
+
+def outline(page: Page, *, radius: float) -> None:
+    """Draw a circle and keep the button of the mouse down."""
     area = page.locator(".tamis-map[data-ready]")
     area.wait_for(timeout=60_000)
     box = area.bounding_box()
@@ -72,8 +84,6 @@ def lasso(page: Page, *, radius: float) -> None:
     for step in range(1, 25):
         angle = 2 * math.pi * step / 24
         page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
-    page.mouse.up()
-    expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
 
 
 def number(text: str) -> int:
