@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import os
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -30,6 +32,7 @@ from test_ray_engine import STEPS, Losing, Shuffled, cluster, recipe_of_all_kind
 
 from tamis.analytics.assembly import facts_step
 from tamis.analytics.bundle import export_bundle, needed_steps
+from tamis.analytics.embedder import fast_embedder
 from tamis.analytics.map_options import MapOptions, write_options
 from tamis.analytics.pipeline import analysis_steps
 from tamis.analytics.ray_engine import RayEngine, connect
@@ -81,7 +84,9 @@ def write_corpus(folder: Path, texts: Path | None, documents: int) -> list[str |
         files = tuple(path for path in sorted(texts.glob("*.parquet")) if "text" in pq.read_schema(path).names)
     columns = [pq.read_table(path, columns=["text"]).column("text").cast(pa.large_string()) for path in files]
     whole = pa.chunked_array([chunk for column in columns for chunk in column.chunks])
-    table = pa.table({"text": whole.filter(pc.is_valid(whole)).slice(0, documents)})
+    there = whole.filter(pc.is_valid(whole))
+    drawn = np.random.default_rng(0).permutation(len(there))[:documents]
+    table = pa.table({"text": there.take(pa.array(drawn))})
     folder.mkdir()
     for number in range(FILES):
         rows = range(number, table.num_rows, FILES)
@@ -134,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--documents", type=int, default=10_000)
     chosen = parser.parse_args(arguments)
     shards.SHARD_ROWS = PIECE_ROWS
+    os.environ.setdefault("TAMIS_MODELS", str(Workspace.default().models))
+    fast_embedder(Workspace.default().models)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         texts = write_corpus(root / "corpus", chosen.texts, chosen.documents)
