@@ -51,7 +51,7 @@ class TextFunction:
 
 def processes_for(texts_bytes: int) -> int:
     """Return how many workers to use for so many bytes of text: one per processor, 1 where that does not pay."""
-    return 1 if texts_bytes < LEAST_BYTES else len(os.sched_getaffinity(0))
+    return 1 if texts_bytes < LEAST_BYTES else os.cpu_count() or 1
 
 
 class Worker:
