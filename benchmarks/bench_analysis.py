@@ -22,6 +22,9 @@ from pathlib import Path
 
 import psutil
 
+# As the command line does, before the libraries are loaded that read it: threads that wait by spinning slow others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from tamis.analytics import catalogue
 from tamis.analytics.embedder import fast_embedder
 from tamis.analytics.embedding import TUNED_MODEL
@@ -85,8 +88,6 @@ def main() -> None:
     parser.add_argument("path", nargs="?", help="a corpus; the demo corpus by default")
     parser.add_argument("--tier", default="auto", help="embedding tier; auto is the default of the product")
     chosen = parser.parse_args()
-    # As the command line does: on a busy machine torch threads that wait by spinning are ten times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     catalogue.load()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
