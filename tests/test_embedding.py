@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit, prange
+from threadpoolctl import ThreadpoolController
 
 from tamis.analytics.embedder import batches, fast_embedder, precise_embedder
 from tamis.analytics.static_model import MINILM_SHA256, StaticModel, distilled, minilm_path, unit_rows
@@ -16,6 +18,13 @@ from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
 
 STRANGE = ["", " \n", "😀🙃", "\U0001d573\U0001d574", "\x00", "ꙮ"]
+
+
+@njit(parallel=True)
+def place_in_parallel(points):  # type: ignore[no-untyped-def]
+    """Run numba's threads, whatever they do."""
+    for row in prange(len(points)):
+        points[row] += 1
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +108,14 @@ def test_precise_embedder_says_what_it_is_and_flags_unknown_texts(models: Path) 
     assert embedder.about["tier"] == "precise" and embedder.about["batch"] == 32 and embedder.about["dimensions"] == 384
     assert embedder.space != fast_embedder(models).space
     assert embedder.space != precise_embedder(dtype="bfloat16").space
+
+
+def test_parallel_kernels_before_it_do_not_make_the_precise_model_nest_threads() -> None:
+    place_in_parallel(np.zeros((64, 2), dtype=np.float32))
+    precise_embedder().encode(["a text"])
+    libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
+    assert libraries
+    assert [library.dynlib.omp_get_max_active_levels() for library in libraries] == [1] * len(libraries)
 
 
 def test_a_batch_is_hardly_padded_whatever_the_scripts_and_the_order() -> None:
