@@ -14,12 +14,13 @@ from tamis.analytics.tuned_model import ITERATIONS, RIDGE, TunedModel, fit_tuned
 from tamis.data.errors import JobError
 from tamis.data.hashing import key64, uniform
 
-TUNED_VERSION = 3
+TUNED_VERSION = 2
 SAMPLE_SECONDS = 160.0
 """The sample is as large as the precise model is estimated to embed in this time."""
 
-MOST_SAMPLED = 20_000
-"""More documents than this are not embedded for the sample: twice as many find 0.02 more of the neighbours."""
+MOST_SAMPLED = 40_000
+"""More documents than this are not embedded for the sample. On 63,905 descriptions 20,000 found 0.58 of the precise
+neighbours, 35,541 found 0.69."""
 
 HELD_OUT = 2_000
 NEIGHBOURS = 10
@@ -27,7 +28,7 @@ _BLOCK = 2_048
 
 
 def sample_size(size: Size, *, seconds: float = SAMPLE_SECONDS) -> int:
-    """Return how many documents the precise model embeds in so many seconds by its estimate, 20,000 or all at most."""
+    """Return how many documents the precise model embeds in so many seconds by its estimate, 40,000 or all at most."""
     whole = precise_estimate(size).seconds
     share = 1.0 if whole <= seconds else seconds / whole
     return min(MOST_SAMPLED, max(1, round(size.documents * share)))
