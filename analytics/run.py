@@ -263,7 +263,7 @@ def _write(
 def _clear(draft: Path, markers: Markers) -> None:
     """Make the draft folder; of an earlier one only the whole curated files of this very run stay."""
     draft.mkdir(parents=True, exist_ok=True)
-    for path in draft.rglob("*"):
+    for path in sorted(draft.rglob("*")):
         if path.is_file() and path.parent != markers.folder and markers.whole(path) is None:
             path.unlink()
 

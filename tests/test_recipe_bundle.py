@@ -327,10 +327,8 @@ def test_an_unfinished_run_is_gone_on_with_by_its_own_recipe_only(made: Made, fi
         shutil.copytree(first.folder, draft)
         (draft / "run.json").unlink()
         markers = Markers(draft / ".done", made_for)
-        for file in first.files:
-            if file.name.startswith("curated/"):
-                path = draft / file.name
-                markers.mark(WrittenFile.at(path, rows=pq.read_metadata(path).num_rows))
+        for path in (draft / "curated").iterdir():
+            markers.mark(WrittenFile.at(path, rows=pq.read_metadata(path).num_rows))
         return draft / "curated" / "part-00000.parquet"
 
     made_for = {"run": first.identity, "recipe": first.recipe, "selection": first.selection}
