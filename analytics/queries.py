@@ -31,6 +31,7 @@ from tamis.analytics.queries_map import (
     map_points,
     polygon_rows,
     polygon_rule,
+    prepare_polygons,
 )
 from tamis.analytics.queries_numbers import Cut, Extent, Histogram, Sweep, cut, cuts, extent, histogram, sweep
 from tamis.analytics.scene import Scene, selection_rules
@@ -69,6 +70,7 @@ __all__ = [
     "map_points",
     "polygon_rows",
     "polygon_rule",
+    "prepare_polygons",
     "rows_of",
     "sample_rows",
     "selection_rules",

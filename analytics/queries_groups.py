@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
 from tamis.analytics.operator import RowOperator
@@ -99,8 +100,21 @@ def cluster_table(scene: Scene, *, column: str = "cluster") -> pa.Table:
     in a group of same normalised text) int64, ``x``, ``y`` (mean position), ``outlier`` (mean) float64.
     """
     facts = scene.facts
+    fixed, places = facts.memo.through(
+        ("cluster rows", facts.digest, column),
+        lambda: _cluster_rows(facts, column),
+        size=lambda found: int(found[0].nbytes + found[1].nbytes),
+    )
+    tally = np.bincount(places * 4 + scene.flags, minlength=4 * fixed.num_rows).reshape(-1, 4).astype(np.int64)
+    for at, (name, flag) in enumerate((("kept", KEPT), ("selected", SELECTED)), start=2):
+        fixed = fixed.add_column(at, name, pa.array(tally[:, flag] + tally[:, KEPT | SELECTED]))
+    return fixed
+
+
+def _cluster_rows(facts: Facts, column: str) -> tuple[pa.Table, NDArray[np.int64]]:
+    """Return the part of ``cluster_table`` that no selection or recipe changes, and each document's row, int64 (n,)."""
     have = facts.columns
-    source = scene.source([column, "n_tokens", "bytes", "norm_group", "x", "y", "outlier"])
+    source = facts.source([column, "n_tokens", "bytes", "norm_group", "x", "y", "outlier"])
 
     def mean(name: str) -> str:
         return f"round(avg({name}), 6) AS {name}" if name in have else f"CAST(NULL AS DOUBLE) AS {name}"
@@ -109,13 +123,14 @@ def cluster_table(scene: Scene, *, column: str = "cluster") -> pa.Table:
         return f"CAST(coalesce(sum({name}), 0) AS BIGINT) AS {label}" if name in have else f"0::BIGINT AS {label}"
 
     duplicates = "count(*) FILTER (norm_group >= 0)" if "norm_group" in have else "0"
-    return facts.query(
+    table = facts.query(
         f"SELECT CAST({ident(column)} AS INTEGER) AS cluster, count(*) AS documents,"
-        f" count(*) FILTER (flag & {KEPT} <> 0) AS kept, count(*) FILTER (flag & {SELECTED} <> 0) AS selected,"
         f" {total('n_tokens', 'tokens')}, {total('bytes', 'bytes')}, {duplicates}::BIGINT AS duplicates,"
-        f" {mean('x')}, {mean('y')}, {mean('outlier')} FROM {source} GROUP BY 1 ORDER BY 1",
+        f" {mean('x')}, {mean('y')}, {mean('outlier')} FROM {source} GROUP BY 1 ORDER BY 1 NULLS LAST",
         source,
     )
+    known = table.column("cluster").drop_null().to_numpy()
+    return table, np.searchsorted(known, np.nan_to_num(facts.numbers(column), nan=np.inf))
 
 
 def attribution(outcome: Outcome, facts: Facts) -> pa.Table:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import streamlit as st
 
 from tamis.analytics.map_options import options_stamp
 from tamis.analytics.operator import RowOperator
-from tamis.analytics.queries import Scene
+from tamis.analytics.queries import Scene, prepare_polygons
 from tamis.analytics.recipe import Recipe
 from tamis.app import library
 from tamis.data.corpus import Corpus
@@ -103,6 +104,14 @@ def _answer(question: Ask) -> Any:
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
     """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepared(key: CorpusKey) -> Thread:
+    """Return the thread that loads, beside what is shown, what the first lasso on a corpus needs."""
+    thread = Thread(target=prepare_polygons, args=(opened(key).facts,), daemon=True)
+    thread.start()
+    return thread
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -81,7 +81,9 @@ class PointMap {
     this.shapes = data.shapes || [];
     this.resize(false);
     try {
-      await Promise.all([this.load("place", data.points), this.load("group", data.groups), this.load("flag", data.flags)]);
+      const parts = [["place", data.points], ["group", data.groups], ["flag", data.flags]];
+      const changed = await Promise.all(parts.map(([name, path]) => this.load(name, path)));
+      if (changed.some(Boolean)) this.painter.shade(this.group, this.flag);
     } catch (error) {
       this.status.textContent = String(error.message || error);
       return;
@@ -93,19 +95,21 @@ class PointMap {
     this.root.dataset.ready = data.flags;
   }
 
+  // Says whether there was something to load.
   async load(name, path) {
-    if (this.loaded[name] === path) return;
+    if (this.loaded[name] === path) return false;
     const answer = await fetch(path, { headers: { "x-tamis-token": this.data.token } });
     if (!answer.ok) throw new Error((await answer.json()).error || `HTTP ${answer.status}`);
     const bytes = await answer.arrayBuffer();
-    this.painter.store(name, bytes);
+    const values = name === "place" ? new Uint16Array(bytes) : new Uint8Array(bytes);
+    this.painter.store(name, values);
     if (name === "place") {
-      this.points = new Uint16Array(bytes);
-      this.n = this.points.length / 2;
-      this.cells = new Cells(this.points);
-      setTimeout(() => this.cells.sort(), 1000);
-    } else this[name] = new Uint8Array(bytes);
+      this.n = values.length / 2;
+      this.cells = new Cells(values);
+      this.painter.storeCells(this.cells);
+    } else this[name] = values;
     this.loaded[name] = path;
+    return true;
   }
 
   // Geometry: map space is [0, 1] on both axes; the frame keeps the data's own aspect ratio.
@@ -161,9 +165,9 @@ class PointMap {
 
   // moved: the view goes on changing, so that a part of the points is enough for now.
   draw(moved = false) {
-    if (!this.gl || !this.points || !this.width) return;
+    if (!this.gl || !this.cells || !this.width) return;
     clearTimeout(this.resting);
-    this.step = moved ? Math.min(60, Math.max(1, Math.ceil(this.n / MOVING))) : 1;
+    this.step = moved ? Math.min(60, Math.max(1, Math.ceil(this.cells.seen(...this.frame()).total / MOVING))) : 1;
     if (this.step > 1) this.resting = setTimeout(() => this.draw(), REST);
     this.pending ||= requestAnimationFrame(() => {
       this.pending = 0;
@@ -175,7 +179,7 @@ class PointMap {
 
   // Areas and names alone: the points stay as they are.
   drawLines() {
-    if (this.pending || this.lining || !this.points) return;
+    if (this.pending || this.lining || !this.cells) return;
     this.lining = requestAnimationFrame(() => {
       this.lining = 0;
       this.drawOver();
@@ -187,21 +191,22 @@ class PointMap {
     const zoom = 2 * this.view.zoom * 0.94;
     // Documents per screen pixel: on the whole, and in the busiest places of what is seen.
     const perPixel = ((span.x * span.y) / (this.room * this.height)) / (this.view.zoom * 0.94) ** 2;
-    const busy = this.cells.busiest(...this.frame()) * CELLS * CELLS * perPixel;
+    const busy = this.cells.seen(...this.frame()).busiest * CELLS * CELLS * perPixel;
     const crowd = this.n / (this.room * this.height) / (this.view.zoom * this.view.zoom);
     const size = Math.min(7, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.03)));
-    this.density = this.painter.format ? Math.min(1, Math.max(0, (busy - 0.5) / 1.5)) : 0;
+    this.density = Math.min(1, Math.max(0, (busy - 0.5) / 1.5));
+    const step = this.step || 1;
     this.painter.paint({
-      n: this.n, step: this.step || 1, centre: [this.view.x, this.view.y],
+      n: this.n, step, spans: this.cells.spans(...this.frame(this.width)), centre: [this.view.x, this.view.y],
       scale: [(zoom * this.room) / this.width / span.x, zoom / span.y], shift: 1 - this.room / this.width,
       overlay: this.data.overlay, some: this.data.selected, density: this.density, busy, size, ratio: this.ratio,
       alpha: Math.min(0.9, Math.max(0.1, 0.55 / Math.sqrt(crowd * size * size + 0.2))),
     });
   }
 
-  // The part of the map that is seen: low x, low y, high x, high y.
-  frame() {
-    const [[x0, y1], [x1, y0]] = [this.toMap(0, 0), this.toMap(this.room, this.height)];
+  // The part of the map that is seen, left of the legend or as wide as asked: low x, low y, high x, high y.
+  frame(wide = this.room) {
+    const [[x0, y1], [x1, y0]] = [this.toMap(0, 0), this.toMap(wide, this.height)];
     return [x0, y0, x1, y1];
   }
 
@@ -527,12 +532,12 @@ class PointMap {
   }
 
   nearest(px, py, reach = 7) {
-    if (!this.points) return -1;
+    if (!this.cells) return -1;
     const [[x0, y1], [x1, y0]] = [this.toMap(px - reach, py - reach), this.toMap(px + reach, py + reach)];
-    return this.cells.nearest([x0, y0, x1, y1], reach * reach, (k) => {
-      if (this.hidden.has(this.group[k])) return Infinity;
-      const [x, y] = this.toScreen(this.points[2 * k] / 65535, this.points[2 * k + 1] / 65535);
-      return (x - px) ** 2 + (y - py) ** 2;
+    return this.cells.nearest([x0, y0, x1, y1], reach * reach, (row, x, y) => {
+      if (this.hidden.has(this.group[row])) return Infinity;
+      const [sx, sy] = this.toScreen(x / 65535, y / 65535);
+      return (sx - px) ** 2 + (sy - py) ** 2;
     });
   }
 

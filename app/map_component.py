@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,23 +66,6 @@ class Lasso:
     map: str
 
 
-@dataclass(frozen=True)
-class MapEvents:
-    """What happened on the map since the last run.
-
-    Attributes:
-        lasso: a finished area.
-        picked: facts row of a clicked point.
-        cleared: the selection was cleared with Escape.
-        failed: why the map cannot be drawn, empty when it can.
-    """
-
-    lasso: Lasso | None = None
-    picked: int | None = None
-    cleared: bool = False
-    failed: str = ""
-
-
 SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
 """Parts of one module, joined in this order: a component's script cannot import others."""
 
@@ -114,6 +97,13 @@ def said_failed(state: Mapping[str, Any] | None) -> str:
     return str((state or {}).get("failed") or "")
 
 
+def drawn_lasso(state: Mapping[str, Any]) -> Lasso:
+    """Return the area that was just drawn, from the component's state."""
+    drawn = state["lasso"]
+    corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
+    return Lasso(corners, bool(drawn["add"]), str(drawn["map"]))
+
+
 def point_map(
     *,
     points: str,
@@ -135,8 +125,11 @@ def point_map(
     failed: str,
     height: int,
     key: str,
-) -> MapEvents:
-    """Show the map and return what happened on it.
+    on_lasso: Callable[[], None],
+    on_picked: Callable[[], None],
+    on_cleared: Callable[[], None],
+) -> str:
+    """Show the map and return why the browser cannot draw it, empty when it can.
 
     Args:
         points, groups, flags: paths of the bytes (``routes.DESK.publish``).
@@ -156,6 +149,9 @@ def point_map(
         failed: what this said before about why the map cannot be drawn; the map is then only a line.
         height: pixels.
         key: of the widget.
+        on_lasso: called when an area was drawn (``drawn_lasso`` of the widget's state).
+        on_picked: called when a point was clicked; ``picked`` of the state is its facts row.
+        on_cleared: called when Escape was pressed.
     """
     result = _mount(
         key=key,
@@ -180,15 +176,9 @@ def point_map(
             "failed": failed,
             "height": height - 2,
         },
-        on_lasso_change=lambda: None,
-        on_picked_change=lambda: None,
-        on_cleared_change=lambda: None,
+        on_lasso_change=on_lasso,
+        on_picked_change=on_picked,
+        on_cleared_change=on_cleared,
         on_failed_change=lambda: None,
     )
-    drawn = result.lasso
-    lasso = None
-    if drawn:
-        corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
-        lasso = Lasso(corners, bool(drawn["add"]), str(drawn["map"]))
-    picked = None if result.picked is None else int(result.picked)
-    return MapEvents(lasso, picked, bool(result.cleared), str(result.failed or ""))
+    return str(result.failed or "")

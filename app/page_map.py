@@ -25,13 +25,13 @@ from tamis.analytics.queries import (
     sample_rows,
     totals,
 )
-from tamis.app import session
+from tamis.app import cache, session
 from tamis.app.document_view import show_document
 from tamis.app.look import count, is_dark, short
-from tamis.app.map_component import Label, Lasso, point_map, said_failed
+from tamis.app.map_component import Label, drawn_lasso, point_map, said_failed
 from tamis.app.routes import DESK
-from tamis.app.stage import Stage, stage
-from tamis.data.errors import RecipeError
+from tamis.app.stage import Stage, brief, stage
+from tamis.data.errors import TamisError
 from tamis.data.hashing import digest
 
 KEY = "map/component"
@@ -109,7 +109,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     shapes = [rule.vertices for rule in now.selection if isinstance(rule, MapPolygon)]
     selected = bool(now.selection)
     failed = said_failed(session.widget_value(KEY))
-    events = point_map(
+    cannot = point_map(
         points=DESK.publish(f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
         groups=DESK.publish(f"groups-{_groups_name(here, groups)}", groups.data),
         flags=DESK.publish(f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
@@ -129,17 +129,21 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         failed=failed,
         height=FAILED_HEIGHT if failed else HEIGHT,
         key=KEY,
+        on_lasso=_lasso,
+        on_picked=_picked,
+        on_cleared=_cleared,
     )  # fmt: skip
-    if events.failed:
+    cache.prepared(here.key.corpus)
+    if cannot:
         _fallback(here, colours, groups)
-    if events.lasso is not None:
-        _lasso(here, events.lasso)
-    elif events.cleared and now.selection:
-        session.edit(selection=())
-        st.rerun()
-    elif events.picked is not None and events.picked != now.setting("document"):
-        session.choose(document=events.picked)
-        st.rerun()
+
+
+def _picked() -> None:
+    session.choose(document=int(session.widget_value(KEY)["picked"]))
+
+
+def _cleared() -> None:
+    session.edit(selection=())
 
 
 def _home(here: Stage) -> Bounds:
@@ -182,24 +186,22 @@ def _legend(here: Stage, groups: MapGroups) -> dict[str, Any]:
     return {"column": groups.column, "title": title, "items": shown, "more": f"and {len(rest)} more" if rest else ""}
 
 
-def _lasso(here: Stage, drawn: Lasso) -> None:
-    """Make the area the selection, or widen the selected area by it."""
-    if drawn.map != map_digest(here.facts):
-        session.say("The map has changed since the area was drawn. Draw it again.")
-        st.rerun()
-    now = session.current()
+def _lasso() -> None:
+    """Make the area that was drawn the selection, or widen the selected area by it."""
     try:
+        here, now, drawn = stage(), session.current(), drawn_lasso(session.widget_value(KEY))
+        if drawn.map != map_digest(here.facts):
+            session.say("The map has changed since the area was drawn. Draw it again.")
+            return
         corners = [(round(x, 4), round(y, 4)) for x, y in drawn.vertices]
         rule = polygon_rule(here.facts, corners, here.workspace.put_ids)
         if drawn.add:
             rule = _joined(here, rule, [old for old in now.selection if isinstance(old, MapPolygon)])
-    except RecipeError as error:
-        session.say(str(error))
-        st.rerun()
+    except TamisError as error:
+        session.say(brief(error))
         return
     others = [old for old in now.selection if not isinstance(old, MapPolygon)]
     session.edit(selection=[*others, rule])
-    st.rerun()
 
 
 def _joined(here: Stage, rule: MapPolygon, old: list[MapPolygon]) -> MapPolygon:

@@ -65,7 +65,7 @@ def _cap(here: Stage) -> None:
             if not len(rows):
                 st.text("There are no more than that among the kept documents.")
                 return
-            stored = here.workspace.put_ids(here.facts.ids.take(rows).to_pylist())
+            stored = here.workspace.put_ids(here.facts.ids.take(rows))
             rule = OPERATORS.build("id_list", {"stored": stored, "mode": "drop"})
             note = f"cap: keeps {int(most)} of a selection, drops {len(rows)}, by keyed hash, seed 0"
             adopt(selection=(), recipe=session.current().recipe.with_operator(rule, note=note))

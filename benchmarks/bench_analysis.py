@@ -1,10 +1,10 @@
 """Documents per second and peak memory of every step of the analysis, raw files to named clusters.
 
-    python benchmarks/bench_analysis.py [PATH] [--tier auto|fast|tuned|precise]
+    python benchmarks/bench_analysis.py [PATH] [--tier auto|fast|tuned|precise] [--keep FOLDER]
 
 Without a path the demo corpus is built from this environment; ``short_texts.py`` makes a million real short texts.
 Everything runs in a fresh workspace; models are kept between runs. Steps compile on their first call, so a small
-corpus is analysed before the measured one.
+corpus is analysed before the measured one. With ``--keep`` the workspace stays, for ``bench_pages.py --home``.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tamis.analytics import catalogue
 from tamis.analytics.embedder import fast_embedder
 from tamis.analytics.embedding import TUNED_MODEL
-from tamis.analytics.map_options import MapOptions
+from tamis.analytics.map_options import MapOptions, write_options
 from tamis.analytics.pipeline import Analysis, analysis_steps, analyze
 from tamis.data.corpus import open_corpus
 from tamis.data.demo import build_demo, installed_sources
-from tamis.data.workspace import Workspace
+from tamis.data.workspace import CorpusEntry, Workspace
 
 
 @dataclass
@@ -87,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", nargs="?", help="a corpus; the demo corpus by default")
     parser.add_argument("--tier", default="auto", help="embedding tier; auto is the default of the product")
+    parser.add_argument("--keep", type=Path, help="a new folder for the workspace")
     chosen = parser.parse_args()
     catalogue.load()
     with tempfile.TemporaryDirectory() as folder:
@@ -99,7 +100,7 @@ def main() -> None:
         build_demo(root / "warm", sources=warm, workers=1)
         fast_embedder(models)
         run(root / "warm", root / "first", models, "fast")
-        seconds, peak, analysis = run(path, root / "second", models, chosen.tier)
+        seconds, peak, analysis = run(path, chosen.keep or root / "second", models, chosen.tier)
     documents, size = analysis.documents.n, int(analysis.documents.bytes.sum())
     print(f"{documents:,} documents, {size / 1e6:.0f} MB of text, {os.cpu_count()} processors\n")
     print("| step | seconds | documents/s |\n|---|---:|---:|")
@@ -137,8 +138,11 @@ def run(path: Path, home: Path, models: Path, tier: str) -> tuple[dict[str, floa
     shutil.copytree(models, workspace.models, dirs_exist_ok=True)
     with peak_memory() as peak:
         corpus = open_corpus(path)
-        steps = analysis_steps(corpus, workspace, options=MapOptions(tier=tier))
+        options = MapOptions(tier=tier)
+        steps = analysis_steps(corpus, workspace, options=options)
         analysis = analyze(corpus, workspace, steps=steps, progress=watch)
+    write_options(workspace, corpus, options)
+    workspace.remember(CorpusEntry(path.stem, str(path.absolute()), fingerprint=corpus.fingerprint))
     return watch.seconds(), peak[0], analysis
 
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from dashboard import browser, served
 from mapped_corpus import SERVER, analysed, write_mapped
-from test_browser import funnel, outline, release
+from test_browser import outline
 
 REPEATS = 5
 SHOWN = """(root) => new Promise((done) => {
@@ -33,6 +33,42 @@ SHOWN = """(root) => new Promise((done) => {
   };
   requestAnimationFrame(() => requestAnimationFrame(wait));
 })"""
+
+
+CHANGED = """(root, before) => new Promise((done) => {
+  const wait = () => { root.dataset.ready === before ? requestAnimationFrame(wait) : done(); };
+  wait();
+})"""
+SELECTED = """(before) => {
+  const found = document.querySelector("[data-testid=stSidebar]").innerText.match(/\\d[^\\n]* of [^\\n]*\\d selected/);
+  return found && found[0] !== before ? found[0] : false;
+}"""
+FUNNEL = """() => document.querySelector("[data-testid=funnel] .count") !== null"""
+
+
+def let_go(page: Page) -> None:
+    """Let the mouse go and wait until the count of the selection is there."""
+    before = page.evaluate(SELECTED, "")
+    page.mouse.up()
+    page.wait_for_function(SELECTED, arg=before or "", polling="raf", timeout=60_000)
+
+
+def drop(page: Page) -> None:
+    """Press Drop and wait until the funnel is there."""
+    page.get_by_role("button", name="Drop", exact=True).click()
+    page.wait_for_function(FUNNEL, polling="raf", timeout=60_000)
+
+
+def redrawn(page: Page, act: Callable[[Page], None]) -> tuple[float, float]:
+    """Do what changes selection or recipe; return the seconds until its figures, and until the whole picture."""
+    area = page.locator(".tamis-map[data-ready]")
+    before = area.get_attribute("data-ready")
+    begun = time.perf_counter()
+    act(page)
+    figures = time.perf_counter() - begun
+    area.evaluate(CHANGED, before)
+    area.evaluate(SHOWN)
+    return figures, time.perf_counter() - begun
 
 
 def memory(process: psutil.Process, *, named: str) -> float:
@@ -102,10 +138,18 @@ def measure(documents: int, root: Path) -> None:
         assert box is not None
         place = (box["x"] + 0.3 * box["width"], box["y"] + 0.55 * box["height"])
         timed("hover to text", lambda: hovered(page, area, place), REPEATS)
-        timed("draw a lasso of 24 corners", lambda: outline(page, radius=160))
-        timed("lasso let go to count", lambda: release(page))
-        timed("drop to funnel", lambda: (page.get_by_role("button", name="Drop", exact=True).click(), funnel(page)))
-        area.evaluate(SHOWN)
+        again: dict[str, list[tuple[float, float]]] = {"lasso let go": [], "drop": []}
+        for number in range(REPEATS):
+            outline(page, radius=130 + 8 * number)
+            again["lasso let go"].append(redrawn(page, let_go))
+            again["drop"].append(redrawn(page, drop))
+            page.get_by_role("button", name="Undo").click()
+            page.wait_for_function(SELECTED, arg="", polling="raf", timeout=60_000)
+            area.evaluate(SHOWN)
+        for name, spent in again.items():
+            for what, times in zip(("figures", "whole picture"), zip(*spent, strict=True), strict=True):
+                first, *later = times
+                print(f"  {name} to {what}: {statistics.median(later):.2f} s, the first time {first:.2f} s")
         print(f"  memory: server {memory(me, named='serve'):.2f} GB, browser {memory(me, named='chrom'):.2f} GB")
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.errors import RecipeError
@@ -51,6 +53,25 @@ def _canonical(value: Any) -> Any:
 def digest(value: Any) -> str:
     """Return the sha256 (64 hex digits) of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical_json(value)).hexdigest()
+
+
+def digest_of_texts(texts: pa.Array) -> str:
+    """Return ``digest`` of the list of texts, without making a Python string of each.
+
+    Args:
+        texts: string or large_string (n,), no NULL.
+    """
+    opening, closing, nothing = (pa.scalar(part, pa.large_string()) for part in ('"', '",', ""))
+    quoted = pc.binary_join_element_wise(opening, texts.cast(pa.large_string()), closing, nothing)
+    # The data of an array of texts lie one after the other: here they are the list but for its ends.
+    size = pc.sum(pc.binary_length(quoted)).as_py() or 0
+    data = np.frombuffer(quoted.buffers()[2] or b"", dtype=np.uint8)[:size]
+    if (data < ord(" ")).any() or (data == ord("\\")).any() or np.count_nonzero(data == ord('"')) > 2 * len(texts):
+        return digest(texts.to_pylist())
+    state = hashlib.sha256(b"[")
+    state.update(data[:-1].data)
+    state.update(b"]")
+    return state.hexdigest()
 
 
 def file_sha256(path: Path, *, chunk: int = 1 << 22) -> str:

@@ -24,14 +24,14 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tamis.data.errors import SettingError, StoreError
-from tamis.data.hashing import canonical_json, digest, file_sha256
+from tamis.data.hashing import canonical_json, digest, digest_of_texts, file_sha256
 from tamis.data.lock import Lock
 from tamis.data.names import check_name, inside
 from tamis.data.parquet import read_parquet, write_bytes, write_parquet
@@ -136,15 +136,16 @@ class Workspace:
 
     # Assets: immutable files named by their content.
 
-    def put_ids(self, ids: Iterable[str]) -> str:
+    def put_ids(self, ids: Iterable[str] | pa.Array) -> str:
         """Store a set of document ids and return its digest: sha256 of the canonical JSON of the sorted ids."""
-        ordered = list(ids)
-        if any(first >= second for first, second in pairwise(ordered)):
-            ordered = sorted(set(ordered))
-        name = digest(ordered)
+        texts = pa.array(ids if isinstance(ids, pa.Array) else list(ids), pa.large_string())
+        if not pc.all(pc.less(texts.slice(0, max(len(texts) - 1, 0)), texts.slice(1)), min_count=0).as_py():
+            texts = texts.unique()
+            texts = texts.take(pc.sort_indices(texts))
+        name = digest_of_texts(texts)
         path = self.asset_path(name)
         if not path.is_file():
-            write_parquet(pa.table({"id": pa.array(ordered, pa.large_string())}), path)
+            write_parquet(pa.table({"id": texts}), path)
         return name
 
     def ids(self, digest_of_ids: str) -> pa.Array:
@@ -154,7 +155,7 @@ class Workspace:
             StoreError: unknown digest, or the stored ids no longer have it.
         """
         column = read_parquet(self._known(digest_of_ids)).column("id").combine_chunks()
-        if digest(column.to_pylist()) != digest_of_ids:
+        if digest_of_texts(column) != digest_of_ids:
             raise StoreError("The stored id set does not have the digest it is named by", value=digest_of_ids)
         return column
 

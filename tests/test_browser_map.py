@@ -208,17 +208,6 @@ def test_the_map_follows_the_window_and_the_theme(dashboard: Dashboard, chromium
     context.close()
 
 
-def test_without_float_pictures_every_point_is_drawn(dashboard: Dashboard, page: Page) -> None:
-    page.add_init_script(
-        "const ask = WebGL2RenderingContext.prototype.getExtension;"
-        "WebGL2RenderingContext.prototype.getExtension = function (name) {"
-        " return name === 'EXT_color_buffer_float' ? null : ask.call(this, name); };"
-    )
-    area = opened(page, dashboard)
-    expect(area).to_have_attribute("data-drawn", "points")
-    assert area.evaluate(INK)["ink"] > 100
-
-
 def test_without_webgl2_a_stated_sample_is_shown_and_stays(dashboard: Dashboard, page: Page) -> None:
     page.add_init_script(
         "const ask = HTMLCanvasElement.prototype.getContext;"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamis.data.errors import SettingError, StoreError
+from tamis.data.hashing import digest, digest_of_texts
 from tamis.data.workspace import CorpusEntry, Workspace
 
 
@@ -32,6 +35,18 @@ def test_id_set_has_one_digest_whatever_its_order(tmp_path: Path) -> None:
     assert workspace.ids(digest).to_pylist() == ["a", "b", "ä"]
     assert workspace.ids(workspace.put_ids([])).to_pylist() == []
     assert workspace.put_ids(["a"]) != digest
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))), st.integers(0, 3))
+def test_digest_of_an_array_of_texts_is_that_of_the_list(texts: list[str], start: int) -> None:
+    for kind in (pa.string(), pa.large_string()):
+        assert digest_of_texts(pa.array(texts, kind).slice(start)) == digest(texts[start:])
+
+
+def test_id_set_may_come_as_an_array(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    texts = pa.array(["c", "\U0001f600", "b", "ｂ", "b", 'q"', "\\", "\n"])
+    assert workspace.put_ids(texts) == workspace.put_ids(texts.to_pylist()) == digest(sorted(set(texts.to_pylist())))
 
 
 def test_changed_asset_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tamis.analytics import queries
@@ -58,6 +59,22 @@ def test_group_counts_add_up() -> None:
     assert sum(found.table.column("kept").to_pylist()) == SCENE.kept.sum()
     assert found.distinct == found.table.num_rows
     assert queries.group_counts(SCENE, "source", limit=3).table.num_rows == 3
+
+
+def test_cluster_table_counts_what_a_loop_over_the_documents_counts() -> None:
+    table = queries.cluster_table(SCENE).to_pylist()
+    clusters, facts = SCENE.facts.array("cluster").to_pylist(), SCENE.facts
+    assert [row["cluster"] for row in table] == sorted(set(clusters))
+    for row in table:
+        inside = np.array([cluster == row["cluster"] for cluster in clusters])
+        assert row["documents"] == inside.sum()
+        assert row["kept"] == (inside & SCENE.kept).sum()
+        assert row["selected"] == (inside & SCENE.selected).sum()
+        assert row["tokens"] == facts.whole("n_tokens")[inside].sum()
+        assert row["x"] == pytest.approx(facts.numbers("x")[inside].mean(), abs=1e-6)
+    other = queries.cluster_table(Scene(SCENE.facts)).to_pylist()
+    assert [row["documents"] for row in other] == [row["documents"] for row in table]
+    assert not any(row["selected"] for row in other) and any(row["selected"] for row in table)
 
 
 def test_attribution_first_adds_up_to_what_was_dropped() -> None:
@@ -151,8 +168,8 @@ def test_every_document_learns_why() -> None:
 def test_polygon_rule_holds_exactly_the_rows_inside() -> None:
     stored: list[list[str]] = []
 
-    def put(ids: list[str]) -> str:
-        stored.append(sorted(ids))
+    def put(ids: pa.Array) -> str:
+        stored.append(sorted(ids.to_pylist()))
         return "c" * 64
 
     square = [(-4.0, -4.0), (4.0, -4.0), (4.0, 4.0), (-4.0, 4.0)]
