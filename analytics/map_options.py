@@ -123,12 +123,6 @@ def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> 
     write_bytes(path, data)
 
 
-def options_stamp(workspace: Workspace) -> str:
-    """Return a text that changes when somebody changes options of any corpus of the workspace."""
-    files = sorted((workspace.root / "options").glob("*.json"))
-    return ";".join(f"{file.name[:8]}:{file.stat().st_mtime_ns}" for file in files)
-
-
 def _path(workspace: Workspace, corpus: Corpus) -> Path:
     return workspace.root / "options" / f"{corpus.text_fingerprint}.json"
 

@@ -261,3 +261,9 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     edited = any(step.name == EDITED for step in steps)
     told = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
     return (*steps, facts_step(told))
+
+
+def steps_stamp(workspace: Workspace) -> str:
+    """Return a text that changes when ``analysis_steps`` may: options, plugins or scores of the workspace changed."""
+    files = [path for name in ("options", "plugins", "scores") for path in (workspace.root / name).rglob("*.*")]
+    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files) if path.is_file())

@@ -148,13 +148,21 @@ def sample_rows(
     mask = scene.mask(which)
     if step is not None and scene.outcome is not None:
         mask = mask & (scene.outcome.deciding == scene.outcome.number(step))
-    rows = np.flatnonzero(mask)
-    keys = salted(scene.facts.keys[rows], seed=seed, salt="sample")
-    count = min(n, len(rows))
-    if count < len(rows):
-        nearest = np.argpartition(keys, count)[:count] if count else np.zeros(0, dtype=np.int64)
-        rows, keys = rows[nearest], keys[nearest]
-    return rows[np.lexsort((rows, keys))]
+    facts = scene.facts
+    order = facts.memo.through(
+        ("sample order", facts.digest, seed), lambda: _sample_order(facts, seed), size=lambda rows: int(rows.nbytes)
+    )
+    found, start, reach = np.zeros(0, dtype=np.int64), 0, max(1024, 4 * n)
+    while start < facts.n and len(found) < n:
+        part = order[start : start + reach]
+        found = np.concatenate([found, part[mask[part]]])
+        start, reach = start + reach, 2 * reach
+    return found[:n]
+
+
+def _sample_order(facts: Facts, seed: int) -> NDArray[np.int64]:
+    """Return all rows in hash order, int64 (n,)."""
+    return np.lexsort((np.arange(facts.n), salted(facts.keys, seed=seed, salt="sample")))
 
 
 def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:

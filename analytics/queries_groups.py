@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts import Facts
@@ -76,21 +77,44 @@ def group_counts(scene: Scene, column: str, *, limit: int | None = 200) -> Group
     Raises:
         RecipeError: there is no such column.
     """
-    scene.facts.info(column)
-    source = scene.source([column, "n_tokens"])
-    tokens = "n_tokens" if "n_tokens" in scene.facts.columns else "0"
-    kept, selected = f"flag & {KEPT} <> 0", f"flag & {SELECTED} <> 0"
-    table = scene.facts.query(
-        f"SELECT CAST({ident(column)} AS VARCHAR) AS value, CAST(sum(documents) AS BIGINT) AS documents,"
-        f" CAST(coalesce(sum(documents) FILTER ({kept}), 0) AS BIGINT) AS kept,"
-        f" CAST(coalesce(sum(documents) FILTER ({selected}), 0) AS BIGINT) AS selected,"
-        f" CAST(coalesce(sum(tokens), 0) AS BIGINT) AS tokens,"
-        f" CAST(coalesce(sum(tokens) FILTER ({kept}), 0) AS BIGINT) AS kept_tokens"
-        f" FROM (SELECT {ident(column)}, flag, count(*) AS documents, sum({tokens}) AS tokens"
-        f" FROM {source} GROUP BY ALL) GROUP BY ALL ORDER BY documents DESC, value NULLS LAST",
-        source,
+    facts = scene.facts
+    facts.info(column)
+    values, codes = facts.memo.through(
+        ("values", facts.digest, column), lambda: _values(facts, column), size=lambda found: int(found[1].nbytes)
     )
-    return Groups(column, table if limit is None else table.slice(0, limit), table.num_rows)
+    places, size = codes * 4 + scene.flags, 4 * (len(values) + 1)
+    tally = np.bincount(places, minlength=size).reshape(-1, 4).astype(np.int64)
+    tokens = np.bincount(places, weights=facts.whole("n_tokens"), minlength=size).reshape(-1, 4).astype(np.int64)
+    documents = tally.sum(axis=1)
+    order = np.argsort(-documents, kind="stable")
+    order = order[: np.count_nonzero(documents)]
+    shown = order if limit is None else order[:limit]
+    table = pa.table(
+        {
+            "value": pa.concat_arrays([values, pa.nulls(1, values.type)]).take(pa.array(shown)),
+            "documents": documents[shown],
+            "kept": (tally[:, KEPT] + tally[:, KEPT | SELECTED])[shown],
+            "selected": (tally[:, SELECTED] + tally[:, KEPT | SELECTED])[shown],
+            "tokens": tokens.sum(axis=1)[shown],
+            "kept_tokens": (tokens[:, KEPT] + tokens[:, KEPT | SELECTED])[shown],
+        }
+    )
+    return Groups(column, table, len(order))
+
+
+def _values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return the different values of a column as text, ascending, and which one each document has, int64 (n,).
+
+    Documents without a value have the number after the last.
+    """
+    source = facts.source([column])
+    texts = facts.query(f"SELECT CAST({ident(column)} AS VARCHAR) AS value FROM {source}", source).column("value")
+    encoded = texts.combine_chunks().dictionary_encode()
+    ranked = pc.sort_indices(encoded.dictionary).to_numpy()
+    rank = np.empty(len(ranked) + 1, dtype=np.int64)
+    rank[ranked], rank[-1] = np.arange(len(ranked)), len(ranked)
+    codes = encoded.indices.fill_null(len(ranked)).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.take(pa.array(ranked)), rank[codes]
 
 
 def cluster_table(scene: Scene, *, column: str = "cluster") -> pa.Table:

@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from tamis.analytics.map_options import options_stamp
 from tamis.analytics.operator import RowOperator
+from tamis.analytics.pipeline import steps_stamp
 from tamis.analytics.queries import Scene, prepare_polygons
 from tamis.analytics.recipe import Recipe
 from tamis.app import library
@@ -22,12 +22,12 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class CorpusKey:
-    """A corpus as its files look now, and the choices about its map."""
+    """A corpus as its files and roles are now, and what its analysis consists of."""
 
     root: str
     name: str
     stamp: str
-    options: str = ""
+    steps: str = ""
 
 
 def _files(key: CorpusKey) -> str:
@@ -62,7 +62,7 @@ def key_of(workspace: Workspace, name: str) -> CorpusKey:
         SettingError: unknown corpus.
         CorpusError: its files are gone.
     """
-    return CorpusKey(str(workspace.root), name, library.stamp(workspace.corpus(name)), options_stamp(workspace))
+    return CorpusKey(str(workspace.root), name, library.stamp(workspace.corpus(name)), steps_stamp(workspace))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: _files})
@@ -70,6 +70,25 @@ def corpus(key: CorpusKey) -> Corpus:
     """Return an open corpus."""
     workspace = Workspace(Path(key.root))
     return library.corpus_of(workspace, workspace.corpus(key.name))
+
+
+class _UnfinishedError(Exception):
+    """The analysis is not complete: nothing to remember."""
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={CorpusKey: repr})
+def _complete(key: CorpusKey) -> bool:
+    if not all(step.done for step in library.plan_of(Workspace(Path(key.root)), corpus(key))):
+        raise _UnfinishedError
+    return True
+
+
+def analysed(key: CorpusKey) -> bool:
+    """Say whether every step of the standard analysis of a corpus is done; that it is, is remembered."""
+    try:
+        return _complete(key)
+    except _UnfinishedError:
+        return False
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})

@@ -92,10 +92,11 @@ class Opened:
 
 
 def stamp(entry: CorpusEntry) -> str:
-    """Return how the files of a corpus look now; another stamp means the corpus has to be opened again."""
+    """Return how files and roles of a corpus are now; another stamp means the corpus has to be opened again."""
     _, files = list_files(entry.path)
     stats = [(file.name, file.stat()) for file in files]
-    return ";".join(f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats)
+    looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
+    return ";".join([*looks, repr(sorted(entry.roles.items()))])
 
 
 def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:

@@ -201,8 +201,6 @@ def _roles(here: Stage) -> None:
             corpus.with_roles(roles)
             entry = here.workspace.corpus(here.opened.name)
             here.workspace.remember(type(entry)(entry.name, entry.path, roles, entry.fingerprint))
-            cache.corpus.clear()
-            cache.opened.clear()
             st.rerun()
 
 

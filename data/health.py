@@ -83,7 +83,12 @@ def _installation() -> Iterator[Finding]:
         yield Finding("Packages", "failed", "; ".join(wrong), "pip install --upgrade tamis, or make setup")
     else:
         yield Finding("Packages", "ok", "all that are needed, in versions that work")
-    yield Finding("Processors", "ok", f"{len(os.sched_getaffinity(0))} may be used")
+    yield Finding("Processors", "ok", f"{_processors()} may be used")
+
+
+def _processors() -> int:
+    """Return how many processors this process may use; where the system does not say, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folder(workspace: Workspace) -> Iterator[Finding]:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamis.analytics import queries
 from tamis.analytics.evidence import GivenEvidence
+from tamis.analytics.facts import Facts
 from tamis.analytics.operator import OPERATORS
 from tamis.analytics.queries import Scene
 from tamis.analytics.recipe import Recipe
+from tamis.analytics.scene import Which
 from tamis.analytics.synthetic import synthetic_facts
 from tamis.data.errors import RecipeError
+from tamis.data.hashing import salted
 
 FACTS = synthetic_facts(3_000, seed=3)
 RECIPE = (
@@ -59,6 +64,36 @@ def test_group_counts_add_up() -> None:
     assert sum(found.table.column("kept").to_pylist()) == SCENE.kept.sum()
     assert found.distinct == found.table.num_rows
     assert queries.group_counts(SCENE, "source", limit=3).table.num_rows == 3
+
+
+def test_group_counts_are_those_of_a_loop_over_the_documents() -> None:
+    table = pa.table(
+        {
+            "id": [f"d{k}" for k in range(9)],
+            "n_tokens": pa.array([1, 2, None, 4, 5, 6, 7, 8, 9], pa.int64()),
+            "kind": ["b", None, "a", "b", "a", None, "é", "b", "z"],
+            "share": [0.5, 1.0, 1.0, None, 2.0, 0.5, 3.25, 1.0, 1e20],
+        }
+    )
+    facts = Facts.from_table(table, digest="f" * 64)
+    rule = OPERATORS.build("signal_range", {"signal": "n_tokens", "min": 3})
+    scene = Scene.build(facts, GivenEvidence(), selection=[rule], recipe=Recipe().with_operator(rule))
+    rows = queries.group_counts(scene, "kind").table.to_pylist()
+    assert [(row["value"], row["documents"]) for row in rows] == [("b", 3), ("a", 2), (None, 2), ("z", 1), ("é", 1)]
+    assert rows[0] == {"value": "b", "documents": 3, "kept": 2, "selected": 2, "tokens": 13, "kept_tokens": 12}
+    shares = queries.group_counts(scene, "share")
+    said = facts.query("SELECT DISTINCT share::VARCHAR AS value FROM facts").column("value").to_pylist()
+    assert set(shares.table["value"].to_pylist()) == set(said)
+    assert shares.distinct == 6 and shares.table["documents"].to_pylist() == [3, 2, 1, 1, 1, 1]
+
+
+@given(st.integers(0, 60), st.integers(0, 3), st.sampled_from(["all", "selected", "kept", "dropped"]))
+def test_sample_is_the_first_rows_of_a_part_in_hash_order(n: int, seed: int, which: Which) -> None:
+    rows = np.flatnonzero(SCENE.mask(which))
+    keys = salted(FACTS.keys[rows], seed=seed, salt="sample")
+    assert (
+        queries.sample_rows(SCENE, which=which, n=n, seed=seed).tolist() == rows[np.lexsort((rows, keys))][:n].tolist()
+    )
 
 
 def test_cluster_table_counts_what_a_loop_over_the_documents_counts() -> None:
