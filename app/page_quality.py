@@ -169,10 +169,9 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
     step = 1.0 if info.type == "integer" else None
     sides = ((cells[0], "Drop below", "low", low, reach.low), (cells[1], "Drop above", "high", high, reach.high))
     for cell, title, name, value, end in sides:
-        key = session.widget("quality", name, info.name)
-        session.hold_widget(key, value)
+        key = session.widget_holding(session.widget("quality", name, info.name), value)
         cell.number_input(
-            title, value=None, step=step, format="%.0f" if step else "%.4g", placeholder=f"{end:,.6g}", key=key,
+            title, value=value, step=step, format="%.0f" if step else "%.4g", placeholder=f"{end:,.6g}", key=key,
             help=f"Documents {title.split()[1]} this value are dropped.", on_change=_typed, args=(name, key),
         )  # fmt: skip
     new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")

@@ -218,7 +218,14 @@ def widget_value(key: str, default: Any = None) -> Any:
     return st.session_state.get(key, default)
 
 
-def hold_widget(key: str, value: Any) -> None:
-    """Make a widget that is about to be shown hold a value; its changes arrive in its callback."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
+def widget_holding(key: str, value: Any) -> str:
+    """Return the key of a widget that holds a value: a new one when the one on the screen holds something else.
+
+    What a browser still sends about the former one, which it may not know to be gone, then changes nothing.
+    """
+    made = st.session_state.get(key, 0)
+    shown = f"{key}/{made}"
+    if shown in st.session_state and st.session_state[shown] != value:
+        st.session_state[key] = made + 1
+        shown = f"{key}/{made + 1}"
+    return shown

@@ -113,7 +113,8 @@ def settle(page: Page) -> None:
     """Wait until Streamlit has nothing left to do."""
     expect(page.get_by_test_id("stSidebar")).to_be_visible(timeout=60_000)
     page.wait_for_function(
-        "() => !document.querySelector('[data-testid=\"stStatusWidget\"]')"
+        "() => document.querySelector('[data-test-script-state=\"notRunning\"]')"
+        " && !document.querySelector('[data-testid=\"stStatusWidget\"]')"
         " && !document.querySelector('[data-stale=\"true\"]')",
         timeout=60_000,
     )
