@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,10 +42,16 @@ class Edges:
 
 
 def umap_learn() -> Any:
-    """Return umap-learn's module; importing it compiles for some seconds and warns of a part that is not used here."""
+    """Return umap-learn's module; importing it compiles for some seconds and warns of a part that is not used here.
+
+    What it compiles for the fuzzy graph, for some seconds more, is kept on disk for the next process where possible.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
         import umap.umap_
+    for compiled in (umap.umap_.smooth_knn_dist, umap.umap_.compute_membership_strengths):
+        with suppress(RuntimeError):
+            compiled.enable_caching()
     return umap.umap_
 
 

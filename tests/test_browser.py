@@ -42,7 +42,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
             "source": [payload for _ in range(12) for payload in PAYLOADS],
         }
     )
-    tamis("analyze", str(write_corpus(root / "hostile", hostile)), "--name", "hostile", home=home)
+    tamis("analyze", str(write_corpus(root / "hostile", hostile)), "--name", "hostile", "--tier", "fast", home=home)
     tamis("analyze", str(corpus), "--name", "corpus", home=home)
     with served(home, corpus) as running:
         yield running

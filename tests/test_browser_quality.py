@@ -19,7 +19,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     home = root / "home"
     home.mkdir()
     corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging", "email"))
-    tamis("analyze", str(corpus), "--name", "corpus", home=home)
+    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
     with served(home, corpus) as running:
         yield running
 

@@ -22,7 +22,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     root = tmp_path_factory.mktemp("team")
     corpus, home = small_corpus(root / "corpus"), root / "home"
     home.mkdir()
-    tamis("analyze", str(corpus), "--name", "corpus", home=home)
+    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
     change_people(home, "grace", "owner")
     change_people(home, "vera", "viewer")
     change_people(home, "*", "reviewer")
