@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.cluster_edits import ClusterEdit, edited
-from tamis.analytics.cluster_table import NAMED_BY, cluster_rows, count_terms, main_languages
+from tamis.analytics.cluster_table import NAMED_BY, cluster_rows, count_terms, spoken_in
 from tamis.analytics.clusterings import CLUSTERINGS, HDBSCAN, Fineness, Known
 from tamis.analytics.clusters import Noise, categories, centroids_of, numbered_by_size, vote
 from tamis.analytics.embedding import load_vectors
@@ -21,7 +21,7 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.errors import SettingError
 
-CLUSTERS_VERSION = 3
+CLUSTERS_VERSION = 4
 EDITED = "edited_clusters"
 
 
@@ -183,9 +183,9 @@ def _write(
     numbers = np.unique(labels[labels >= 0]).astype(np.int32)
     if centroids is None:
         centroids, numbers = centroids_of(load_vectors(embeddings, context.documents), labels)
-    spoken = main_languages(context, labels)
+    spoken = spoken_in(context, labels)
     counts = count_terms(context, labels, seed=seed)
-    words = name_clusters(counts, languages=spoken)
+    words = name_clusters(counts, spoken=spoken)
     kinds = categories(centroids)
     context.out.write_array("labels", labels)
     context.out.write_array("centroids", centroids)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.naming import ClusterWords, name_clusters, stop_words
+from tamis.analytics.naming import ClusterWords, Spoken, name_clusters, stop_words
 from tamis.analytics.step import StepContext
 from tamis.analytics.term_counts import TermCounter, TermCounts
 from tamis.data.documents import load_column
@@ -55,28 +55,28 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
         return counter.counts()
 
 
-def main_languages(context: StepContext, labels: NDArray[np.int32]) -> dict[int, str]:
-    """Return the language of each cluster that at least half of its documents are detected to be in; else nothing."""
+def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
+    """Return sizes of the clusters, and of each the language that at least half of its documents are detected in."""
+    numbers, documents = np.unique(labels[labels >= 0], return_counts=True)
+    sizes = dict(zip(numbers.tolist(), documents.tolist(), strict=True))
     if "language" not in context.inputs:
-        return {}
+        return Spoken({}, sizes)
     spoken = load_column(context.inputs["language"], context.documents, "lang")
     table = pa.table({"cluster": pa.array(labels), "lang": spoken}).filter(pc.field("cluster") >= 0)
     counts = table.group_by(["cluster", "lang"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
-    sizes: dict[int, int] = {}
-    for row in counts:
-        sizes[row["cluster"]] = sizes.get(row["cluster"], 0) + row["count_all"]
-    return {
+    languages = {
         row["cluster"]: row["lang"]
         for row in sorted(counts, key=lambda row: (row["count_all"], row["lang"] or ""))
         if row["lang"] and 2 * row["count_all"] >= sizes[row["cluster"]]
     }
+    return Spoken(languages, sizes)
 
 
 def cluster_rows(
     labels: NDArray[np.int32],
     words: Sequence[ClusterWords],
     kinds: NDArray[np.int32],
-    spoken: Mapping[int, str],
+    spoken: Spoken,
     counts: TermCounts,
     positions: NDArray[np.float32],
 ) -> pa.Table:
@@ -89,7 +89,7 @@ def cluster_rows(
         labels: int32 (n,), cluster of each document.
         words: words of each cluster, by number.
         kinds: int32 (k,), category of each cluster.
-        spoken: main language by cluster.
+        spoken: the clusters' languages.
         counts: words by cluster.
         positions: float32 (n, 2), NaN off the map.
     """
@@ -103,7 +103,7 @@ def cluster_rows(
             "name": pa.array([row.name for row in words], pa.string()),
             "words": pa.array([list(row.words) for row in words], pa.list_(pa.string())),
             "size": pa.array(sizes[numbers] if numbers else [], pa.int64()),
-            "language": pa.array([spoken.get(number) for number in numbers], pa.string()),
+            "language": pa.array([spoken.languages.get(number) for number in numbers], pa.string()),
             "category": pa.array(kinds, pa.int32()),
             "category_name": pa.array([names[int(kind)] for kind in kinds], pa.string()),
             "x": pa.array([x for x, _ in middles], pa.float32()),
@@ -112,9 +112,7 @@ def cluster_rows(
     )
 
 
-def name_categories(
-    counts: TermCounts, kinds: NDArray[np.int32], spoken: Mapping[int, str]
-) -> tuple[ClusterWords, ...]:
+def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken) -> tuple[ClusterWords, ...]:
     """Return the words and names of the categories, from the words of their clusters.
 
     A category of several languages has no stop words of its own, so those of each cluster's language go first.
@@ -122,11 +120,14 @@ def name_categories(
     if not len(kinds):
         return ()
     languages: dict[int, str] = {}
+    sizes: dict[int, int] = {}
+    of_cluster = spoken.of(counts)
     for kind in np.unique(kinds).tolist():
-        inside = {spoken.get(int(number), "") for number in counts.clusters[kinds == kind]}
+        inside = set(of_cluster[0][kinds == kind].tolist())
         languages[kind] = inside.pop() if len(inside) == 1 else ""
-    telling = counts.without(stop_words(counts, spoken), spoken)
-    return name_clusters(telling.joined(kinds), languages=languages)
+        sizes[kind] = int(of_cluster[1][kinds == kind].sum())
+    telling = counts.without(stop_words(counts, spoken), spoken.languages)
+    return name_clusters(telling.joined(kinds), spoken=Spoken(languages, sizes))
 
 
 def _members(

@@ -9,7 +9,7 @@ many clusters of one language is weighed down, and is a stop word from half of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -60,13 +60,48 @@ class Distinguishing:
     share_b: float
 
 
-def stop_words(counts: TermCounts, languages: Mapping[int, str] | None = None) -> frozenset[tuple[str, str]]:
+@dataclass(frozen=True)
+class Spoken:
+    """The languages of clusters.
+
+    Attributes:
+        languages: main language by cluster number; a cluster of several languages has none.
+        sizes: documents by cluster number, where the counts come from a part of them.
+    """
+
+    languages: Mapping[int, str] = field(default_factory=dict)
+    sizes: Mapping[int, int] = field(default_factory=dict)
+
+    def of(self, counts: TermCounts) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+        """Return language and size of the clusters of ``counts``, str (c,) and int64 (c,)."""
+        numbers = counts.clusters.tolist()
+        sizes = [self.sizes.get(number, size) for number, size in zip(numbers, counts.documents.tolist(), strict=True)]
+        return np.array([self.languages.get(number, "") for number in numbers]), np.array(sizes, dtype=np.int64)
+
+    def main(self, counts: TermCounts) -> str:
+        """Return the language of most documents that were counted, empty where no cluster has one."""
+        spoken = self.of(counts)[0]
+        totals = {kind: int(counts.documents[spoken == kind].sum()) for kind in set(spoken.tolist()) if kind}
+        return max(totals, key=lambda kind: (totals[kind], kind)) if totals else ""
+
+    def prefixes(self, counts: TermCounts) -> dict[int, str]:
+        """Return the language of the clusters that hold most of one that is not the main one, by cluster number."""
+        spoken, sizes = self.of(counts)
+        main = self.main(counts)
+        return {
+            int(number): str(kind)
+            for number, kind, size in zip(counts.clusters, spoken, sizes, strict=True)
+            if kind not in ("", main) and 2 * size > sizes[spoken == kind].sum()
+        }
+
+
+def stop_words(counts: TermCounts, spoken: Spoken | None = None) -> frozenset[tuple[str, str]]:
     """Return (language, word) for the words that stand in clusters of every kind and so say nothing about any.
 
     Args:
         counts: words by cluster.
-        languages: main language by cluster number; clusters of one language are looked at together, so the stop words
-            of a rare language are found as well. None takes all clusters together.
+        spoken: the clusters' languages; clusters of one language are looked at together, so the stop words of a rare
+            language are found as well. None takes all clusters together.
 
     Returns:
         Words that occur in at least 5% of the documents of at least half of a language's clusters; where a language has
@@ -75,7 +110,7 @@ def stop_words(counts: TermCounts, languages: Mapping[int, str] | None = None) -
         all of them together, since a lone cluster of German holds everything there is about the German language.
     """
     words = counts.term.dictionary_encode()
-    glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), languages or {})
+    glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), spoken or Spoken())
     return frozenset(
         (language, words.dictionary[int(code)].as_py())
         for language, share in glue.items()
@@ -83,51 +118,52 @@ def stop_words(counts: TermCounts, languages: Mapping[int, str] | None = None) -
     )
 
 
-def _glue(
-    counts: TermCounts, codes: NDArray[np.int32], size: int, languages: Mapping[int, str]
-) -> dict[str, NDArray[np.float64]]:
+def _glue(counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken) -> dict[str, NDArray[np.float64]]:
     """Return by language how much of a stop word each word is, float64 (size,), in [0, 1]; from 0.5 on it is one."""
-    spoken = np.array([str(languages.get(int(cluster), "")) for cluster in counts.clusters])
-    kinds = sorted(set(spoken.tolist()))
-    totals = {kind: int(counts.documents[spoken == kind].sum()) for kind in kinds if kind}
-    main = max(totals, key=lambda kind: (totals[kind], kind)) if totals else ""
-    return {kind: _glue_of(counts, codes, size, spoken == kind, foreign=kind not in ("", main)) for kind in kinds}
+    kinds, main = spoken.of(counts)[0], spoken.main(counts)
+    return {
+        kind: _glue_of(counts, codes, size, spoken, kinds == kind, foreign=kind not in ("", main))
+        for kind in sorted(set(kinds.tolist()))
+    }
 
 
 def _glue_of(
-    counts: TermCounts, codes: NDArray[np.int32], size: int, ours: NDArray[np.bool_], *, foreign: bool
+    counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken, ours: NDArray[np.bool_], *, foreign: bool
 ) -> NDArray[np.float64]:
     total = int(ours.sum())
     rows = ours[counts.cluster]
-    documents = counts.documents[ours]
+    sizes = spoken.of(counts)[1]
     if total >= _FEW_CLUSTERS:
         glue = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
     else:
         spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
         glue = (spread >= max(total, 2)).astype(np.float64)
-    if foreign and (total < _FEW_CLUSTERS or 2 * documents.max() > documents.sum()):
-        together = np.bincount(codes[rows], weights=counts.count[rows], minlength=size)
-        glue[together >= _FOREIGN * max(int(documents.sum()), 1)] = 1.0
+    if foreign and (total < _FEW_CLUSTERS or 2 * sizes[ours].max() > sizes[ours].sum()):
+        together = np.bincount(codes[rows], weights=(counts.shares * sizes[counts.cluster])[rows], minlength=size)
+        glue[together >= _FOREIGN * max(int(sizes[ours].sum()), 1)] = 1.0
     return glue
 
 
 def name_clusters(
-    counts: TermCounts, *, languages: Mapping[int, str] | None = None, words: int = KEPT_WORDS
+    counts: TermCounts, *, spoken: Spoken | None = None, words: int = KEPT_WORDS
 ) -> tuple[ClusterWords, ...]:
     """Return the words and the name of every cluster, by cluster number.
 
+    The name of a cluster that holds most of a language, other than the main one, begins with that language: what it is
+    about is first of all that it is written so.
+
     Args:
         counts: words by cluster.
-        languages: main language by cluster number, for stop words.
+        spoken: the clusters' languages, for stop words and names.
         words: how many words to return per cluster.
     """
+    spoken = spoken or Spoken()
     vocabulary = counts.term.dictionary_encode()
     codes = vocabulary.indices.to_numpy()
-    glue = _glue(counts, codes, len(vocabulary.dictionary), languages or {})
+    kinds = spoken.of(counts)[0]
     share = np.zeros(len(codes))
-    for language, values in glue.items():
-        ours = [str((languages or {}).get(int(cluster), "")) == language for cluster in counts.clusters]
-        rows = np.array(ours, dtype=bool)[counts.cluster]
+    for language, values in _glue(counts, codes, len(vocabulary.dictionary), spoken).items():
+        rows = (kinds == language)[counts.cluster]
         share[rows] = values[codes[rows]]
     scores = class_tf_idf(counts) * (1.0 - share) ** 2
     stop = share >= _WIDESPREAD
@@ -141,8 +177,10 @@ def name_clusters(
         best = _varied([row for row in ours_ordered if not stop[row]] or ours_ordered, terms, words)
         found.append((cluster, tuple(terms[row] for row in best), tuple(float(scores[row]) for row in best)))
     names = unique_names([known for _, known, _ in found])
+    before = {cluster: f"{language}: " for cluster, language in spoken.prefixes(counts).items()}
     return tuple(
-        ClusterWords(cluster, name, known, score) for (cluster, known, score), name in zip(found, names, strict=True)
+        ClusterWords(cluster, before.get(cluster, "") + name, known, score)
+        for (cluster, known, score), name in zip(found, names, strict=True)
     )
 
 
@@ -215,7 +253,7 @@ def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: i
         without = documents[-1] - sides[-1] + _PRIOR_DOCUMENTS * (1 - share)
         odds.append(np.log(with_word / without))
         variance += 1 / with_word + 1 / without
-    glue = _glue(counts, codes, size, {})[""]
+    glue = _glue(counts, codes, size, Spoken())[""]
     score = np.where(glue >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - glue))
     picked = [code for code in np.lexsort((np.arange(size), -score))[:most] if score[code] > 0]
     picked += [code for code in np.lexsort((np.arange(size), score))[:most] if score[code] < 0]

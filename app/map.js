@@ -254,9 +254,14 @@ class PointMap {
     draw.globalAlpha = 1;
   }
 
-  // Labels that fit, the more important ones first; two levels, as near as the first view allows.
+  // Labels that fit, the more important ones first; two levels, as near as the first view allows. What lies on the map
+  // takes its place first.
   placedLabels(draw) {
-    const taken = [];
+    const whole = this.root.getBoundingClientRect();
+    const taken = [".tools", ".legend", ".status"].map((name) => {
+      const box = this.root.querySelector(name).getBoundingClientRect();
+      return [box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top];
+    });
     const found = [];
     const near = this.view.zoom >= 2.2 * Math.max(1, this.data.home.zoom / 1.3);
     const family = getComputedStyle(this.root).fontFamily;

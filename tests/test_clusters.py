@@ -21,6 +21,7 @@ from tamis.analytics.clusters import (
 )
 from tamis.analytics.density_tree import forest, linkage_of, tree_labels
 from tamis.analytics.naming import (
+    Spoken,
     distinguishing_words,
     name_clusters,
     read_terms,
@@ -177,7 +178,7 @@ def test_a_lone_cluster_of_another_language_is_not_named_by_its_glue_words() -> 
     german[:4] = ["Spiel Karten Brett"] * 4
     counts = counted([*texts, *german], [*labels.tolist(), *[9] * 40])
     languages = {0: "en", 1: "en", 2: "en", 3: "en", 9: "de"}
-    words = next(row.words for row in name_clusters(counts, languages=languages) if row.cluster == 9)
+    words = next(row.words for row in name_clusters(counts, spoken=Spoken(languages)) if row.cluster == 9)
     assert not {"der", "und", "die", "für", "das"} & set(words)
     assert {"spiel", "karten"} <= set(words)
 
@@ -208,7 +209,7 @@ def test_a_category_of_several_languages_is_not_named_by_their_stop_words() -> N
             texts.append(f"{glue[language]} wort{number}a wort{number}b x{random.integers(1000)}")
             labels.append(number)
     counts = counted(texts, labels)
-    named = name_categories(counts, np.zeros(10, dtype=np.int32), languages)
+    named = name_categories(counts, np.zeros(10, dtype=np.int32), Spoken(languages))
     assert not set(named[0].words) & set(" ".join(glue.values()).split())
     assert named[0].words[0].startswith("wort")
 
@@ -220,8 +221,21 @@ def test_a_language_in_one_large_cluster_and_crumbs_keeps_its_stop_words() -> No
     numbers = [9] * 80 + [10 + row // 4 for row in range(12)]
     counts = counted([*texts, *german, *crumbs], [*labels.tolist(), *numbers])
     languages = dict.fromkeys(range(4), "en") | dict.fromkeys(range(9, 13), "de")
-    found = stop_words(counts, languages)
+    found = stop_words(counts, Spoken(languages))
     assert {("de", word) for word in ("der", "und", "die", "für", "das")} <= found
+
+
+def test_a_cluster_that_holds_most_of_another_language_says_so_first() -> None:
+    texts, labels = topic_texts(40)
+    german = [f"und {word} {word}weg" for word in ("Spiel", "Karte", "Brett", "Musik", "Ton") for _ in range(16)]
+    counts = counted([*texts, *german, *["Haus Berg", "Tal Bach"] * 8], [*labels.tolist(), *[9] * 80, *[10, 11] * 8])
+    languages = dict.fromkeys(range(4), "en") | dict.fromkeys((9, 10, 11), "de")
+    named = {row.cluster: row.name for row in name_clusters(counts, spoken=Spoken(languages))}
+    assert [number for number, name in named.items() if name.startswith("de: ")] == [9]
+    # What counts are all documents, not those that were counted.
+    named = {row.cluster: row.name for row in name_clusters(counts, spoken=Spoken(languages, {10: 900}))}
+    assert [number for number, name in named.items() if name.startswith("de: ")] == [10]
+    assert not any(": " in row.name for row in name_clusters(counts, spoken=Spoken(dict.fromkeys(range(12), "de"))))
 
 
 def test_names_are_unique_even_without_words() -> None:
