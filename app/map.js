@@ -6,6 +6,7 @@ const MOVING = 400_000; // Points drawn while the view moves; the rest follow wh
 const REST = 160; // Milliseconds without movement before everything is drawn.
 const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
 const instances = new WeakMap();
+const left = { map: "", tool: "pan" }; // How the map was when it last went from the page: there it goes on.
 
 export default function (component) {
   const root = component.parentElement.querySelector(".tamis-map");
@@ -75,7 +76,11 @@ class PointMap {
       this.status.textContent = "This browser has no WebGL2: a sample is shown below, without selecting.";
       return;
     }
-    if (fresh) this.view = { ...data.home };
+    if (fresh && left.map === data.map) {
+      this.view = { ...left.view };
+      this.hidden = left.hidden;
+      this.column = left.column;
+    } else if (fresh) this.view = { ...data.home };
     if (this.column !== data.legend.column) this.hidden.clear();
     this.column = data.legend.column;
     this.shapes = data.shapes || [];
@@ -172,8 +177,8 @@ class PointMap {
     this.pending ||= requestAnimationFrame(() => {
       this.pending = 0;
       this.drawPoints();
-      this.drawOver();
       this.say();
+      this.drawOver();
     });
   }
 
@@ -351,6 +356,7 @@ class PointMap {
     const drawn = this.step > 1
       ? `Moving: every ${this.step}th of ${whole} documents`
       : this.density > 0.5 ? `Density of ${whole} documents, exact; zoom in for points` : `${whole} points, all drawn`;
+    Object.assign(left, { map: this.data.map, view: { ...this.view }, hidden: this.hidden, column: this.column });
     const text = [drawn, this.data.status].filter(Boolean).join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
     this.root.dataset.view = [this.view.x, this.view.y, this.view.zoom].map((part) => part.toFixed(4)).join(" ");
@@ -375,7 +381,7 @@ class PointMap {
     for (const button of this.root.querySelectorAll(".tools button")) {
       button.onclick = () => this.act(button.dataset.act);
     }
-    this.setTool("pan");
+    this.setTool(left.tool);
   }
 
   at(event) {
@@ -515,6 +521,7 @@ class PointMap {
 
   setTool(name) {
     this.tool = name;
+    left.tool = name;
     this.root.dataset.tool = name;
     for (const button of this.root.querySelectorAll(".tools button[aria-pressed]")) {
       button.setAttribute("aria-pressed", String(button.dataset.act === (button.dataset.act === "add" && this.adding ? "add" : name)));

@@ -81,6 +81,32 @@ def test_many_documents_are_drawn_as_density_and_as_points_when_near(dashboard: 
     expect(area).to_have_attribute("data-drawn", "density")
 
 
+def test_the_map_stays_where_it_is_while_a_document_is_read_and_another_page_is_seen(
+    dashboard: Dashboard, page: Page
+) -> None:
+    area = opened(page, dashboard)
+    home = area.get_attribute("data-view")
+    for _ in range(3):
+        area.get_by_role("button", name="Closer").click()
+    area.get_by_role("button", name="Lasso").click()
+    entry = area.get_by_role("button", name=re.compile("source 1"))
+    entry.click()
+    expect(area).not_to_have_attribute("data-view", home or "")
+    view = area.get_attribute("data-view") or ""
+    area.get_by_role("button", name="Move").click()
+    spot = area.evaluate(INK)
+    area.locator("canvas.gl").click(position={"x": spot["x"], "y": spot["y"]})
+    expect(page.get_by_role("button", name="Close", exact=True)).to_be_visible(timeout=30_000)
+    expect(area).to_have_attribute("data-view", view)
+    page.get_by_role("link", name="Documents").first.click()
+    expect(page.get_by_role("textbox", name="Search", exact=True)).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name="Map").first.click()
+    expect(area).to_have_attribute("data-view", view, timeout=30_000)
+    expect(entry).to_have_attribute("aria-pressed", "false")
+    page.reload()
+    expect(area).not_to_have_attribute("data-view", view, timeout=30_000)
+
+
 def test_the_legend_hides_what_is_clicked_and_shows_it_again(dashboard: Dashboard, page: Page) -> None:
     area = opened(page, dashboard)
     before = area.evaluate(INK)["ink"]
