@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
-WORKERS ?= logical
+# One more than there are processors: the browser tests also wait.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench docs screenshots clean chromium

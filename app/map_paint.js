@@ -167,7 +167,8 @@ class Painter {
   paintDensity(scene, layer, strength) {
     const gl = this.gl;
     const { width, height } = this.canvas;
-    if (!this.addUp(scene, layer)) return;
+    const part = this.addUp(scene, layer);
+    if (!part) return;
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     const { made, at } = this.tone;
     gl.useProgram(made);
@@ -178,11 +179,14 @@ class Painter {
     gl.uniform1f(at.reference, Math.max(1, scene.busy / (scene.step * scene.ratio ** 2)));
     gl.uniform1f(at.strength, strength);
     gl.uniform1f(at.least, layer === "front" ? 0.4 : 0.2);
+    gl.enable(gl.SCISSOR_TEST);
+    gl.scissor(...part);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+    gl.disable(gl.SCISSOR_TEST);
   }
 
-  // Adds every step-th point of a layer to its pixel: the sums of colour times strength, and of strength. Says whether
-  // there was any.
+  // Adds every step-th point of a layer to its pixel: the sums of colour times strength, and of strength. Returns the
+  // part of the picture that holds them and what is smoothed around them (x, y, width, height), null without a point.
   addUp(scene, layer) {
     const { shades, colours } = this;
     const points = this.cells.points;
@@ -195,7 +199,7 @@ class Painter {
     const [scaleX, scaleY] = [(scene.scale[0] * width) / 2, (scene.scale[1] * height) / 2];
     const [x0, y0] = [((1 - scene.shift) * width) / 2 - scene.centre[0] * scaleX, height / 2 - scene.centre[1] * scaleY];
     const [dx, dy] = [scaleX / 65535, scaleY / 65535];
-    let some = false;
+    let [left, right, low, high] = [width, -1, height, -1];
     for (const [from, to] of scene.spans) {
       for (let q = from; q < to; q += step) {
         const strength = strengths[shades[q]];
@@ -203,16 +207,21 @@ class Painter {
         const x = x0 + points[2 * q] * dx;
         const y = y0 + points[2 * q + 1] * dy;
         if (x < 0 || y < 0 || x >= width || y >= height) continue;
-        const at = 4 * ((y | 0) * width + (x | 0));
+        const column = x | 0;
+        const row = y | 0;
+        if (column < left) left = column;
+        if (column > right) right = column;
+        if (row < low) low = row;
+        if (row > high) high = row;
+        const at = 4 * (row * width + column);
         const colour = 4 * (shades[q] & 255);
         sums[at] += strength * colours[colour];
         sums[at + 1] += strength * colours[colour + 1];
         sums[at + 2] += strength * colours[colour + 2];
         sums[at + 3] += 255 * strength;
-        some = true;
       }
     }
-    return some;
+    return right < 0 ? null : [left - 1, low - 1, right - left + 3, high - low + 3];
   }
 
   // How strongly a point counts in a layer, by its flag and its group.

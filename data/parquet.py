@@ -61,15 +61,21 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def parquet_writer(where: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Return a writer with every setting that decides bytes fixed: zstd 3, page checksums, no metadata."""
+def parquet_writer(where: Path, schema: pa.Schema, *, plain: bool = False) -> pq.ParquetWriter:
+    """Return a writer with every setting that decides bytes fixed: zstd 3, page checksums, no metadata.
+
+    Args:
+        where: the file.
+        schema: of the tables.
+        plain: neither compressed nor encoded, for what a person waits for.
+    """
     return pq.ParquetWriter(
         where,
         schema.remove_metadata(),
         version="2.6",
-        compression="zstd",
-        compression_level=ZSTD_LEVEL,
-        use_dictionary=True,
+        compression="none" if plain else "zstd",
+        compression_level=None if plain else ZSTD_LEVEL,
+        use_dictionary=not plain,
         write_statistics=True,
         data_page_version="1.0",
         write_batch_size=1024,
@@ -78,19 +84,20 @@ def parquet_writer(where: Path, schema: pa.Schema) -> pq.ParquetWriter:
     )
 
 
-def write_parquet(table: pa.Table, path: Path, *, row_group_rows: int = ROW_GROUP_ROWS) -> None:
+def write_parquet(table: pa.Table, path: Path, *, row_group_rows: int = ROW_GROUP_ROWS, plain: bool = False) -> None:
     """Write a table so that equal tables give equal bytes, however they are chunked.
 
     Args:
         table: rows in their final order; schema metadata is not written.
         path: final name; it appears only when the file is whole.
         row_group_rows: rows per row group.
+        plain: see ``parquet_writer``.
 
     Raises:
         StoreError: the file cannot be written.
     """
     bare = table.replace_schema_metadata(None)
-    with atomic_write(path) as temporary, parquet_writer(temporary, bare.schema) as writer:
+    with atomic_write(path) as temporary, parquet_writer(temporary, bare.schema, plain=plain) as writer:
         for start in range(0, bare.num_rows, row_group_rows):
             writer.write_table(bare.slice(start, row_group_rows).combine_chunks(), row_group_size=row_group_rows)
 

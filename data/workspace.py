@@ -145,7 +145,7 @@ class Workspace:
         name = digest_of_texts(texts)
         path = self.asset_path(name)
         if not path.is_file():
-            write_parquet(pa.table({"id": texts}), path)
+            write_parquet(pa.table({"id": texts}), path, plain=True)
         return name
 
     def ids(self, digest_of_ids: str) -> pa.Array:
