@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ADDRESS ?= 127.0.0.1
 PORT ?= 8501
-# One more than there are processors: the browser tests also wait.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WORKERS ?= logical
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench docs screenshots clean chromium
@@ -53,7 +52,7 @@ lint: $(VENV)/.testing ## Check style and types
 	$(BIN)/mypy
 
 test: lint chromium ## Check style and types, run every test, the browser ones included
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.testing ## Measure speed and memory of every step and every query
 	$(BIN)/python -m benchmarks

@@ -246,7 +246,9 @@ def prepare_polygons(facts: Facts) -> None:
     """Load what the first lasso needs, so that it is as quick as the next one."""
     x, y = extent(facts, "x"), extent(facts, "y")
     polygon_rows(facts, [(x.low, y.low), (x.high, y.low), (x.high, y.high)])
-    facts.whole("n_tokens"), facts.whole("bytes"), facts.ids
+    facts.array("id")
+    for name in ("n_tokens", "bytes"):
+        facts.whole(name)
 
 
 def polygon_rule(facts: Facts, vertices: Vertices, put_ids: Callable[[pa.Array], str]) -> MapPolygon:

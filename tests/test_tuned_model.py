@@ -125,6 +125,7 @@ def test_the_tuned_tier_places_new_documents_where_its_bundle_runs(tmp_path: Pat
     assert run.counts[-1].documents > study.evaluate(bundle.recipe).counts[-1].documents
 
 
+@pytest.mark.slow
 def test_more_texts_are_embedded_into_the_space_of_the_corpus(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "home")
     corpus = open_corpus(write_corpus(tmp_path / "corpus", docstrings()))
