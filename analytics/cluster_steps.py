@@ -21,7 +21,7 @@ from tamis.analytics.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.errors import SettingError
 
-CLUSTERS_VERSION = 4
+CLUSTERS_VERSION = 5
 EDITED = "edited_clusters"
 
 

@@ -56,7 +56,7 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
 
 
 def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
-    """Return sizes of the clusters, and of each the language that at least half of its documents are detected in."""
+    """Return sizes of the clusters, and the language that at least half of the documents of each are detected in."""
     numbers, documents = np.unique(labels[labels >= 0], return_counts=True)
     sizes = dict(zip(numbers.tolist(), documents.tolist(), strict=True))
     if "language" not in context.inputs:
@@ -64,12 +64,13 @@ def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
     spoken = load_column(context.inputs["language"], context.documents, "lang")
     table = pa.table({"cluster": pa.array(labels), "lang": spoken}).filter(pc.field("cluster") >= 0)
     counts = table.group_by(["cluster", "lang"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
-    languages = {
-        row["cluster"]: row["lang"]
+    found = {
+        row["cluster"]: (row["lang"], row["count_all"] / sizes[row["cluster"]])
         for row in sorted(counts, key=lambda row: (row["count_all"], row["lang"] or ""))
         if row["lang"] and 2 * row["count_all"] >= sizes[row["cluster"]]
     }
-    return Spoken(languages, sizes)
+    languages = {number: language for number, (language, _) in found.items()}
+    return Spoken(languages, sizes, {number: share for number, (_, share) in found.items()})
 
 
 def cluster_rows(
@@ -120,14 +121,12 @@ def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken
     if not len(kinds):
         return ()
     languages: dict[int, str] = {}
-    sizes: dict[int, int] = {}
-    of_cluster = spoken.of(counts)
+    of_cluster = spoken.of(counts)[0]
     for kind in np.unique(kinds).tolist():
-        inside = set(of_cluster[0][kinds == kind].tolist())
+        inside = set(of_cluster[kinds == kind].tolist())
         languages[kind] = inside.pop() if len(inside) == 1 else ""
-        sizes[kind] = int(of_cluster[1][kinds == kind].sum())
     telling = counts.without(stop_words(counts, spoken), spoken.languages)
-    return name_clusters(telling.joined(kinds), spoken=Spoken(languages, sizes))
+    return name_clusters(telling.joined(kinds), spoken=Spoken(languages, shares=dict.fromkeys(languages, 0.0)))
 
 
 def _members(

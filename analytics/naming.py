@@ -23,6 +23,7 @@ KEPT_WORDS = 12
 UNNAMED = "unnamed"
 
 _WIDESPREAD, _COMMON, _VERY_COMMON, _FOREIGN = 0.5, 0.05, 0.3, 0.12
+_PURE = 0.9
 _FEW_CLUSTERS = 4
 _PRIOR_DOCUMENTS = 200.0
 
@@ -67,10 +68,12 @@ class Spoken:
     Attributes:
         languages: main language by cluster number; a cluster of several languages has none.
         sizes: documents by cluster number, where the counts come from a part of them.
+        shares: part of a cluster's documents that is in its language, by number; all of them where it is not given.
     """
 
     languages: Mapping[int, str] = field(default_factory=dict)
     sizes: Mapping[int, int] = field(default_factory=dict)
+    shares: Mapping[int, float] = field(default_factory=dict)
 
     def of(self, counts: TermCounts) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
         """Return language and size of the clusters of ``counts``, str (c,) and int64 (c,)."""
@@ -85,13 +88,14 @@ class Spoken:
         return max(totals, key=lambda kind: (totals[kind], kind)) if totals else ""
 
     def prefixes(self, counts: TermCounts) -> dict[int, str]:
-        """Return the language of the clusters that hold most of one that is not the main one, by cluster number."""
+        """Return the language of the clusters that hold most of one, not the main one, and little else, by number."""
         spoken, sizes = self.of(counts)
         main = self.main(counts)
         return {
             int(number): str(kind)
             for number, kind, size in zip(counts.clusters, spoken, sizes, strict=True)
             if kind not in ("", main) and 2 * size > sizes[spoken == kind].sum()
+            if self.shares.get(int(number), 1.0) >= _PURE
         }
 
 
@@ -149,8 +153,8 @@ def name_clusters(
 ) -> tuple[ClusterWords, ...]:
     """Return the words and the name of every cluster, by cluster number.
 
-    The name of a cluster that holds most of a language, other than the main one, begins with that language: what it is
-    about is first of all that it is written so.
+    The name of a cluster that holds most of a language, other than the main one, and little else begins with that
+    language: what it is about is first of all that it is written so.
 
     Args:
         counts: words by cluster.

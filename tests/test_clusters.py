@@ -235,7 +235,8 @@ def test_a_cluster_that_holds_most_of_another_language_says_so_first() -> None:
     # What counts are all documents, not those that were counted.
     named = {row.cluster: row.name for row in name_clusters(counts, spoken=Spoken(languages, {10: 900}))}
     assert [number for number, name in named.items() if name.startswith("de: ")] == [10]
-    assert not any(": " in row.name for row in name_clusters(counts, spoken=Spoken(dict.fromkeys(range(12), "de"))))
+    for spoken in (Spoken(dict.fromkeys(range(12), "de")), Spoken(languages, shares={9: 0.8})):
+        assert not any(": " in row.name for row in name_clusters(counts, spoken=spoken))
 
 
 def test_names_are_unique_even_without_words() -> None:
