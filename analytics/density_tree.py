@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 MANY_POINTS = 300_000
-"""From here on the parallel package pays: it takes half a minute to compile when it is used first, and on fewer points the
-other one takes at most twelve seconds."""
+"""From here on the parallel package pays: it takes half a minute to compile when it is used first, and on fewer points
+the other one takes at most twelve seconds."""
 
 
 def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MANY_POINTS) -> NDArray[np.float64]:
