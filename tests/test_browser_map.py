@@ -53,7 +53,7 @@ def opened(page: Page, dashboard: Dashboard) -> Locator:
 
 def selected(page: Page) -> int:
     """Return how many documents the rail calls selected."""
-    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$"))
+    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile(r"\d selected$"))
     expect(words).to_contain_text(" of ", timeout=30_000)
     return number(words.inner_text())
 
