@@ -118,7 +118,7 @@ def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest
 ) -> None:
     show(page, dashboard, "map")
     lasso(page, radius=110)
-    selected = number(page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$")).inner_text())
+    selected = number(page.locator("[data-testid=stSidebar]").get_by_text(re.compile(r"\d selected$")).inner_text())
     page.get_by_role("button", name="Drop", exact=True).click()
     total, after_lasso = funnel(page)
     assert total - after_lasso == selected > 0

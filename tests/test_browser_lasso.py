@@ -42,7 +42,7 @@ def test_a_lasso_drawn_on_a_large_map_exports_exactly_the_documents_inside_it(
     with served(home, corpus, program=SERVER) as dashboard:
         page.goto(f"{dashboard.url}/map?corpus=large")
         lasso(page, radius=160)
-        shown = number(page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$")).inner_text())
+        shown = number(page.locator("[data-testid=stSidebar]").get_by_text(re.compile(r"\d selected$")).inner_text())
         page.get_by_role("button", name="Keep only").click()
         total, kept = funnel(page)
         page.get_by_role("link", name="Recipe").first.click()

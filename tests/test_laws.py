@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from operator_examples import EXAMPLES, evidence, operators
 
@@ -17,6 +17,7 @@ from tamis.analytics.plan import attach, evaluate
 from tamis.analytics.recipe import Recipe
 from tamis.analytics.selection import Selection
 from tamis.analytics.synthetic import synthetic_facts, synthetic_table
+from tamis.data.errors import RecipeError
 
 FACTS = synthetic_facts(1_500, seed=11, threads=2)
 EVIDENCE = evidence(FACTS)
@@ -38,7 +39,12 @@ def _recipe(chosen: list[Operator]) -> Recipe:
 
 
 def _outcome(recipe: Recipe, facts: Facts = FACTS) -> Outcome:
-    return evaluate(recipe, facts, EVIDENCE if facts is FACTS else evidence(facts))
+    try:
+        return evaluate(recipe, facts, EVIDENCE if facts is FACTS else evidence(facts))
+    except RecipeError as error:
+        # A mixture refuses to mix nothing; the rules before it may have left none of its groups.
+        assume("No group of the mixture" not in str(error))
+        raise
 
 
 def test_every_operator_has_examples() -> None:
