@@ -129,7 +129,7 @@ def test_a_box_selects_shift_adds_and_escape_clears(dashboard: Dashboard, page: 
     page.keyboard.down("Shift")
     drag(page, area, (0.3, 0.2), (0.6, 0.8))
     page.keyboard.up("Shift")
-    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile(r"\d selected$"))
+    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$"))
     expect(words).not_to_contain_text(f"{first:,} of".replace(",", "\u202f"), timeout=30_000)
     assert 0 < first < selected(page) < N
     expect(area.get_by_role("status")).to_contain_text("selected")
@@ -152,7 +152,7 @@ def test_the_map_is_used_with_keys_alone(dashboard: Dashboard, page: Page) -> No
     page.keyboard.press("0")
     expect(area).to_have_attribute("data-view", home or "")
     page.keyboard.press("Shift+A")
-    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile(r"\d selected$"))
+    words = page.locator("[data-testid=stSidebar]").get_by_text(re.compile("selected$"))
     expect(words).not_to_contain_text(f"{near:,} of".replace(",", "\u202f"), timeout=30_000)
     assert selected(page) > near
     area.focus()
