@@ -52,7 +52,7 @@ lint: $(VENV)/.testing ## Check style and types
 	$(BIN)/mypy
 
 test: lint chromium ## Check style and types, run every test, the browser ones included
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 bench: $(VENV)/.testing ## Measure speed and memory of every step and every query
 	$(BIN)/python -m benchmarks

@@ -265,5 +265,5 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
 
 def steps_stamp(workspace: Workspace) -> str:
     """Return a text that changes when ``analysis_steps`` may: options, plugins or scores of the workspace changed."""
-    files = [path for name in ("options", "plugins", "scores") for path in (workspace.root / name).rglob("*.*")]
-    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files) if path.is_file())
+    files = [path for kind in ("options/*.json", "plugins/*.py", "scores/*/*") for path in workspace.root.glob(kind)]
+    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files))

@@ -78,10 +78,7 @@ def group_counts(scene: Scene, column: str, *, limit: int | None = 200) -> Group
         RecipeError: there is no such column.
     """
     facts = scene.facts
-    facts.info(column)
-    values, codes = facts.memo.through(
-        ("values", facts.digest, column), lambda: _values(facts, column), size=lambda found: int(found[1].nbytes)
-    )
+    values, codes = column_values(facts, column)
     places, size = codes * 4 + scene.flags, 4 * (len(values) + 1)
     tally = np.bincount(places, minlength=size).reshape(-1, 4).astype(np.int64)
     tokens = np.bincount(places, weights=facts.whole("n_tokens"), minlength=size).reshape(-1, 4).astype(np.int64)
@@ -102,11 +99,22 @@ def group_counts(scene: Scene, column: str, *, limit: int | None = 200) -> Group
     return Groups(column, table, len(order))
 
 
-def _values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
+def column_values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the different values of a column as text, ascending, and which one each document has, int64 (n,).
 
-    Documents without a value have the number after the last.
+    Documents without a value have the number after the last. Remembered.
+
+    Raises:
+        RecipeError: there is no such column.
     """
+    facts.info(column)
+    key = ("values", facts.digest, column)
+    return facts.memo.through(
+        key, lambda: _read_values(facts, column), size=lambda found: int(found[0].nbytes + found[1].nbytes)
+    )
+
+
+def _read_values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
     source = facts.source([column])
     texts = facts.query(f"SELECT CAST({ident(column)} AS VARCHAR) AS value FROM {source}", source).column("value")
     encoded = texts.combine_chunks().dictionary_encode()

@@ -13,6 +13,7 @@ from tamis.analytics.facts import Facts
 from tamis.analytics.measures import measured_key
 from tamis.analytics.operators_selection import MapPolygon
 from tamis.analytics.polygon import Vertices, points_in_polygon
+from tamis.analytics.queries_groups import column_values
 from tamis.analytics.queries_numbers import extent
 from tamis.analytics.scene import Scene, Which
 from tamis.data.errors import RecipeError
@@ -168,13 +169,11 @@ def map_groups(scene: Scene, column: str) -> MapGroups:
 
 def _value_groups(facts: Facts, column: str) -> MapGroups:
     """Return the largest values as codes 0, 1, ... and everything else as 254."""
-    encoded = facts.array(column).cast(pa.string()).dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    sizes = np.bincount(indices[indices >= 0], minlength=len(values))
+    texts, indices = column_values(facts, column)
+    values = texts.to_pylist()
+    sizes = np.bincount(indices, minlength=len(values) + 1)[:-1]
     unnamed = {"-1"} if facts.info(column).role == "cluster" else set()
-    named = [place for place, value in enumerate(values) if value not in unnamed]
-    top = sorted(named, key=lambda place: (-sizes[place], values[place]))[:OTHER]
+    top = [place for place in np.argsort(-sizes, kind="stable").tolist() if values[place] not in unnamed][:OTHER]
     lookup = np.full(len(values) + 1, OTHER, dtype=np.uint8)
     lookup[-1] = NO_GROUP
     lookup[[place for place, value in enumerate(values) if value in unnamed]] = NO_GROUP

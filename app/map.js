@@ -86,8 +86,8 @@ class PointMap {
     this.shapes = data.shapes || [];
     this.resize(false);
     try {
-      const parts = [["place", data.points], ["group", data.groups], ["flag", data.flags]];
-      const changed = await Promise.all(parts.map(([name, path]) => this.load(name, path)));
+      const parts = [["place", "points"], ["group", "groups"], ["flag", "flags"]];
+      const changed = await Promise.all(parts.map(([name, key]) => this.load(name, key)));
       if (changed.some(Boolean)) this.painter.shade(this.group, this.flag);
     } catch (error) {
       this.status.textContent = String(error.message || error);
@@ -100,12 +100,14 @@ class PointMap {
     this.root.dataset.ready = data.flags;
   }
 
-  // Says whether there was something to load.
-  async load(name, path) {
+  // Says whether something was loaded; bytes that came too late, after others were asked for, are dropped.
+  async load(name, key) {
+    const path = this.data[key];
     if (this.loaded[name] === path) return false;
     const answer = await fetch(path, { headers: { "x-tamis-token": this.data.token } });
     if (!answer.ok) throw new Error((await answer.json()).error || `HTTP ${answer.status}`);
     const bytes = await answer.arrayBuffer();
+    if (this.data[key] !== path) return false;
     const values = name === "place" ? new Uint16Array(bytes) : new Uint8Array(bytes);
     this.painter.store(name, values);
     if (name === "place") {
@@ -172,11 +174,11 @@ class PointMap {
   draw(moved = false) {
     if (!this.gl || !this.cells || !this.width) return;
     clearTimeout(this.resting);
-    this.step = moved ? Math.min(60, Math.max(1, Math.ceil(this.cells.seen(...this.frame()).total / MOVING))) : 1;
-    if (this.step > 1) this.resting = setTimeout(() => this.draw(), REST);
+    this.moved = moved;
     this.pending ||= requestAnimationFrame(() => {
       this.pending = 0;
       this.drawPoints();
+      if (this.step > 1) this.resting = setTimeout(() => this.draw(), REST);
       this.say();
       this.drawOver();
     });
@@ -196,11 +198,13 @@ class PointMap {
     const zoom = 2 * this.view.zoom * 0.94;
     // Documents per screen pixel: on the whole, and in the busiest places of what is seen.
     const perPixel = ((span.x * span.y) / (this.room * this.height)) / (this.view.zoom * 0.94) ** 2;
-    const busy = this.cells.seen(...this.frame()).busiest * CELLS * CELLS * perPixel;
+    const seen = this.cells.seen(...this.frame());
+    const step = this.moved ? Math.min(60, Math.max(1, Math.ceil(seen.total / MOVING))) : 1;
+    const busy = seen.busiest * CELLS * CELLS * perPixel;
     const crowd = this.n / (this.room * this.height) / (this.view.zoom * this.view.zoom);
     const size = Math.min(7, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.03)));
     this.density = Math.min(1, Math.max(0, (busy - 0.5) / 1.5));
-    const step = this.step || 1;
+    this.step = step;
     this.painter.paint({
       n: this.n, step, spans: this.cells.spans(...this.frame(this.width)), centre: [this.view.x, this.view.y],
       scale: [(zoom * this.room) / this.width / span.x, zoom / span.y], shift: 1 - this.room / this.width,

@@ -30,14 +30,19 @@ class Cells {
   seen(x0, y0, x1, y1) {
     const [left, right] = [clampCell(x0), clampCell(x1) + 1];
     const found = new Uint32Array((right - left) * (clampCell(y1) - clampCell(y0) + 1));
-    for (let j = clampCell(y0), at = 0; j <= clampCell(y1); j++, at += right - left) {
-      found.set(this.tally.subarray(j * CELLS + left, j * CELLS + right), at);
+    let total = 0;
+    let full = 0;
+    for (let j = clampCell(y0); j <= clampCell(y1); j++) {
+      for (let c = j * CELLS + left; c < j * CELLS + right; c++) {
+        if (!this.tally[c]) continue;
+        found[full++] = this.tally[c];
+        total += this.tally[c];
+      }
     }
-    const total = found.reduce((sum, tally) => sum + tally, 0);
-    found.sort();
-    let at = found.length - 1;
-    for (let beyond = found[at]; at > 0 && beyond <= 0.01 * total; beyond += found[at]) at--;
-    return { total, busiest: found[at] };
+    const ranked = found.subarray(0, full).sort();
+    let at = full - 1;
+    for (let beyond = ranked[at]; at > 0 && beyond <= 0.01 * total; beyond += ranked[at]) at--;
+    return { total, busiest: full ? ranked[at] : 0 };
   }
 
   // Where the rows of a part of the map lie among the sorted ones, a span for each row of cells; one span for a

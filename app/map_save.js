@@ -16,6 +16,7 @@ function sheet(map, layers) {
   const draw = made.getContext("2d");
   draw.fillStyle = getComputedStyle(map.root).backgroundColor;
   draw.fillRect(0, 0, made.width, made.height);
+  map.moved = false; // All points, also while the view moves.
   map.drawPoints();
   for (const layer of layers) draw.drawImage(layer, 0, 0);
   return made.toDataURL("image/png");

@@ -25,12 +25,6 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that at the end no process waits for another's."""
-    long = {item.path for item in items if "browser" in item.keywords or "slow" in item.keywords}
-    items.sort(key=lambda item: item.path not in long)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def models(request: pytest.FixtureRequest) -> Iterator[Path]:
     """Return the model cache that all workspaces of the tests share, kept for later runs, also by the processes."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dashboard import tamis
+from docstrings import write_corpus
 
 from tamis.analytics.cluster_edits import ClusterEdit
 from tamis.analytics.cluster_steps import clusters_of
@@ -22,14 +23,15 @@ from tamis.analytics.map_options import (
     read_options,
     write_options,
 )
-from tamis.analytics.pipeline import analyze, size_of
+from tamis.analytics.pipeline import analyze, size_of, steps_stamp
 from tamis.analytics.step import Size
 from tamis.analytics.worker_clusters import start_edit
+from tamis.app.library import stamp
 from tamis.data.cluster_names import given_names, name_cluster
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
 from tamis.data.jobs import find_job
-from tamis.data.workspace import Workspace
+from tamis.data.workspace import CorpusEntry, Workspace
 
 N = 240
 
@@ -185,3 +187,23 @@ def test_the_command_line_takes_a_tier_and_settings(corpus: Corpus, tmp_path: Pa
     assert "precise" in tamis("analyze", folder, "--plan", "--tier", "auto", home=home).stdout
     failed = tamis("analyze", folder, "--plan", "--tier", "best", home=home, check=False)
     assert failed.returncode and "Unknown embedding tier" in failed.stderr + failed.stdout
+
+
+def test_what_an_open_corpus_is_known_by_changes_with_roles_options_plugins_and_scores(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    folder = write_corpus(tmp_path / "corpus", pa.table({"text": ["one", "two"], "kind": ["a", "b"]}), files=1)
+    corpus = open_corpus(folder)
+    entries = [CorpusEntry("corpus", str(folder)), CorpusEntry("corpus", str(folder), {"source": "kind"})]
+    assert stamp(entries[0]) == stamp(entries[0]) != stamp(entries[1])
+    seen = [steps_stamp(workspace)]
+    write_options(workspace, corpus, MapOptions(tier="fast"))
+    seen.append(steps_stamp(workspace))
+    for name in ("plugins/own.py", "scores/0123/4567.parquet"):
+        (workspace.root / name).parent.mkdir(parents=True)
+        (workspace.root / name).write_bytes(b"")
+        seen.append(steps_stamp(workspace))
+    assert len(set(seen)) == 4
+    (workspace.root / "plugins" / "__pycache__").mkdir()
+    (workspace.root / "plugins" / "__pycache__" / "own.pyc").write_bytes(b"")
+    assert steps_stamp(workspace) == seen[-1]
