@@ -46,9 +46,10 @@ chromium:
 		echo "The browser tests need Chromium or Chrome on the PATH: install it with your system's package manager." >&2; exit 2; \
 	fi
 
-lint: $(VENV)/.testing ## Check style and types
+lint: $(VENV)/.testing ## Check style, boundaries and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 test: lint chromium ## Check style and types, run every test, the browser ones included

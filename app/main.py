@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics import catalogue
-from tamis.app import frame, login, pages, rail, session
-from tamis.app.look import style
-from tamis.app.server import HERE
-from tamis.app.stage import guarded, workspace
+from tamis.app.dashboard import frame, login, rail, session
+from tamis.app.dashboard.look import style
+from tamis.app.dashboard.page_context import guarded, workspace
+from tamis.app.pages import navigation
+from tamis.app.server.server import HERE
 
 st.set_page_config(page_title="Tamis", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.logo(HERE / "wordmark.svg", size="medium", icon_image=HERE / "icon.svg")
-catalogue.load()
 
 
 @guarded
@@ -23,7 +22,7 @@ def main() -> None:
     if not login.admitted():
         return
     session.start(here, list(here.corpora()))
-    page = st.navigation(pages.all_pages(), position="top")
+    page = st.navigation(navigation.all_pages(), position="top")
     session.write_address(here)
     rail.show(here)
     frame.show()

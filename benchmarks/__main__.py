@@ -9,9 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-def scripts() -> dict[str, Path]:
-    """Return the benchmark scripts by name."""
-    return {path.stem.removeprefix("bench_"): path for path in sorted(HERE.glob("bench_*.py"))}
+def scripts() -> list[str]:
+    """Return the names of the benchmarks."""
+    return sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
 
 
 def main(names: list[str]) -> int:
@@ -24,7 +24,7 @@ def main(names: list[str]) -> int:
     failed = 0
     for name in names or known:
         print(f"\n== {name} ==", flush=True)
-        failed += subprocess.run([sys.executable, str(known[name])], check=False).returncode != 0
+        failed += subprocess.run([sys.executable, "-m", f"benchmarks.bench_{name}"], check=False).returncode != 0
     return failed
 
 

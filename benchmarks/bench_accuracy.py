@@ -1,4 +1,4 @@
-"""Does curation help on short labelled queries? ``python benchmarks/bench_accuracy.py [FOLDER]``
+"""Does curation help on short labelled queries? ``python -m benchmarks.bench_accuracy [FOLDER]``
 
 FOLDER (or TAMIS_BENCH_DATA) holds ``banking77.parquet``: 77 intents with a test split of 40 queries each, so accuracy
 and macro-F1 weigh the intents alike. Two questions, both decided by accuracy on the test split:
@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from bench_effect import given_probe, kept_copies, labelled_study
 
-from tamis.analytics import catalogue
-from tamis.analytics.operator import OPERATORS
-from tamis.analytics.recipe import Recipe
+from benchmarks.bench_effect import given_probe, kept_copies, labelled_study
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
 
 COPIES, GARBAGE, FAVOURED = 0.9, 0.4, 8
 """Copies and garbage added per clean query; copies are of queries of the FAVOURED largest intents only."""
@@ -34,7 +33,6 @@ def main(folder: str) -> int:
     if not folder or not path.is_file():
         print("no test data: give the folder with banking77.parquet")
         return 0
-    catalogue.load()
     table = pq.read_table(path)
     held = pa.array((table.column("split").to_numpy() == "test").astype(np.int64))
     ids = pa.array([f"clean-{number:05d}" for number in range(table.num_rows)])

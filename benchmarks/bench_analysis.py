@@ -1,6 +1,6 @@
 """Documents per second and peak memory of every step of the analysis, raw files to named clusters.
 
-    python benchmarks/bench_analysis.py [PATH] [--tier auto|fast|tuned|precise] [--keep FOLDER]
+    python -m benchmarks.bench_analysis [PATH] [--tier auto|fast|tuned|precise] [--keep FOLDER]
 
 Without a path the demo corpus is built from this environment; ``short_texts.py`` makes a million real short texts.
 Everything runs in a fresh workspace; models are kept between runs. Steps compile on their first call, so a small
@@ -24,12 +24,11 @@ import psutil
 
 # As the command line does, before the libraries are loaded that read it: threads that wait by spinning slow others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-from tamis.analytics import catalogue
-from tamis.analytics.embedder import fast_embedder
-from tamis.analytics.embedding import TUNED_MODEL
-from tamis.analytics.map_options import MapOptions, write_options
-from tamis.analytics.pipeline import Analysis, analysis_steps, analyze
+from tamis.analytics.embedding.embedder import fast_embedder
+from tamis.analytics.embedding.step import TUNED_MODEL
+from tamis.analytics.map.options import MapOptions, write_options
+from tamis.analytics.steps.pipeline import Analysis, analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.corpus import open_corpus
 from tamis.data.demo import build_demo, installed_sources
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -89,7 +88,6 @@ def main() -> None:
     parser.add_argument("--tier", default="auto", help="embedding tier; auto is the default of the product")
     parser.add_argument("--keep", type=Path, help="a new folder for the workspace")
     chosen = parser.parse_args()
-    catalogue.load()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         models = Workspace.default().models

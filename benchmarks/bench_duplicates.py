@@ -1,6 +1,6 @@
 """Near-duplicates: recall, precision, speed and memory, and the same figures of other tools on the same texts.
 
-    python benchmarks/bench_duplicates.py [--data FOLDER] [--peers] [--documents 1000000]
+    python -m benchmarks.bench_duplicates [--data FOLDER] [--peers] [--documents 1000000]
 
 FOLDER (or TAMIS_BENCH_DATA) holds ``neardup_synth.parquet`` and ``debian_descriptions_en.parquet``; without it the
 comparison with exact all-pairs similarity runs on docstrings of this Python only. ``--peers`` makes an environment with
@@ -15,7 +15,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -28,16 +27,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics.assembly import facts_step
-from tamis.analytics.near import near_pairs, near_step
-from tamis.analytics.normal import normalised
-from tamis.analytics.operator import OPERATORS, Pairs
-from tamis.analytics.operators_near import NearDedup
-from tamis.analytics.pipeline import analyze, documents_step
-from tamis.analytics.queries_duplicates import look
-from tamis.analytics.signing import NearParams
-from tamis.analytics.star import Graph, greedy_star
-from tamis.analytics.study import Study
+from tamis.analytics.duplicates.greedy_star import Graph, greedy_star
+from tamis.analytics.duplicates.near import near_pairs, near_step
+from tamis.analytics.duplicates.near_passes import NearParams
+from tamis.analytics.operators.duplicates import NearDedup
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.measures import Pairs
+from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.study.duplicate_groups import look
+from tamis.analytics.study.study import Study
+from tamis.analytics.text.normal_form import normalised
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
@@ -200,7 +200,6 @@ def compare(title: str, texts: pa.Array, python: Path | None) -> None:
 
 def docstrings() -> list[str]:
     """Return the docstrings of this Python's standard library, sorted."""
-    sys.path.insert(0, str(HERE.parent / "tests"))
     from docstrings import docstrings as collected
 
     found = collected(("email", "logging", "json", "asyncio", "concurrent", "unittest", "http", "xml", "importlib"))

@@ -1,4 +1,4 @@
-"""Does curation help on real labels, and how long does measuring take? ``python benchmarks/bench_effect.py [FOLDER]``
+"""Does curation help on real labels, and how long does measuring take? ``python -m benchmarks.bench_effect [FOLDER]``
 
 FOLDER (or TAMIS_BENCH_DATA) holds ``debian_descriptions_en.parquet``. Sections are the labels; whole families of
 packages (``source``) are on one side of the split. Macro-F1 decides; accuracy follows the mix of the test set, which
@@ -23,21 +23,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics import catalogue
-from tamis.analytics.assembly import facts_step
-from tamis.analytics.columns import columns_step
-from tamis.analytics.effect_bench import Protocol
-from tamis.analytics.effect_probe import ProbeData, probe_curve
-from tamis.analytics.effect_study import EffectStudy, groups_of
-from tamis.analytics.evaluation import measure_effect
-from tamis.analytics.exact import exact_step
-from tamis.analytics.operator import OPERATORS
-from tamis.analytics.perplexity import perplexity_step
-from tamis.analytics.pipeline import documents_step
-from tamis.analytics.recipe import Recipe
-from tamis.analytics.study import Study
-from tamis.analytics.tokens import tokens_step
-from tamis.analytics.words_step import WordTable, words_step
+from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.evaluation import measure_effect
+from tamis.analytics.effect.label_probe import ProbeData, probe_curve
+from tamis.analytics.effect.purpose import EffectStudy, groups_of
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.perplexity import perplexity_step
+from tamis.analytics.signals.tokens import tokens_step
+from tamis.analytics.signals.word_numbers import WordTable, words_step
+from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
 from tamis.data.hashing import key64, uniform
 from tamis.data.workspace import Workspace
@@ -52,7 +51,6 @@ def main(folder: str) -> int:
     if not folder or not path.is_file():
         print("no test data: give the folder with debian_descriptions_en.parquet")
         return 0
-    catalogue.load()
     clean = _labelled(pq.read_table(path))
     with tempfile.TemporaryDirectory() as home:
         study = labelled_study(clean, Path(home) / "clean")

@@ -10,19 +10,14 @@ import argparse
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from dashboard import browser, funnel, lasso, number, served, settle, tamis
 from playwright.sync_api import expect
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from dashboard import browser, served, settle, tamis
-from test_browser import funnel, lasso, number
 
 from tamis.data.workspace import Workspace
 

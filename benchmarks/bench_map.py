@@ -1,6 +1,6 @@
 """The map beside umap-learn's and Embedding Atlas' on the same vectors, in one run.
 
-    python benchmarks/bench_map.py TEXTS.parquet [--documents 100000] [--peers]
+    python -m benchmarks.bench_map TEXTS.parquet [--documents 100000] [--peers]
 
 Texts are embedded with the fast tier; the time of a map begins at the vectors and includes the search for neighbours.
 ``--peers`` makes an environment with the other tools, each of which runs in a process of its own.
@@ -24,10 +24,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics.embedder import fast_embedder
-from tamis.analytics.knn import Graph, knn_graph
-from tamis.analytics.layout import umap_layout
-from tamis.analytics.map_quality import MapQuality, map_quality
+from tamis.analytics.embedding.embedder import fast_embedder
+from tamis.analytics.embedding.neighbours import Graph, knn_graph
+from tamis.analytics.map.layout import umap_layout
+from tamis.analytics.map.steps import MapQuality, map_quality
 from tamis.data.workspace import Workspace
 
 HERE = Path(__file__).parent

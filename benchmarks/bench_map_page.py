@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Locator, Page, expect
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from dashboard import browser, served
+from dashboard import browser, outline, served
 from mapped_corpus import SERVER, analysed, write_mapped
-from test_browser import outline
+from playwright.sync_api import Locator, Page, expect
 
 REPEATS = 5
 SHOWN = """(root) => new Promise((done) => {

@@ -1,4 +1,4 @@
-"""How long the pages take to answer: ``python benchmarks/bench_pages.py --home FOLDER --corpus NAME [--users N]``
+"""How long the pages take to answer: ``python -m benchmarks.bench_pages --home FOLDER --corpus NAME [--users N]``
 
 Serves an analysed corpus of a workspace and goes through the pages in Chromium as people would: signals, cuts, groups,
 a lasso, searches, documents, reviews. The time of an interaction is how long the browser sees the server's script run,
@@ -11,7 +11,6 @@ import argparse
 import multiprocessing
 import os
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -19,11 +18,8 @@ from pathlib import Path
 from threading import Event, Thread
 
 import psutil
-from playwright.sync_api import Page
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 from dashboard import browser, served, settle
+from playwright.sync_api import Page
 
 BUDGET = 0.3
 WATCH = """() => {

@@ -1,6 +1,6 @@
 """Latency of every interactive question over synthetic facts: first answer, and median of warm ones.
 
-    python benchmarks/bench_queries.py [--documents 1000000] [--threads 2]
+    python -m benchmarks.bench_queries [--documents 1000000] [--threads 2]
 
 "Edit" rows change one rule of the recipe to a value not seen before, so nothing about it is remembered.
 """
@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from synthetic import synthetic_facts
 
-from tamis.analytics import queries
-from tamis.analytics.evidence import LocalEvidence
-from tamis.analytics.facts import Facts
-from tamis.analytics.frozen import GivenSources
-from tamis.analytics.ledger import ledger
-from tamis.analytics.operator import OPERATORS
-from tamis.analytics.plan import evaluate
-from tamis.analytics.queries import Scene
-from tamis.analytics.recipe import Recipe
-from tamis.analytics.selection import Selection
-from tamis.analytics.synthetic import synthetic_facts
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.facts.stored_sets import GivenSources
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.ledger import ledger
+from tamis.analytics.recipe.outcome import Selection
+from tamis.analytics.recipe.plan import evaluate
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study import queries
+from tamis.analytics.study.evidence import LocalEvidence
+from tamis.analytics.study.queries import Scene
 
 BUDGET_MS = 300.0
 RULES = (

@@ -1,6 +1,6 @@
 """One recipe of all kinds of rules on this machine alone and on Ray clusters, every byte compared.
 
-    python benchmarks/bench_ray.py [--texts FOLDER] [--documents N]
+    python -m benchmarks.bench_ray [--texts FOLDER] [--documents N]
 
 The clusters are simulated: their nodes are processes of this machine, so times say what Ray costs, not what it gains.
 The scaling table takes the measured seconds of every piece, one worker making it alone, and deals them out to workers,
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import heapq
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,21 +24,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 from test_ray_engine import STEPS, Losing, Shuffled, cluster, recipe_of_all_kinds, same
 
-from tamis.analytics.assembly import facts_step
-from tamis.analytics.bundle import export_bundle, needed_steps
-from tamis.analytics.embedder import fast_embedder
-from tamis.analytics.map_options import MapOptions, write_options
-from tamis.analytics.pipeline import analysis_steps
-from tamis.analytics.ray_engine import RayEngine, connect
-from tamis.analytics.run import run_bundle
-from tamis.analytics.run_folder import Run
-from tamis.analytics.study import Study
-from tamis.analytics.work import Engine, K, LocalEngine, Part, Work
+from tamis.analytics.embedding.embedder import fast_embedder
+from tamis.analytics.export.bundle import export_bundle, needed_steps
+from tamis.analytics.export.run import Run, run_bundle
+from tamis.analytics.map.options import MapOptions, write_options
+from tamis.analytics.steps.engine import Engine, K, LocalEngine, Part, Work
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.ray_engine import RayEngine, connect
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.study import Study
 from tamis.data import shards
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.demo import build_demo

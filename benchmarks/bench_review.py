@@ -1,23 +1,18 @@
 """Browser sessions that review at once while a server is killed: decisions lost and doubled, and how quick a key is.
 
-Usage: ``python benchmarks/bench_review.py [--people 8] [--decisions 40]``. Half of the people are on each of two
+Usage: ``python -m benchmarks.bench_review [--people 8] [--decisions 40]``. Half of the people are on each of two
 servers of one workspace; one server gets kill -9 when half of the decisions are made and is started again.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
-from dashboard import small_corpus, tamis  # noqa: E402
-from reviewing import review_together  # noqa: E402
+from dashboard import small_corpus, tamis
+from reviewing import review_together
 
 
 def main() -> int:

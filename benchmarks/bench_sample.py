@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.extrapolation import Expected, Groups, groups_kept
+from tamis.analytics.study.extrapolation import Expected, Groups, groups_kept
 
 DOCUMENTS, SEEDS = 20_000, 200
 SHARES = (0.02, 0.1, 0.3)

@@ -1,6 +1,6 @@
 """A headless run from ten thousand to ten million documents: time, memory and disk of every step.
 
-    python benchmarks/bench_scale.py [SIZE ...] [--texts FOLDER] [--scratch FOLDER] [--keep]
+    python -m benchmarks.bench_scale [SIZE ...] [--texts FOLDER] [--scratch FOLDER] [--keep]
 
 Sizes are numbers of documents; 10000 and 100000 when none is given. Texts are made from real ones, those of the demo
 corpus (the documentation this environment carries) or the column ``text`` of the Parquet files in FOLDER, by edits that
@@ -36,9 +36,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics.operator import OPERATORS
-from tamis.analytics.recipe import Recipe
-from tamis.analytics.run import run_bundle
+from tamis.analytics.export.run import run_bundle
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.data.demo import build_demo
 from tamis.data.hashing import salted
 from tamis.data.parquet import parquet_writer
@@ -249,7 +249,7 @@ def measure(total: int, sentences: Sentences, scratch: Path, *, keep: bool) -> d
         write_corpus(folder / "corpus", total, sentences)
     (folder / "recipe.yaml").write_text(recipe(total).to_yaml(), "utf-8")
     begun = time.perf_counter()
-    subprocess.run([sys.executable, __file__, "--child", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.bench_scale", "--child", str(folder)], check=True)
     wall = time.perf_counter() - begun
     result = json.loads((folder / "result.json").read_text("utf-8"))
     steps = [Spent(**spent) for spent in result["steps"]]

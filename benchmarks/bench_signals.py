@@ -1,6 +1,6 @@
 """Signals: documents per second of one core, and the same for datatrove and data-juicer on the same texts.
 
-    python benchmarks/bench_signals.py [--data FOLDER] [--peers] [--documents 20000]
+    python -m benchmarks.bench_signals [--data FOLDER] [--peers] [--documents 20000]
 
 FOLDER (or TAMIS_BENCH_DATA) may hold ``debian_descriptions_en.parquet``; otherwise docstrings of this Python are
 used. Documents are joined to about 1.4 kB. ``--peers`` makes environments with the other tools under the cache folder
@@ -14,7 +14,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 import venv
@@ -25,13 +24,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tamis.analytics.conventions import SPACY
-from tamis.analytics.families import FAMILIES, RULE_SET_FAMILIES
-from tamis.analytics.language import detect
-from tamis.analytics.presets import RULE_SETS
-from tamis.analytics.signal import SIGNALS
-from tamis.analytics.signal_pass import measure
-from tamis.analytics.tokens import count_tokens
+from tamis.analytics.recipe.presets import RULE_SETS
+from tamis.analytics.signals.language import detect
+from tamis.analytics.signals.measure import FAMILIES, RULE_SET_FAMILIES, measure
+from tamis.analytics.signals.signal import SIGNALS
+from tamis.analytics.signals.tokens import count_tokens
+from tamis.analytics.text.conventions import SPACY
 
 HERE = Path(__file__).parent
 SIZE = 1400
@@ -64,7 +62,6 @@ def documents(folder: str, count: int) -> list[str]:
     if folder and path.is_file():
         pieces = pq.read_table(path, columns=["text"]).column("text").to_pylist()
     else:
-        sys.path.insert(0, str(HERE.parent / "tests"))
         from docstrings import docstrings
 
         packages = ("email", "logging", "json", "asyncio", "concurrent", "unittest", "http", "xml", "importlib")
@@ -118,7 +115,7 @@ def ours(texts: pa.Array) -> list[Row]:
 
 
 def _cold(texts: pa.Array, names: Sequence[str]) -> float:
-    from tamis.analytics import conventions
+    from tamis.analytics.text import conventions
 
     conventions._spacy_segmenter.cache_clear()
     started = time.process_time()

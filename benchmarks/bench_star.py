@@ -1,4 +1,4 @@
-"""The greedy star over very many pairs: ``python benchmarks/bench_star.py [PAIRS ...]``
+"""The greedy star over very many pairs: ``python -m benchmarks.bench_star [PAIRS ...]``
 
 Pairs are drawn by keyed hash among a fifth as many documents, within windows of a thousand, so that a document has ten
 on average. Deciding needs everything at once and runs in one process; this states what that costs.
@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamis.analytics.operator import Pairs
-from tamis.analytics.star import Graph, greedy_star
+from tamis.analytics.duplicates.greedy_star import Graph, greedy_star
+from tamis.analytics.steps.measures import Pairs
 from tamis.data.hashing import salted
 
 WINDOW = 1_000

@@ -1,6 +1,6 @@
 """Which share of the precise model's nearest neighbours do the static tiers find? One corpus, one run.
 
-python benchmarks/bench_tiers.py CORPUS.parquet [--queries 2000] [--seconds 160]
+python -m benchmarks.bench_tiers CORPUS.parquet [--queries 2000] [--seconds 160]
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics.embedder import fast_embedder, precise_embedder
-from tamis.analytics.step import Size
-from tamis.analytics.tuned_model import fit_tuned
-from tamis.analytics.tuned_step import SAMPLE_SECONDS, sample_size
+from tamis.analytics.embedding.embedder import fast_embedder, precise_embedder
+from tamis.analytics.embedding.tuned_model import fit_tuned
+from tamis.analytics.embedding.tuned_step import SAMPLE_SECONDS, sample_size
+from tamis.analytics.steps.step import Size
 from tamis.data.workspace import Workspace
 
 NEIGHBOURS = 10

@@ -1,4 +1,4 @@
-"""Many people on one server: ``python benchmarks/bench_users.py --home FOLDER --corpus NAME [--users 20]``
+"""Many people on one server: ``python -m benchmarks.bench_users --home FOLDER --corpus NAME [--users 20]``
 
 Each person is a session over the websocket, in a thread: opens every page, types cuts, saves a rule, searches, decides
 in a review, at the pace of a person. Printed are median and 95th percentile of the time until the server is idle again,
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,9 +17,6 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 
 import psutil
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
 from dashboard import served
 from session_client import Session
 

@@ -1,6 +1,6 @@
 """Rule sets against datatrove's own filters on whole corpora: verdict, first reason, value.
 
-    python benchmarks/parity_datatrove.py [FILE.parquet ...] [--every N] [--processes 2]
+    python -m benchmarks.parity_datatrove [FILE.parquet ...] [--every N] [--processes 2]
 
 Without files the documents of the demo corpus are compared. Each file needs a column ``text``. Both ways: our words
 given to datatrove, and datatrove's own words (spaCy) as our convention. Needs the test extra. Ends with 1 when a
@@ -19,8 +19,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow.parquet as pq
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 WAYS = (("unicode", True), ("spacy", False))
 CHUNK = 400

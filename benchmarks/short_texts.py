@@ -1,6 +1,6 @@
 """Real short texts in any number: paragraphs, sentences and pairs of sentences of what is installed and of given files.
 
-    python benchmarks/short_texts.py OUT.parquet [--documents 1000000] [FILE.parquet ...]
+    python -m benchmarks.short_texts OUT.parquet [--documents 1000000] [FILE.parquet ...]
 
 Read are the documentation that this Python environment carries and the column ``text`` of the files. Every text is
 there once; which ones are taken, and their order, follow from a hash of the text.

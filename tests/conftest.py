@@ -10,7 +10,6 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
-from tamis.analytics import catalogue
 from tamis.data.workspace import Workspace
 
 # Test processes run beside each other: none takes every processor, and none waits by spinning.
@@ -18,7 +17,6 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "2")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-catalogue.load()
 
 # No test is timed: what is compiled when it is first called would be.
 settings.register_profile("untimed", deadline=None)

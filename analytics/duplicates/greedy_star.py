@@ -1,0 +1,118 @@
+"""The greedy star: who survives among documents connected by verified pairs.
+
+Documents are taken in a total order. One is dropped when enough documents that are already kept are its direct,
+verified matches; otherwise it is kept. So every dropped document has a kept twin within the threshold, chains
+A~B~C never drop C for A, and the result depends on the order only. Connected components, the common alternative, drop
+documents that resemble nothing that is kept.
+
+Documents with the same shingle set form one node; pairs connect nodes. A kept document covers its node and the nodes
+next to it, so the work is that of the pairs, however many documents a node has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from tamis.analytics.steps.measures import Pairs
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes and their neighbours.
+
+    Attributes:
+        starts: int64 (k + 1,), where each node's neighbours begin.
+        neighbours: int64 (e,), node numbers; every pair is there in both directions.
+        similarity: float32 (e,), of the pair.
+    """
+
+    starts: NDArray[np.int64]
+    neighbours: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @classmethod
+    def of(cls, nodes: int, pairs: Pairs) -> Graph:
+        """Connect nodes by pairs of node numbers."""
+        degree = np.bincount(pairs.left, minlength=nodes) + np.bincount(pairs.right, minlength=nodes)
+        starts = np.zeros(nodes + 1, dtype=np.int64)
+        np.cumsum(degree, out=starts[1:])
+        neighbours = np.empty(2 * len(pairs.left), dtype=np.int64)
+        similarity = np.empty(2 * len(pairs.left), dtype=np.float32)
+        _connect(pairs.left, pairs.right, pairs.similarity, starts[:-1].copy(), neighbours, similarity)
+        return cls(starts, neighbours, similarity)
+
+
+@dataclass(frozen=True)
+class Star:
+    """What the greedy star decided, aligned with the documents given.
+
+    Attributes:
+        kept: bool (m,).
+        twin: int64 (m,), the most similar document kept before a dropped one, -1 for kept documents.
+        similarity: float32 (m,), similarity to the twin, NaN for kept documents.
+    """
+
+    kept: NDArray[np.bool_]
+    twin: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+
+def greedy_star(
+    graph: Graph, node: NDArray[np.int64], order: NDArray[np.int64], *, threshold: float, copies: NDArray[np.int32]
+) -> Star:
+    """Decide every document.
+
+    Args:
+        graph: similarity between nodes; documents of the same node have similarity 1.
+        node: int64 (m,), node of each document.
+        order: int64 (m,), the documents from first to last.
+        threshold: smallest similarity that counts, compared in float32.
+        copies: int32 (m,), how many kept matches a document needs to be dropped, at least 1.
+    """
+    count = len(node)
+    kept, twin = np.zeros(count, dtype=np.bool_), np.full(count, -1, dtype=np.int64)
+    similarity = np.full(count, np.nan, dtype=np.float32)
+    arguments = (graph.starts, graph.neighbours, graph.similarity, node, order, np.float32(threshold), copies)
+    _greedy(*arguments, kept, twin, similarity)
+    return Star(kept, twin, similarity)
+
+
+@njit(cache=True, nogil=True)
+def _connect(left, right, values, place, neighbours, similarity):  # type: ignore[no-untyped-def]
+    for k in range(len(left)):
+        a, b = left[k], right[k]
+        neighbours[place[a]], similarity[place[a]] = b, values[k]
+        place[a] += 1
+        neighbours[place[b]], similarity[place[b]] = a, values[k]
+        place[b] += 1
+
+
+@njit(cache=True, nogil=True)
+def _greedy(starts, neighbours, values, node, order, threshold, copies, kept, twin, similarity):  # type: ignore[no-untyped-def]
+    nodes = len(starts) - 1
+    covered = np.zeros(nodes, dtype=np.int32)
+    best = np.full(nodes, -1, dtype=np.int64)
+    closest = np.full(nodes, -1.0, dtype=np.float32)
+    for d in order:
+        own = node[d]
+        if covered[own] >= copies[d]:
+            twin[d], similarity[d] = best[own], closest[own]
+            continue
+        kept[d] = True
+        covered[own] += 1
+        if closest[own] < 1:
+            best[own], closest[own] = d, np.float32(1)
+        for k in range(starts[own], starts[own + 1]):
+            if values[k] < threshold:
+                continue
+            other = neighbours[k]
+            covered[other] += 1
+            if values[k] > closest[other]:
+                best[other], closest[other] = d, values[k]

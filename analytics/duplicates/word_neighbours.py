@@ -1,0 +1,188 @@
+"""Nearest documents by the words they share: cosine of tf-idf, exact inside blocks of documents.
+
+Documents may be compared within the groups of a category only, for example within each label. A group of more than
+``BLOCK`` documents is cut into equal blocks by keyed hash of the ids, and documents are compared inside their block:
+the work grows with the number of documents, and the choice does not depend on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+from tamis.analytics.signals.word_numbers import NAME as WORDS
+from tamis.analytics.signals.word_numbers import WordTable, words_step
+from tamis.analytics.steps.facts_step import columns_of, step_of
+from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, Pairs, step_name
+from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.analytics.text.tfidf import Features, inverse_frequencies
+from tamis.data.errors import RecipeError
+from tamis.data.hashing import key64, salted
+
+KIND = "word_neighbours"
+BLOCK = 4096
+"""Documents that are compared with each other at most."""
+
+THREADS = 2
+
+
+@dataclass(frozen=True)
+class NeighbourParams:
+    """How neighbours are found.
+
+    Attributes:
+        neighbours: nearest documents kept for each one.
+        within: category whose groups are compared on their own, or None.
+        seed: of the keyed hash that cuts large groups.
+    """
+
+    neighbours: int = 15
+    within: str | None = None
+    seed: int = 0
+
+    @property
+    def measure(self) -> Measure:
+        """Return the measure with these parameters."""
+        return Measure(KIND, (("neighbours", self.neighbours), ("seed", self.seed), ("within", self.within)))
+
+
+def word_neighbours(
+    features: Features,
+    codes: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+    *,
+    neighbours: int = 15,
+    seed: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> Pairs:
+    """Return every document with its nearest ones, each pair once, ``left < right``, sorted.
+
+    Args:
+        features: unit rows of n documents; a document without words has no neighbours.
+        codes: int64 (n,), group of each document; only documents of one group are compared.
+        keys: uint64 (n,), of the ids.
+        neighbours: pairs for each document at most; ties go to the smaller row.
+        seed: of the keyed hash that cuts large groups.
+        check: called between blocks, may raise.
+    """
+
+    def compare(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        check()
+        near = np.full((len(rows), neighbours), -1, dtype=np.int64)
+        values = np.zeros((len(rows), neighbours), dtype=np.float32)
+        _nearest(features.columns, features.values, features.starts, rows, near, values)
+        found = near >= 0
+        one = np.repeat(rows, found.sum(axis=1))
+        other = rows[near[found]]
+        return np.minimum(one, other), np.maximum(one, other), values[found]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = list(pool.map(compare, _blocks(codes, keys, seed)))
+    empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+    left, right, values = (np.concatenate(columns) for columns in zip(empty, *parts, strict=True))
+    order = np.lexsort((right, left))
+    left, right, values = left[order], right[order], values[order]
+    new = np.r_[True, (left[1:] != left[:-1]) | (right[1:] != right[:-1])] if len(left) else np.zeros(0, dtype=bool)
+    return Pairs(left[new], right[new], values[new])
+
+
+def _blocks(codes: NDArray[np.int64], keys: NDArray[np.uint64], seed: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the rows that are compared with each other, ascending."""
+    order = np.lexsort((np.arange(len(codes)), salted(keys, seed=seed, salt=KIND), codes))
+    for group in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        for block in np.array_split(group, max(1, -(-len(group) // BLOCK))):
+            yield np.sort(block)
+
+
+@njit(cache=True, nogil=True)
+def _nearest(columns, values, starts, rows, near, found):  # type: ignore[no-untyped-def]
+    """Fill the nearest places of each row of a block, most similar first, by an inverted index of its words."""
+    count, wide = near.shape
+    highest = 0
+    for place in range(count):
+        for k in range(starts[rows[place]], starts[rows[place] + 1]):
+            highest = max(highest, columns[k])
+    first = np.zeros(highest + 2, dtype=np.int64)
+    for place in range(count):
+        for k in range(starts[rows[place]], starts[rows[place] + 1]):
+            first[columns[k] + 1] += 1
+    first = np.cumsum(first)
+    fill = first[:-1].copy()
+    owner = np.empty(first[-1], dtype=np.int32)
+    weight = np.empty(first[-1], dtype=np.float32)
+    for place in range(count):
+        for k in range(starts[rows[place]], starts[rows[place] + 1]):
+            owner[fill[columns[k]]], weight[fill[columns[k]]] = place, values[k]
+            fill[columns[k]] += 1
+    product = np.zeros(count, dtype=np.float64)
+    for place in range(count):
+        product[:] = 0.0
+        for k in range(starts[rows[place]], starts[rows[place] + 1]):
+            for at in range(first[columns[k]], first[columns[k] + 1]):
+                product[owner[at]] += np.float64(values[k]) * weight[at]
+        product[place] = 0.0
+        for other in range(count):
+            value = np.float32(min(product[other], 1.0))
+            if value <= found[place, wide - 1]:
+                continue
+            at = wide - 1
+            while at > 0 and value > found[place, at - 1]:
+                found[place, at], near[place, at] = found[place, at - 1], near[place, at - 1]
+                at -= 1
+            found[place, at], near[place, at] = value, other
+
+
+def neighbours_step(measure: Measure) -> StepSpec:
+    """Return the step that finds the neighbours; its artifact holds the arrays ``left``, ``right``, ``similarity``.
+
+    Raises:
+        RecipeError: the category is not a column that one step of the analysis makes.
+    """
+    params = NeighbourParams(**dict(measure.params))
+    made_by = step_of(params.within) if params.within else None
+    if params.within and made_by is None:
+        raise RecipeError(
+            "Neighbours cannot be found within this column",
+            value=params.within,
+            allowed=["source", "language", "label", "lang", "cluster", "concept", "meta_..."],
+        )
+
+    def run(context: StepContext) -> None:
+        documents = context.documents
+        stream = WordTable(context.inputs[WORDS], documents).take(np.arange(documents.n))
+        codes = np.zeros(documents.n, dtype=np.int64)
+        if params.within and made_by:
+            column = columns_of(made_by, context.inputs[made_by], documents)[params.within]
+            codes = pa.array(column.cast(pa.string()).fill_null("")).dictionary_encode().indices.to_numpy()
+        found = word_neighbours(
+            Features.of(stream, inverse_frequencies(stream)),
+            codes.astype(np.int64),
+            key64(documents.ids.to_pylist()),
+            neighbours=params.neighbours,
+            seed=params.seed,
+            check=context.progress.check,
+        )
+        for name in ("left", "right", "similarity"):
+            context.out.write_array(name, getattr(found, name))
+        context.progress.advance(context.corpus.rows)
+        context.out.commit(rows=documents.n, facts={"pairs": len(found.left), "block": BLOCK})
+
+    return StepSpec(
+        name=step_name(measure),
+        version=1,
+        upstream=("documents", WORDS, *([made_by] if made_by else [])),
+        params=dict(measure.params),
+        title="Comparing documents by their words",
+        estimate=lambda size: Estimate(1.0 + size.bytes / 1.5e6, size.documents * 240),
+        run=run,
+    )
+
+
+SUPPORTING[WORDS] = words_step
+MEASURES.register(MeasureKind(KIND, "Nearest documents by shared words", step=neighbours_step))

@@ -1,0 +1,167 @@
+"""A dataset card in the form of the Hugging Face hub: front matter for machines, Markdown for people.
+
+Source: github.com/huggingface/huggingface_hub, the dataset card specification and template.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tamis.analytics.effect.report import Report
+from tamis.analytics.effect.result import Effect
+from tamis.analytics.recipe.yaml_text import write_yaml
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+)
+MOST_LANGUAGES = 10
+LEAST_SHARE = 0.01
+"""A language is named from this share of the kept tokens."""
+
+
+def to_card(report: Report, *, license: str = "unknown") -> str:
+    """Return the card as Markdown; the same report gives the same text.
+
+    Args:
+        report: what is described; its examples are left out, so the card quotes no document.
+        license: of the data, an identifier of the hub.
+    """
+    front = {
+        "pretty_name": report.recipe.title,
+        "license": license,
+        **({"language": languages} if (languages := _languages(report)) else {}),
+        "task_categories": ["text-generation"],
+        "size_categories": [size_category(report.copies)],
+        "source_datasets": [report.corpus],
+        "tags": ["curated", "tamis"],
+    }
+    parts = [
+        f"---\n{write_yaml(front)}---\n",
+        f"# {_plain(report.recipe.title)}\n",
+        _summary(report),
+        _recipe(report),
+        _statistics(report),
+        _effect(report.effect),
+        _limits(report),
+        _provenance(report),
+    ]
+    return "\n".join(parts)
+
+
+def size_category(documents: int) -> str:
+    """Return the hub's name for a number of rows."""
+    return next((name for limit, name in _SIZES if documents < limit), "n>1B")
+
+
+def _languages(report: Report) -> list[str]:
+    """Return the detected languages of at least a hundredth of the kept tokens."""
+    if "lang" not in report.groups:
+        return []
+    rows = report.groups["lang"].to_pylist()
+    total = max(sum(row["kept_tokens"] for row in rows), 1)
+    found = [str(row["value"]) for row in rows if row["value"] and row["kept_tokens"] >= LEAST_SHARE * total]
+    return [name for name in found if re.fullmatch(r"[a-z]{2,3}", name)][:MOST_LANGUAGES]
+
+
+def _plain(text: str) -> str:
+    """Return text on one line, with everything escaped that Markdown or HTML would read."""
+    flat = " ".join(text.split())
+    return re.sub(r"([\\`*_{}\[\]<>#|!~$])", r"\\\1", flat).replace("&", "&amp;")
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "|".join(" --- " for _ in heads) + "|"]
+    for row in rows:
+        cells = (f"{value:,}" if isinstance(value, int) else _plain(str(value)) for value in row)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _summary(report: Report) -> str:
+    first = report.funnel[0]
+    why = f"{_plain(report.recipe.why)}\n\n" if report.recipe.why else ""
+    return (
+        f"{why}Curated from **{_plain(report.corpus)}** with Tamis: {report.documents:,} of {first.documents:,} "
+        f"documents, {report.tokens:,} of {first.tokens:,} tokens (copies counted), by a recipe of "
+        f"{len(report.recipe.active)} steps that can be run again.\n"
+    )
+
+
+def _recipe(report: Report) -> str:
+    rows: list[tuple[object, ...]] = [
+        (number, step.sentence or step.step, step.dropped, step.documents)
+        for number, step in enumerate(report.funnel[1:], start=1)
+    ]
+    yaml = report.recipe.to_yaml().replace("```", "'''")
+    return (
+        "## Curation\n\n"
+        + _table(("step", "rule", "dropped", "left"), rows)
+        + f"\n<details><summary>Recipe</summary>\n\n```yaml\n{yaml}```\n\n</details>\n"
+    )
+
+
+def _statistics(report: Report) -> str:
+    parts = ["## Composition\n"]
+    for column, groups in report.groups.items():
+        rows: list[tuple[object, ...]] = [
+            (
+                row["value"] if row["value"] is not None else "no value",
+                row["documents"],
+                row["kept"],
+                row["kept_tokens"],
+            )
+            for row in groups.to_pylist()
+        ]
+        parts.append(_table((_plain(column), "documents before", "kept", "kept tokens"), rows))
+    return "\n".join(parts) if len(parts) > 1 else ""
+
+
+def _effect(effect: Effect | None) -> str:
+    if effect is None:
+        return "## Effect\n\nNot measured.\n"
+    rows: list[tuple[object, ...]] = [
+        (
+            item.figure,
+            item.against,
+            f"{item.recipe:.3f}",
+            f"{item.other:.3f}",
+            f"{item.mean:+.3f} ({item.low:+.3f} to {item.high:+.3f})",
+            item.verdict,
+        )
+        for item in effect.differences
+    ]
+    target = f"Target: {_plain(effect.target)}. " if effect.target else "Without a target. "
+    repeated = effect.repetition
+    return (
+        f"## Effect\n\n{target}Proxy evidence from small language models trained on {effect.budget_bytes:,} bytes "
+        f"each, against {effect.protocol.draws} random selections of the same size.\n\n"
+        + _table(("figure", "against", "this", "other", "difference", "verdict"), rows)
+        + f"\nTokens seen in training: {repeated.trained_tokens:,}, worth about {repeated.effective_tokens:,.0f}; "
+        f"at most {repeated.max_copies} copies of a document.\n"
+    )
+
+
+def _limits(report: Report) -> str:
+    warnings = list(dict.fromkeys(step.warning for step in report.funnel if step.warning))
+    notes = list(report.effect.notes) if report.effect else []
+    lines = [f"- {_plain(text)}" for text in (*warnings, *notes)]
+    lines.append("- Personal data was handled only as far as the recipe has steps for it.")
+    return "## Limits\n\n" + "\n".join(lines) + "\n"
+
+
+def _provenance(report: Report) -> str:
+    rows: list[tuple[object, ...]] = [
+        ("corpus fingerprint", report.fingerprint),
+        ("recipe", report.recipe.digest),
+        ("selection", report.selection),
+        ("source rows", report.rows),
+        ("rows that are not documents", report.errors),
+        *((f"version of {name}", version) for name, version in sorted(report.tools.items())),
+    ]
+    return "## Provenance\n\n" + _table(("what", "value"), rows)

@@ -1,0 +1,331 @@
+"""Embedders: what turns texts into unit vectors, and how each one is known.
+
+Three tiers. ``fast`` is the static model distilled from all-MiniLM-L6-v2, ``tuned`` one that is fitted to the corpus,
+``precise`` a sentence-transformers model. Vectors of two embedders live in two spaces and are never compared; ``space``
+names the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from tamis.analytics.embedding.static_model import (
+    MINILM,
+    MINILM_SHA256,
+    StaticModel,
+    distillation,
+    distilled,
+    minilm_path,
+    offline,
+    unit_rows,
+)
+from tamis.analytics.embedding.tuned_model import TunedModel
+from tamis.data.errors import SettingError
+from tamis.data.hashing import digest, file_sha256
+
+Tier = Literal["fast", "tuned", "precise", "given"]
+BATCH = 32
+"""Texts per forward pass of a precise model; another number changes the last digits."""
+
+_POOL = 2048
+
+
+class Embedder(Protocol):
+    """Anything that embeds texts."""
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return tier, model, weights, dtype and batch, as manifests state them."""
+
+    @property
+    def space(self) -> str:
+        """Return the digest that names the space of the vectors."""
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return float16 (n, d): unit rows, rows of zeros for texts without a known token."""
+
+
+@dataclass(frozen=True, eq=False)
+class StaticEmbedder:
+    """A static model as an embedder.
+
+    Attributes:
+        model: token vectors.
+        tier: ``fast`` or ``tuned``.
+        origin: what the vectors were made from.
+    """
+
+    model: StaticModel
+    tier: Tier
+    origin: Mapping[str, Any]
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": self.tier,
+            "model": dict(self.origin),
+            "sha256": self.model.sha256,
+            "dtype": "float16",
+            "compute": "float32",
+            "batch": "any",
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of the token vectors and the tokenizer."""
+        return digest({"static": self.model.sha256})
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return self.model.dimensions
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors; the same bits for any batch."""
+        return self.model.encode(texts)
+
+
+@dataclass(frozen=True, eq=False)
+class TunedEmbedder:
+    """A model fitted to a corpus as an embedder.
+
+    Attributes:
+        model: vectors of tokens and token pairs.
+        asset: digest under which the workspace keeps it; it names the space.
+    """
+
+    model: TunedModel
+    asset: str
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": "tuned",
+            "model": {"source": "fitted to the corpus", "teacher": MINILM, "pairs": len(self.model.pairs)},
+            "sha256": self.asset,
+            "dtype": "float16",
+            "compute": "float32",
+            "batch": "any",
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of the model."""
+        return self.asset
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return self.model.dimensions
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors; the same bits for any batch."""
+        return self.model.encode(texts)
+
+
+@dataclass(frozen=True, eq=False)
+class PreciseEmbedder:
+    """A sentence-transformers model on the processor.
+
+    Attributes:
+        name: as the person gave it.
+        folder: where its files are.
+        weights: sha256 over its files.
+        dtype: ``bfloat16`` or ``float32``.
+    """
+
+    name: str
+    folder: Path
+    weights: str
+    dtype: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as a name: another machine takes its own files, which must have the same weights."""
+        return _same_there, (MINILM if self.name == MINILM else str(self.folder), self.weights, self.dtype)
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Return what manifests state."""
+        return {
+            "tier": "precise",
+            "model": {"source": self.name},
+            "sha256": self.weights,
+            "dtype": "float16",
+            "compute": self.dtype,
+            "batch": BATCH,
+            "dimensions": self.dimensions,
+        }
+
+    @property
+    def space(self) -> str:
+        """Return the digest of weights and number format."""
+        return digest({"precise": self.weights, "compute": self.dtype})
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        return int(self._model.get_embedding_dimension())
+
+    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
+        """Return the vectors, computed in ``batches``."""
+        values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
+        plain = [(text or "")[: 8 * int(self._model.max_seq_length or 512)] for text in values]
+        found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
+        _forbid_nested_threads()
+        lengths, known = self._measured(plain)
+        for rows in batches(plain, lengths):
+            found[rows] = self._model.encode(
+                [plain[row] for row in rows], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
+            )
+        found[~known] = 0.0
+        return unit_rows(found)
+
+    def _measured(self, texts: list[str]) -> tuple[list[int], NDArray[np.bool_]]:
+        """Return how many tokens the model reads of each text, and which hold one of its vocabulary, bool (n,)."""
+        tokenizer = self._model.tokenizer
+        strange = set(tokenizer.all_special_ids)
+        lengths: list[int] = []
+        known = np.zeros(len(texts), dtype=bool)
+        for first in range(0, len(texts), _POOL):
+            ids = tokenizer(texts[first : first + _POOL], truncation=True, padding=False)["input_ids"]
+            known[first : first + len(ids)] = [not strange.issuperset(row) for row in ids]
+            lengths += map(len, ids)
+        return lengths, known
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+
+        with offline():
+            from sentence_transformers import SentenceTransformer
+
+            kind = {"model_kwargs": {"dtype": getattr(torch, self.dtype)}}
+            return SentenceTransformer(str(self.folder), device="cpu", local_files_only=True, **kind)
+
+
+def _forbid_nested_threads() -> None:
+    """Let parallel operations inside others of this thread run on its own thread.
+
+    numba's parallel kernels allow OpenMP to nest, for the whole process; torch would then start and end a thread in
+    each of its thousands of small operations, which makes it four times slower.
+    """
+    for library in ThreadpoolController().select(user_api="openmp").lib_controllers:
+        library.dynlib.omp_set_max_active_levels(1)
+
+
+def batches(texts: Sequence[str], lengths: Sequence[int]) -> list[list[int]]:
+    """Return the rows of each forward pass: texts of like numbers of tokens, so that hardly any of it is padding.
+
+    By characters, as sentence-transformers sorts, more than half of a corpus of many scripts was padding: a character
+    is a quarter of a token in one script and a whole one in another.
+
+    Args:
+        texts: decide ties, so that the batches do not depend on the order of the texts.
+        lengths: tokens of each.
+    """
+    order = sorted(range(len(texts)), key=lambda row: (lengths[row], texts[row]))
+    return [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
+
+
+def fast_embedder(models: Path) -> StaticEmbedder:
+    """Return the embedder of the fast tier; the first call ever distils it (about 15 s) into ``models``."""
+    return StaticEmbedder(distilled(models), "fast", distillation())
+
+
+def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
+    """Return the embedder of a stored tuned model.
+
+    Args:
+        table: the model, see ``TunedModel.table``.
+        asset: its digest.
+        models: the model cache, where the plain static model is.
+
+    Raises:
+        StoreError: it is no model, or one of another static model.
+    """
+    return TunedEmbedder(TunedModel.from_table(table, distilled(models)), asset)
+
+
+def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> PreciseEmbedder:
+    """Return a precise embedder.
+
+    Args:
+        model: ``all-MiniLM-L6-v2`` (packaged), a folder, or the name of a model in the local Hugging Face cache.
+        dtype: ``bfloat16`` or ``float32``; None for bfloat16 where the processor computes with it.
+
+    Raises:
+        SettingError: the model is not on this machine, or an unknown number format.
+    """
+    chosen = dtype or ("bfloat16" if has_bfloat16() else "float32")
+    if chosen not in ("bfloat16", "float32"):
+        raise SettingError("Number format of a precise model", value=chosen, allowed="bfloat16, float32")
+    if model == MINILM:
+        return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
+    folder = _model_folder(model)
+    return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, _weights(folder), chosen)
+
+
+def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
+    """Return the precise embedder of this machine.
+
+    Raises:
+        SettingError: the model is not here, or has other weights.
+    """
+    found = precise_embedder(model, dtype=dtype)
+    if found.weights != weights:
+        raise SettingError(
+            "A worker has other weights of the model", value=found.weights, allowed=weights, fix="copy the same files"
+        )
+    return found
+
+
+def _model_folder(model: str) -> Path:
+    if Path(model).is_dir():
+        return Path(model).resolve()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError) as error:
+        raise SettingError(
+            "This model is not on this machine",
+            value=model,
+            allowed=f"{MINILM}, a folder, or a name in the local Hugging Face cache",
+            fix=f"fetch it once with: hf download {model}",
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _weights(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _MODEL_FILES)
+    return digest({str(path.relative_to(folder)): file_sha256(path) for path in files})
+
+
+_MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
+
+
+@lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Say whether this processor multiplies bfloat16 in hardware; emulated it is slower than float32."""
+    flags = Path("/proc/cpuinfo")
+    return flags.is_file() and any(
+        name in flags.read_text("utf-8", "replace") for name in ("avx512_bf16", "amx_bf16", " bf16")
+    )

@@ -1,0 +1,244 @@
+"""The step that embeds every document, shard by shard, and reading its vectors back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tamis.analytics.embedding.embedder import (
+    BATCH,
+    Embedder,
+    PreciseEmbedder,
+    fast_embedder,
+    precise_embedder,
+    tuned_embedder,
+)
+from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
+from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
+from tamis.data.artifact import Artifact
+from tamis.data.documents import Documents, load_array
+from tamis.data.errors import SettingError, StoreError
+from tamis.data.shards import Shard
+from tamis.data.workspace import Workspace
+
+EMBEDDINGS_VERSION = 1
+TUNED_MODEL = "tuned_model"
+_ROWS = 4096
+
+
+def embeddings_step(
+    tier: str = "fast", *, model: str = MINILM, dtype: str | None = None, name: str = "embeddings"
+) -> StepSpec:
+    """Return the step that embeds every document.
+
+    Its parts, in source order, are float16 (rows, d) of unit rows; documents without an embedding are rows of zeros.
+
+    Args:
+        tier: ``fast`` (static, tens of thousands of texts a second), ``tuned`` (static, fitted to the corpus) or
+            ``precise`` (a sentence-transformers model).
+        model: of the precise tier, see ``precise_embedder``; of the tuned tier the digest of a stored model, by
+            default the one that the step ``tuned_model`` fits.
+        dtype: number format of the precise tier.
+        name: of the step, where two tiers stand side by side.
+
+    Raises:
+        SettingError: unknown tier or model.
+    """
+    if tier == "precise":
+        return _precise_step(precise_embedder(model, dtype=dtype), name)
+    if tier == "tuned":
+        return _tuned_step("" if model == MINILM else model, name)
+    if tier != "fast":
+        raise SettingError("Unknown embedding tier", value=tier, allowed="fast, tuned, precise")
+    return _step(
+        name,
+        params={"tier": "fast", "model": distillation()},
+        title="Embedding (fast tier)",
+        estimate=fast_estimate,
+        embedder=lambda context: fast_embedder(context.models),
+    )
+
+
+def _precise_step(embedder: PreciseEmbedder, name: str) -> StepSpec:
+    return _step(
+        name,
+        params={
+            "tier": "precise",
+            "weights": embedder.weights,
+            "compute": embedder.dtype,
+            "batch": BATCH,
+            "order": "tokens",
+        },
+        title="Embedding (precise tier)",
+        estimate=precise_estimate,
+        embedder=lambda context: embedder,
+    )
+
+
+def _tuned_step(asset: str, name: str) -> StepSpec:
+    """Return the step that embeds with a stored tuned model, or with the one that is fitted to the corpus."""
+
+    def embedder(context: StepContext) -> Embedder:
+        wanted = asset or str(context.inputs[TUNED_MODEL].facts["asset"])
+        return tuned_embedder(context.stored(wanted), wanted, context.models)
+
+    return _step(
+        name,
+        params={"tier": "tuned"} | ({"model": asset} if asset else {}),
+        title="Embedding (tuned tier)",
+        estimate=tuned_estimate,
+        embedder=embedder,
+        upstream=("documents",) if asset else ("documents", TUNED_MODEL),
+    )
+
+
+def _step(
+    name: str,
+    *,
+    params: dict[str, Any],
+    title: str,
+    estimate: Callable[[Size], Estimate],
+    embedder: Callable[[StepContext], Embedder],
+    upstream: tuple[str, ...] = ("documents",),
+) -> StepSpec:
+    def run(context: StepContext) -> None:
+        embed_corpus(context, embedder(context))
+
+    return StepSpec(name, EMBEDDINGS_VERSION, upstream, params, title, estimate, run)
+
+
+def embed_corpus(context: StepContext, embedder: Embedder) -> None:
+    """Embed every shard that is not done yet and commit."""
+    context.fill(shard_work(context.corpus, _embedded, common=embedder))
+    missing = 0
+    for shard in context.corpus.shards():
+        missing += int((~context.out.read_array(shard.part).any(axis=1)).sum())
+    facts = dict(embedder.about) | {"space": embedder.space, "no_embedding": missing}
+    context.out.commit(rows=context.documents.n, facts=facts)
+
+
+def _embedded(shard: Shard, given: Given) -> NDArray[np.float16]:
+    """Return the vectors of a shard by the embedder given to all; its batches depend on the shard alone."""
+    embedder: Embedder = given.common
+    pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
+    for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
+        given.check()
+        pieces.append(embedder.encode(texts))
+        given.advance(len(texts))
+    return np.concatenate(pieces)
+
+
+def fast_estimate(size: Size) -> Estimate:
+    """Return the cost of the fast tier, measured on two cores: 4.8 MB of text a second, 25,000 short texts."""
+    read = min(size.bytes, size.documents * MAX_CHARACTERS)
+    return Estimate(2 + size.documents * 2e-5 + read / 6e6, size.documents * DIMENSIONS * 2)
+
+
+def tuned_estimate(size: Size) -> Estimate:
+    """Return the cost of the tuned tier, its model being there: two thirds of the speed of the fast tier."""
+    plain = fast_estimate(size)
+    return Estimate(2 + 1.5 * plain.seconds, size.documents * 768)
+
+
+def precise_estimate(size: Size) -> Estimate:
+    """Return the cost of MiniLM in bfloat16 on two cores: about 20,000 tokens a second, at most 256 a text."""
+    tokens = min(size.bytes / 4.5, size.documents * 256)
+    return Estimate(6 + size.documents * 4e-4 + tokens / 20_000, size.documents * 768)
+
+
+def load_vectors(artifact: Artifact, documents: Documents) -> NDArray[np.float16]:
+    """Return the vectors in facts order, float16 (n, d).
+
+    Raises:
+        StoreError: the artifact does not fit the documents.
+    """
+    return load_array(artifact, documents).astype(np.float16, copy=False)
+
+
+def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
+    """Return the embedder that made an embeddings artifact, to embed more texts into the same space.
+
+    Raises:
+        SettingError: its model is not on this machine, or has other weights.
+        StoreError: the workspace does not have the tuned model.
+    """
+    about = artifact.facts
+    if about["tier"] == "given":
+        raise SettingError(
+            "Texts cannot be embedded like this corpus: its vectors were given",
+            value=about["model"],
+            fix="choose another embedding tier, or a method that reads words",
+        )
+    found: Embedder
+    if about["tier"] == "precise":
+        found = precise_embedder(about["model"]["source"], dtype=about["compute"])
+    elif about["tier"] == "tuned":
+        found = tuned_embedder(workspace.table(about["space"]), about["space"], workspace.models)
+    else:
+        found = fast_embedder(workspace.models)
+    if found.space != about["space"]:
+        raise SettingError(
+            "The model that embedded this corpus is not here any more", value=about["model"], fix="embed again"
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class ShardVectors:
+    """Where the vectors of shards in a given space come from: the corpus' own, or made anew by a stored tuned model.
+
+    Attributes:
+        embedder: makes them anew; None where the corpus has them.
+        own: returns those the corpus has; None where they are made anew.
+    """
+
+    embedder: Embedder | None
+    own: Callable[[Shard], NDArray[np.float16]] | None
+
+    @classmethod
+    def of(cls, context: StepContext, space: str, *, what: str) -> ShardVectors:
+        """Look where vectors come from, for a step that reads the step ``embeddings``.
+
+        Args:
+            context: of the running step.
+            space: the space that is needed.
+            what: what needs it, for messages.
+
+        Raises:
+            StoreError: the corpus is embedded in another space, and no stored model makes this one.
+        """
+        artifact = context.inputs["embeddings"]
+        if artifact.facts["space"] == space:
+            return cls(None, lambda shard: artifact.array(shard.part).astype(np.float16, copy=False))
+        if context.workspace is None or not context.workspace.asset_path(space).is_file():
+            raise StoreError(
+                f"{what} belongs to another embedding than this corpus has",
+                value=artifact.facts["space"],
+                allowed=space,
+                fix="embed the corpus with the same model, or make the rule again",
+            )
+        return cls(tuned_embedder(context.stored(space), space, context.models), None)
+
+
+def given_vectors(shard: Shard, given: Given, embedder: Embedder | None) -> NDArray[np.float16]:
+    """Return the vectors of a shard: those given to it, or made by ``ShardVectors.embedder``."""
+    if embedder is None:
+        return np.asarray(given.own)
+    return _embedded(shard, replace(given, common=embedder))
+
+
+def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
+    """Return the step that embeds another corpus in the space of an embeddings artifact.
+
+    Raises:
+        SettingError, StoreError: as ``embedder_of``.
+    """
+    found = embedder_of(artifact, workspace)
+    if isinstance(found, PreciseEmbedder):
+        return _precise_step(found, "embeddings")
+    return _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()

@@ -1,0 +1,394 @@
+"""Bundles: what an export writes and a run executes.
+
+recipe.yaml         what to do, for people; diffable
+recipe.lock.json    what it was made on and what it gave there
+artifacts/          id sets, frozen clusterings, centroids, tuned embedding models: plain data named by digest
+
+The plain data inside a bundle: Parquet, npy and JSON, never anything that could run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tamis.analytics.export.lock import BundleLock, LockedCorpus, LockedCount, LockedFile, LockedStep, tool_versions
+from tamis.analytics.export.sample_predictions import locked_sample
+from tamis.analytics.facts.stored_sets import Clustering
+from tamis.analytics.recipe.outcome import Outcome, Selection
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.recipe.yaml_text import MAX_BYTES
+from tamis.analytics.steps.measures import clustering_of, steps_of
+from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.study import Study, found_artifact
+from tamis.data.errors import RecipeError, StoreError
+from tamis.data.hashing import digest, file_sha256
+from tamis.data.hashing import digest as digest_of
+from tamis.data.names import inside
+from tamis.data.parquet import atomic_write, read_parquet, sync, write_bytes, write_parquet
+from tamis.data.workspace import Workspace
+
+TUNED_PREFIX = "tuned-"
+
+
+@dataclass(frozen=True)
+class BundleSources:
+    """Id sets, tables, values and clusterings that a bundle carries.
+
+    Attributes:
+        folder: its ``artifacts`` folder.
+    """
+
+    folder: Path
+
+    def ids(self, digest: str) -> pa.Array:
+        """Return a stored id set.
+
+        Raises:
+            StoreError: it is not there, or no longer has the digest it is named by.
+        """
+        column = read_parquet(self._file(f"{digest}.parquet")).column("id").combine_chunks()
+        if digest_of(column.to_pylist()) != digest:
+            raise StoreError("The id set does not have the digest it is named by", value=digest)
+        return column
+
+    def table(self, digest: str) -> pa.Table:
+        """Return a stored table; raises ``StoreError`` when it is not there or damaged."""
+        path = self._file(f"{digest}.parquet")
+        if file_sha256(path) != digest:
+            raise StoreError("The table does not have the digest it is named by", value=digest)
+        return read_parquet(path)
+
+    def value(self, digest: str) -> Any:
+        """Return a stored JSON value; raises ``StoreError`` when it is not there or damaged."""
+        value = json.loads(self._file(f"{digest}.json").read_bytes())
+        if digest_of(value) != digest:
+            raise StoreError("The value does not have the digest it is named by", value=digest)
+        return value
+
+    def clustering(self, digest: str) -> Clustering:
+        """Return a frozen clustering; raises ``StoreError`` when it is not there or damaged."""
+        try:
+            return self._clustering(digest)
+        except (KeyError, ValueError, TypeError) as error:
+            raise StoreError("A clustering of the bundle cannot be read", value=digest, fix=str(error)) from None
+
+    def _clustering(self, digest: str) -> Clustering:
+        table = read_parquet(self._file(f"clustering-{digest}.parquet"))
+        about = json.loads(self._file(f"clustering-{digest}.json").read_bytes())
+        labels = np.asarray(about["labels"], dtype=np.int32).reshape(-1)
+        centroids = None
+        if about["centroids"]:
+            centroids = np.load(self._file(f"centroids-{digest}.npy"), allow_pickle=False)
+            if centroids.ndim != 2 or len(centroids) != len(labels) or centroids.dtype != np.float32:
+                raise ValueError(f"centroids are {centroids.dtype} {centroids.shape} for {len(labels)} clusters")
+        return Clustering(
+            digest=digest,
+            ids=table.column("id").combine_chunks().cast(pa.string()),
+            labels=table.column("cluster").to_numpy().astype(np.int32),
+            centroids=centroids,
+            centroid_labels=None if centroids is None else labels,
+            space=str(about["space"]),
+            tier=str(about["tier"]),
+        )
+
+    def lend(self, assets: Iterable[str], workspace: Workspace) -> None:
+        """Store assets of the bundle in a workspace, where measurements read them.
+
+        Raises:
+            StoreError: one no longer has the digest it is named by.
+        """
+        for asset in assets:
+            path = self.folder / f"{asset}.parquet"
+            if (self.folder / f"{asset}.json").is_file():
+                workspace.put_value(self.value(asset))
+            elif path.is_file() and not workspace.asset_path(asset).is_file():
+                if file_sha256(path) != asset:
+                    self.ids(asset)
+                write_bytes(workspace.asset_path(asset), path.read_bytes())
+        for path in sorted(self.folder.glob(f"{TUNED_PREFIX}*.parquet")):
+            model = path.stem.removeprefix(TUNED_PREFIX)
+            if file_sha256(path) != model:
+                raise StoreError("The tuned model does not have the digest it is named by", value=model)
+            if not workspace.asset_path(model).is_file():
+                write_bytes(workspace.asset_path(model), path.read_bytes())
+
+    def _file(self, name: str) -> Path:
+        path = inside(self.folder, name, what="File of the bundle")
+        if not path.is_file():
+            raise StoreError("The bundle lacks something its recipe names", value=name, fix="export it again")
+        return path
+
+
+def write_clustering(folder: Path, clustering: Clustering) -> None:
+    """Write a clustering: who is in which cluster, and the centroids that assign new documents."""
+    name = clustering.digest
+    write_parquet(clustering.table(), folder / f"clustering-{name}.parquet")
+    labels = [] if clustering.centroid_labels is None else clustering.centroid_labels.tolist()
+    about = {
+        "centroids": clustering.centroids is not None,
+        "labels": labels,
+        "space": clustering.space,
+        "tier": clustering.tier,
+    }
+    write_bytes(folder / f"clustering-{name}.json", json.dumps(about, indent=1, sort_keys=True).encode() + b"\n")
+    if clustering.centroids is not None:
+        with atomic_write(folder / f"centroids-{name}.npy") as temporary, temporary.open("wb") as stream:
+            np.save(stream, np.ascontiguousarray(clustering.centroids, dtype=np.float32), allow_pickle=False)
+
+
+RECIPE_FILE, LOCK_FILE, ARTIFACTS = "recipe.yaml", "recipe.lock.json", "artifacts"
+MAX_FILE = 2 << 30
+MAX_FILES = 1_000
+ALWAYS = ("n_tokens",)
+"""Facts columns that counts need whatever the recipe reads."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle.
+
+    Attributes:
+        folder: where it is.
+        recipe: what to do.
+        lock: what it gave where it was made; None for a recipe without a lock.
+    """
+
+    folder: Path
+    recipe: Recipe
+    lock: BundleLock | None
+
+    @classmethod
+    def open(cls, path: str | Path) -> Bundle:
+        """Open a bundle folder, or a recipe file on its own.
+
+        Raises:
+            RecipeError: no recipe there, or recipe or lock are not valid.
+            StoreError: a file of the bundle is missing or damaged; the message names it.
+        """
+        given = Path(path)
+        file = given if given.is_file() else given / RECIPE_FILE
+        if not file.is_file():
+            raise RecipeError("There is no recipe here", value=str(path), allowed=f"a folder with {RECIPE_FILE}")
+        recipe = Recipe.from_yaml(_read_text(file))
+        lock_file = file.with_name(LOCK_FILE)
+        lock = BundleLock.from_json(lock_file.read_bytes()) if given.is_dir() and lock_file.is_file() else None
+        bundle = cls(file.parent, recipe, lock)
+        for locked in lock.artifacts if lock else ():
+            found = inside(bundle.artifacts, locked.name, what="File of the bundle")
+            if not found.is_file() or file_sha256(found) != locked.sha256:
+                raise StoreError(
+                    "A file of the bundle is missing or damaged", value=locked.name, fix="export the bundle again"
+                )
+        return bundle
+
+    @property
+    def artifacts(self) -> Path:
+        """Return the folder of plain data."""
+        return self.folder / ARTIFACTS
+
+    @property
+    def sources(self) -> BundleSources:
+        """Return the id sets and clusterings that the bundle carries."""
+        return BundleSources(self.artifacts)
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of what the bundle does: recipe and plain data."""
+        files = [] if self.lock is None else sorted(item.sha256 for item in self.lock.artifacts)
+        return digest({"recipe": self.recipe.digest, "artifacts": files})
+
+    def zipped(self) -> bytes:
+        """Return the folder as a ZIP archive; the same bundle gives the same bytes."""
+        stream = io.BytesIO()
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                info = zipfile.ZipInfo(str(path.relative_to(self.folder)), date_time=(1980, 1, 1, 0, 0, 0))
+                info.external_attr = 0o644 << 16
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, path.read_bytes())
+        return stream.getvalue()
+
+
+def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
+    """Unpack a bundle that ``Bundle.zipped`` packed, and open it.
+
+    Raises:
+        RecipeError: not a ZIP archive, names a bundle does not have, or more than it may hold.
+        StoreError: a file is damaged, or ``folder`` is not empty.
+    """
+    target = Path(folder).expanduser().absolute()
+    if target.exists() and any(target.iterdir()):
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            if len(packed.infolist()) > MAX_FILES:
+                raise RecipeError("Archive holds too many files", value=len(packed.infolist()), allowed=str(MAX_FILES))
+            for info in packed.infolist():
+                parts = info.filename.split("/")
+                if not (parts in ([RECIPE_FILE], [LOCK_FILE]) or (len(parts) == 2 and parts[0] == ARTIFACTS)):
+                    raise RecipeError("Archive holds something that is not part of a bundle", value=info.filename)
+                if info.file_size > MAX_FILE:
+                    raise RecipeError("A file of the archive is too large", value=info.filename)
+                home = target if len(parts) == 1 else target / ARTIFACTS
+                write_bytes(inside(home, parts[-1], what="File of the bundle"), packed.read(info))
+    except (zipfile.BadZipFile, OSError) as error:
+        raise RecipeError("Archive cannot be read", value=str(error)) from None
+    return Bundle.open(target)
+
+
+def _read_text(path: Path) -> str:
+    if path.stat().st_size > MAX_BYTES:
+        raise RecipeError("Recipe is too large", value=path.stat().st_size, allowed=f"up to {MAX_BYTES} bytes")
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise RecipeError("Recipe is not UTF-8 text", value=path.name) from None
+
+
+def export_bundle(folder: str | Path, *, study: Study, recipe: Recipe, replace: bool = False) -> Bundle:
+    """Write a bundle and return it. The folder appears only when it is whole.
+
+    Args:
+        folder: where to write; must not exist unless ``replace``, or unless it is the same bundle.
+        study: the corpus the recipe was made on.
+        recipe: what to export; it is evaluated once more.
+        replace: put the new bundle in place of an old one.
+
+    Raises:
+        StoreError: something else is at ``folder``, or the disk is full.
+        RecipeError: as ``plan.evaluate``.
+    """
+    target = Path(folder).expanduser().absolute()
+    if target.exists() and not (target / RECIPE_FILE).is_file():
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
+    outcome = study.evaluate(recipe)
+    draft = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    files = _write_artifacts(draft / ARTIFACTS, study, recipe)
+    lock = make_lock(study, outcome, files)
+    write_bytes(draft / RECIPE_FILE, recipe.to_yaml().encode())
+    write_bytes(draft / LOCK_FILE, lock.to_json())
+    if target.exists():
+        same = (target / LOCK_FILE).is_file() and (target / LOCK_FILE).read_bytes() == lock.to_json()
+        if not (same or replace):
+            shutil.rmtree(draft)
+            raise StoreError("There is another bundle at this path", value=str(target), fix="choose another name")
+        shutil.rmtree(target)
+    draft.rename(target)
+    sync(target.parent)
+    return Bundle.open(target)
+
+
+def _write_artifacts(folder: Path, study: Study, recipe: Recipe) -> tuple[LockedFile, ...]:
+    """Copy what the recipe names by digest, and return the files."""
+    folder.mkdir(parents=True)
+    for asset in recipe.assets():
+        path = _asset_file(study, asset)
+        write_bytes(folder / path.name, path.read_bytes())
+    for measure in recipe.measures():
+        if measure.kind == "cluster":
+            clustering = study.evidence.frozen.clustering(clustering_of(measure))
+            write_clustering(folder, clustering)
+    for model in tuned_models(study, recipe):
+        write_bytes(folder / f"{TUNED_PREFIX}{model}.parquet", study.workspace.asset_path(model).read_bytes())
+    return tuple(LockedFile(path.name, file_sha256(path), path.stat().st_size) for path in sorted(folder.iterdir()))
+
+
+def tuned_models(study: Study, recipe: Recipe) -> tuple[str, ...]:
+    """Return the tuned embedding models that a recipe's clusters, concepts and scorers live in, by digest."""
+    kinds = {measure.kind for measure in recipe.measures()}
+    spaces = set()
+    for measure in recipe.measures():
+        if measure.kind == "cluster":
+            clustering = study.evidence.frozen.clustering(clustering_of(measure))
+            spaces |= {clustering.space} if clustering.tier == "tuned" else set()
+    embedded = found_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
+    if embedded is not None and embedded.facts["tier"] == "tuned":
+        spaces.add(str(embedded.facts["space"]))
+    return tuple(sorted(space for space in spaces if study.workspace.asset_path(space).is_file()))
+
+
+def _asset_file(study: Study, asset: str) -> Path:
+    """Return the file of a stored asset: an id set or table, or a value."""
+    table = study.workspace.asset_path(asset)
+    value = table.with_suffix(".json")
+    for path in (table, value):
+        if path.is_file():
+            return path
+    raise StoreError("A rule names something that is not stored here", value=asset, fix="make the rule again")
+
+
+def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) -> BundleLock:
+    """Return the lock of an outcome."""
+    recipe, corpus, documents = outcome.recipe, study.corpus, study.documents
+    columns = {
+        name: study.facts.columns[name].step
+        for name in sorted(recipe.columns() | set(ALWAYS))
+        if name in study.facts.columns and study.facts.columns[name].step
+    }
+    selection = Selection.from_outcome(outcome, study.facts)
+    steps = needed_steps(study.evidence.steps, set(columns.values()))
+    return BundleLock(
+        recipe=recipe.digest,
+        selection=selection.digest,
+        corpus=LockedCorpus(
+            fingerprint=corpus.fingerprint,
+            files=tuple(LockedFile(file.format, file.sha256, file.bytes, file.rows) for file in corpus.files),
+            schema={field.name: str(field.type) for field in corpus.schema},
+            roles=corpus.roles.known(),
+            rows=corpus.rows,
+            documents=documents.n,
+            errors=documents.errors.num_rows,
+            ids=selection.step_digest(0),
+            texts=documents.texts,
+        ),
+        steps=locked_steps([*steps, *steps_of(recipe.measures())]),
+        columns=columns,
+        counts=locked_counts(outcome, selection),
+        resolved=_plain(outcome.resolved),
+        artifacts=tuple(files),
+        tools=tool_versions(),
+        sample=locked_sample(study, outcome),
+    )
+
+
+def locked_steps(steps: Iterable[StepSpec]) -> tuple[LockedStep, ...]:
+    """Return the identity of steps, sorted by name, without the steps that only join others."""
+    chosen = {step.name: step for step in steps if step.name != "facts"}
+    return tuple(LockedStep(name, chosen[name].version, _plain(chosen[name].params)) for name in sorted(chosen))
+
+
+def locked_counts(outcome: Outcome, selection: Selection) -> tuple[LockedCount, ...]:
+    """Return the counts of an outcome with the digest of what each step dropped."""
+    return tuple(LockedCount.of(count, selection.step_digest(k)) for k, count in enumerate(outcome.counts))
+
+
+def needed_steps(steps: Sequence[StepSpec], wanted: set[str]) -> tuple[StepSpec, ...]:
+    """Return the analysis steps called ``wanted`` and all they are made from, in order; documents always."""
+    known = {step.name: step for step in steps}
+    needed: set[str] = set()
+    waiting = ["documents", *(name for name in wanted if name in known)]
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in needed:
+            needed.add(name)
+            waiting.extend(known[name].upstream)
+    return tuple(step for step in steps if step.name in needed)
+
+
+def _plain(value: Any) -> Any:
+    """Return mappings and sequences as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

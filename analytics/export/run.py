@@ -1,0 +1,434 @@
+"""Running a bundle on a corpus: the same recipe, headless, into a folder that appears only when it is whole.
+
+curated/part-*.parquet   the kept documents, sorted by id, all columns of the source
+selection.parquet        copies, position, weight and deciding step of every document
+ledger.parquet           why each dropped document was dropped
+errors.parquet           rows that are not documents
+recipe.yaml, run.json    what was run, counts, checksums, agreement with the lock
+
+The folder of a finished run and its manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.export.bundle import (
+    ALWAYS,
+    LOCK_FILE,
+    RECIPE_FILE,
+    Bundle,
+    locked_counts,
+    needed_steps,
+    unpack_bundle,
+)
+from tamis.analytics.export.curated import CuratedOptions, write_curated
+from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile, tool_versions
+from tamis.analytics.export.verify import Verification, compare
+from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
+from tamis.analytics.recipe.outcome import Outcome, Selection
+from tamis.analytics.recipe.plan import attach
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.step import signals_step
+from tamis.analytics.steps.engine import Engine
+from tamis.analytics.steps.facts_step import facts_step, step_of
+from tamis.analytics.steps.pipeline import plan_steps
+from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.extrapolation import Method
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.study import Study
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.errors import StoreError
+from tamis.data.hashing import digest, file_sha256
+from tamis.data.lock import Lock
+from tamis.data.markers import Markers
+from tamis.data.opening import OnBadFile
+from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
+from tamis.data.progress import NullProgress, Progress
+from tamis.data.workspace import Workspace
+
+__all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
+
+RUN_FILE = "run.json"
+RUN_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a recipe made on a sample promised for a step, beside what came.
+
+    Attributes:
+        step: id of the step.
+        low, middle, high: documents predicted to be left, 95%.
+        method: how that was derived.
+        actual: documents left.
+        inside: whether that lies between low and high.
+    """
+
+    step: str
+    low: int
+    middle: int
+    high: int
+    method: Method
+    actual: int
+    inside: bool
+
+
+def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tuple[Promise, ...]:
+    """Return predicted against actual per step; nothing where the corpus is not the one a sample was drawn from."""
+    if lock is None or lock.sample is None or lock.sample.documents != counts[0].documents:
+        return ()
+    left = {count.step: count.documents for count in counts[1:]}
+    return tuple(
+        Promise(each.step, each.low, each.middle, each.high, each.method, left[each.step], each.holds(left[each.step]))
+        for each in lock.sample.predictions
+        if each.step in left
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        identity: digest of recipe, plain data, corpus and options.
+        recipe: digest of the recipe.
+        selection: digest of the selection.
+        corpus: fingerprint of the corpus.
+        counts: input first, then one per active step.
+        errors: rows that are not documents.
+        files: every file of the folder but the manifest.
+        agrees: whether everything is as the bundle's lock says; None without a lock.
+        difference: the first difference from the lock as a sentence, empty when there is none.
+        tools: versions.
+        promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
+        run_version: of this format.
+    """
+
+    folder: Path
+    identity: str
+    recipe: str
+    selection: str
+    corpus: str
+    counts: tuple[LockedCount, ...]
+    errors: int
+    files: tuple[LockedFile, ...]
+    agrees: bool | None
+    difference: str
+    tools: Mapping[str, str]
+    promised: tuple[Promise, ...] = ()
+    run_version: int = RUN_VERSION
+
+    def to_json(self) -> bytes:
+        """Return the manifest; it does not say where the folder is."""
+        value = {key: item for key, item in asdict(self).items() if key != "folder"}
+        return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Read the manifest of a finished run.
+
+        Raises:
+            StoreError: there is no finished run.
+        """
+        path = Path(folder)
+        try:
+            value = json.loads((path / RUN_FILE).read_bytes())
+            value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
+            value["files"] = tuple(LockedFile(**item) for item in value["files"])
+            value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
+            return cls(folder=path, **value)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error
+
+    def check_files(self) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            StoreError: naming the first file that is missing or differs.
+        """
+        for file in self.files:
+            path = self.folder / file.name
+            if not path.is_file() or file_sha256(path) != file.sha256:
+                raise StoreError("A file of the run is missing or was changed", value=file.name)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the figures of a run as plain values, for a terminal or a page."""
+    first, last = run.counts[0], run.counts[-1]
+    return {
+        "kept": last.documents,
+        "dropped": first.documents - last.documents,
+        "errors": run.errors,
+        "rows": first.documents + run.errors,
+        "tokens": last.tokens,
+        "selection": run.selection,
+    }
+
+
+def recipe_of(run: Run) -> Recipe:
+    """Return the recipe a run executed."""
+    return Recipe.from_yaml((run.folder / RECIPE_FILE).read_text("utf-8"))
+
+
+DONE = ".done"
+
+
+def run_bundle(
+    bundle: Bundle | str | Path,
+    path: str | Path,
+    out: str | Path,
+    *,
+    workspace: Workspace | None = None,
+    roles: Mapping[str, str] | None = None,
+    on_bad_file: OnBadFile = "fail",
+    options: CuratedOptions | None = None,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a bundle on a corpus and write everything into ``out``.
+
+    A killed run is started again with the same call: finished shards of the analysis are found in the workspace, whole
+    curated files in the draft of the folder, and the result has the same bytes. A finished run of the same thing is
+    returned as it is.
+
+    Args:
+        bundle: an opened bundle, its folder, or a recipe file.
+        path: the corpus.
+        out: the folder to make.
+        workspace: where measurements are kept; the default one otherwise.
+        roles: columns by role; those the lock names otherwise.
+        on_bad_file: whether a bad file ends the run or is left out.
+        options: how curated files are written.
+        engine: measures shards elsewhere, which changes no byte.
+        progress: where to report.
+
+    Raises:
+        LockedError: another process writes the same folder.
+        StoreError: something else is at ``out``, or the disk is full.
+        TamisError: as opening, analysis and recipe raise.
+    """
+    home, watch = workspace or Workspace.default(), progress or NullProgress()
+    opened = _opened(bundle, home)
+    corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
+    chosen = options or CuratedOptions()
+    identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(chosen)})
+    target = Path(out).expanduser().absolute()
+    with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
+        finished = _finished(target, identity)
+        if finished is not None:
+            return finished
+        study = study_for(opened, corpus, home, engine=engine, progress=watch)
+        draft = target.with_name(f".{target.name}.partial")
+        _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
+        if not lock.is_mine():
+            raise StoreError("Another process has taken this run over", value=str(target))
+        draft.rename(target)
+        sync(target.parent)
+    return Run.open(target)
+
+
+def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
+    """Return the bundle; an archive is unpacked into the workspace first, once."""
+    if isinstance(bundle, Bundle):
+        return bundle
+    path = Path(bundle)
+    if not (path.is_file() and path.suffix == ".zip"):
+        return Bundle.open(path)
+    folder = workspace.root / "unpacked" / file_sha256(path)
+    if not (folder / RECIPE_FILE).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        return unpack_bundle(path, folder)
+    return Bundle.open(folder)
+
+
+def _finished(target: Path, identity: str) -> Run | None:
+    """Return the finished run at ``target`` when it is the same one.
+
+    Raises:
+        StoreError: something else is there.
+    """
+    if not target.exists():
+        return None
+    try:
+        run = Run.open(target)
+    except StoreError:
+        if target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+            return None
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder") from None
+    if run.identity != identity:
+        raise StoreError("There is another run at this path", value=str(target), fix="choose another folder")
+    run.check_files()
+    return run
+
+
+def open_for(
+    bundle: Bundle,
+    path: str | Path,
+    workspace: Workspace,
+    *,
+    roles: Mapping[str, str] | None = None,
+    on_bad_file: OnBadFile = "fail",
+) -> Corpus:
+    """Open a corpus with the roles that the lock names, as far as the corpus has those columns.
+
+    Raises:
+        CorpusError: as ``open_corpus``.
+    """
+    corpus = open_corpus(path, roles=roles, on_bad_file=on_bad_file, probes=workspace.probes)
+    if roles is not None or bundle.lock is None:
+        return corpus
+    known = bundle.lock.corpus.roles
+    wanted = {role: known.get(role, "") for role in corpus.explicit_roles}
+    fitting = {role: name for role, name in wanted.items() if not name or name.split(".")[0] in corpus.schema.names}
+    return corpus.with_roles({role: name for role, name in fitting.items() if name or role != "text"})
+
+
+def study_for(
+    bundle: Bundle,
+    corpus: Corpus,
+    workspace: Workspace,
+    *,
+    also: Collection[str] = (),
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Analyse a corpus as far as a bundle's recipe needs, and measure what it asks for.
+
+    Args:
+        bundle: the recipe with its lock and plain data.
+        corpus: what to analyse.
+        workspace: where artifacts are kept.
+        also: further analysis steps to run, by name.
+        engine: measures shards elsewhere.
+        progress: where to report.
+
+    Raises:
+        TamisError: as the steps raise.
+    """
+    bundle.sources.lend(bundle.recipe.assets(), workspace)
+    known = analysis_steps(corpus, workspace)
+    steps = steps_for(bundle, known, also=also)
+    if not also:
+        steps = _without_unread_signals(steps, corpus, workspace)
+    study = Study.open(
+        corpus, workspace, steps=steps, known=known, frozen=bundle.sources, engine=engine, progress=progress
+    )
+    study.measure(bundle.recipe, engine=engine, progress=progress)
+    return study
+
+
+def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
+    """Return the analysis steps a recipe needs and ``also``; all of them when it reads a column nobody knows.
+
+    The facts hold the columns that the recipe reads and no others, unless ``also`` asks for more steps.
+    """
+    measured = {measure.column for measure in bundle.recipe.measures()}
+    known = dict(bundle.lock.columns) if bundle.lock else {}
+    read = (bundle.recipe.columns() | set(ALWAYS)) - measured
+    makers = {name: known.get(name) or step_of(name) for name in read}
+    names = {step.name for step in steps}
+    if not names >= set(makers.values()):
+        return tuple(steps)
+    wanted = {name for name in (*makers.values(), *known.values(), *also) if name is not None}
+    chosen = [step for step in needed_steps(steps, wanted) if step.name != "facts"]
+    return (*chosen, facts_step(chosen, columns=None if also else read))
+
+
+def _without_unread_signals(steps: tuple[StepSpec, ...], corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
+    """Return the steps with only those signals measured that the facts hold, unless all are measured already."""
+    planned = {plan.spec.name: plan for plan in plan_steps(corpus, workspace, steps)}
+    facts, signals = planned["facts"].spec, planned.get("signals")
+    readers = [step.name for step in steps if "signals" in step.upstream]
+    if signals is None or signals.done or readers != ["facts"] or "columns" not in facts.params:
+        return steps
+    read = [name for name in facts.params["columns"] if step_of(name) == "signals"]
+    return tuple(signals_step(read) if step.name == "signals" else step for step in steps)
+
+
+def _write(
+    draft: Path,
+    bundle: Bundle,
+    study: Study,
+    outcome: Outcome,
+    identity: str,
+    options: CuratedOptions,
+    progress: Progress,
+) -> None:
+    """Write all files of a run into its draft folder, the manifest last."""
+    facts = attach(study.facts, bundle.recipe.measures(), study.evidence)
+    selection = Selection.from_outcome(outcome, facts)
+    verification = compare(bundle, study, outcome) if bundle.lock is not None else None
+    made_for = {"run": identity, "recipe": bundle.recipe.digest, "selection": selection.digest}
+    markers = Markers(draft / DONE, made_for | {"tools": digest(tool_versions())})
+    _clear(draft, markers)
+    progress.step("selection and ledger", 1, "files")
+    write_bytes(draft / RECIPE_FILE, bundle.recipe.to_yaml().encode())
+    if bundle.lock is not None:
+        write_bytes(draft / LOCK_FILE, bundle.lock.to_json())
+    write_parquet(selection.table(), draft / "selection.parquet")
+    write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
+    write_parquet(study.documents.errors.select(["position", "reason"]), draft / "errors.parquet")
+    write_curated(draft, study.corpus, study.documents, outcome, options=options, markers=markers, progress=progress)
+    shutil.rmtree(markers.folder)
+    counts = locked_counts(outcome, selection)
+    run = Run(
+        folder=draft,
+        identity=identity,
+        recipe=bundle.recipe.digest,
+        selection=selection.digest,
+        corpus=study.corpus.fingerprint,
+        counts=counts,
+        errors=study.documents.errors.num_rows,
+        files=_listed(draft),
+        agrees=None if verification is None else verification.ok,
+        difference="" if verification is None or verification.ok else verification.sentence,
+        tools=tool_versions(),
+        promised=kept_promises(bundle.lock, counts),
+    )
+    write_bytes(draft / RUN_FILE, run.to_json())
+    sync(draft)
+
+
+def _clear(draft: Path, markers: Markers) -> None:
+    """Make the draft folder; of an earlier one only the whole curated files of this very run stay."""
+    draft.mkdir(parents=True, exist_ok=True)
+    for path in sorted(draft.rglob("*")):
+        if path.is_file() and path.parent != markers.folder and markers.whole(path) is None:
+            path.unlink()
+
+
+def _listed(folder: Path) -> tuple[LockedFile, ...]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(
+        LockedFile(path.relative_to(folder).as_posix(), file_sha256(path), path.stat().st_size) for path in files
+    )
+
+
+def verify_bundle(
+    bundle: Bundle | str | Path,
+    path: str | Path,
+    *,
+    workspace: Workspace | None = None,
+    roles: Mapping[str, str] | None = None,
+    on_bad_file: OnBadFile = "fail",
+    progress: Progress | None = None,
+) -> Verification:
+    """Run a bundle's recipe on a corpus without writing anything, and compare with its lock.
+
+    Raises:
+        VerifyError: the bundle has no lock.
+        TamisError: as opening, analysis and recipe raise.
+    """
+    home = workspace or Workspace.default()
+    opened = _opened(bundle, home)
+    corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
+    study = study_for(opened, corpus, home, progress=progress)
+    return compare(opened, study, study.evaluate(opened.recipe, progress=progress))

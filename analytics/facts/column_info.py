@@ -1,0 +1,109 @@
+"""What people are told about the columns of the facts table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import pyarrow as pa
+
+from tamis.data.errors import SettingError
+
+Kind = Literal["number", "integer", "category", "boolean", "text"]
+Role = Literal["id", "source", "language", "label", "signal", "size", "duplicate", "cluster", "map", "meta", "measure"]
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """What people are told about one facts column.
+
+    Attributes:
+        name: the column's name in predicates and recipes.
+        type: what kind of value it holds.
+        title: a short name for axes and tables.
+        unit: the unit of its numbers, empty when they have none.
+        help: one sentence.
+        role: what the column is for.
+        low, high: the possible range of a number, None where open.
+        origin: digest of the artifact the values came from; rules name clusterings and maps by it.
+        step: name of the analysis step that made it.
+    """
+
+    name: str
+    type: Kind
+    title: str = ""
+    unit: str = ""
+    help: str = ""
+    role: Role = "meta"
+    low: float | None = None
+    high: float | None = None
+    origin: str = ""
+    step: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Say whether histograms and ranges make sense."""
+        return self.type in ("number", "integer")
+
+
+@dataclass
+class ColumnRegistry:
+    """The facts columns that steps declare, by name; refuses a column that two steps declare."""
+
+    _columns: dict[str, ColumnInfo] = field(default_factory=dict)
+    _arrays: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def declare(self, step: str, *columns: ColumnInfo, arrays: Mapping[str, str] | None = None) -> None:
+        """Add the columns of a step.
+
+        Args:
+            step: name of the step.
+            columns: what it makes; a second declaration by the same step replaces the first.
+            arrays: for a step whose artifact holds arrays (n,) in id order: array name to column name.
+
+        Raises:
+            SettingError: another step declares the column.
+        """
+        for info in columns:
+            known = self._columns.get(info.name)
+            if known is not None and known.step != step:
+                raise SettingError("Two steps declare one column", value=info.name, allowed=[known.step, step])
+            self._columns[info.name] = replace(info, step=step)
+        if arrays:
+            self._arrays[step] = dict(arrays)
+
+    def get(self, name: str) -> ColumnInfo | None:
+        """Return a column, None when no step declares it."""
+        return self._columns.get(name)
+
+    def arrays(self, step: str) -> Mapping[str, str]:
+        """Return array name to column name of a step, empty for one that writes tables."""
+        return self._arrays.get(step, {})
+
+
+COLUMNS = ColumnRegistry()
+
+
+def describe(name: str, kind: pa.DataType) -> ColumnInfo:
+    """Return what can be said about a column from its name and type alone."""
+    declared = COLUMNS.get(name)
+    if declared is not None:
+        return declared
+    if pa.types.is_boolean(kind):
+        type_: Kind = "boolean"
+    elif pa.types.is_integer(kind):
+        type_ = "integer"
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        type_ = "number"
+    else:
+        type_ = "category"
+    role: Role = "meta" if name.startswith("meta_") or type_ == "category" else "signal"
+    title = re.sub(r"[_\s]+", " ", name.removeprefix("meta_")).strip().capitalize()
+    return ColumnInfo(name=name, type=type_, title=title, role=role)
+
+
+def with_origin(info: ColumnInfo, origin: str) -> ColumnInfo:
+    """Return the info of a column whose values came from the artifact ``origin``."""
+    return replace(info, origin=origin)

@@ -1,0 +1,175 @@
+"""What a person may choose about embeddings, map and clusters of a corpus, remembered in the workspace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from tamis.analytics.embedding.own_vectors import column_vectors_step, file_vectors_step, given_map_step
+from tamis.analytics.embedding.static_model import MINILM
+from tamis.analytics.embedding.step import embeddings_step, precise_estimate
+from tamis.analytics.embedding.tuned_step import tuned_model_step
+from tamis.analytics.map.cluster_edits import ClusterEdit
+from tamis.analytics.map.cluster_steps import clusters_step, concepts_step, edited_clusters_step
+from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, Fineness
+from tamis.analytics.map.density_clusters import Noise
+from tamis.analytics.map.layout import Optimiser
+from tamis.analytics.map.steps import knn_step, map_step
+from tamis.analytics.steps.step import Size, StepSpec
+from tamis.data.corpus import Corpus
+from tamis.data.errors import SettingError
+from tamis.data.parquet import write_bytes
+from tamis.data.schema import paths
+from tamis.data.workspace import Workspace
+
+PRECISE_SECONDS = 300.0
+"""The precise tier is the default as long as its estimate stays below this."""
+
+TIERS = ("auto", "fast", "tuned", "precise", "given")
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """Choices about embeddings, map and clusters; the defaults are right for most corpora.
+
+    Attributes:
+        tier: ``auto`` takes ``precise`` while it is estimated to take less than five minutes, else ``tuned``.
+        model: of the precise tier: ``all-MiniLM-L6-v2``, a folder, or a name in the local Hugging Face cache.
+        vectors: of the tier ``given``: a column of lists, or the path of an npy file or of a folder of them.
+        x, y: columns of numbers to take the map from; empty lays the map out.
+        neighbours: nearest neighbours kept for each document.
+        optimiser: ``synchronous`` or ``umap-learn``.
+        clustering: ``hdbscan``, ``k-means`` or another name in ``clusterings.CLUSTERINGS``.
+        min_cluster_size: documents of a cluster, the fewest or, for k-means, on average; None chooses.
+        noise: ``leave`` or ``vote``: what happens to documents in no cluster.
+        concepts: number of k-means concepts; None for about the square root of the number of documents.
+        seed: of everything random.
+        edits: what people changed in the clusters, in order.
+    """
+
+    tier: str = "auto"
+    model: str = MINILM
+    vectors: str = ""
+    x: str = ""
+    y: str = ""
+    neighbours: int = 15
+    optimiser: Optimiser = "synchronous"
+    clustering: str = HDBSCAN
+    min_cluster_size: int | None = None
+    noise: Noise = "leave"
+    concepts: int | None = None
+    seed: int = 0
+    edits: tuple[ClusterEdit, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.tier not in TIERS:
+            raise SettingError("Unknown embedding tier", value=self.tier, allowed=TIERS)
+        for name, least in (("neighbours", 2), ("min_cluster_size", 2), ("concepts", 1), ("seed", 0)):
+            value = getattr(self, name)
+            optional = value is None and name in ("min_cluster_size", "concepts")
+            if not optional and (type(value) is not int or value < least):
+                raise SettingError(f"Setting {name} of the map", value=value, allowed=f"whole numbers from {least} on")
+        for name, allowed in (("optimiser", get_args(Optimiser)), ("noise", get_args(Noise))):
+            if getattr(self, name) not in allowed:
+                raise SettingError(f"Setting {name} of the map", value=getattr(self, name), allowed=allowed)
+        CLUSTERINGS.get(self.clustering)
+        if (self.tier == "given") != bool(self.vectors):
+            raise SettingError("The tier given and vectors belong together", value=self.vectors, allowed="both or none")
+        if bool(self.x) != bool(self.y):
+            raise SettingError("A map needs two columns", value=self.x or self.y, allowed="x and y, or none")
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> MapOptions:
+        """Return options from plain values.
+
+        Raises:
+            SettingError: an unknown name or a value that is not allowed.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = set(values) - known
+        if unknown:
+            raise SettingError("Unknown option of the map", value=sorted(unknown), allowed=known)
+        edits = tuple(ClusterEdit.of(edit) for edit in values.get("edits", ()))
+        return replace(cls(), **(values | {"edits": edits}))
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        return asdict(self) | {"edits": [edit.plain for edit in self.edits]}
+
+
+def read_options(workspace: Workspace, corpus: Corpus) -> MapOptions:
+    """Return the options chosen for a corpus, or the defaults.
+
+    Raises:
+        SettingError: the stored options are damaged.
+    """
+    path = _path(workspace, corpus)
+    if not path.is_file():
+        return MapOptions()
+    try:
+        return MapOptions.of(json.loads(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"Cannot read {path}", fix="remove it; the defaults are then used") from error
+
+
+def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> None:
+    """Remember the options of a corpus; the next analysis makes what they ask for, and what was made before is kept."""
+    data = json.dumps(options.plain, indent=1, sort_keys=True).encode() + b"\n"
+    path = _path(workspace, corpus)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+
+
+def _path(workspace: Workspace, corpus: Corpus) -> Path:
+    return workspace.root / "options" / f"{corpus.text_fingerprint}.json"
+
+
+def chosen_tier(size: Size, options: MapOptions) -> str:
+    """Return the tier that ``auto`` stands for on a corpus of this size."""
+    if options.tier != "auto":
+        return options.tier
+    return "precise" if precise_estimate(size).seconds < PRECISE_SECONDS else "tuned"
+
+
+def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[StepSpec, ...]:
+    """Return the steps from embeddings to named clusters.
+
+    Args:
+        corpus: the corpus.
+        size: of the corpus.
+        options: what to make.
+
+    Raises:
+        SettingError, RoleError: an option does not fit the corpus.
+    """
+    laid_out = (
+        given_map_step(corpus, options.x, options.y)
+        if options.x
+        else map_step(seed=options.seed, optimiser=options.optimiser)
+    )
+    return (
+        *_embedding(corpus, size, options),
+        knn_step(k=options.neighbours, seed=options.seed),
+        laid_out,
+        clusters_step(
+            options.clustering,
+            fineness=Fineness(options.min_cluster_size, seed=options.seed),
+            noise=options.noise,
+        ),
+        *((edited_clusters_step(options.edits, seed=options.seed),) if options.edits else ()),
+        concepts_step(k=options.concepts, seed=options.seed),
+    )
+
+
+def _embedding(corpus: Corpus, size: Size, options: MapOptions) -> tuple[StepSpec, ...]:
+    tier = chosen_tier(size, options)
+    if tier == "tuned":
+        return tuned_model_step(seed=options.seed), embeddings_step("tuned")
+    if tier != "given":
+        return (embeddings_step(tier, model=options.model),)
+    if options.vectors in paths(corpus.schema):
+        return (column_vectors_step(corpus, options.vectors),)
+    return (file_vectors_step(corpus, options.vectors),)

@@ -1,0 +1,249 @@
+"""Operators: the rules a recipe is made of, and the one registry everything else is generated from.
+
+An operator is a frozen class. Its fields are its parameters (types, bounds, units and help from ``pydantic.Field``);
+its class variables say what it is called in the field and where the method comes from. The form in the browser,
+validation, the JSON schema, the documentation and the command line all follow from the class. Its meaning is frozen:
+a new meaning is a new name.
+
+Types of operator parameters: what they accept, how they are put in order, which form field shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from tamis.analytics.steps.measures import Measure, Pairs
+from tamis.data.errors import RecipeError
+from tamis.data.hashing import canonical_json
+
+Scope = Literal["map", "by_key", "gather"]
+Group = Literal["Filter", "Selection", "Duplicates", "Sampling", "Relevance", "Budget", "Mixture", "Order", "Text"]
+
+
+class Evidence(Protocol):
+    """What a set operator may consult besides the columns of its documents."""
+
+    def pairs(self, measure: Measure) -> Pairs:
+        """Return measured pairs; rows are facts rows, see ``View.rows``."""
+
+    def array(self, measure: Measure, name: str) -> NDArray[Any]:
+        """Return a measured array, row-aligned with the facts table, or a small named array such as centroids."""
+
+    def id_set(self, digest: str) -> frozenset[str]:
+        """Return a stored set of document ids by the digest the recipe names."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The documents a set operator sees: those no earlier step has dropped, sorted by id.
+
+    Attributes:
+        rows: int64 (n,), ascending facts rows. Facts are sorted by id, so comparing rows compares ids.
+        keys: uint64 (n,), ``hashing.key64`` of the ids, for keyed randomness.
+        copies: int32 (n,), copies so far, all >= 1.
+        table: the columns the operator asked for, (n,) rows.
+        evidence: measured pairs, vectors and id sets.
+    """
+
+    rows: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    copies: NDArray[np.int32]
+    table: pa.Table
+    evidence: Evidence
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> pa.Array:
+        """Return one column as a single Arrow array, (n,)."""
+        return self.table.column(name).combine_chunks()
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a numeric column as float64 (n,), NULL as NaN (never written back)."""
+        column = self.column(name).cast(pa.float64())
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a set operator decided for each document of its view.
+
+    Attributes:
+        copies: int32 (n,), 0 = dropped.
+        value: the ledger's value per document, or None when the operator has no value.
+        twin: int64 (n,), facts row of the kept twin of a dropped document, -1 where there is none.
+        similarity: float32 (n,), similarity to the twin, NaN where there is none.
+        position: int64 (n,), order of the kept documents, or None when the operator does not order.
+        weight: float64 (n,), training weight, or None when the operator does not weigh.
+        threshold: what the ledger shows as threshold: one text, or one per document, or None.
+        resolved: numbers the operator derived from the documents, for the lock, for example percentile values.
+    """
+
+    copies: NDArray[np.int32]
+    value: pa.Array | None = None
+    twin: NDArray[np.int64] | None = None
+    similarity: NDArray[np.float32] | None = None
+    position: NDArray[np.int64] | None = None
+    weight: NDArray[np.float64] | None = None
+    threshold: str | pa.Array | None = None
+    resolved: Mapping[str, Any] | None = None
+
+
+class Operator(BaseModel):
+    """Base of every rule: frozen, closed to unknown parameters, generated forms and documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000)
+
+    name: ClassVar[str]
+    term: ClassVar[str]
+    group: ClassVar[Group]
+    scope: ClassVar[Scope]
+    summary: ClassVar[str]
+    source: ClassVar[str]
+    warning: ClassVar[str | None] = None
+    idempotent: ClassVar[bool] = True
+
+    def columns(self) -> frozenset[str]:
+        """Return the facts columns the operator reads (measured columns included)."""
+        return frozenset()
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return what must be measured first."""
+        return ()
+
+    def assets(self) -> tuple[str, ...]:
+        """Return the digests of stored files the operator needs; an export copies them into the bundle."""
+        return ()
+
+    def sentence(self) -> str:
+        """Return the rule as one plain English sentence without a full stop."""
+        raise TypeError(f"{type(self).__name__} must say what it does")
+
+
+class RowOperator(Operator):
+    """A rule that decides each document from its own columns: one SQL predicate over the facts table."""
+
+    scope: ClassVar[Scope] = "map"
+
+    mode: Literal["keep", "drop"] = Field("keep", description="Keep only the matching documents, or drop them.")
+    missing: Literal["keep", "drop"] = Field(
+        "keep", description="What happens to documents where the value does not apply (NULL)."
+    )
+
+    def match(self) -> str:
+        """Return the boolean SQL expression over facts columns that is true for matching documents; it may be NULL."""
+        raise TypeError(f"{type(self).__name__} must define match()")
+
+    def value(self) -> str | None:
+        """Return the SQL expression of the value that the ledger shows, or None."""
+        return None
+
+    def threshold(self) -> str | None:
+        """Return the threshold as the ledger shows it, or None."""
+        return None
+
+    def keeps(self) -> str:
+        """Return the SQL predicate, never NULL, that is true where this rule lets a document pass."""
+        wanted = "TRUE" if self.missing == "keep" else "FALSE"
+        matched = f"({self.match()})" if self.mode == "keep" else f"(NOT ({self.match()}))"
+        return f"coalesce({matched}, {wanted})"
+
+
+class SetOperator(Operator):
+    """A rule that decides documents together: duplicates, samples, budgets, order."""
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the columns whose groups must be seen whole; empty means all documents at once."""
+        return ()
+
+    def decide(self, view: View) -> Decision:
+        """Decide every document of the view by a total order that ends in the document id.
+
+        The result must not depend on anything but the set of documents: not on batches, threads or engine.
+        """
+        raise TypeError(f"{type(self).__name__} must define decide()")
+
+
+class TextOperator(Operator):
+    """A step that changes text when the curated files are written; it drops nothing and changes no id."""
+
+    scope: ClassVar[Scope] = "map"
+    group: ClassVar[Group] = "Text"
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Return the edited texts of one batch, large_string (n,), NULL stays NULL; a pure function of each text."""
+        raise TypeError(f"{type(self).__name__} must define edit()")
+
+
+@dataclass
+class Registry:
+    """Operators by name; refuses duplicates, lists the known names when one is unknown."""
+
+    _operators: dict[str, type[Operator]] = field(default_factory=dict)
+
+    def register(self, operator: type[Operator]) -> type[Operator]:
+        """Add an operator class; usable as a decorator."""
+        if operator.name in self._operators:
+            raise RecipeError("Operator is registered twice", value=operator.name)
+        self._operators[operator.name] = operator
+        return operator
+
+    def __getitem__(self, name: str) -> type[Operator]:
+        if name not in self._operators:
+            raise RecipeError("Unknown operator", value=name, allowed=self._operators)
+        return self._operators[name]
+
+    def __iter__(self) -> Iterator[type[Operator]]:
+        return iter(self._operators[name] for name in sorted(self._operators))
+
+    def build(self, name: str, params: Mapping[str, Any]) -> Operator:
+        """Return a validated operator.
+
+        Raises:
+            RecipeError: unknown operator or parameter, wrong type, out of bounds; the message names each one.
+        """
+        from pydantic import ValidationError
+
+        kind = self[name]
+        try:
+            return kind.model_validate_json(canonical_json(dict(params)), strict=True)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg']} (got {item['input']!r:.80})"
+                for item in error.errors(include_url=False)
+            )
+            raise RecipeError(
+                f"Operator {name} has wrong parameters: {faults}", allowed=sorted(kind.model_fields)
+            ) from None
+
+
+OPERATORS = Registry()
+
+
+def _sorted_texts(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(values)))
+
+
+def _sorted_numbers(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(values)))
+
+
+TextSet = Annotated[tuple[str, ...], AfterValidator(_sorted_texts)]
+NumberSet = Annotated[tuple[int, ...], AfterValidator(_sorted_numbers)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+NumericColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "numeric column"})]
+AnyColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "column"})]
+CategoryColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "category column"})]
+
+
+def named_list(values: tuple[Any, ...], *, most: int = 4) -> str:
+    """Return values for a sentence: the first few, then how many more."""
+    shown = ", ".join(str(value) for value in values[:most])
+    return shown if len(values) <= most else f"{shown} and {len(values) - most} more"

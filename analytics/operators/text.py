@@ -1,0 +1,286 @@
+"""Steps that change texts and say so: the curated files hold the edited text, ``edits.parquet`` says what was edited.
+
+They drop nothing and change no id. Signals are measured on the text of the source, whatever steps stand before a rule.
+
+Pure functions that change a text: what the text operations do, one text at a time.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import partial
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+
+from tamis.analytics.operators.operator import OPERATORS, TextOperator
+from tamis.analytics.signals.c4 import KEPT, VARIANTS, CleanedLines
+from tamis.analytics.signals.pii import KINDS, find_pii
+from tamis.analytics.text.block import Block
+
+Form = Literal["NFC", "NFKC", "NFD", "NFKD"]
+Unit = Literal["line", "paragraph"]
+
+LABELS = {"secret": "<SECRET>", "email": "<EMAIL>", "card": "<CARD>", "ip": "<IP>", "phone": "<PHONE>"}
+EXAMPLES = {**LABELS, "email": "email@example.com", "ip": "192.0.2.1"}
+"""Replacements that read like the thing itself, from ranges reserved for examples (RFC 2606, RFC 5737)."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_DIFF_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an edit did to one text.
+
+    Attributes:
+        before, after: the text.
+        removed: (begin, end) code points of ``before`` that are gone or replaced.
+        added: (begin, end) code points of ``after`` that are new.
+    """
+
+    before: str
+    after: str
+    removed: tuple[tuple[int, int], ...]
+    added: tuple[tuple[int, int], ...]
+
+    @property
+    def changed(self) -> bool:
+        """Say whether anything changed."""
+        return self.before != self.after
+
+
+def preview(edit: Callable[[pa.Array], pa.Array], text: str) -> Edit:
+    """Return what an edit of Arrow texts does to one text, with the places that changed.
+
+    Places are found by comparing words and lines; of texts beyond 20,000 characters the whole text counts as changed.
+    """
+    after = edit(pa.array([text], type=pa.large_string()))[0].as_py()
+    if after == text:
+        return Edit(text, after, (), ())
+    if max(len(text), len(after)) > _DIFF_CHARACTERS:
+        return Edit(text, after, ((0, len(text)),), ((0, len(after)),))
+    old, new = re.findall(r"\w+|\s|.", text, re.S), re.findall(r"\w+|\s|.", after, re.S)
+    old_ends, new_ends = _offsets(old), _offsets(new)
+    removed, added = [], []
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind != "equal":
+            removed += [(old_ends[a], old_ends[b])] if b > a else []
+            added += [(new_ends[c], new_ends[d])] if d > c else []
+    return Edit(text, after, tuple(removed), tuple(added))
+
+
+def _offsets(pieces: Sequence[str]) -> list[int]:
+    return [0, *np.cumsum([len(piece) for piece in pieces]).tolist()]
+
+
+def clean_c4_lines(texts: pa.Array, *, variant: str = "c4") -> pa.Array:
+    """Return texts with only the lines that C4's rules keep, citations cut out; NULL stays NULL.
+
+    Lines that would end a document (``lorem ipsum``, ``{``) are cut like others; drop such documents by a rule.
+
+    Args:
+        texts: string array (n,).
+        variant: one of ``c4_lines.VARIANTS``.
+    """
+    cleaned = CleanedLines.of(Block.of(texts))
+    shift = 3 * VARIANTS.index(variant)
+    kept = (cleaned.flags >> shift) & 7 == KEPT
+    edited = [_joined(cleaned, kept, document) for document in range(len(cleaned.block))]
+    return _with_nulls(edited, texts)
+
+
+def _joined(cleaned: CleanedLines, kept: NDArray[np.bool_], document: int) -> str:
+    lines = [line for line in range(cleaned.starts[document], cleaned.starts[document + 1]) if kept[line]]
+    points, end = cleaned.block.points, cleaned.block.starts[document + 1]
+    texts = (points[cleaned.begin[line] : min(cleaned.end[line], end)] for line in lines)
+    return "\n".join(part.astype("<u4").tobytes().decode("utf-32-le", "replace") for part in texts).strip()
+
+
+def normalize_text(text: str, *, form: Form = "NFC", line_ends: bool = True, controls: bool = True) -> str:
+    """Return a text in a Unicode normal form.
+
+    Args:
+        text: any text.
+        form: Unicode normal form (UAX 15).
+        line_ends: turn every ``\\r\\n`` and ``\\r`` into ``\\n``.
+        controls: remove control characters other than tab, line feed, carriage return and next line.
+    """
+    if line_ends and "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if controls:
+        text = _CONTROLS.sub("", text)
+    return text if text.isascii() else unicodedata.normalize(form, text)
+
+
+def repair_mojibake(text: str) -> str:
+    """Return a text whose wrongly decoded parts are decoded again (ftfy's encoding repair); nothing else changes."""
+    if text.isascii():
+        return text
+    import ftfy
+
+    return ftfy.fix_encoding(text)
+
+
+def redact_pii(text: str, *, kinds: Sequence[str], replacements: dict[str, str]) -> str:
+    """Return a text with personal data of the given kinds replaced."""
+    parts, at = [], 0
+    for finding in find_pii(text):
+        if finding.kind in kinds:
+            parts += [text[at : finding.begin], replacements[finding.kind]]
+            at = finding.end
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def drop_repeats(text: str, *, unit: Unit = "line", shortest: int = 1) -> str:
+    """Return a text without lines or paragraphs that repeat an earlier one.
+
+    Args:
+        text: any text.
+        unit: lines at line feeds, or paragraphs at two or more.
+        shortest: pieces with fewer characters, white space around them left out, always stay.
+    """
+    pieces = re.split("(\n)" if unit == "line" else "(\n{2,})", text)
+    seen: set[str] = set()
+    kept: list[str] = []
+    for place in range(0, len(pieces), 2):
+        content = pieces[place].strip()
+        # A repeated piece goes together with the break before it.
+        if len(content) >= max(shortest, 1) and content in seen:
+            continue
+        seen.add(content)
+        kept += pieces[max(place - 1, 0) : place + 1]
+    if kept and kept[0] != pieces[0] and len(pieces) > 1:
+        kept = kept[1:]
+    return "".join(kept)
+
+
+def each(texts: pa.Array, edit: Callable[[str], str]) -> pa.Array:
+    """Return the texts edited one by one, large_string (n,); NULL stays NULL."""
+    return pa.array([None if text is None else edit(text) for text in texts.to_pylist()], type=pa.large_string())
+
+
+def _with_nulls(edited: Sequence[str], texts: pa.Array) -> pa.Array:
+    mask = np.asarray(texts.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+    return pa.array(edited, type=pa.large_string(), mask=mask)
+
+
+Kind = Literal["secret", "email", "card", "ip", "phone"]
+
+
+@OPERATORS.register
+class C4Lines(TextOperator):
+    """Keeps only the lines that C4's rules keep, and cuts citations such as ``[12]`` out of them."""
+
+    name: ClassVar[str] = "c4_lines"
+    term: ClassVar[str] = "line-wise cleaning"
+    summary: ClassVar[str] = "Keeps the lines that C4's rules keep and cuts citations out."
+    source: ClassVar[str] = "Raffel et al. 2020, arXiv 1910.10683; C4QualityFilter of datatrove 0.10"
+    warning: ClassVar[str | None] = (
+        "Lines with lorem ipsum or { are cut; C4 drops such documents, which is a rule of its own (rule set c4)."
+    )
+    # A line that was long enough with its citations may be too short without them.
+    idempotent: ClassVar[bool] = False
+
+    variant: Literal["c4", "c4_any_end", "c4_tfds"] = Field(
+        "c4",
+        description="c4: lines of 3 words that end in . ? ! or a quote; c4_any_end: any ending, as FineWeb;"
+        " c4_tfds: lines of 5 words, as TensorFlow Datasets.",
+    )
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        return clean_c4_lines(texts, variant=self.variant)
+
+    def sentence(self) -> str:
+        return f"Keep only the lines that the rules {self.variant} keep"
+
+
+@OPERATORS.register
+class UnicodeNormalization(TextOperator):
+    """Brings texts into a Unicode normal form, with one kind of line end and without control characters."""
+
+    name: ClassVar[str] = "unicode_normalization"
+    term: ClassVar[str] = "Unicode normalisation"
+    summary: ClassVar[str] = "Brings texts into a Unicode normal form."
+    source: ClassVar[str] = "Unicode Standard Annex 15"
+
+    form: Form = Field("NFC", description="NFC composes letters and marks; NFKC also replaces compatibility forms.")
+    line_ends: bool = Field(True, description="Turn carriage returns into line feeds.")
+    controls: bool = Field(True, description="Remove control characters other than tab and line breaks.")
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        return each(texts, partial(normalize_text, form=self.form, line_ends=self.line_ends, controls=self.controls))
+
+    def sentence(self) -> str:
+        return f"Normalise texts to {self.form}"
+
+
+@OPERATORS.register
+class MojibakeRepair(TextOperator):
+    """Repairs text that was decoded with the wrong encoding (``cafÃ©`` becomes ``café``) and leaves the rest alone."""
+
+    name: ClassVar[str] = "mojibake_repair"
+    term: ClassVar[str] = "encoding repair"
+    summary: ClassVar[str] = "Repairs text that was decoded with the wrong encoding."
+    source: ClassVar[str] = "ftfy 6 (Speer 2019), fix_encoding"
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        return each(texts, repair_mojibake)
+
+    def sentence(self) -> str:
+        return "Repair wrongly decoded text"
+
+
+def _in_order(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    return tuple(sorted(set(values), key=KINDS.index))
+
+
+@OPERATORS.register
+class PiiRedaction(TextOperator):
+    """Replaces e-mail and IP addresses, phone and card numbers and secrets by stand-ins."""
+
+    name: ClassVar[str] = "pii_redaction"
+    term: ClassVar[str] = "PII redaction"
+    summary: ClassVar[str] = "Replaces personal data and secrets by stand-ins."
+    source: ClassVar[str] = "Penedo et al. 2024, arXiv 2406.17557, section 3.7 (e-mail and IP addresses); own patterns"
+    warning: ClassVar[str | None] = "Found by patterns: names and free-form data stay."
+
+    kinds: Annotated[tuple[Kind, ...], AfterValidator(_in_order)] = Field(
+        ("secret", "email", "card", "ip", "phone"), min_length=1, description="What is replaced."
+    )
+    style: Literal["label", "example"] = Field(
+        "label", description="label: <EMAIL> and the like; example: email@example.com and 192.0.2.1."
+    )
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        replacements = LABELS if self.style == "label" else EXAMPLES
+        return each(texts, partial(redact_pii, kinds=self.kinds, replacements=replacements))
+
+    def sentence(self) -> str:
+        return f"Replace {', '.join(self.kinds)} in the texts by stand-ins"
+
+
+@OPERATORS.register
+class RepeatRemoval(TextOperator):
+    """Removes lines or paragraphs that repeat an earlier one of the same document; the first stays."""
+
+    name: ClassVar[str] = "repeat_removal"
+    term: ClassVar[str] = "within-document deduplication"
+    summary: ClassVar[str] = "Removes lines or paragraphs that repeat within a document."
+    source: ClassVar[str] = "within_page_dedup of the DCLM baseline, arXiv 2406.11794"
+
+    unit: Unit = Field("line", description="What is compared and removed.")
+    shortest: int = Field(1, ge=1, le=10_000, description="Pieces with fewer characters always stay.")
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        return each(texts, partial(drop_repeats, unit=self.unit, shortest=self.shortest))
+
+    def sentence(self) -> str:
+        return f"Remove repeated {self.unit}s within each document"

@@ -1,0 +1,340 @@
+"""Running a recipe on facts.
+
+Row rules do not depend on each other, so all of them that are not yet known are asked in one DuckDB statement; each
+answer, a mask over the documents, is remembered by what it says. Set rules see the documents that reach them; their
+result is remembered by everything before them. An edit of a late step therefore recomputes only that step.
+
+Turning what a step derived from one corpus into fixed numbers, with their provenance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.facts.facts import ColumnInfo, Facts
+from tamis.analytics.operators.operator import (
+    OPERATORS,
+    Decision,
+    Evidence,
+    Operator,
+    RowOperator,
+    SetOperator,
+    TextOperator,
+    View,
+)
+from tamis.analytics.operators.sets import PercentileBand
+from tamis.analytics.recipe.outcome import Count, Outcome, Trace
+from tamis.analytics.recipe.recipe import Provenance, Recipe, Step, operator_digest
+from tamis.analytics.steps.measures import Measure
+from tamis.data.errors import RecipeError
+from tamis.data.progress import NullProgress, Progress
+
+MASKS_PER_STATEMENT = 60
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _State:
+    """The documents between two steps."""
+
+    deciding: NDArray[np.int16]
+    copies: NDArray[np.int32]
+    position: NDArray[np.int64] | None
+    weight: NDArray[np.float64] | None
+    count: Count
+
+    @property
+    def size(self) -> int:
+        """Return the bytes held."""
+        arrays = (self.deciding, self.copies, self.position, self.weight)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+
+def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Progress | None = None) -> Outcome:
+    """Return what a recipe does to the documents of ``facts``.
+
+    Args:
+        recipe: its active steps run in order.
+        facts: the documents.
+        evidence: measured pairs, arrays and id sets that rules ask for.
+        progress: told the steps; may cancel between them.
+
+    Raises:
+        RecipeError: a rule names a column that is not there, compares things that do not compare, or lacks a measure.
+    """
+    progress = progress or NullProgress()
+    facts = attach(facts, recipe.measures(), evidence)
+    check_columns(recipe, facts)
+    rules = {step.id: step.operator for step in recipe.active if isinstance(step.operator, RowOperator)}
+    masks = row_masks(facts, list(rules.values()), names=list(rules))
+    by_step = dict(zip(rules, masks, strict=True))
+    state = _start(facts)
+    counts, traces = [state.count], {}
+    progress.step("recipe", len(recipe.active), "steps")
+    for number, step in enumerate(recipe.active, start=1):
+        progress.check()
+        if isinstance(step.operator, SetOperator):
+            state, traces[step.id] = _set_step(recipe, number, step.operator, state, facts, evidence)
+        elif step.id in by_step:
+            state = _row_step(number, by_step[step.id], state, facts)
+        state = replace(state, count=replace(state.count, step=step.id))
+        counts.append(state.count)
+        progress.advance()
+    return Outcome(
+        recipe=recipe,
+        facts=facts.digest,
+        deciding=state.deciding,
+        copies=state.copies,
+        position=_without_gaps(state.position),
+        weight=state.weight,
+        counts=tuple(counts),
+        traces=traces,
+        errors=facts.errors,
+    )
+
+
+def attach(facts: Facts, measures: Iterable[Measure], evidence: Evidence) -> Facts:
+    """Return facts with the measured columns that rules read."""
+    for measure in measures:
+        if measure.column is None or measure.column in facts.columns:
+            continue
+        values = evidence.array(measure, measure.column)
+        kind = "boolean" if values.dtype == np.bool_ else "integer" if values.dtype.kind in "iu" else "number"
+        info = ColumnInfo(measure.column, kind, title=measure.kind, role="measure")  # type: ignore[arg-type]
+        facts = facts.with_column(info, _arrow(values))
+    return facts
+
+
+def _arrow(values: NDArray[Any]) -> Any:
+    """Return an array for the facts: NaN is NULL there."""
+    return pa.array(values, mask=np.isnan(values)) if values.dtype.kind == "f" else pa.array(values)
+
+
+def check_columns(recipe: Recipe, facts: Facts) -> None:
+    """Refuse rules that name columns the facts do not have, or whose numbers mean nothing elsewhere.
+
+    Raises:
+        RecipeError: names the step, the column and what there is instead.
+    """
+    for step in recipe.active:
+        for name in sorted(step.operator.columns()):
+            if name not in facts.columns:
+                raise RecipeError(
+                    f"Step {step.id} needs a column that this corpus does not have",
+                    value=name,
+                    allowed=facts.columns,
+                    fix="choose another column, or run the analysis step that measures it",
+                )
+            if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
+                raise RecipeError(
+                    f"Step {step.id} compares {name}, whose numbers mean nothing outside this map",
+                    fix="use a cluster rule or a lasso instead: they freeze what they hold",
+                )
+
+
+def row_masks(facts: Facts, operators: Sequence[RowOperator], *, names: Sequence[str] | None = None) -> list[Mask]:
+    """Return which documents each rule lets pass, bool (n,) each; unknown ones are asked in one statement.
+
+    Raises:
+        RecipeError: DuckDB cannot evaluate a rule, for example text compared with a number; names the rule.
+    """
+    keys = [("mask", facts.digest, operator.keeps()) for operator in operators]
+    found = {key: mask for key in dict.fromkeys(keys) if (mask := facts.memo.get(key)) is not None}
+    wanted = [place for place, key in enumerate(keys) if key not in found]
+    wanted = list({keys[place]: place for place in wanted}.values())
+    for start in range(0, len(wanted), MASKS_PER_STATEMENT):
+        part = wanted[start : start + MASKS_PER_STATEMENT]
+        labels = [operators[place].name if names is None else names[place] for place in part]
+        for place, mask in zip(part, _ask(facts, [operators[place] for place in part], labels), strict=True):
+            found[keys[place]] = facts.memo.put(keys[place], mask, size=mask.nbytes)
+    return [found[key] for key in keys]
+
+
+def _ask(facts: Facts, operators: Sequence[RowOperator], labels: Sequence[str]) -> list[Mask]:
+    """Evaluate rules in one scan; every rule becomes one bit of an integer per document."""
+    columns = frozenset().union(*(operator.columns() for operator in operators))
+    source = facts.source(columns)
+    bits = " | ".join(f"(({operator.keeps()})::UBIGINT << {k})" for k, operator in enumerate(operators))
+    try:
+        packed = facts.query(f"SELECT {bits or '0'} AS bits FROM {source}", source).column("bits").to_numpy()
+    except duckdb.Error as error:
+        if len(operators) > 1:
+            return [_ask(facts, [operator], [label])[0] for operator, label in zip(operators, labels, strict=True)]
+        first = str(error).splitlines()[0]
+        raise RecipeError(f"Step {labels[0]} cannot be evaluated", value=first) from None
+    return [(packed >> np.uint64(k)) & np.uint64(1) == 1 for k in range(len(operators))]
+
+
+def _start(facts: Facts) -> _State:
+    """Return all documents, one copy each."""
+    size, tokens = facts.whole("bytes"), facts.whole("n_tokens")
+    total = facts.memo.through(
+        ("input", facts.digest),
+        lambda: Count("", facts.n, facts.n, int(tokens.sum()), int(size.sum())),
+        size=lambda _: 64,
+    )
+    return _State(
+        deciding=np.zeros(facts.n, dtype=np.int16),
+        copies=np.ones(facts.n, dtype=np.int32),
+        position=None,
+        weight=None,
+        count=total,
+    )
+
+
+def _count(facts: Facts, copies: NDArray[np.int32]) -> Count:
+    wide = copies.astype(np.int64)
+    return Count(
+        step="",
+        documents=int(np.count_nonzero(copies)),
+        copies=int(wide.sum()),
+        tokens=int(wide @ facts.whole("n_tokens")),
+        bytes=int(wide @ facts.whole("bytes")),
+    )
+
+
+def _row_step(number: int, mask: Mask, state: _State, facts: Facts) -> _State:
+    """Drop what a row rule does not let pass."""
+    gone = np.flatnonzero((state.deciding == 0) & ~mask)
+    copies, deciding = state.copies.copy(), state.deciding.copy()
+    lost = copies[gone].astype(np.int64)
+    copies[gone], deciding[gone] = 0, number
+    position = None if state.position is None else state.position.copy()
+    weight = None if state.weight is None else state.weight.copy()
+    if position is not None:
+        position[gone] = -1
+    if weight is not None:
+        weight[gone] = np.nan
+    before = state.count
+    count = Count(
+        step="",
+        documents=before.documents - len(gone),
+        copies=before.copies - int(lost.sum()),
+        tokens=before.tokens - int(lost @ facts.whole("n_tokens")[gone]),
+        bytes=before.bytes - int(lost @ facts.whole("bytes")[gone]),
+    )
+    return _State(deciding, copies, position, weight, count)
+
+
+def _set_step(
+    recipe: Recipe, number: int, operator: SetOperator, state: _State, facts: Facts, evidence: Evidence
+) -> tuple[_State, Trace]:
+    """Let a set rule decide, or remember what it decided after the same steps before."""
+    before: list[Operator] = [step.operator for step in recipe.active[:number]]
+    key = ("state", facts.digest, operator_digest(before))
+
+    def decide() -> tuple[_State, Trace]:
+        rows = np.flatnonzero(state.deciding == 0)
+        view = View(
+            rows=rows,
+            keys=facts.keys[rows],
+            copies=state.copies[rows],
+            table=facts.table(sorted(operator.columns()), rows),
+            evidence=evidence,
+        )
+        decision = operator.decide(view)
+        _check_decision(operator, decision, view)
+        return _apply(number, decision, rows, state, facts), Trace(rows, decision)
+
+    return facts.memo.through(key, decide, size=lambda pair: pair[0].size + _weight(pair[1]))
+
+
+def _weight(trace: Trace) -> int:
+    """Return roughly how many bytes a trace holds."""
+    decision = trace.decision
+    arrays = (trace.rows, decision.copies, decision.twin, decision.similarity, decision.position, decision.weight)
+    return sum(array.nbytes for array in arrays if array is not None) + (decision.value.nbytes if decision.value else 0)
+
+
+def _check_decision(operator: SetOperator, decision: Decision, view: View) -> None:
+    """Refuse a decision that does not cover its view."""
+    if len(decision.copies) != len(view) or (len(view) and int(decision.copies.min()) < 0):
+        raise RecipeError(f"Operator {operator.name} did not decide every document", value=len(decision.copies))
+
+
+def _apply(number: int, decision: Decision, rows: NDArray[np.int64], state: _State, facts: Facts) -> _State:
+    """Write a decision into a copy of the state; positions are made 0..m-1 without gaps."""
+    copies, deciding = state.copies.copy(), state.deciding.copy()
+    copies[rows] = decision.copies
+    gone = decision.copies == 0
+    deciding[rows[gone]] = number
+    position, weight = state.position, state.weight
+    if position is not None:
+        position = np.where(copies == 0, -1, position)
+    if decision.position is not None:
+        kept = rows[~gone]
+        position = np.full(facts.n, -1, dtype=np.int64)
+        position[kept[np.lexsort((kept, decision.position[~gone]))]] = np.arange(len(kept))
+    if decision.weight is not None:
+        weight = np.full(facts.n, np.nan)
+        weight[rows] = decision.weight
+    if weight is not None:
+        weight = np.where(copies == 0, np.nan, weight)
+    return _State(deciding, copies, position, weight, _count(facts, copies))
+
+
+def _without_gaps(position: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return positions counted anew from 0, so that documents dropped after the ordering leave no holes."""
+    if position is None:
+        return None
+    kept = np.flatnonzero(position >= 0)
+    found = np.full(len(position), -1, dtype=np.int64)
+    found[kept[np.argsort(position[kept], kind="stable")]] = np.arange(len(kept))
+    return found
+
+
+def runs_on_text(recipe: Recipe) -> tuple[Step, ...]:
+    """Return the active steps that change text when the curated files are written, in order."""
+    return tuple(step for step in recipe.active if isinstance(step.operator, TextOperator))
+
+
+def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") -> Recipe:
+    """Return the recipe with a percentile band replaced by the range of values it found, or the range of each group.
+
+    The range keeps the same documents wherever the signal means the same, instead of adapting to each corpus.
+
+    Args:
+        recipe: the recipe of ``outcome``.
+        step_id: a step with the operator ``percentile_band``.
+        outcome: says which values the percentiles were.
+        corpus: fingerprint of the corpus, for the provenance.
+
+    Raises:
+        RecipeError: another operator, or no value was found.
+    """
+    band = recipe.step(step_id).operator
+    if not isinstance(band, PercentileBand):
+        raise RecipeError("Only a percentile band can be frozen", value=band.name, allowed="percentile_band")
+    found = outcome.resolved.get(step_id, {})
+    if not any(found.values()):
+        raise RecipeError("The percentile band found no value here", value=step_id, fix="evaluate the recipe first")
+    if band.within is not None:
+        origin = Provenance("percentile", source=corpus)
+        return recipe.replaced(step_id, operator=_grouped(band, found), provenance=(("bounds", origin),))
+    percentiles = {"min": band.low, "max": band.high}
+    bounds = _bounds(found)
+    origins = tuple(
+        (name, Provenance("percentile", percentile=percentiles[name], source=corpus)) for name in sorted(bounds)
+    )
+    params = {"signal": band.signal, "missing": band.missing, **bounds}
+    return recipe.replaced(step_id, operator=OPERATORS.build("signal_range", params), provenance=origins)
+
+
+def _bounds(found: Mapping[str, float]) -> dict[str, float]:
+    """Return the ends of a band under the names that ranges give them."""
+    return {name: found[end] for end, name in (("low", "min"), ("high", "max")) if end in found}
+
+
+def _grouped(band: PercentileBand, found: Mapping[str, Any]) -> Operator:
+    """Return one range per group; groups in which no document had a value have none."""
+    bounds = [{"value": group, **_bounds(ends)} for group, ends in sorted(found.items()) if ends]
+    params = {"signal": band.signal, "by": band.within, "bounds": bounds, "missing": band.missing}
+    return OPERATORS.build("grouped_range", params)

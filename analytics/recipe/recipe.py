@@ -1,0 +1,349 @@
+"""Recipes: immutable lists of rules, with a text for people and one digest for machines.
+
+The digest covers what decides: the ids, operators and parameters (defaults written out) of the steps that are switched
+on. It does not cover titles, notes, provenance, comments, key order or steps that are switched off.
+
+One step of a recipe: a rule under a name, with remarks and the provenance of its numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.recipe.yaml_text import parse_yaml, write_yaml
+from tamis.analytics.steps.measures import Measure
+from tamis.data.errors import RecipeError
+from tamis.data.hashing import canonical_json, digest
+
+__all__ = ["Provenance", "Recipe", "Step", "canonical_text", "operator_digest", "params_of"]
+
+STEP_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+ID_RULE = "1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit"
+
+Kind = Literal["manual", "percentile", "rule set", "selection"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where one number of a step came from; for people, not part of the digest.
+
+    Attributes:
+        kind: chosen by hand, a percentile of a corpus, a published rule set, or a selection on a page.
+        percentile: the percentile in [0, 100], for kind ``percentile``.
+        source: the rule set's name and version, or the fingerprint of the corpus it was measured on.
+    """
+
+    kind: Kind
+    percentile: float | None = None
+    source: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain form that YAML holds."""
+        pairs = {"kind": self.kind, "percentile": self.percentile, "source": self.source}
+        return {key: value for key, value in pairs.items() if value not in (None, "")}
+
+    @classmethod
+    def from_dict(cls, value: object) -> Provenance:
+        """Read the plain form.
+
+        Raises:
+            RecipeError: unknown keys, an unknown kind or a percentile outside [0, 100].
+        """
+        if not isinstance(value, Mapping):
+            raise RecipeError("Provenance must be a mapping", value=value, allowed="kind, percentile, source")
+        refuse_unknown(value, ("kind", "percentile", "source"), "provenance")
+        percentile, source = value.get("percentile"), value.get("source", "")
+        kind = next((known for known in KINDS if known == value.get("kind")), None)
+        if kind is None:
+            raise RecipeError("Unknown kind of provenance", value=value.get("kind"), allowed=KINDS)
+        if percentile is not None and (
+            isinstance(percentile, bool) or not isinstance(percentile, (int, float)) or not 0 <= percentile <= 100
+        ):
+            raise RecipeError("A percentile must be a number", value=percentile, allowed="0 to 100")
+        return cls(kind=kind, percentile=percentile, source=checked_text(source, "source", 500))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rule of a recipe.
+
+    Attributes:
+        id: name of the step within its recipe; appears in ledgers and reports.
+        operator: the rule with its parameters.
+        enabled: a step that is switched off stays in the text and does nothing.
+        note: a remark for people.
+        provenance: where numbers came from, sorted (parameter, Provenance) pairs.
+    """
+
+    id: str
+    operator: Operator
+    enabled: bool = True
+    note: str = ""
+    provenance: tuple[tuple[str, Provenance], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not STEP_ID.fullmatch(self.id):
+            raise RecipeError("Step id is not allowed", value=self.id, allowed=ID_RULE)
+        unknown = [name for name, _ in self.provenance if name not in type(self.operator).model_fields]
+        if unknown:
+            raise RecipeError(
+                "Provenance names an unknown parameter", value=unknown[0], allowed=type(self.operator).model_fields
+            )
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the operator's parameters as plain values, defaults written out."""
+        return params_of(self.operator)
+
+    def canonical(self) -> dict[str, Any]:
+        """Return what the digest covers."""
+        return {"id": self.id, "operator": self.operator.name, "params": self.params}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain form that YAML holds, keys in reading order."""
+        value: dict[str, Any] = {"id": self.id, "operator": self.operator.name}
+        if not self.enabled:
+            value["enabled"] = False
+        if self.note:
+            value["note"] = self.note
+        value["params"] = self.params
+        if self.provenance:
+            value["provenance"] = {name: origin.to_dict() for name, origin in self.provenance}
+        return value
+
+    @classmethod
+    def from_dict(cls, value: object) -> Step:
+        """Read the plain form of a step.
+
+        Raises:
+            RecipeError: unknown keys, operator or parameters, or values of the wrong type.
+        """
+        if not isinstance(value, Mapping):
+            raise RecipeError("A step must be a mapping", value=value, allowed="id, operator, params")
+        refuse_unknown(value, ("id", "operator", "enabled", "note", "params", "provenance"), "step")
+        name, params, origins = value.get("operator"), value.get("params") or {}, value.get("provenance") or {}
+        if not isinstance(name, str):
+            raise RecipeError("A step must name its operator", value=name, allowed=(kind.name for kind in OPERATORS))
+        if not isinstance(params, Mapping) or not isinstance(origins, Mapping):
+            raise RecipeError("params and provenance must be mappings", value=value.get("id"))
+        enabled = value.get("enabled", True)
+        if not isinstance(enabled, bool):
+            raise RecipeError("enabled must be true or false", value=enabled)
+        step_id = checked_text(value.get("id", ""), "id", 63)
+        try:
+            operator = OPERATORS.build(name, params)
+        except RecipeError as error:
+            raise RecipeError(f"Step {step_id}: {error.what}", value=error.value, allowed=error.allowed) from None
+        return cls(
+            id=step_id,
+            operator=operator,
+            enabled=enabled,
+            note=checked_text(value.get("note", ""), "note", 10_000),
+            provenance=tuple(sorted((str(key), Provenance.from_dict(item)) for key, item in origins.items())),
+        )
+
+
+def params_of(operator: Operator) -> dict[str, Any]:
+    """Return an operator's parameters as plain values, its own before inherited ones, defaults written out.
+
+    Options that are absent (None by default) are left out.
+    """
+    values = operator.model_dump(mode="json")
+    fields = type(operator).model_fields
+    own = [name for name in type(operator).__annotations__ if name in fields]
+    ordered = [*own, *(name for name in fields if name not in own)]
+    return {name: values[name] for name in ordered if values[name] is not None or fields[name].default is not None}
+
+
+def refuse_unknown(value: Mapping[str, Any], allowed: tuple[str, ...], what: str) -> None:
+    """Refuse keys that the closed schema does not have."""
+    unknown = [key for key in value if key not in allowed]
+    if unknown:
+        raise RecipeError(f"Unknown key in {what}", value=unknown[0], allowed=allowed)
+
+
+def checked_text(value: object, name: str, limit: int) -> str:
+    """Return ``value`` when it is text of at most ``limit`` characters; raise ``RecipeError`` otherwise."""
+    if not isinstance(value, str):
+        raise RecipeError(f"{name} must be text", value=value, fix="put it in quotes")
+    if len(value) > limit:
+        raise RecipeError(f"{name} is too long", value=f"{len(value)} characters", allowed=f"up to {limit}")
+    return value
+
+
+SCHEMA_VERSION = 1
+MAX_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An immutable list of steps with a title, a reason and an author; every edit returns a copy."""
+
+    steps: tuple[Step, ...] = ()
+    title: str = "Untitled recipe"
+    why: str = ""
+    author: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if self.schema_version != SCHEMA_VERSION:
+            raise RecipeError(
+                "Recipe has an unknown schema version", value=self.schema_version, allowed=str(SCHEMA_VERSION)
+            )
+        if len(self.steps) > MAX_STEPS:
+            raise RecipeError("Recipe has too many steps", value=len(self.steps), allowed=f"up to {MAX_STEPS}")
+        ids = [step.id for step in self.steps]
+        twice = sorted({step_id for step_id in ids if ids.count(step_id) > 1})
+        if twice:
+            raise RecipeError("Two steps have the same id", value=twice[0], fix="rename one of them")
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def active(self) -> tuple[Step, ...]:
+        """Return the steps that are switched on, in order."""
+        return tuple(step for step in self.steps if step.enabled)
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the sha256 (64 hex digits) of what decides."""
+        return digest(self.canonical())
+
+    def canonical(self) -> dict[str, Any]:
+        """Return what the digest covers, as plain values."""
+        return {"schema_version": self.schema_version, "steps": [step.canonical() for step in self.active]}
+
+    def measures(self) -> tuple[Measure, ...]:
+        """Return what must be measured before the recipe can run, each once, in order of first need."""
+        found = (measure for step in self.active for measure in step.operator.measures())
+        return tuple(dict.fromkeys(found))
+
+    def assets(self) -> tuple[str, ...]:
+        """Return the digests of the stored files that the active steps need, each once."""
+        return tuple(dict.fromkeys(asset for step in self.active for asset in step.operator.assets()))
+
+    def columns(self) -> frozenset[str]:
+        """Return the facts columns that the active steps read, measured ones included."""
+        return frozenset().union(*(step.operator.columns() for step in self.active))
+
+    def step(self, step_id: str) -> Step:
+        """Return the step with this id.
+
+        Raises:
+            RecipeError: there is none; the message lists the ids.
+        """
+        return self.steps[self.index(step_id)]
+
+    def index(self, step_id: str) -> int:
+        """Return the place of a step, from 0."""
+        for place, step in enumerate(self.steps):
+            if step.id == step_id:
+                return place
+        raise RecipeError("Recipe has no such step", value=step_id, allowed=(step.id for step in self.steps))
+
+    def fresh_id(self, base: str) -> str:
+        """Return a step id that is still free, derived from a name such as the operator's."""
+        stem = re.sub(r"[^a-z0-9]+", "-", base.lower()).strip("-")[:56] or "step"
+        taken = {step.id for step in self.steps}
+        candidates = (stem if number == 1 else f"{stem}-{number}" for number in range(1, MAX_STEPS + 2))
+        return next(candidate for candidate in candidates if candidate not in taken)
+
+    def with_step(self, step: Step, *, at: int | None = None) -> Recipe:
+        """Return a copy with one more step, at a place from 0 or at the end."""
+        place = len(self.steps) if at is None else max(0, min(at, len(self.steps)))
+        return replace(self, steps=(*self.steps[:place], step, *self.steps[place:]))
+
+    def with_operator(self, operator: Operator, *, note: str = "", at: int | None = None) -> Recipe:
+        """Return a copy with a new step for an operator under a fresh id."""
+        return self.with_step(Step(id=self.fresh_id(operator.name), operator=operator, note=note), at=at)
+
+    def without(self, step_id: str) -> Recipe:
+        """Return a copy without a step."""
+        place = self.index(step_id)
+        return replace(self, steps=(*self.steps[:place], *self.steps[place + 1 :]))
+
+    def moved(self, step_id: str, *, to: int) -> Recipe:
+        """Return a copy with a step at another place, from 0."""
+        return self.without(step_id).with_step(self.step(step_id), at=to)
+
+    def replaced(self, step_id: str, **changes: Any) -> Recipe:
+        """Return a copy with changed fields of one step (operator, enabled, note, provenance, id)."""
+        place = self.index(step_id)
+        changed = replace(self.steps[place], **changes)
+        return replace(self, steps=(*self.steps[:place], changed, *self.steps[place + 1 :]))
+
+    def described(self, *, title: str | None = None, why: str | None = None, author: str | None = None) -> Recipe:
+        """Return a copy with other texts for people."""
+        return replace(
+            self,
+            title=self.title if title is None else title,
+            why=self.why if why is None else why,
+            author=self.author if author is None else author,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain form that YAML holds, keys in reading order."""
+        value: dict[str, Any] = {"schema_version": self.schema_version, "title": self.title}
+        if self.why:
+            value["why"] = self.why
+        if self.author:
+            value["author"] = self.author
+        value["steps"] = [step.to_dict() for step in self.steps]
+        return value
+
+    def to_yaml(self) -> str:
+        """Return the recipe as YAML for people; the same recipe gives the same text."""
+        return write_yaml(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Recipe:
+        """Read the plain form.
+
+        Raises:
+            RecipeError: anything that the closed schema does not allow; the message names it.
+        """
+        refuse_unknown(value, ("schema_version", "title", "why", "author", "steps"), "recipe")
+        steps = value.get("steps")
+        if steps is None:
+            steps = []
+        if not isinstance(steps, (list, tuple)):
+            raise RecipeError("steps must be a list", value=steps)
+        version = value.get("schema_version")
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise RecipeError("Recipe must state its schema_version", value=version, allowed=str(SCHEMA_VERSION))
+        return cls(
+            steps=tuple(Step.from_dict(step) for step in steps),
+            title=checked_text(value.get("title", "Untitled recipe"), "title", 500),
+            why=checked_text(value.get("why", ""), "why", 10_000),
+            author=checked_text(value.get("author", ""), "author", 500),
+            schema_version=version,
+        )
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Recipe:
+        """Read YAML 1.2 text.
+
+        Raises:
+            RecipeError: not plain YAML, or anything that the closed schema does not allow.
+        """
+        return cls.from_dict(parse_yaml(text))
+
+
+def operator_digest(operators: Iterable[Operator]) -> str:
+    """Return the digest of a sequence of operators, for keys of what they decide."""
+    return digest([{"operator": operator.name, "params": params_of(operator)} for operator in operators])
+
+
+def canonical_text(recipe: Recipe) -> str:
+    """Return the canonical JSON whose sha256 is the digest."""
+    return canonical_json(recipe.canonical()).decode("utf-8")

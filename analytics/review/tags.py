@@ -1,0 +1,145 @@
+"""What people attach to a selection: tags and notes, which bring it back, and a cap on how many of it are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.recipe.recipe import params_of
+from tamis.analytics.study.scene import Scene
+from tamis.data.errors import RecipeError, SettingError
+from tamis.data.hashing import digest, salted
+from tamis.data.reviews import Event, Kind, event_key
+
+LONGEST_TAG = 60
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A tag or a note on a selection.
+
+    Attributes:
+        subject: digest of the selection.
+        text: the tag, or the words of the note.
+        who, at: person and time (UTC, ISO 8601).
+        documents: how many were selected when it was written.
+        content: the rules of the selection as JSON values.
+    """
+
+    subject: str
+    text: str
+    who: str
+    at: str
+    documents: int
+    content: tuple[Any, ...]
+
+    def rules(self) -> tuple[RowOperator, ...]:
+        """Return the rules of the selection.
+
+        Raises:
+            RecipeError: they are not valid, or not those of the selection.
+        """
+        try:
+            built = [OPERATORS.build(str(item["operator"]), item["params"]) for item in self.content]
+        except (TypeError, KeyError):
+            raise RecipeError("The stored selection cannot be read", value=self.text) from None
+        rules = tuple(rule for rule in built if isinstance(rule, RowOperator))
+        if len(rules) != len(built) or selection_digest(rules) != self.subject:
+            raise RecipeError("The stored selection is not the one that was marked", value=self.text)
+        return rules
+
+
+def selection_digest(selection: Sequence[RowOperator]) -> str:
+    """Return what names a selection: the digest of its rules in any order."""
+    return digest(sorted(digest(item) for item in _content(selection)))
+
+
+def _content(selection: Sequence[RowOperator]) -> list[dict[str, Any]]:
+    return [{"operator": rule.name, "params": params_of(rule)} for rule in selection]
+
+
+def marked(
+    kind: Kind, text: str, *, selection: Sequence[RowOperator], corpus: str, documents: int, who: str, before: int = 0
+) -> Event:
+    """Return the event that tags a selection, takes a tag away, or writes a note on it.
+
+    Args:
+        kind: ``tag``, ``untag`` or ``note``.
+        text: the tag or the note.
+        selection: rules, at least one.
+        corpus: content fingerprint.
+        documents: how many are selected.
+        who: writes it.
+        before: how many events of this kind the selection has, so that a second tag after an untag is new.
+
+    Raises:
+        RecipeError: nothing is selected.
+        SettingError: the tag is empty, too long or not printable.
+    """
+    if not selection:
+        raise RecipeError("Nothing is selected", fix="select documents on any page first")
+    words = " ".join(text.split()) if kind != "note" else text.strip()
+    if not words or (kind != "note" and (len(words) > LONGEST_TAG or not words.isprintable())):
+        raise SettingError(f"A {kind} cannot be this", value=text, allowed=f"1 to {LONGEST_TAG} printable characters")
+    subject = selection_digest(selection)
+    context = {"rules": _content(selection), "documents": documents}
+    key = event_key(kind, corpus, subject, words, who, before)
+    return Event(key, who, corpus, "selection", subject, kind, words, context)
+
+
+def tags_of(events: Iterable[Event]) -> tuple[Mark, ...]:
+    """Return the tags in force, by tag and time: those that nobody took away after they were given."""
+    found: dict[tuple[str, str], Mark] = {}
+    for event in events:
+        if event.subject_kind == "selection" and event.kind == "tag":
+            found.setdefault((event.subject, event.value), _mark(event))
+        elif event.subject_kind == "selection" and event.kind == "untag":
+            found.pop((event.subject, event.value), None)
+    return tuple(sorted(found.values(), key=lambda mark: (mark.text.lower(), mark.at, mark.subject)))
+
+
+def notes_of(events: Iterable[Event], selection: Sequence[RowOperator]) -> tuple[Mark, ...]:
+    """Return the notes on a selection in the order they were written."""
+    subject = selection_digest(selection)
+    return tuple(
+        _mark(event)
+        for event in events
+        if (event.subject_kind, event.kind, event.subject) == ("selection", "note", subject)
+    )
+
+
+def _mark(event: Event) -> Mark:
+    rules, documents = event.context.get("rules"), event.context.get("documents")
+    return Mark(
+        event.subject, event.value, event.reviewer, event.at, documents if isinstance(documents, int) else 0,
+        tuple(rules) if isinstance(rules, list) else (),
+    )  # fmt: skip
+
+
+def over_cap(scene: Scene, *, most: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return which selected documents to drop so that the recipe keeps at most so many of them.
+
+    The ones that stay are those with the smallest keyed hash of their id, so they do not depend on any order.
+
+    Args:
+        scene: selection and recipe.
+        most: how many stay, 0 or more.
+        seed: of the keyed hash.
+
+    Returns:
+        Facts rows, int64 (m,), ascending; empty when there are no more than ``most``.
+
+    Raises:
+        RecipeError: ``most`` is negative.
+    """
+    if most < 0:
+        raise RecipeError("Cap of a selection", value=most, allowed="0 or more")
+    rows = np.flatnonzero(scene.selected & scene.kept)
+    keys = salted(scene.facts.keys[rows], seed=seed, salt="cap")
+    order = np.lexsort((rows, keys))
+    return np.sort(rows[order[most:]])

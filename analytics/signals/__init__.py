@@ -1,0 +1,7 @@
+"""What is measured per document. Importing this package fills the registry ``SIGNALS``."""
+
+from __future__ import annotations
+
+from tamis.analytics.signals import measure, perplexity
+
+__all__ = ["measure", "perplexity"]

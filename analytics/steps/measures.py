@@ -1,0 +1,220 @@
+"""Measures: what must be known about the documents before a rule can decide, computed once and kept as artifacts.
+
+A kind of measure is either *quick* (milliseconds from facts and stored sets) or a *step* of its own, run like the
+steps of the analysis, shard by shard, resumable, with an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.data.artifact import Artifact
+from tamis.data.documents import Documents, load_column
+from tamis.data.errors import RecipeError
+from tamis.data.hashing import digest
+from tamis.data.shards import Shard
+
+if TYPE_CHECKING:
+    from tamis.analytics.facts.stored_sets import FrozenSources
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something that must be measured on the documents before an operator can decide.
+
+    Attributes:
+        kind: a name in the measure registry (``analytics/steps/measures.py``), for example ``regex`` or ``near_pairs``.
+        params: the parameters of the measurement as sorted (name, value) pairs, hashable.
+        column: for measures that yield one value per document, the facts column that will hold it.
+    """
+
+    kind: str
+    params: tuple[tuple[str, Any], ...] = ()
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Verified pairs of similar documents, as an artifact holds them.
+
+    Attributes:
+        left: int64 (m,), facts row of the first document, ``left < right``.
+        right: int64 (m,), facts row of the second document.
+        similarity: float32 (m,), in [0, 1].
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MeasureKind:
+    """How one kind of measure is obtained; exactly one of ``quick`` and ``step`` is given.
+
+    Attributes:
+        name: what ``Measure.kind`` says.
+        title: for people.
+        quick: returns the values from facts and stored sets, row-aligned with the facts.
+        step: returns the analysis step that measures it.
+        read: returns a named array from the step's artifact, in facts order where it has one value per document.
+    """
+
+    name: str
+    title: str
+    quick: Callable[[Measure, Facts, FrozenSources], NDArray[Any]] | None = None
+    step: Callable[[Measure], StepSpec] | None = None
+    read: Callable[[Artifact, Documents, str], NDArray[Any]] | None = None
+
+
+@dataclass
+class MeasureRegistry:
+    """Kinds of measures by name; refuses duplicates, lists the known names when one is unknown."""
+
+    _kinds: dict[str, MeasureKind] = field(default_factory=dict)
+
+    def register(self, kind: MeasureKind) -> MeasureKind:
+        """Add a kind.
+
+        Raises:
+            RecipeError: the name is taken, or not exactly one of quick and step is given.
+        """
+        if kind.name in self._kinds:
+            raise RecipeError("Measure is registered twice", value=kind.name)
+        if (kind.quick is None) == (kind.step is None):
+            raise RecipeError("A measure is either quick or a step", value=kind.name)
+        self._kinds[kind.name] = kind
+        return kind
+
+    def __getitem__(self, name: str) -> MeasureKind:
+        if name not in self._kinds:
+            raise RecipeError("Unknown measure", value=name, allowed=self._kinds)
+        return self._kinds[name]
+
+    def __iter__(self) -> Iterator[MeasureKind]:
+        return iter(self._kinds[name] for name in sorted(self._kinds))
+
+
+MEASURES = MeasureRegistry()
+
+SUPPORTING: dict[str, Callable[[], StepSpec]] = {}
+"""Steps that measures are made from and that the analysis itself does not need, by name."""
+
+
+def steps_of(measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
+    """Return the steps that measure what is not quick, each once."""
+    found: dict[str, StepSpec] = {}
+    for measure in measures:
+        kind = MEASURES[measure.kind]
+        if kind.step is not None:
+            spec = kind.step(measure)
+            found[spec.name] = spec
+    return tuple(found.values())
+
+
+def step_name(measure: Measure) -> str:
+    """Return the name of the step of a measure: its kind and a digest of its parameters."""
+    return f"{measure.kind}-{digest([measure.kind, dict(measure.params)])[:12]}"
+
+
+def measured_key(facts: Facts, measure: Measure, name: str) -> tuple[Hashable, ...]:
+    """Return the key under which measured values of these facts are remembered in ``facts.memo``."""
+    return ("measured", facts.digest, measure, name)
+
+
+def read_values(measure: Measure, artifact: Artifact, documents: Documents, name: str) -> NDArray[Any]:
+    """Return a measured array; one value per document comes in facts order.
+
+    Raises:
+        StoreError: the artifact does not hold it.
+    """
+    kind = MEASURES[measure.kind]
+    if kind.read is not None:
+        return kind.read(artifact, documents, name)
+    column = load_column(artifact, documents, "value")
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def read_pairs(artifact: Artifact) -> Pairs:
+    """Return measured pairs from the arrays ``left``, ``right`` and ``similarity`` of an artifact."""
+    return Pairs(
+        left=artifact.array("left").astype(np.int64),
+        right=artifact.array("right").astype(np.int64),
+        similarity=artifact.array("similarity").astype(np.float32),
+    )
+
+
+def _id_set(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.bool_]:
+    """Say which documents are in a stored set, bool (n,)."""
+    ids = frozen.ids(str(dict(measure.params)["digest"])).cast(pa.string())
+    return np.asarray(pc.is_in(facts.ids, value_set=ids).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _cluster(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int32]:
+    """Return the cluster of each document under a frozen clustering, int32 (n,), -1 where it has none."""
+    own = _own_column(measure, facts)
+    if own is None:
+        return frozen.clustering(clustering_of(measure)).assign(facts)
+    return np.asarray(facts.array(own).fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+
+
+def clustering_of(measure: Measure) -> str:
+    """Return the digest of the clustering that a measure of kind ``cluster`` names."""
+    return str(dict(measure.params)["clustering"])
+
+
+def _own_column(measure: Measure, facts: Facts) -> str | None:
+    """Return the facts column that holds this very clustering, None when it was made on another corpus."""
+    columns = (info for info in facts.columns.values() if info.role == "cluster")
+    return next((info.name for info in columns if info.origin == clustering_of(measure)), None)
+
+
+def newcomers(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int64]:
+    """Return the facts rows that a frozen clustering does not know but could place by its centroids, int64 (m,)."""
+    if measure.kind != "cluster" or _own_column(measure, facts) is not None:
+        return np.zeros(0, dtype=np.int64)
+    clustering = frozen.clustering(clustering_of(measure))
+    if clustering.centroids is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(clustering.places(facts) < 0)
+
+
+def _regex_step(measure: Measure) -> StepSpec:
+    params = dict(measure.params)
+    pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
+
+    def count(shard: Shard, given: Given) -> pa.Table:
+        counts = [
+            pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
+            for texts in given.corpus.document_texts(shard)
+        ]
+        return pa.table({"value": pa.chunked_array(counts, pa.int32())})
+
+    def run(context: StepContext) -> None:
+        context.fill(shard_work(context.corpus, count))
+        context.out.commit(rows=context.documents.n)
+
+    return StepSpec(
+        name=step_name(measure),
+        version=1,
+        upstream=("documents",),
+        params=params,
+        title=f"Counting matches of {pattern}"[:80],
+        estimate=lambda size: Estimate(0.1 + size.bytes / 80e6, size.documents),
+        run=run,
+    )
+
+
+MEASURES.register(MeasureKind("id_set", "Membership of a stored set", quick=_id_set))
+MEASURES.register(MeasureKind("cluster", "Cluster under a frozen clustering", quick=_cluster))
+MEASURES.register(MeasureKind("regex", "Matches of a regular expression", step=_regex_step))

@@ -1,0 +1,251 @@
+"""The analysis of a corpus: steps in order, each run once, kept as an artifact, resumed where it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.steps.engine import Engine, LocalEngine, shard_work
+from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
+from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
+from tamis.data.documents import Documents
+from tamis.data.errors import JobError, LockedError
+from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify
+from tamis.data.progress import NullProgress, Progress
+from tamis.data.store import ArtifactKey, Store
+from tamis.data.workspace import Workspace
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = [
+    "Analysis",
+    "Estimate",
+    "PlannedStep",
+    "Size",
+    "StepContext",
+    "StepSpec",
+    "analyze",
+    "plan_steps",
+    "size_of",
+]
+
+_WAIT_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step, its artifact's key, and whether the artifact is there.
+
+    Attributes:
+        spec: the step.
+        key: key of its artifact.
+        estimate: what it costs to run.
+        done: whether the artifact is complete in the store.
+    """
+
+    spec: StepSpec
+    key: ArtifactKey
+    estimate: Estimate
+    done: bool
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything computed about a corpus.
+
+    Attributes:
+        corpus: the corpus.
+        documents: its documents.
+        artifacts: complete artifacts by step name.
+    """
+
+    corpus: Corpus
+    documents: Documents
+    artifacts: Mapping[str, Artifact]
+
+    def facts(self) -> Facts:
+        """Return the facts table, loaded into memory on the first call.
+
+        Raises:
+            JobError: the analysis was made without the facts step.
+        """
+        return self._facts
+
+    @cached_property
+    def _facts(self) -> Facts:
+        from tamis.analytics.steps.facts_step import read_facts
+
+        if "facts" not in self.artifacts:
+            raise JobError("This analysis has no facts table", value=sorted(self.artifacts), fix="run the step facts")
+        return read_facts(self.artifacts["facts"])
+
+
+def size_of(corpus: Corpus) -> Size:
+    """Return the size of a corpus for estimates."""
+    return Size(corpus.rows, sum(shard.bytes for shard in corpus.shards()))
+
+
+def documents_step() -> StepSpec:
+    """Return the step that gives every document its id."""
+
+    def run(context: StepContext) -> None:
+        hashed = shard_work(context.corpus, lambda shard, given: hash_shard(given.corpus, shard), part=hash_part)
+        context.fill(hashed)
+        identify(context.corpus, context.out, context.progress)
+
+    return StepSpec(
+        name="documents",
+        version=IDENTIFICATION_VERSION,
+        upstream=(),
+        params={},
+        title="Giving every document its id",
+        estimate=lambda size: Estimate(size.documents * 8e-6 + size.bytes / 150e6, size.documents * 60),
+        run=run,
+    )
+
+
+def ordered(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+    """Return the steps so that each comes after those it reads, otherwise in the given order.
+
+    Raises:
+        JobError: a step is there twice, reads one that is missing, or steps read each other in a circle.
+    """
+    names = [step.name for step in steps]
+    if len(set(names)) != len(names):
+        raise JobError("A step is there twice", value=names)
+    for step in steps:
+        missing = set(step.upstream) - set(names)
+        if missing:
+            raise JobError(f"Step {step.name} reads steps that are not there", value=sorted(missing), allowed=names)
+    result: list[StepSpec] = []
+    left = list(steps)
+    while left:
+        placed = {step.name for step in result}
+        ready = [step for step in left if set(step.upstream) <= placed]
+        if not ready:
+            raise JobError("Steps read each other in a circle", value=[step.name for step in left])
+        result.append(ready[0])
+        left.remove(ready[0])
+    return tuple(result)
+
+
+def plan_steps(corpus: Corpus, workspace: Workspace, steps: Sequence[StepSpec]) -> tuple[PlannedStep, ...]:
+    """Return the steps in running order with keys, costs and what is already there; nothing is run.
+
+    A key names its upstream keys, not their content, so the whole plan is known before anything runs.
+    """
+    size, store = size_of(corpus), workspace.store
+    keys: dict[str, ArtifactKey] = {}
+    plan = []
+    for step in ordered(steps):
+        upstream = tuple(keys[name].digest for name in step.upstream)
+        key = ArtifactKey(step.name, step.version, corpus.text_fingerprint, step.params, upstream)
+        keys[step.name] = key
+        plan.append(PlannedStep(step, key, step.estimate(size), store.find(key) is not None))
+    return tuple(plan)
+
+
+def analyze(
+    corpus: Corpus,
+    workspace: Workspace,
+    *,
+    steps: Sequence[StepSpec],
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Run what is missing of an analysis and return all of it.
+
+    Args:
+        corpus: what to analyse.
+        workspace: where artifacts are kept.
+        steps: which steps. The documents step is added when it is missing.
+        engine: makes parts elsewhere; None for this process alone.
+        progress: where to report; a cancelled run keeps its finished shards.
+
+    Raises:
+        Cancelled: a person stopped the work.
+        TamisError: as the steps raise.
+    """
+    watch = NullProgress() if progress is None else progress
+    chosen = tuple(steps)
+    if all(step.name != "documents" for step in chosen):
+        chosen = (documents_step(), *chosen)
+    plan = plan_steps(corpus, workspace, chosen)
+    watch.plan({step.spec.name: step.estimate.seconds for step in plan if not step.done})
+    artifacts: dict[str, Artifact] = {}
+    documents: Documents | None = None
+    for planned in plan:
+        watch.check()
+        artifacts[planned.spec.name] = _complete(corpus, workspace, planned, artifacts, documents, engine, watch)
+        if planned.spec.name == "documents":
+            documents = Documents.read(artifacts["documents"])
+    if documents is None:
+        raise JobError("The documents step did not run", value=sorted(artifacts))
+    return Analysis(corpus, documents, artifacts)
+
+
+def _complete(
+    corpus: Corpus,
+    workspace: Workspace,
+    planned: PlannedStep,
+    artifacts: Mapping[str, Artifact],
+    documents: Documents | None,
+    engine: Engine | None,
+    progress: Progress,
+) -> Artifact:
+    """Return the artifact of a step: found, waited for, or made."""
+    store, spec = workspace.store, planned.spec
+    while True:
+        found = store.find(planned.key)
+        if found is not None:
+            store.settle(planned.key)
+            return found
+        try:
+            with store.writer(planned.key) as out:
+                # Another process may have finished it between the look and the lock.
+                found = store.find(planned.key)
+                if found is not None:
+                    return found
+                progress.step(spec.name, corpus.rows)
+                inputs = {name: artifacts[name] for name in spec.upstream}
+                given = (corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
+                spec.run(StepContext(*given, engine or LocalEngine()))
+            return _committed(store, planned)
+        except LockedError:
+            progress.check()
+            time.sleep(_WAIT_SECONDS)
+
+
+def _committed(store: Store, planned: PlannedStep) -> Artifact:
+    found = store.find(planned.key)
+    if found is None:
+        raise JobError(f"Step {planned.spec.name} ended without committing its artifact")
+    return found
+
+
+COLUMNS.declare(
+    "documents",
+    ColumnInfo(
+        name="id",
+        type="text",
+        title="Id",
+        role="id",
+        help="Identifier of the document.",
+    ),
+    ColumnInfo(
+        name="bytes",
+        type="integer",
+        title="Size",
+        role="size",
+        help="Length of the text in UTF-8 bytes.",
+        unit="bytes",
+        low=0,
+    ),
+)

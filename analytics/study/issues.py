@@ -1,0 +1,144 @@
+"""What stands out in a corpus: counts that are worth a look, each with the rules that select those documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.operators.operator import Operator, RowOperator
+from tamis.analytics.operators.rows import SignalRange, SqlPredicate
+from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.recipe.plan import row_masks
+from tamis.analytics.study.scene import Scene
+
+Severity = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True)
+class Issue:
+    """Something to look at.
+
+    Attributes:
+        name: stable name.
+        title: what the documents are, to be read after a share: "12% repeat another document".
+        help: why it matters.
+        documents: how many, exact.
+        severity: by share and kind.
+        rules: select exactly these documents.
+    """
+
+    name: str
+    title: str
+    help: str
+    documents: int
+    severity: Severity
+    rules: tuple[RowOperator, ...]
+
+
+_REPEATS = SqlPredicate(predicate="norm_group >= 0 AND norm_group <> row", mode="keep")
+
+
+def remedy(rules: Sequence[RowOperator]) -> Operator | None:
+    """Return the operator that drops exactly these documents where a condition could not be a rule of a recipe.
+
+    Group numbers mean nothing in another corpus, so documents that repeat another one are dropped by deduplication.
+    """
+    return ExactDedup(keep="first id") if tuple(rules) == (_REPEATS,) else None
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A thing to look for: a rule over columns that must exist, and the shares from which it is worse."""
+
+    name: str
+    title: str
+    help: str
+    rule: RowOperator
+    medium: float
+    high: float
+
+
+def _looks(facts: Facts) -> Iterator[_Look]:
+    yield _Look(
+        "duplicates",
+        "repeat another document (same normalised text)",
+        "Keeping one of each group usually helps; the operator exact_dedup does so and names the kept twin.",
+        _REPEATS,
+        0.02,
+        0.10,
+    )
+    yield _Look(
+        "fragments",
+        "are fragments of fewer than 20 tokens",
+        "Very short texts teach little and dominate document counts.",
+        SignalRange(signal="n_tokens", max=19),
+        0.10,
+        0.40,
+    )
+    yield _Look(
+        "no-stop-words",
+        "hold fewer than two different stop words",
+        "Lists, code, tables and other languages than the stop words'.",
+        SignalRange(signal="stop_words", max=1),
+        0.15,
+        0.50,
+    )
+    yield _Look(
+        "symbols",
+        "have less than 60% words with a letter",
+        "Tables, numbers, markup and line noise.",
+        SignalRange(signal="alpha_word_share", max=0.6, strict_max=True),
+        0.05,
+        0.20,
+    )
+    yield _Look(
+        "repetition",
+        "repeat themselves: over 15% of characters in duplicate 5-grams",
+        "Templates, boilerplate and generated text.",
+        SignalRange(signal="duplicate_5gram_share", min=0.15, strict_min=True),
+        0.05,
+        0.20,
+    )
+    yield _Look(
+        "unsure-language",
+        "have a language detected with less than 50% confidence",
+        "Mixed languages, code and very short texts.",
+        SignalRange(signal="lang_confidence", max=0.5, strict_max=True),
+        0.10,
+        0.40,
+    )
+    yield _Look(
+        "long",
+        "are longer than 8,192 tokens",
+        "They are cut in training unless they are split first.",
+        SignalRange(signal="n_tokens", min=8193),
+        0.01,
+        0.10,
+    )
+    yield _Look(
+        "no-embedding",
+        "have no place on the map",
+        "No word of theirs is known to the embedding model.",
+        SqlPredicate(predicate="no_embedding", mode="keep"),
+        0.01,
+        0.10,
+    )
+
+
+def find_issues(scene: Scene) -> tuple[Issue, ...]:
+    """Return what stands out, the largest first; counts are exact and things that do not occur are left out."""
+    facts = scene.facts
+    looks = [look for look in _looks(facts) if look.rule.columns() <= {*facts.columns, "row"}]
+    found = []
+    for look in looks:
+        mask = row_masks(facts, [look.rule.model_copy(update={"missing": "drop"})])[0]
+        documents = int(np.count_nonzero(mask))
+        share = documents / facts.n if facts.n else 0.0
+        severity: Severity = "high" if share >= look.high else "medium" if share >= look.medium else "low"
+        rules = (look.rule,)
+        found.append(Issue(look.name, look.title, look.help, documents, severity, rules))
+    return tuple(sorted((issue for issue in found if issue.documents), key=lambda issue: -issue.documents))

@@ -1,0 +1,117 @@
+"""The documents nearest in meaning to one document, by its vector: for looking, not for deciding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.duplicates.semantic import PRECISE
+from tamis.analytics.embedding.kmeans import lengthened
+from tamis.analytics.steps.measures import SUPPORTING
+from tamis.analytics.steps.pipeline import plan_steps
+from tamis.analytics.study.study import Study
+from tamis.data.artifact import Artifact
+from tamis.data.documents import Documents
+
+_ROWS = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest documents.
+
+    Attributes:
+        rows: int64 (k,), facts rows, nearest first, ties by id; the document itself is left out.
+        cosine: float32 (k,).
+        tier: of the vectors, so that a page can say what it shows.
+        recall: share of true neighbours that the graph they come from has, measured; 1.0 where all were compared.
+    """
+
+    rows: NDArray[np.int64]
+    cosine: NDArray[np.float32]
+    tier: str
+    recall: float = 1.0
+
+    def table(self, ids: pa.Array) -> pa.Table:
+        """Return ``row``, ``id`` and ``cosine``, given the ids of all documents."""
+        return pa.table({"row": self.rows, "id": ids.take(pa.array(self.rows)), "cosine": self.cosine})
+
+
+def vectors_of(study: Study) -> Artifact | None:
+    """Return the vectors a study has, precise ones first, None when nothing was embedded yet."""
+    return _found(study, PRECISE) or _found(study, "embeddings")
+
+
+def _found(study: Study, name: str) -> Artifact | None:
+    """Return what a step has made of the corpus, None when it has not run."""
+    known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in study.evidence.steps}
+    if name not in known:
+        return None
+    plan = plan_steps(study.corpus, study.workspace, study.evidence.steps_for([known[name]]))
+    return next((study.workspace.store.find(one.key) for one in plan if one.spec.name == name), None)
+
+
+def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
+    """Return the neighbours of a document from the graph of neighbours where its vectors are those of the map.
+
+    Without a graph, or when more neighbours are wanted than it has, all vectors are compared.
+
+    Args:
+        study: an analysed corpus.
+        row: facts row of the document.
+        k: how many neighbours.
+
+    Returns:
+        None when nothing was embedded yet, or the document has no vector.
+    """
+    vectors, graph = vectors_of(study), _found(study, "knn")
+    if vectors is None:
+        return None
+    if vectors.manifest.step == PRECISE:
+        graph = None
+    if graph is None or int(graph.facts["k"]) < k:
+        return nearest_documents(vectors, study.documents, row, k=k)
+    rows = np.asarray(graph.array("indices", mmap=True)[row, :k], dtype=np.int64)
+    there = rows >= 0
+    if not there.any():
+        return None
+    cosine = np.float32(1.0) - np.asarray(graph.array("distances", mmap=True)[row, :k], dtype=np.float32)
+    return Neighbours(rows[there], cosine[there], str(vectors.facts["tier"]), float(graph.facts["recall"]))
+
+
+def nearest_documents(vectors: Artifact, documents: Documents, row: int, *, k: int = 10) -> Neighbours | None:
+    """Compare one document with all others, exactly, part by part; None when it has no vector.
+
+    Args:
+        vectors: artifact of an embeddings step.
+        documents: of the same corpus.
+        row: facts row of the document.
+        k: how many neighbours.
+    """
+    parts = [vectors.array(name, mmap=True) for name in vectors.parts("part-")]
+    ends = np.cumsum([len(part) for part in parts])
+    place = int(documents.part_order[row])
+    which = int(np.searchsorted(ends, place, side="right"))
+    own = np.asarray(parts[which][place - (ends[which] - len(parts[which]))])
+    if not own.any():
+        return None
+    unit = lengthened(own[None])[0]
+    rows, cosines = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
+    first = 0
+    for part in parts:
+        for start in range(0, len(part), _ROWS):
+            piece = np.asarray(part[start : start + _ROWS])
+            found = lengthened(piece) @ unit
+            others = documents.facts_rows[first + start : first + start + len(piece)]
+            found[(others == row) | ~piece.any(axis=1)] = -np.inf
+            best = np.argpartition(-found, min(k, len(found) - 1))[:k] if len(found) > k else np.arange(len(found))
+            rows.append(others[best])
+            cosines.append(found[best])
+        first += len(part)
+    row_, cosine = np.concatenate(rows), np.concatenate(cosines)
+    order = np.lexsort((row_, -cosine))[:k]
+    order = order[np.isfinite(cosine[order])]
+    return Neighbours(row_[order], cosine[order], str(vectors.facts["tier"]))

@@ -1,0 +1,46 @@
+"""The standard analysis of a corpus: which steps, in which order."""
+
+from __future__ import annotations
+
+from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.embedding.step import TUNED_MODEL
+from tamis.analytics.map.cluster_steps import EDITED
+from tamis.analytics.map.options import MapOptions, mapping_steps, read_options
+from tamis.analytics.signals.imported_scores import workspace_scores
+from tamis.analytics.signals.language import language_step
+from tamis.analytics.signals.perplexity import perplexity_step
+from tamis.analytics.signals.plugins import plugins_step, workspace_plugins
+from tamis.analytics.signals.step import signals_step
+from tamis.analytics.signals.tokens import tokens_step
+from tamis.analytics.signals.word_numbers import words_step
+from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.pipeline import documents_step, size_of
+from tamis.analytics.steps.step import StepSpec
+from tamis.data.corpus import Corpus
+from tamis.data.workspace import Workspace
+
+
+def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:
+    """Return the steps of the standard analysis of a corpus, in running order.
+
+    Args:
+        corpus: the corpus.
+        workspace: whose plugins, scores and options count.
+        options: about embedding, map and clusters; None for those the workspace remembers for this corpus.
+    """
+    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
+    modelled = (words_step(), perplexity_step())
+    plugins = workspace_plugins(workspace.root)
+    own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
+    mapped = mapping_steps(corpus, size_of(corpus), options or read_options(workspace, corpus))
+    steps = (*measured, *modelled, *own, *mapped)
+    edited = any(step.name == EDITED for step in steps)
+    told = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
+    return (*steps, facts_step(told))
+
+
+def steps_stamp(workspace: Workspace) -> str:
+    """Return a text that changes when ``analysis_steps`` may: options, plugins or scores of the workspace changed."""
+    files = [path for kind in ("options/*.json", "plugins/*.py", "scores/*/*") for path in workspace.root.glob(kind)]
+    return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files))

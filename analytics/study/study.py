@@ -1,0 +1,137 @@
+"""A corpus with its analysis, ready for recipes: what a page, the command line or a notebook holds on to.
+
+Artifacts of a study: those its analysis made, and further ones made when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.facts.stored_sets import FrozenSources
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.recipe.outcome import Outcome
+from tamis.analytics.recipe.plan import evaluate
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.steps.engine import Engine
+from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.evidence import LocalEvidence
+from tamis.analytics.study.scene import Scene
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
+from tamis.data.documents import Documents
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """An analysed corpus in a workspace.
+
+    Attributes:
+        corpus: the files.
+        documents: their documents.
+        workspace: where artifacts and assets are.
+        facts: the facts table, in memory.
+        evidence: measures, id sets and clusterings.
+    """
+
+    corpus: Corpus
+    documents: Documents
+    workspace: Workspace
+    facts: Facts
+    evidence: LocalEvidence
+
+    @classmethod
+    def open(
+        cls,
+        corpus: Corpus,
+        workspace: Workspace,
+        *,
+        steps: Sequence[StepSpec] | None = None,
+        known: Sequence[StepSpec] | None = None,
+        frozen: FrozenSources | None = None,
+        engine: Engine | None = None,
+        progress: Progress | None = None,
+    ) -> Study:
+        """Run what is missing of the analysis and load the facts.
+
+        Args:
+            corpus: the files.
+            workspace: where artifacts and assets are.
+            steps: the steps of the analysis, all of them by default; the last one must make the facts.
+            known: further steps that measures may build on; only those of the analysis by default.
+            frozen: where id sets and clusterings come from; the workspace by default.
+            engine: makes parts of the analysis elsewhere.
+            progress: where to report.
+
+        Raises:
+            TamisError: as the steps raise.
+        """
+        chosen = tuple(analysis_steps(corpus, workspace) if steps is None else steps)
+        found = analyze(corpus, workspace, steps=chosen, engine=engine, progress=progress)
+        return cls.of(found, workspace, chosen if known is None else known, frozen=frozen)
+
+    @classmethod
+    def of(
+        cls,
+        analysis: Analysis,
+        workspace: Workspace,
+        steps: Sequence[StepSpec],
+        *,
+        frozen: FrozenSources | None = None,
+    ) -> Study:
+        """Return the study of a finished analysis."""
+        corpus, documents, facts = analysis.corpus, analysis.documents, analysis.facts()
+        evidence = LocalEvidence.of(facts, corpus, documents, workspace, steps=steps, frozen=frozen)
+        return cls(corpus, documents, workspace, facts, evidence)
+
+    def pending(self, recipe: Recipe, selection: Sequence[RowOperator] = ()) -> tuple[PlannedStep, ...]:
+        """Return the measurements that a recipe and a selection still wait for, with estimates."""
+        wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
+        return self.evidence.pending(dict.fromkeys(wanted))
+
+    def measure(
+        self,
+        recipe: Recipe,
+        selection: Sequence[RowOperator] = (),
+        *,
+        engine: Engine | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Run the pending measurements, shards of them on ``engine`` where one is given."""
+        wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
+        self.evidence.measure(dict.fromkeys(wanted), engine=engine, progress=progress)
+
+    def evaluate(self, recipe: Recipe, *, progress: Progress | None = None) -> Outcome:
+        """Return what a recipe does; see ``plan.evaluate``."""
+        return evaluate(recipe, self.facts, self.evidence, progress=progress)
+
+    def scene(self, *, selection: Sequence[RowOperator] = (), recipe: Recipe | None = None) -> Scene:
+        """Return the facts seen through a selection and a recipe; see ``Scene.build``."""
+        return Scene.build(self.facts, self.evidence, selection=selection, recipe=recipe)
+
+
+def artifacts_of(
+    study: Study, wanted: Sequence[StepSpec], *, progress: Progress | None = None
+) -> Mapping[str, Artifact]:
+    """Run what is missing of some steps and of all they are made from, and return the artifacts by step.
+
+    Raises:
+        Cancelled: a person stopped the work.
+        TamisError: as the steps raise.
+    """
+    steps = study.evidence.steps_for(wanted)
+    return analyze(study.corpus, study.workspace, steps=steps, progress=progress).artifacts
+
+
+def found_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:
+    """Return the artifact of a step of the analysis, or of ``also``, or None when it has not been made."""
+    steps = study.evidence.steps_for(also) if also else study.evidence.steps
+    for planned in plan_steps(study.corpus, study.workspace, steps):
+        if planned.spec.name == name:
+            return study.workspace.store.find(planned.key)
+    return None

@@ -1,0 +1,335 @@
+"""Commands that work with corpora: demo, open, analyze, serve, jobs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tamis.app.cli.terminal import (
+    Coordinates,
+    CorpusPath,
+    Host,
+    IdRole,
+    LabelRole,
+    LanguageRole,
+    Login,
+    MapSetting,
+    Model,
+    Name,
+    Port,
+    SampleSize,
+    Site,
+    SourceRole,
+    TextRole,
+    Tier,
+    UserHeader,
+    Vectors,
+    app,
+    err,
+    out,
+    roles_of,
+)
+from tamis.app.server.gate import USER_HEADER, Gate, secret_files
+from tamis.data.errors import SettingError
+from tamis.data.people import People
+from tamis.data.workspace import CorpusEntry, Workspace
+
+if TYPE_CHECKING:
+    from tamis.data.corpus import Corpus
+
+SHOWN = 3
+
+
+def register(
+    workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], sample: str | None = None
+) -> CorpusEntry:
+    """Open a corpus, or draw a sample of it, print what was found, and remember it in the workspace."""
+    from tamis.data.corpus import open_corpus
+
+    with err.status("Reading the corpus"):
+        corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    if sample is not None:
+        name = name or free_name(f"{corpus.name}-sample")
+        corpus, roles = _sampled(workspace, corpus, sample)
+    entry = CorpusEntry(name or free_name(corpus.name), corpus.path, dict(roles), corpus.fingerprint)
+    workspace.remember(entry)
+    out.print(
+        f"{entry.name}: {corpus.rows:,} rows in {len(corpus.files)} file(s), fingerprint {corpus.fingerprint[:12]}"
+    )
+    known = corpus.roles.known()
+    out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
+    for note in corpus.notes:
+        out.print(f"  {note}", markup=False)
+    return entry
+
+
+def _sampled(workspace: Workspace, corpus: Corpus, size: str) -> tuple[Corpus, Mapping[str, str]]:
+    """Draw a sample and return it with its roles."""
+    from tamis.analytics.study.design_sample import draw, roles_of_sample
+    from tamis.app.cli.progress import bar
+    from tamis.data.corpus import open_corpus
+
+    with bar(err) as progress:
+        drawn = draw(corpus, workspace, size, progress=progress)
+    out.print(
+        f"sample: {drawn.drawn:,} of {drawn.documents:,} documents by keyed hash, seed {drawn.seed}, "
+        f"{len(drawn.strata)} sources"
+    )
+    roles = roles_of_sample(corpus)
+    return open_corpus(drawn.path, roles=roles, probes=workspace.probes), roles
+
+
+def free_name(name: str) -> str:
+    """Return a corpus name made of allowed characters."""
+    kept = "".join(mark if mark.isalnum() and mark.isascii() else "-" for mark in name.lower()).strip("-")
+    return kept[:60] or "corpus"
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
+    ] = None,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Build it again when other versions are installed now.")
+    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
+    tier: Tier = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+) -> None:
+    """Build the demo corpus from the documentation this Python environment carries."""
+    from tamis.app.cli.progress import bar
+    from tamis.data.demo import build_demo
+
+    workspace = Workspace.default()
+    place = folder or workspace.root / "demo"
+    with bar(err) as progress:
+        report = build_demo(place, renew=renew, progress=progress)
+    out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
+    if not report.current:
+        out.print("  built from other versions than are installed now; --renew builds it again")
+    for line in report.unreadable[:SHOWN]:
+        err.print(f"  left out {line}", markup=False)
+    if len(report.unreadable) > SHOWN:
+        err.print(f"  left out {len(report.unreadable) - SHOWN} more of {report.files:,} files")
+    if open_:
+        open_and_serve(
+            workspace, str(place), name="demo", roles={}, host=host, port=port, chosen={"tier": tier} if tier else None
+        )
+
+
+@app.command("open")
+def open_path(
+    path: CorpusPath,
+    name: Name = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
+    tier: Tier = None,
+    model: Model = None,
+    vectors: Vectors = None,
+    coordinates: Coordinates = None,
+    settings: MapSetting = None,
+    sample: SampleSize = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+) -> None:
+    """Open a corpus: analyse what is missing, then serve the dashboard."""
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    open_and_serve(
+        Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample
+    )
+
+
+def open_and_serve(
+    workspace: Workspace,
+    path: str,
+    *,
+    name: str | None,
+    roles: Mapping[str, str],
+    host: str,
+    port: int,
+    chosen: Mapping[str, Any] | None = None,
+    sample: str | None = None,
+) -> None:
+    """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
+    from tamis.app.server.server import require_free, serve, settings
+
+    settings(host=host, port=port)
+    require_free(host, port)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample)
+    choose_map(workspace, entry, chosen or {})
+    run_analysis(workspace, entry)
+    out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
+    serve(workspace, host=host, port=port)
+
+
+@app.command()
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+    login: Login = "open",
+    site: Site = None,
+    user_header: UserHeader = USER_HEADER,
+) -> None:
+    """Serve the dashboard for the corpora opened before; for others than this machine behind a login."""
+    from tamis.app.server.server import require_free, settings
+    from tamis.app.server.server import serve as run_server
+
+    workspace = Workspace.default()
+    gate = Gate.of(
+        login, sites=site or (), header=user_header, secrets=secret_files(workspace.root), environment=os.environ
+    )
+    settings(host=host, port=port, gate=gate)
+    require_free(host, port)
+    if gate.mode != "open" and "owner" not in People.of(workspace.root).roles.values():
+        out.print("Nobody is an owner yet: tamis people NAME --role owner", markup=False)
+    out.print(f"Tamis is at http://{host}:{port}/  (Ctrl+C stops it)")
+    run_server(workspace, host=host, port=port, gate=gate)
+
+
+@app.command()
+def analyze(
+    path: CorpusPath,
+    name: Name = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
+    tier: Tier = None,
+    model: Model = None,
+    vectors: Vectors = None,
+    coordinates: Coordinates = None,
+    settings: MapSetting = None,
+    sample: SampleSize = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
+) -> None:
+    """Run the missing steps of a corpus' analysis in a background job and watch it."""
+    workspace = Workspace.default()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample)
+    choose_map(workspace, entry, chosen)
+    if plan:
+        print_plan(workspace, entry)
+    else:
+        run_analysis(workspace, entry)
+
+
+def map_settings(
+    *, tier: str | None, model: str | None, vectors: str | None, coordinates: str | None, more: Sequence[str] | None
+) -> dict[str, Any]:
+    """Return the options of the map that were given, by name.
+
+    Raises:
+        SettingError: a setting that cannot be read.
+    """
+    chosen: dict[str, Any] = {name: value for name, value in (("tier", tier), ("model", model)) if value is not None}
+    if vectors is not None:
+        chosen |= {"tier": tier or "given", "vectors": vectors}
+    elif tier is not None:
+        chosen["vectors"] = ""
+    if coordinates is not None:
+        x, comma, y = coordinates.partition(",")
+        if not comma:
+            raise SettingError("Coordinates are two columns", value=coordinates, allowed="X,Y")
+        chosen |= {"x": x.strip(), "y": y.strip()}
+    for setting in more or ():
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise SettingError("A setting of the map is a name and a value", value=setting, allowed="name=value")
+        chosen[name.strip()] = int(value) if value.strip().lstrip("-").isdigit() else value.strip()
+    return chosen
+
+
+def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, Any]) -> None:
+    """Remember changed options of a corpus' map.
+
+    Raises:
+        SettingError, RoleError: one is unknown, or does not fit the corpus.
+    """
+    from tamis.analytics.map.options import MapOptions, mapping_steps, read_options, write_options
+    from tamis.analytics.steps.pipeline import size_of
+    from tamis.app.dashboard.open_corpus import corpus_of
+
+    if not chosen:
+        return
+    corpus = corpus_of(workspace, entry)
+    options = MapOptions.of(read_options(workspace, corpus).plain | dict(chosen))
+    mapping_steps(corpus, size_of(corpus), options)
+    write_options(workspace, corpus, options)
+
+
+def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
+    """Print the steps with what they are estimated to cost."""
+    from tamis.app.dashboard.open_corpus import corpus_of, plan_of
+
+    for step in plan_of(workspace, corpus_of(workspace, entry)):
+        cost = "done" if step.done else f"about {step.estimate.seconds:.0f} s, {step.estimate.disk_bytes / 1e6:.0f} MB"
+        out.print(f"  {step.spec.name:<12} {step.spec.title:<44} {cost}", markup=False)
+
+
+def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
+    """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
+    from tamis.app.cli.progress import watch
+    from tamis.app.dashboard.open_corpus import corpus_of, plan_of
+    from tamis.app.jobs.worker import start_analysis
+
+    corpus = corpus_of(workspace, entry)
+    missing = [step for step in plan_of(workspace, corpus) if not step.done]
+    if not missing:
+        out.print("  analysis: complete")
+        return
+    seconds = sum(step.estimate.seconds for step in missing)
+    out.print(f"  analysis: {len(missing)} steps to do, about {seconds:.0f} s estimated")
+    watch(err, start_analysis(corpus, workspace))
+
+
+@app.command()
+def jobs() -> None:
+    """List background jobs with their progress."""
+    from tamis.data.jobs import list_jobs
+
+    for job in list_jobs(Workspace.default().jobs):
+        out.print(f"{job.id}  {job.state:<9} {job.progress.fraction:>4.0%}  {job.title}  {job.message}", markup=False)
+
+
+@app.command()
+def cancel(job: Annotated[str, typer.Argument(help="Job id, as `tamis jobs` prints it.")]) -> None:
+    """Ask a background job to stop; what is stored stays and the next start goes on from there."""
+    from tamis.data.jobs import find_job
+
+    found = find_job(Workspace.default().jobs, job).cancel()
+    out.print(f"{found.id}  {'stopping' if found.active else found.state}", markup=False)
+
+
+@app.command()
+def corpora() -> None:
+    """List the corpora opened before."""
+    for entry in Workspace.default().corpora().values():
+        out.print(f"{entry.name:<24} {entry.fingerprint[:12]}  {entry.path}", markup=False)
+
+
+@app.command()
+def reference(
+    name: Annotated[str, typer.Argument(help="Name under which rules find it.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders or globs: evaluation sets, or another corpus.")],
+    words: Annotated[
+        int, typer.Option(min=1, max=64, help="Words of a shingle: 13 for evaluation, 5 for copies.")
+    ] = 13,
+    text: TextRole = None,
+) -> None:
+    """Store what other files hold, as hashes without their text, for the rules decontaminate and exclude_known."""
+    from tamis.analytics.duplicates.references import save_reference
+
+    entry = save_reference(Workspace.default(), name, paths, n=words, text=text)
+    out.print(f"reference {entry.name}: {entry.digest}", markup=False)

@@ -1,0 +1,56 @@
+"""The command that places new documents on the map of a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tamis.app.cli.terminal import (
+    CorpusPath,
+    IdRole,
+    LabelRole,
+    LanguageRole,
+    SourceRole,
+    TextRole,
+    app,
+    err,
+    local,
+    out,
+    roles_of,
+)
+from tamis.data.workspace import Workspace
+
+
+@app.command()
+def place(
+    path: CorpusPath,
+    new: Annotated[str, typer.Argument(help="The new documents: a corpus of the same text column.", callback=local)],
+    target: Annotated[Path, typer.Option("--out", help="Parquet file to write, one row per new document.")],
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
+) -> None:
+    """Place new documents on the map of an analysed corpus, in its clusters, without making the map again."""
+    from tamis.analytics.map.new_documents import FrozenMap, place_corpus
+    from tamis.analytics.steps.pipeline import analyze
+    from tamis.analytics.study.standard_analysis import analysis_steps
+    from tamis.app.cli.progress import bar
+    from tamis.data.corpus import open_corpus
+
+    workspace = Workspace.default()
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    newcomers = open_corpus(new, roles=roles_of(text=text, id=id), probes=workspace.probes)
+    with bar(err) as progress:
+        analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
+        frozen = FrozenMap.of(analysis, workspace)
+        done = place_corpus(frozen, newcomers, workspace, target, progress=progress)
+    out.print(
+        f"placed {done.documents:,} documents in {target}: {done.known:,} of them the map has already, "
+        f"{done.without:,} have no embedding",
+        markup=False,
+    )

@@ -1,0 +1,103 @@
+"""What all commands share: the program, its two consoles, and the options that recur."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tamis.data.errors import SettingError
+
+app = typer.Typer(
+    name="tamis",
+    help="Inspect and curate training data: see a corpus, choose rules in the browser, export an exact recipe.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Host = Annotated[str, typer.Option(help="Address to serve on; one that others reach needs a login.")]
+Port = Annotated[int, typer.Option(help="Port to serve on.")]
+Login = Annotated[str, typer.Option(help="How people log in: open (this machine only), oidc or proxy.")]
+Site = Annotated[
+    list[str] | None, typer.Option(help="Host name that browsers use for this server.", show_default=False)
+]
+UserHeader = Annotated[str, typer.Option(help="Header in which the proxy names the person.")]
+TextRole = Annotated[str | None, typer.Option(help="Column of the text; nested as page.text.", show_default=False)]
+IdRole = Annotated[str | None, typer.Option(help="Column of ids that are unique.", show_default=False)]
+SourceRole = Annotated[str | None, typer.Option(help="Column that says where a document is from.", show_default=False)]
+LanguageRole = Annotated[str | None, typer.Option(help="Column of the stated language.", show_default=False)]
+LabelRole = Annotated[str | None, typer.Option(help="Column of labels, for probes and colours.", show_default=False)]
+Tier = Annotated[
+    str | None,
+    typer.Option(
+        help="Embedding: auto (precise where that takes less than five minutes, else tuned), fast, tuned, precise.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None, typer.Option(help="Model of the precise tier: a folder or a cached name.", show_default=False)
+]
+Vectors = Annotated[
+    str | None, typer.Option(help="Your own vectors: a column of lists, or npy file or folder.", show_default=False)
+]
+Coordinates = Annotated[
+    str | None, typer.Option(help="Your own map: two columns of numbers, as X,Y.", show_default=False)
+]
+MapSetting = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="Further setting of the map, as min_cluster_size=50.", show_default=False),
+]
+SampleSize = Annotated[
+    str | None,
+    typer.Option(
+        "--sample", help="Work on a sample drawn by keyed hash within each source: 200k, 1M, 5%.", show_default=False
+    ),
+]
+
+
+def local(path: str | None) -> str | None:
+    """Return a path as it is, and for an address the path of its copy in the workspace."""
+    from tamis.data.remote import fetch, is_remote
+    from tamis.data.workspace import Workspace
+
+    if path is None or not is_remote(path):
+        return path
+    from tamis.app.cli.progress import bar
+
+    with bar(err) as progress:
+        return str(fetch(path, Workspace.default().root, progress=progress))
+
+
+CorpusPath = Annotated[
+    str,
+    typer.Argument(
+        help="The corpus: file, folder or glob of Parquet, JSONL or CSV, or s3://, gs://, https://, hf://.",
+        callback=local,
+    ),
+]
+Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
+Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
+
+
+def roles_of(**roles: str | None) -> dict[str, str]:
+    """Return the roles that were given."""
+    return {role: column for role, column in roles.items() if column is not None}
+
+
+def read_text(path: Path) -> str:
+    """Return a small text file.
+
+    Raises:
+        SettingError: it is missing, too large or not UTF-8.
+    """
+    try:
+        if path.stat().st_size > 1 << 20:
+            raise SettingError("The file is too large for a recipe", value=str(path), allowed="up to 1 MB")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"The file cannot be read: {error}", value=str(path)) from None

@@ -1,0 +1,139 @@
+"""What the process remembers between reruns. The only file with Streamlit caches; each takes one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study.queries import Scene, prepare_polygons
+from tamis.analytics.study.standard_analysis import steps_stamp
+from tamis.app.dashboard import open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.reviews import ReviewLog, ReviewStore
+from tamis.data.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class CorpusKey:
+    """A corpus as its files and roles are now, and what its analysis consists of."""
+
+    root: str
+    name: str
+    stamp: str
+    steps: str = ""
+
+
+def _files(key: CorpusKey) -> str:
+    return repr((key.root, key.name, key.stamp))
+
+
+@dataclass(frozen=True)
+class SceneKey:
+    """What a page looks at. Compared by digests; the values ride along."""
+
+    corpus: CorpusKey
+    selection: tuple[RowOperator, ...]
+    recipe: Recipe
+
+    def __hash__(self) -> int:
+        return hash((self.corpus, self.selection, self.recipe.digest))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question about a scene: a query of ``analytics.queries`` with its arguments."""
+
+    scene: SceneKey
+    query: Callable[..., Any]
+    arguments: tuple[tuple[str, Any], ...] = field(default=())
+
+
+def key_of(workspace: Workspace, name: str) -> CorpusKey:
+    """Return the key of a registered corpus.
+
+    Raises:
+        SettingError: unknown corpus.
+        CorpusError: its files are gone.
+    """
+    return CorpusKey(str(workspace.root), name, open_corpus.stamp(workspace.corpus(name)), steps_stamp(workspace))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: _files})
+def corpus(key: CorpusKey) -> Corpus:
+    """Return an open corpus."""
+    workspace = Workspace(Path(key.root))
+    return open_corpus.corpus_of(workspace, workspace.corpus(key.name))
+
+
+class _UnfinishedError(Exception):
+    """The analysis is not complete: nothing to remember."""
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={CorpusKey: repr})
+def _complete(key: CorpusKey) -> bool:
+    if not all(step.done for step in open_corpus.plan_of(Workspace(Path(key.root)), corpus(key))):
+        raise _UnfinishedError
+    return True
+
+
+def analysed(key: CorpusKey) -> bool:
+    """Say whether every step of the standard analysis of a corpus is done; that it is, is remembered."""
+    try:
+        return _complete(key)
+    except _UnfinishedError:
+        return False
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})
+def opened(key: CorpusKey) -> open_corpus.Opened:
+    """Return an analysed corpus."""
+    return open_corpus.opened(Workspace(Path(key.root)), key.name, corpus(key))
+
+
+def _scene_name(key: SceneKey) -> str:
+    return repr((key.corpus, [repr(rule) for rule in key.selection], key.recipe.digest))
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
+def scene(key: SceneKey) -> Scene:
+    """Return the facts seen through a selection and a recipe."""
+    source = opened(key.corpus)
+    if source.study is not None and source.study.pending(key.recipe, key.selection):
+        with st.spinner("Measuring what the rules need …"):
+            source.study.measure(key.recipe, key.selection)
+    return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe)
+
+
+def _question(ask: Ask) -> str:
+    return repr((_scene_name(ask.scene), ask.query.__module__, ask.query.__qualname__, ask.arguments))
+
+
+@st.cache_resource(max_entries=400, show_spinner=False, hash_funcs={Ask: _question})
+def _answer(question: Ask) -> Any:
+    return question.query(scene(question.scene), **dict(question.arguments))
+
+
+def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
+    """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
+    return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepared(key: CorpusKey) -> Thread:
+    """Return the thread that loads, beside what is shown, what the first lasso on a corpus needs."""
+    thread = Thread(target=prepare_polygons, args=(opened(key).facts,), daemon=True)
+    thread.start()
+    return thread
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def review_log(root: str, corpus_fingerprint: str) -> ReviewLog:
+    """Return what people said about a corpus; the log itself looks for what is new."""
+    return ReviewLog(ReviewStore.of(Path(root)), corpus_fingerprint)

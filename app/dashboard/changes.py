@@ -1,0 +1,61 @@
+"""Changes of selection and recipe: tried first, and put off while they wait for a long measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.app.dashboard import cache, login, session
+from tamis.app.dashboard.page_context import Stage, brief, stage, workspace
+from tamis.app.jobs.worker import start_measure
+from tamis.data.errors import TamisError
+
+QUICK_SECONDS = 2.0
+"""Measurements that take longer by their estimate run in the background, and the change waits for them."""
+
+
+def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
+    """Change selection or recipe after trying it; leave a message and change nothing when it cannot work.
+
+    A change that needs a long measurement waits: the measurement runs as a job that the rail shows and that can be
+    stopped, and the change is made when it is done.
+    """
+    now = session.current()
+    chosen = now.selection if selection is None else tuple(selection)
+    wanted = now.recipe if recipe is None else recipe
+    here = stage()
+    try:
+        study = here.opened.study
+        waiting = study.pending(wanted, chosen) if study is not None else ()
+        if sum(step.estimate.seconds for step in waiting) > QUICK_SECONDS:
+            _wait(here, chosen, wanted)
+            return False
+        cache.scene(cache.SceneKey(here.key.corpus, chosen, wanted))
+    except TamisError as error:
+        session.say(brief(error))
+        return False
+    session.edit(selection=selection, recipe=recipe)
+    return True
+
+
+def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> None:
+    """Start what a change needs, and remember the change."""
+    login.demand("owner", to="start a measurement")
+    assert here.opened.study is not None
+    whole = reduce(lambda joined, rule: joined.with_operator(rule), selection, recipe)
+    job = start_measure(here.opened.study.corpus, here.workspace, whole)
+    change = session.View(selection, recipe).to_value()
+    session.choose(measuring=job.id, waiting=here.workspace.put_value(change))
+
+
+def take_waiting() -> None:
+    """Make the change that waited for a measurement, once that is done; forget it when it was stopped."""
+    now = session.current()
+    stored = now.setting("waiting")
+    if not stored or now.setting("measuring"):
+        return
+    session.choose(waiting=None)
+    change = session.View.from_value(workspace().value(str(stored)))
+    adopt(selection=change.selection, recipe=change.recipe)

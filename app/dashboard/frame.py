@@ -1,0 +1,64 @@
+"""Keys that work on every page, and the name that the browser remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from tamis.app.dashboard import login, session
+from tamis.app.server.gate import in_force
+
+SEARCH = "Search"
+"""Label of the search field on the page Documents."""
+
+KEYS = {
+    "Everywhere": {
+        "/": "go to the search",
+        "?": "show the keys",
+        "Escape": "clear the selection",
+    },
+    "Map": {
+        "L, B, P": "lasso, box, move",
+        "Shift": "add to the selection while drawing",
+        "Arrows, +, -, 0": "move, closer, further, whole map",
+        "Escape": "clear the selection",
+    },
+    "Review": {
+        "K, D, U": "keep, drop, unsure",
+        "Left, Right": "the document before, the next one",
+    },
+}
+
+_SCRIPT = Path(__file__).with_name("frame.js").read_text("utf-8")
+_mount = st.components.v2.component(
+    "tamis_frame",
+    html="<span></span>",
+    js=_SCRIPT,
+    isolate_styles=False,
+)
+
+
+def show() -> None:
+    """Put the keys on the page, and show what they do when asked."""
+    here = in_force()
+    data = {
+        "search": SEARCH,
+        "page": "documents",
+        "cookie": login.COOKIE,
+        "remember": session.person() if here.mode == "open" else "",
+    }
+    asked = _mount(key="frame", data=data, height=1, on_help_change=lambda: None)
+    if asked.help:
+        _help()
+
+
+@st.dialog("Keys", width="small")
+def _help() -> None:
+    for place, keys in KEYS.items():
+        st.markdown(f"**{place}**")
+        st.html(
+            '<div class="tamis-pairs">'
+            + "".join(f"<b><kbd>{name}</kbd></b><span>{meaning}</span>" for name, meaning in keys.items())
+            + "</div>"
+        )

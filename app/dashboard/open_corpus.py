@@ -1,0 +1,122 @@
+"""A corpus as the pages see it: its analysis, its facts, and the texts of the few documents on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.map.cluster_steps import clusters_of
+from tamis.analytics.operators.operator import Evidence
+from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.study import Study
+from tamis.app.server.routes import SNIPPET_CHARACTERS, Snippet
+from tamis.data.artifact import Artifact
+from tamis.data.cluster_names import given_names
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.errors import StoreError
+from tamis.data.formats import list_files
+from tamis.data.model_names import model_names
+from tamis.data.schema import at_path
+from tamis.data.workspace import CorpusEntry, Workspace
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An analysed corpus, ready for questions.
+
+    Attributes:
+        name: its name in the workspace.
+        facts: the facts table.
+        evidence: what rules may consult besides.
+        analysis: artifacts and documents; None for facts that come from no corpus.
+        study: the same for recipes; None as above.
+    """
+
+    name: str
+    facts: Facts
+    evidence: Evidence
+    analysis: Analysis | None = None
+    study: Study | None = None
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """Return the texts of a few documents by facts row."""
+        if self.analysis is None or not len(rows):
+            return [f"Invented document {row}" for row in rows]
+        corpus = self.analysis.corpus
+        table = corpus.fetch(self.analysis.documents, np.asarray(rows, dtype=np.int64))
+        return [text or "" for text in at_path(table, corpus.roles.text).to_pylist()]
+
+    def record(self, row: int) -> dict[str, object]:
+        """Return all columns of one document as the corpus has them, by facts row."""
+        if self.analysis is None:
+            return {}
+        table = self.analysis.corpus.fetch(self.analysis.documents, np.asarray([row], dtype=np.int64))
+        found: dict[str, object] = table.to_pylist()[0]
+        return found
+
+    def clusters(self) -> Artifact | None:
+        """Return the clusters in use, None where there are none."""
+        return None if self.analysis is None else clusters_of(self.analysis.artifacts)
+
+    def cluster_names(self) -> dict[str, str]:
+        """Return the names of the clusters by number as text: people's, else a model's, else those from their words."""
+        artifact = self.clusters()
+        if artifact is None:
+            return {}
+        rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
+        given: dict[int, str] = {}
+        if self.study is not None:
+            root = self.study.workspace.root
+            answered = {number: name.name for number, name in model_names(root, artifact.digest).items()}
+            given = answered | given_names(root, artifact.digest)
+        return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
+
+    def snippet(self, row: int) -> Snippet:
+        """Return the beginning of one document and where it comes from.
+
+        Raises:
+            StoreError: there is no such row.
+        """
+        if not 0 <= row < self.facts.n:
+            raise StoreError("There is no such document", value=row, allowed=f"0 to {self.facts.n - 1}")
+        shown = [name for name in ("source", "lang", "n_tokens") if name in self.facts.columns]
+        values = self.facts.table(["id", *shown], np.asarray([row])).to_pylist()[0]
+        text = " ".join(self.texts([row])[0][: 8 * SNIPPET_CHARACTERS].split())
+        short = text if len(text) <= SNIPPET_CHARACTERS else text[:SNIPPET_CHARACTERS] + "…"
+        lines = tuple(f"{self.facts.info(name).title}: {values[name]}" for name in shown if values[name] is not None)
+        return Snippet(str(values["id"]), short, lines)
+
+
+def stamp(entry: CorpusEntry) -> str:
+    """Return how files and roles of a corpus are now; another stamp means the corpus has to be opened again."""
+    _, files = list_files(entry.path)
+    stats = [(file.name, file.stat()) for file in files]
+    looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
+    return ";".join([*looks, repr(sorted(entry.roles.items()))])
+
+
+def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:
+    """Open a registered corpus; every byte is hashed.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    return open_corpus(Path(entry.path), roles=entry.roles, probes=workspace.probes)
+
+
+def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
+    """Return the steps of the analysis and which are done."""
+    return plan_steps(corpus, workspace, analysis_steps(corpus, workspace))
+
+
+def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
+    """Return an analysed corpus. Every step must be done: nothing is computed here."""
+    steps = analysis_steps(corpus, workspace)
+    analysis = analyze(corpus, workspace, steps=steps)
+    study = Study.of(analysis, workspace, steps)
+    return Opened(name, study.facts, study.evidence, analysis, study)

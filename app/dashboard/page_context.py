@@ -1,0 +1,103 @@
+"""What every page starts from: workspace, session, open corpus, scene; and the one place that shows errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any, ParamSpec
+
+import streamlit as st
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.study.queries import Scene
+from tamis.app.dashboard import cache, open_corpus, session
+from tamis.data.errors import TamisError
+from tamis.data.workspace import Workspace
+
+P = ParamSpec("P")
+ALLOWED_SHOWN = 240
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A page's view of one analysed corpus.
+
+    Attributes:
+        workspace: the workspace.
+        key: what is looked at.
+        opened: the corpus.
+    """
+
+    workspace: Workspace
+    key: cache.SceneKey
+    opened: open_corpus.Opened
+
+    @property
+    def facts(self) -> Facts:
+        """Return the facts with the measured columns that selection and recipe need."""
+        return self.scene.facts
+
+    @cached_property
+    def scene(self) -> Scene:
+        """Return the scene."""
+        return cache.scene(self.key)
+
+    def ask(self, query: Callable[..., Any], **arguments: Any) -> Any:
+        """Return the answer of a query of ``analytics.queries``, remembered."""
+        return cache.ask(self.key, query, **arguments)
+
+
+def workspace() -> Workspace:
+    """Return the workspace this server shows."""
+    return Workspace.default()
+
+
+def stage() -> Stage:
+    """Return the stage of the running page.
+
+    Raises:
+        TamisError: the corpus cannot be opened.
+    """
+    here = workspace()
+    now = session.current()
+    corpus = cache.key_of(here, now.corpus)
+    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.opened(corpus))
+
+
+def guarded(page: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a page so that a ``TamisError`` is shown as one message; anything else is a bug and is not hidden."""
+
+    @wraps(page)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            page(*args, **kwargs)
+        except TamisError as error:
+            show_error(error)
+
+    return run
+
+
+def show_error(error: TamisError) -> None:
+    """Show an error as text: it may quote the corpus."""
+    with st.container(border=True):
+        st.markdown(":material/error: **This did not work**")
+        st.text(brief(error))
+        if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
+            with st.expander("What is allowed"):
+                st.text(error.allowed)
+
+
+def brief(error: TamisError) -> str:
+    """Return an error in a few lines: long lists of what is allowed are left out."""
+    if not error.allowed or len(error.allowed) <= ALLOWED_SHOWN:
+        return str(error)
+    return str(TamisError(error.what, value=error.value, fix=error.fix))
+
+
+def plain(text: object) -> str:
+    """Return text with everything that Markdown or a widget label would interpret escaped."""
+    escaped = str(text)
+    for mark in "\\`*_{}[]()#+-.!|~:$<>":
+        escaped = escaped.replace(mark, "\\" + mark)
+    return escaped.replace("\n", " ")

@@ -1,0 +1,209 @@
+"""The slim rail beside every page: the corpus, the selection, the funnel of the recipe, undo and redo."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from tamis.analytics.export.sample_predictions import predictions
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.recipe.outcome import Count
+from tamis.analytics.study.design_sample import sample_at
+from tamis.analytics.study.issues import remedy
+from tamis.analytics.study.queries import selection_rules, totals
+from tamis.app.dashboard import cache, login, selection_bar, session
+from tamis.app.dashboard.changes import adopt, take_waiting
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import count, share, short
+from tamis.app.dashboard.page_context import brief, plain, stage
+from tamis.app.dashboard.page_context import workspace as stage_workspace
+from tamis.data.errors import TamisError
+from tamis.data.workspace import Workspace
+
+
+def show(workspace: Workspace) -> None:
+    """Lay out the rail."""
+    with st.sidebar:
+        _corpus(workspace)
+        login.show()
+        notice = session.take_notice()
+        if notice:
+            with st.container(border=True):
+                st.text(notice)
+        if not is_ready():
+            return
+        _waiting(workspace)
+        _history()
+        try:
+            _selection()
+            selection_bar.tagged(stage())
+            _funnel()
+        except TamisError as error:
+            st.text(brief(error))
+
+
+def _waiting(workspace: Workspace) -> None:
+    """Show the measurement that a change waits for, and make the change when it is done."""
+    take_waiting()
+    job = session.current().setting("measuring")
+    if not job:
+        return
+    with st.container(border=True, key="rail_measuring"):
+        st.caption("The change is made when this is measured:")
+        watch(workspace, str(job), "measuring")
+        st.button("Forget the change", key="rail/forget", type="tertiary", on_click=_forget)
+
+
+def _forget() -> None:
+    session.choose(measuring=None, waiting=None)
+
+
+def is_ready() -> bool:
+    """Say whether a corpus is open and analysed."""
+    now = session.current()
+    return bool(now.corpus) and is_analysed(stage_workspace(), now.corpus)
+
+
+def is_analysed(workspace: Workspace, name: str) -> bool:
+    """Say whether every step of the standard analysis of a corpus is done."""
+    try:
+        return cache.analysed(cache.key_of(workspace, name))
+    except TamisError:
+        return False
+
+
+def _corpus(workspace: Workspace) -> None:
+    names = list(workspace.corpora())
+    if not names:
+        st.markdown("**No corpus yet**")
+        st.caption("Run `tamis demo` or `tamis open PATH` in a terminal.")
+        return
+    now = session.current()
+    key = session.widget("rail", "corpus", now.corpus)
+    chosen = st.selectbox(
+        "Corpus",
+        names,
+        index=names.index(now.corpus) if now.corpus in names else 0,
+        key=key,
+        label_visibility="collapsed",
+    )
+    if chosen != now.corpus:
+        session.open_corpus(chosen)
+        st.rerun()
+
+
+def _selection() -> None:
+    """Show how much is selected, and what can be done with it."""
+    sums = stage().ask(totals)
+    rules = session.current().selection
+    with st.container(border=True, gap="xsmall"):
+        if not rules:
+            st.markdown(f"**{count(sums.all.documents)}** documents")
+            st.caption(f"{short(sums.all.tokens)} tokens · nothing selected")
+            _sampled()
+            return
+        st.markdown(f"**{count(sums.selected.documents)}** of {count(sums.all.documents)} selected")
+        st.caption(f"{share(sums.selected.documents, sums.all.documents)} · {short(sums.selected.tokens)} tokens")
+        for place, rule in enumerate(rules):
+            _part(place, rule)
+        with st.container(horizontal=True, gap="xsmall"):
+            st.button(
+                "Keep only", key="rail/keep", on_click=_save, args=("keep",), help="Save as rules: keep only these"
+            )
+            st.button("Drop", key="rail/drop", on_click=_save, args=("drop",), help="Save as a rule: drop these")
+            st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", shortcut="Escape")
+        selection_bar.more(stage())
+
+
+def _sampled() -> None:
+    """Say of what the open corpus is a sample."""
+    here = stage()
+    drawn = None if here.opened.study is None else sample_at(here.opened.study.corpus.path)
+    if drawn is not None:
+        st.caption(f"A sample of {count(drawn.documents)} documents: keyed hash within sources, seed {drawn.seed}")
+
+
+def _part(place: int, rule: RowOperator) -> None:
+    """Show one condition of the selection with a button that takes it away."""
+    words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
+    words.caption(plain(phrase(rule)))
+    key = session.widget("rail", "part", str(place))
+    cross.button(":material/close:", key=key, type="tertiary", on_click=_without, args=(place,), help="Take this away")
+
+
+def phrase(rule: RowOperator) -> str:
+    """Return a condition in words: its sentence without the verb of a rule."""
+    words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
+    return words if rule.mode == "keep" else f"not {words}"
+
+
+def _without(place: int) -> None:
+    session.edit(selection=[rule for k, rule in enumerate(session.current().selection) if k != place])
+
+
+def _clear() -> None:
+    session.edit(selection=())
+
+
+def _save(mode: str) -> None:
+    """Turn the selection into steps of the recipe."""
+    now = session.current()
+    recipe, better = now.recipe, remedy(now.selection) if mode == "drop" else None
+    rules = selection_rules(now.selection, mode="keep" if mode == "keep" else "drop")
+    for rule in (better,) if better is not None else rules:
+        recipe = recipe.with_operator(rule, note="from a selection")
+    adopt(selection=(), recipe=recipe)
+
+
+def _funnel() -> None:
+    """Show what is left after each step of the recipe."""
+    outcome = stage().scene.outcome
+    if outcome is None:
+        return
+    if not outcome.steps:
+        st.caption("The recipe has no rules yet. Select something on any page and keep or drop it.")
+        return
+    first = outcome.counts[0]
+    rows = [_bar("all documents", first, first, None)]
+    for before, after in zip(outcome.counts, outcome.counts[1:], strict=False):
+        rows.append(_bar(after.step, after, first, before))
+    st.html(f'<div class="tamis-funnel" data-testid="funnel">{"".join(rows)}</div>')
+    last = outcome.output
+    st.caption(
+        f"Keeps **{share(last.documents, first.documents)}** of documents and "
+        f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})."
+    )
+    study = stage().opened.study
+    drawn = None if study is None else sample_at(study.corpus.path)
+    if drawn is not None and study is not None:
+        whole = predictions(study, outcome, drawn)[-1]
+        st.caption(
+            f"Of the whole: about {count(whole.middle)} documents, {count(whole.low)} to {count(whole.high)} (95%), "
+            f"from {count(drawn.drawn)} drawn by keyed hash within sources, seed {drawn.seed}.",
+            help="The export keeps the prediction of every step; a run on everything says what came.",
+        )
+
+
+def _bar(name: str, now: Count, first: Count, before: Count | None) -> str:
+    width = 100 * now.documents / first.documents if first.documents else 0
+    less = ""
+    if before is not None and before.documents > now.documents:
+        gone = before.documents - now.documents
+        less = f'<span class="less">−{count(gone)} ({share(gone, before.documents)})</span>'
+    return (
+        f'<div class="tamis-step"><div class="row"><span class="name" title="{escape(name)}">{escape(name)}</span>'
+        f'<span class="count">{count(now.documents)}</span></div>{less}'
+        f'<div class="bar"><i style="width:{width:.2f}%"></i></div></div>'
+    )
+
+
+def _history() -> None:
+    now = session.current()
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            ":material/undo: Undo", key="rail/undo", on_click=session.undo, disabled=not now.past, type="tertiary"
+        )
+        st.button(
+            ":material/redo: Redo", key="rail/redo", on_click=session.redo, disabled=not now.future, type="tertiary"
+        )

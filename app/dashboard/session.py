@@ -1,0 +1,231 @@
+"""The state of one browser session: one frozen value under one key. The only file that touches ``st.session_state``.
+
+Edits replace the value and are remembered for undo. The address bar holds corpus and view, so a link shows the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.recipe.recipe import Recipe, params_of
+from tamis.app.server.routes import DESK
+from tamis.data.errors import RecipeError, TamisError
+from tamis.data.workspace import Workspace
+
+KEY = "tamis"
+HISTORY = 100
+
+
+@dataclass(frozen=True)
+class View:
+    """What a link restores.
+
+    Attributes:
+        selection: row rules whose conjunction is selected; empty = nothing is selected.
+        recipe: the live recipe.
+        settings: what the pages show (colour, signal, sorting ...), plain values by name.
+    """
+
+    selection: tuple[RowOperator, ...] = ()
+    recipe: Recipe = field(default_factory=Recipe)
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the view as JSON values."""
+        return {
+            "selection": [{"operator": rule.name, "params": params_of(rule)} for rule in self.selection],
+            "recipe": self.recipe.to_dict(),
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> View:
+        """Read a stored view.
+
+        Raises:
+            RecipeError: a rule or the recipe is not valid.
+        """
+        rules = [OPERATORS.build(str(item["operator"]), item["params"]) for item in value["selection"]]
+        if not all(isinstance(rule, RowOperator) for rule in rules):
+            raise RecipeError("A selection is made of row rules", value=[rule.name for rule in rules])
+        chosen = tuple(rule for rule in rules if isinstance(rule, RowOperator))
+        return cls(chosen, Recipe.from_dict(value["recipe"]), tuple(sorted(value["settings"].items())))
+
+
+@dataclass(frozen=True)
+class Session:
+    """Everything a session knows.
+
+    Attributes:
+        token: secret for the routes beside Streamlit.
+        corpus: name of the open corpus, empty when none is open.
+        view: selection, recipe and settings.
+        past, future: views to go back and forth to.
+        notice: a message to show once.
+        person: name under which reviews are stored.
+    """
+
+    token: str
+    corpus: str = ""
+    view: View = View()
+    past: tuple[View, ...] = ()
+    future: tuple[View, ...] = ()
+    notice: str = ""
+    person: str = ""
+
+    @property
+    def selection(self) -> tuple[RowOperator, ...]:
+        """Return the rules of the selection."""
+        return self.view.selection
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return the live recipe."""
+        return self.view.recipe
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """Return one page setting."""
+        return dict(self.view.settings).get(name, default)
+
+
+def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
+    """Return the session of this browser, made from the address bar on the first run."""
+    if KEY not in st.session_state:
+        asked = st.query_params.get("corpus", "")
+        corpus = asked if asked in corpora else (corpora[0] if corpora else "")
+        view, notice = View(), ""
+        if stored := st.query_params.get("view"):
+            try:
+                view = View.from_value(workspace.value(stored))
+            except TamisError as error:
+                notice = f"The view of this link cannot be restored. {error}"
+        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice)
+    return current()
+
+
+def current() -> Session:
+    """Return the session of this browser."""
+    session = st.session_state[KEY]
+    assert isinstance(session, Session)
+    return session
+
+
+def put(session: Session) -> None:
+    """Replace the session value."""
+    st.session_state[KEY] = session
+
+
+def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> None:
+    """Change selection or recipe; the change can be undone."""
+    session = current()
+    view = replace(
+        session.view,
+        selection=session.selection if selection is None else tuple(selection),
+        recipe=session.recipe if recipe is None else recipe,
+    )
+    if view != session.view:
+        put(replace(session, view=view, past=(*session.past, session.view)[-HISTORY:], future=()))
+
+
+def choose(**settings: Any) -> None:
+    """Change what the pages show; not remembered for undo."""
+    session = current()
+    merged = {**dict(session.view.settings), **settings}
+    kept = tuple(sorted((name, value) for name, value in merged.items() if value is not None))
+    put(replace(session, view=replace(session.view, settings=kept)))
+
+
+def undo() -> None:
+    """Go back to the view before the last edit."""
+    session = current()
+    if session.past:
+        put(
+            replace(
+                session, view=session.past[-1], past=session.past[:-1], future=(session.view, *session.future)[:HISTORY]
+            )
+        )
+
+
+def redo() -> None:
+    """Go forth to the view that was undone."""
+    session = current()
+    if session.future:
+        put(replace(session, view=session.future[0], past=(*session.past, session.view), future=session.future[1:]))
+
+
+def open_corpus(name: str) -> None:
+    """Show another corpus, with nothing selected; the recipe stays."""
+    session = current()
+    if name != session.corpus:
+        put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
+
+
+def person() -> str:
+    """Return the name this browser session reviews under, empty when it has none."""
+    return current().person
+
+
+def introduce(name: str) -> None:
+    """Set the name this browser session reviews under."""
+    put(replace(current(), person=name))
+
+
+def say(notice: str) -> None:
+    """Leave a message for the next run."""
+    put(replace(current(), notice=notice))
+
+
+def take_notice() -> str:
+    """Return the message left by the last run and forget it."""
+    session = current()
+    if session.notice:
+        put(replace(session, notice=""))
+    return session.notice
+
+
+def write_address(workspace: Workspace) -> None:
+    """Put corpus and view into the address bar."""
+    session = current()
+    if session.corpus and st.query_params.get("corpus") != session.corpus:
+        st.query_params["corpus"] = session.corpus
+    if session.view == View():
+        st.query_params.pop("view", None)
+        return
+    stored = workspace.put_value(session.view.to_value())
+    if st.query_params.get("view") != stored:
+        st.query_params["view"] = stored
+
+
+def widget(*parts: str) -> str:
+    """Return the key of a widget from what it belongs to, such as a step's id and a field."""
+    return "/".join(part.replace("/", "_") for part in parts)
+
+
+def forget_widgets(*parts: str) -> None:
+    """Drop the remembered values of the widgets below a key, so that they show the session's value again."""
+    prefix = widget(*parts)
+    for key in [key for key in st.session_state if isinstance(key, str) and key.startswith(prefix)]:
+        del st.session_state[key]
+
+
+def widget_value(key: str, default: Any = None) -> Any:
+    """Return what a widget holds, for callbacks."""
+    return st.session_state.get(key, default)
+
+
+def widget_holding(key: str, value: Any) -> str:
+    """Return the key of a widget that holds a value: a new one when the one on the screen holds something else.
+
+    What a browser still sends about the former one, which it may not know to be gone, then changes nothing.
+    """
+    made = st.session_state.get(key, 0)
+    shown = f"{key}/{made}"
+    if shown in st.session_state and st.session_state[shown] != value:
+        st.session_state[key] = made + 1
+        shown = f"{key}/{made + 1}"
+    return shown

@@ -1,0 +1,68 @@
+"""Plotly figures about clusterings: the sweep of the smallest cluster size, complexity against size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from tamis.analytics.study.concept_profiles import ConceptProfiles
+from tamis.app.figures.figures import CUT, DROPPED, KEPT, frame
+
+MOST_MARKS = 9
+
+
+def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: int = 320) -> go.Figure:
+    """Return clusters found and the share of documents in none for every smallest cluster size.
+
+    Args:
+        sweep: ``min_cluster_size``, ``clusters``, ``unclustered`` (share), ``largest`` (share) of each setting.
+        chosen: the setting in use.
+        height: pixels.
+    """
+    sizes = [point["min_cluster_size"] for point in sweep]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=sizes, y=[point["clusters"] for point in sweep], mode="lines+markers", name="clusters", line={"color": KEPT},
+        hovertemplate="at least %{x} documents: %{y} clusters<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=sizes, y=[point["unclustered"] for point in sweep], mode="lines+markers", name="in no cluster", yaxis="y2",
+        line={"color": DROPPED, "dash": "dot"}, hovertemplate="%{y:.1%} in no cluster<extra></extra>",
+    )  # fmt: skip
+    figure.add_vline(x=chosen, line={"color": CUT, "dash": "dash", "width": 1.5})
+    frame(figure, height=height, x="smallest cluster, documents", y="clusters")
+    marks = sizes[:: max(1, -(-len(sizes) // MOST_MARKS))]
+    figure.update_xaxes(type="log", tickvals=marks, ticktext=[f"{size:,}" for size in marks], showgrid=False)
+    figure.update_yaxes(type="log", dtick=1)
+    figure.update_layout(
+        yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero", "type": "linear",
+                "showgrid": False, "title": {"text": "in no cluster"}}
+    )  # fmt: skip
+    return figure
+
+
+def complexity_figure(found: ConceptProfiles, measure: str, *, height: int = 320) -> go.Figure:
+    """Return one measure of complexity against size, a point per concept; concepts without a value are left out.
+
+    Args:
+        found: the concepts.
+        measure: ``geometric``, ``redundancy_aware`` or ``measured``.
+        height: pixels.
+    """
+    rows = [row for row in found.table.to_pylist() if row[measure] is not None and row["size"]]
+    figure = go.Figure(
+        go.Scatter(
+            x=[row["size"] for row in rows],
+            y=[row[measure] for row in rows],
+            mode="markers",
+            marker={"color": KEPT, "size": 7, "opacity": 0.7},
+            customdata=[escape(str(row["name"])[:60]) for row in rows],
+            hovertemplate="%{customdata}<br>%{x:,} documents, complexity %{y:.3g}<extra></extra>",
+        )
+    )
+    frame(figure, height=height, x="documents of the concept", y=f"{measure.replace('_', ' ')} complexity")
+    figure.update_xaxes(type="log", showgrid=False)
+    return figure

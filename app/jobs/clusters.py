@@ -1,0 +1,106 @@
+"""The background job that edits clusters: merge, split, take back.
+
+The background job that asks a model for the names of clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.map.cluster_edits import ClusterEdit
+from tamis.analytics.map.cluster_steps import clusters_of
+from tamis.analytics.map.model_names import asking, name_by_model
+from tamis.analytics.map.options import MapOptions, read_options, write_options
+from tamis.analytics.steps.pipeline import analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.data.chat import ChatEndpoint
+from tamis.data.cluster_names import carry_names
+from tamis.data.corpus import Corpus
+from tamis.data.errors import JobError
+from tamis.data.jobs import Job, Request, start
+from tamis.data.model_names import carry_model_names
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+EDIT = "edit-clusters"
+
+
+def start_edit(corpus: Corpus, workspace: Workspace, edit: ClusterEdit | None) -> Job:
+    """Start an edit of the clusters; the corpus keeps its clusters until the new ones are there.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts, options and the job's record are kept.
+        edit: what to change; None takes the last edit back.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    before = read_options(workspace, corpus)
+    params = given(corpus, workspace) | {"edit": None if edit is None else edit.plain, "before": before.plain}
+    return start(workspace.jobs, Request(EDIT, params, title=f"Clusters of {corpus.name}"), command=COMMAND)
+
+
+def edit_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Make the edited clusters and the facts that hold them, and only then let the corpus use them.
+
+    Raises:
+        JobError: the options were changed after the job was started.
+        SettingError: the edit names clusters that are not there.
+    """
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = opened(params, workspace, progress)
+    before = MapOptions.of(params["before"])
+    if read_options(workspace, corpus) != before:
+        raise JobError("The clusters were changed by somebody else meanwhile", fix="look at them and edit again")
+    edit = params["edit"]
+    edits = before.edits[:-1] if edit is None else (*before.edits, ClusterEdit.of(edit))
+    after = replace(before, edits=edits)
+    old = clusters_of(analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress).artifacts)
+    found = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace, options=after), progress=progress)
+    new = clusters_of(found.artifacts)
+    if old is not None and new is not None:
+        changed = () if edit is None else edit["clusters"]
+        carry_names(workspace.root, old.digest, to=new.digest, without=changed)
+        carry_model_names(workspace.root, old.digest, to=new.digest, without=changed)
+    write_options(workspace, corpus, after)
+    return {"edits": len(edits)}
+
+
+NAMES = "name-clusters"
+
+
+def start_naming(corpus: Corpus, workspace: Workspace, endpoint: ChatEndpoint, *, snippets: int) -> Job:
+    """Start asking a model for names, or join it when it is already going on; names already got stay.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where names and the job's record are kept; the job finds the key in its environment.
+        endpoint: whom to ask.
+        snippets: beginnings of documents per cluster.
+
+    Raises:
+        SettingError: the key is missing.
+        JobError: the process cannot be started.
+    """
+    endpoint.require_key()
+    params = given(corpus, workspace) | {"endpoint": asdict(endpoint), "snippets": snippets}
+    return start(workspace.jobs, Request(NAMES, params, title=f"Names of {corpus.name}"), command=COMMAND)
+
+
+def name_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Ask for the names that are missing.
+
+    Raises:
+        TamisError: as asking raises.
+    """
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = opened(params, workspace, progress)
+    endpoint = ChatEndpoint(**params["endpoint"])
+    analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
+    asked = asking(analysis, workspace.root, endpoint.model, snippets=params["snippets"], progress=progress)
+    return asdict(name_by_model(asked, endpoint, workspace.root, progress=progress))

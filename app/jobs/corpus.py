@@ -1,0 +1,42 @@
+"""What every background job begins with: the same corpus, opened again, and the command that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.errors import JobError
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+COMMAND = ("-m", "tamis.app.jobs.worker")
+
+
+def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
+    """Return what every job needs to open the same corpus in the same workspace."""
+    return {
+        "workspace": str(workspace.root),
+        "path": corpus.path,
+        "roles": corpus.explicit_roles,
+        "on_bad_file": corpus.on_bad_file,
+        "fingerprint": corpus.fingerprint,
+    }
+
+
+def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
+    """Open the corpus a job was started for.
+
+    Raises:
+        JobError: it is not the same any more.
+    """
+    corpus = open_corpus(
+        params["path"],
+        roles=params["roles"],
+        on_bad_file=params["on_bad_file"],
+        probes=workspace.probes,
+        progress=progress,
+    )
+    if corpus.fingerprint != params["fingerprint"]:
+        raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")
+    return corpus

@@ -1,0 +1,156 @@
+"""The process of a background job: ``python -m tamis.app.jobs.worker FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.effect.evaluation import evaluate_effect
+from tamis.analytics.effect.purpose import EffectStudy
+from tamis.analytics.effect.target import find_target
+from tamis.analytics.export.run import run_bundle, summary
+from tamis.analytics.map.options import MapOptions, read_options
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.steps.pipeline import analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.study import Study
+from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
+from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.effect import WORKS
+from tamis.data.corpus import Corpus
+from tamis.data.errors import JobError
+from tamis.data.jobs import Job, Request, start, work
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+ANALYZE = "analyze"
+RUN = "run"
+EFFECT = "effect"
+MEASURE = "measure"
+
+
+def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
+    """Start the analysis of a corpus in the background, or join it when it is already going on.
+
+    Args:
+        corpus: what to analyse; the job opens it again and refuses when it has changed meanwhile.
+        workspace: where artifacts and the job's record are kept.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = given(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
+    return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
+
+
+def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
+    """Start a run of a bundle in the background, or join it when it is already going on.
+
+    Args:
+        bundle: the bundle's folder.
+        corpus: what to run it on.
+        out: the folder to make.
+        workspace: where measurements and the job's record are kept.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
+    return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=COMMAND)
+
+
+def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
+    """Start measuring what a recipe does for a target, or join it when it is already going on.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts, targets and the job's record are kept.
+        recipe: what to measure.
+        target: name of a saved target, empty to measure without a verdict.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
+    return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=COMMAND)
+
+
+def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
+    """Start the measurements that a recipe still waits for, or join them when they are already going on.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts and the job's record are kept.
+        recipe: whose rules need them.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = given(corpus, workspace) | {"recipe": recipe.to_yaml()}
+    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=COMMAND)
+
+
+def run(request: Request, progress: Progress) -> dict[str, Any]:
+    """Do what a request asks.
+
+    Raises:
+        JobError: unknown kind, or the corpus is not the one the job was started for.
+        TamisError: as the work raises.
+    """
+    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, EDIT: edit_clusters, **WORKS}
+    works[NAMES] = name_clusters
+    if request.kind not in works:
+        raise JobError("Unknown kind of job", value=request.kind, allowed=works)
+    return works[request.kind](request.params, progress)
+
+
+def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    done = run_bundle(
+        params["bundle"],
+        params["path"],
+        params["out"],
+        workspace=Workspace(Path(params["workspace"])),
+        roles=params["roles"],
+        on_bad_file=params["on_bad_file"],
+        progress=progress,
+    )
+    return summary(done)
+
+
+def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = opened(params, workspace, progress)
+    study = Study.open(corpus, workspace, progress=progress)
+    entry = find_target(workspace, params["target"]) if params["target"] else None
+    bed = EffectStudy.open(study, entry, progress=progress)
+    effect = evaluate_effect(bed, Recipe.from_yaml(params["recipe"]), progress=progress)
+    return {"effect": workspace.put_value(effect.to_json()), "verdict": effect.verdict}
+
+
+def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = opened(params, workspace, progress)
+    Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
+    return {}
+
+
+def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    workspace = Workspace(Path(params["workspace"]))
+    corpus = opened(params, workspace, progress)
+    steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
+    analysis = analyze(corpus, workspace, steps=steps, progress=progress)
+    return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job whose folder is given; return the exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m tamis.app.jobs.worker FOLDER", file=sys.stderr)
+        return 2
+    return 0 if work(Path(arguments[0]), run) == "done" else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,140 @@
+"""One document: its text, its signals against the corpus, why it is kept or dropped. Never rendered as Markdown."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from tamis.analytics.signals.signal import SIGNALS
+from tamis.analytics.signals.spans import spans
+from tamis.analytics.study.nearest_documents import neighbours_of
+from tamis.analytics.study.queries import extent, why
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.look import count
+from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.selection_bar import log_of
+from tamis.app.dashboard.text_view import card, marked
+from tamis.app.pages import review_panel
+
+TEXT_LIMIT = 20_000
+SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
+                 "duplicate_line_share", "duplicate_5gram_share", "outlier")  # fmt: skip
+SPANNED = ("duplicate_5gram_share", "duplicate_line_share", "top_2gram_share", "stop_words", "bullet_line_share",
+           "ellipsis_line_share", "pii_findings", "url_share", "code_line_share", "mojibake")  # fmt: skip
+
+
+def show_document(here: Stage, row: int) -> None:
+    """Lay out one document by facts row."""
+    facts = here.facts
+    if not 0 <= row < facts.n:
+        st.text("This document is not in the corpus.")
+        return
+    names = [
+        name for name in ("id", "source", "label", "lang", "bytes", "n_tokens", "norm_count") if name in facts.columns
+    ]
+    values = facts.table(names, np.asarray([row])).to_pylist()[0]
+    _verdict(here, row)
+    text = here.opened.texts([row])[0]
+    cut = len(text) > TEXT_LIMIT
+    shown = text[:TEXT_LIMIT]
+    places = spans(shown, marks) if (marks := _marks()) else []
+    st.html(f'<div class="tamis-text">{marked(shown, places)}</div>')
+    if cut:
+        st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
+    st.divider()
+    st.dataframe(
+        [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
+        hide_index=True,
+        row_height=28,
+    )
+    _signals(here, row)
+    if st.toggle("Nearest documents", key="document/nearest"):
+        _nearest(here, row)
+    _notes(here, str(values["id"]))
+    with st.expander("All columns of the corpus"):
+        record = here.opened.record(row)
+        st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
+
+
+def _notes(here: Stage, document: str) -> None:
+    """Show what people wrote about the document, and let those who may write more."""
+    desk = review_panel.Desk(here, log_of(here), login.person().name)
+    review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
+
+
+def _marks() -> str:
+    """Let people choose the signal whose places are marked in the text; remembered."""
+    options = ["", *SPANNED]
+    now = str(session.current().setting("marks", ""))
+    chosen = st.selectbox(
+        "Mark in the text", options, index=options.index(now) if now in options else 0, key="document/marks",
+        format_func=lambda name: SIGNALS[name].title if name else "Mark nothing", label_visibility="collapsed",
+    )  # fmt: skip
+    if chosen != now:
+        session.choose(marks=chosen or None)
+    return chosen
+
+
+def _nearest(here: Stage, row: int) -> None:
+    """Show the documents whose embedding is nearest, and which vectors say so."""
+    study = here.opened.study
+    found = None if study is None else neighbours_of(study, row, k=6)
+    if found is None:
+        st.caption("This document has no embedding.")
+        return
+    among = (
+        "exact over all documents" if found.recall == 1 else f"from a graph with {found.recall:.1%} of all neighbours"
+    )
+    st.caption(f"By cosine of {plain(found.tier)} vectors, {among}.")
+    for other, cosine, text in zip(found.rows, found.cosine, here.opened.texts(found.rows.tolist()), strict=True):
+        st.html(f"<b>{cosine:.3f}</b>{card(text, length=240)}")
+        if st.button("Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary"):
+            session.choose(document=int(other))
+            st.rerun()
+
+
+def _verdict(here: Stage, row: int) -> None:
+    """Say whether the live recipe keeps the document, and what each step says."""
+    outcome = here.scene.outcome
+    if outcome is None or not outcome.steps:
+        return
+    number = int(outcome.deciding[row])
+    if number == 0:
+        st.markdown(":material/check_circle: **Kept** by the recipe")
+    else:
+        st.markdown(f":material/cancel: **Dropped** by step {number}, {plain(outcome.steps[number - 1].id)}")
+    with st.expander("What each step says"):
+        words = {True: "passes", False: "fails", None: "not reached"}
+        for verdict in why(outcome, here.facts, row):
+            detail = "" if verdict.value is None else f"  {verdict.value} against {verdict.threshold}"
+            st.text(f"{verdict.step}: {words[verdict.passed]}{detail}")
+            if verdict.twin is not None:
+                twin = here.opened.texts([verdict.twin])[0]
+                st.caption("Kept twin")
+                st.html(f'<div class="tamis-text">{escape(twin[:2000])}</div>')
+
+
+def _signals(here: Stage, row: int) -> None:
+    """Show where the document stands among all for the main signals."""
+    facts = here.facts
+    lines = []
+    for name in SIGNALS_SHOWN:
+        if name not in facts.columns or not facts.info(name).numeric:
+            continue
+        value = float(facts.numbers(name)[row])
+        if np.isnan(value):
+            continue
+        below = float(np.mean(facts.numbers(name) < value))
+        reach = extent(facts, name)
+        lines.append(
+            {"signal": facts.info(name).title, "value": f"{value:.4g}", "percentile": 100 * below,
+             "typical": f"{reach.robust_low:.3g} to {reach.robust_high:.3g}"}
+        )  # fmt: skip
+    st.dataframe(
+        lines,
+        hide_index=True,
+        row_height=28,
+        column_config={"percentile": st.column_config.ProgressColumn(format="%.0f", min_value=0, max_value=100)},
+    )

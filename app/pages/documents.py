@@ -1,0 +1,174 @@
+"""Documents: search, sort, read; why each one is kept or dropped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import streamlit as st
+
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.rows import Regex, SqlPredicate
+from tamis.analytics.study.queries import Page, documents_page
+from tamis.app.dashboard import session
+from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.look import count
+from tamis.app.dashboard.page_context import Stage, brief, stage
+from tamis.app.pages import sql_box
+from tamis.app.pages.document_view import show_document
+from tamis.data.errors import TamisError
+
+PAGE = 50
+PREVIEW = 160
+DEFAULT_COLUMNS = ("source", "lang", "n_tokens", "norm_count")
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    _search(here)
+    sql_box.show(here)
+    which, columns, sort, descending = _controls(here)
+    offset = int(session.current().setting("offset", 0))
+    found: Page = here.ask(
+        documents_page,
+        columns=tuple(columns),
+        which=which,
+        sort=sort,
+        descending=descending,
+        offset=offset,
+        limit=PAGE,
+    )
+    if offset and not found.table.num_rows:
+        session.choose(offset=None)
+        st.rerun()
+    picked = session.current().setting("document")
+    left, right = st.columns([6, 4], gap="medium") if picked is not None else (st.container(), None)
+    with left:
+        _table(here, found, columns)
+        _pager(found)
+    if right is not None:
+        with right, st.container(height=680, border=True):
+            if st.button("Close", key="documents/close", icon=":material/close:", type="tertiary"):
+                session.choose(document=None)
+                st.rerun()
+            show_document(here, int(picked))
+
+
+def _search(here: Stage) -> None:
+    """Turn what is typed into a rule of the selection."""
+    kinds = {"Words": "words", "Regular expression": "regex", "Predicate over columns": "predicate"}
+    with st.form("search", border=False, clear_on_submit=True):
+        cells = st.columns([2, 6, 1.2], vertical_alignment="bottom")
+        kind = cells[0].selectbox("Search by", list(kinds), label_visibility="collapsed")
+        text = cells[1].text_input(
+            "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed"
+        )
+        if cells[2].form_submit_button("Select", width="stretch") and text.strip():
+            try:
+                rule = _rule(kinds[kind], text.strip())
+            except TamisError as error:
+                session.say(brief(error))
+            else:
+                if adopt(selection=[*session.current().selection, rule]):
+                    session.choose(which="selected", offset=None)
+            st.rerun()
+
+
+def _rule(kind: str, text: str) -> RowOperator:
+    """Return the condition of a search.
+
+    Raises:
+        RecipeError: not a possible pattern or predicate.
+    """
+    from tamis.analytics.operators.operator import OPERATORS
+
+    if kind == "predicate":
+        params: dict[str, object] = {"predicate": text, "mode": "keep"}
+        rule = OPERATORS.build(SqlPredicate.name, params)
+    else:
+        pattern = text if kind == "regex" else quoted(text)
+        rule = OPERATORS.build(Regex.name, {"pattern": pattern, "ignore_case": kind == "words", "mode": "keep"})
+    assert isinstance(rule, RowOperator)
+    return rule
+
+
+def quoted(words: str) -> str:
+    """Return a pattern that finds the words in this order with any white space between them."""
+    special = set("\\.+*?()|[]{}^$")
+    escaped = ["".join("\\" + mark if mark in special else mark for mark in word) for word in words.split()]
+    return r"\s+".join(escaped)
+
+
+def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
+    """Show what is listed, which columns, and the order."""
+    now = session.current()
+    options = ["all", "selected", "kept", "dropped"]
+    cells = st.columns([3, 5, 2, 1.3], vertical_alignment="bottom")
+    which = cells[0].segmented_control(
+        "Show", options, default=now.setting("which", "all"), required=True, label_visibility="collapsed",
+        key=session.widget("documents", "which", now.setting("which", "all")),
+    )  # fmt: skip
+    names = [name for name, info in here.facts.columns.items() if info.role != "id"]
+    known = [name for name in now.setting("columns", DEFAULT_COLUMNS) if name in names]
+    columns = cells[1].multiselect(
+        "Columns", names, default=known, key="documents/columns", label_visibility="collapsed"
+    )
+    order = ["(id)", *names]
+    current = now.setting("sort", "(id)")
+    sort = cells[2].selectbox(
+        "Sort by",
+        order,
+        index=order.index(current) if current in order else 0,
+        key="documents/sort",
+        label_visibility="collapsed",
+    )
+    descending = cells[3].toggle(
+        "Largest first", value=bool(now.setting("descending", False)), key="documents/descending"
+    )
+    if (which, sort, descending) != (now.setting("which", "all"), current, bool(now.setting("descending", False))):
+        session.choose(which=which, sort=sort, descending=descending, offset=None)
+        st.rerun()
+    if tuple(columns) != tuple(known):
+        session.choose(columns=tuple(columns))
+        st.rerun()
+    return str(which), columns, None if sort == "(id)" else sort, descending
+
+
+def _table(here: Stage, found: Page, columns: list[str]) -> None:
+    texts = here.opened.texts([int(row) for row in found.rows])
+    shown = {"text": pa.array([" ".join(text[: 4 * PREVIEW].split())[:PREVIEW] for text in texts], pa.string())}
+    if here.scene.outcome is not None and here.scene.outcome.steps:
+        kept = here.scene.kept[np.asarray(found.rows)] if len(found.rows) else np.zeros(0, dtype=bool)
+        shown["recipe"] = pa.array(["kept" if yes else "dropped" for yes in kept], pa.string())
+    for name in columns:
+        shown[here.facts.info(name).title] = found.table.column(name)
+    event = st.dataframe(
+        pa.table(shown),
+        hide_index=True,
+        height=620,
+        row_height=30,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=session.widget("documents", "table", str(found.offset)),
+        column_config={"text": st.column_config.TextColumn("text", width="large")},
+    )
+    chosen = event["selection"]["rows"]
+    if chosen:
+        row = int(found.rows[chosen[0]])
+        if row != session.current().setting("document"):
+            session.choose(document=row)
+            st.rerun()
+
+
+def _pager(found: Page) -> None:
+    last = min(found.offset + PAGE, found.total)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{count(found.offset + 1 if found.total else 0)} to {count(last)} of {count(found.total)} documents, exact"
+        )
+        if st.button("Previous", disabled=found.offset == 0, key="documents/previous"):
+            session.choose(offset=max(0, found.offset - PAGE))
+            st.rerun()
+        if st.button("Next", disabled=last >= found.total, key="documents/next"):
+            session.choose(offset=found.offset + PAGE)
+            st.rerun()

@@ -1,0 +1,258 @@
+"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from tamis.analytics.duplicates.word_diff import Span, word_diff
+from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study.duplicate_groups import (
+    Look,
+    Order,
+    Rule,
+    borderline_pairs,
+    copies_sweep,
+    duplicate_groups,
+    duplicate_totals,
+    group_members,
+    group_sizes,
+    look,
+    threshold_sweep,
+)
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import count, duration, share, short
+from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.text_view import cards, marked
+from tamis.app.figures.figures import dial_figure, sizes_figure
+from tamis.app.jobs.worker import start_measure
+
+GROUPS = 40
+MEMBERS = 30
+DIFF_CHARACTERS = 6_000
+_START = {"near": 0.8, "semantic": 0.95}
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    if "norm_group" not in here.facts.columns:
+        st.info("Duplicates have not been looked for yet. The Overview page shows what the analysis still needs.")
+        return
+    rule = _rule(here)
+    found = _look(here, rule)
+    if found is None:
+        return
+    _headline(found, rule)
+    left, right = st.columns([5, 4], gap="medium")
+    with left:
+        _dials(here, found)
+        leader = _groups(found)
+    with right:
+        groups, border = st.tabs(["Group", "Nearest to the threshold"])
+        with groups:
+            _group(here, found, leader)
+        with border:
+            _borderline(here, found)
+
+
+def _rule(here: Stage) -> Rule:
+    """Show the settings of the rule that is tried."""
+    now = session.current()
+    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
+    cells = st.columns([2.2, 2.4, 2, 2, 2.4], vertical_alignment="bottom")
+    kind = cells[0].segmented_control(
+        "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
+        format_func=lambda name: kinds[name], key="duplicates/kind",
+    )  # fmt: skip
+    threshold = float(now.setting(f"dup_{kind}", _START.get(kind, 1.0)))
+    if kind in _START:
+        title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
+        low = 0.5 if kind == "near" else 0.85
+        threshold = cells[1].slider(title, low, 0.99, threshold, 0.01, key=f"duplicates/at/{kind}")
+    copies = int(
+        cells[2].number_input("Copies kept", 1, 1000, int(now.setting("dup_copies", 1)), key="duplicates/copies")
+    )
+    session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
+    keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
+    params: dict[str, Any] = {"keep": keep, "max_copies": copies}
+    rule: Rule = ExactDedup(**params)
+    if kind == "near":
+        rule = NearDedup(threshold=threshold, **params)
+    elif kind == "semantic":
+        rule = SemanticDedup(eps=round(1 - threshold, 4), **params)
+    with cells[4]:
+        ready = here.opened.study is None or not here.opened.study.pending(Recipe().with_operator(rule))
+        if st.button(
+            "Add to the recipe", key="duplicates/add", type="primary", icon=":material/add:", disabled=not ready
+        ):
+            adopt(recipe=now.recipe.with_operator(rule))
+            st.rerun()
+    return rule
+
+
+def _look(here: Stage, rule: Rule) -> Look | None:
+    """Try the rule on all documents, measuring first where needed and wanted."""
+    study = here.opened.study
+    recipe = Recipe().with_operator(rule)
+    if study is not None and (pending := study.pending(recipe)):
+        seconds = sum(step.estimate.seconds for step in pending)
+        st.markdown(f"Similar pairs have not been measured yet: about {duration(seconds)}, once.")
+        job = session.current().setting("dup_job")
+        if st.button("Measure", key="duplicates/measure", type="primary", disabled=not login.may("owner")):
+            login.demand("owner", to="start a measurement")
+            session.choose(dup_job=start_measure(study.corpus, here.workspace, recipe).id)
+            st.rerun()
+        if job:
+            watch(here.workspace, str(job), "dup_job")
+        return None
+    facts = here.opened.facts
+    found: Look = facts.memo.through(
+        ("duplicates", facts.digest, rule.name, repr(rule)),
+        lambda: look(facts, here.opened.evidence, rule),
+        size=lambda seen: seen.view.rows.nbytes * 4,
+    )
+    return found
+
+
+def _headline(found: Look, rule: Rule) -> None:
+    sums = duplicate_totals(found)
+    cells = st.columns(4, gap="small")
+    cells[0].metric("Would be dropped", count(sums.dropped), border=True)
+    cells[1].metric("Share of documents", share(sums.dropped, sums.documents), border=True)
+    cells[2].metric("Tokens", short(sums.dropped_tokens), border=True)
+    cells[3].metric("Groups", count(sums.groups), border=True, help=f"{sums.large} of them are large.")
+    st.caption(f"All {count(sums.documents)} documents, exact. {plain(rule.sentence())}. Every drop has a kept twin.")
+
+
+def _dials(here: Stage, found: Look) -> None:
+    """Show what another threshold or another number of copies would drop."""
+    del here
+    names = ["Copies", "Group sizes"] if isinstance(found.rule, ExactDedup) else ["Threshold", "Copies", "Group sizes"]
+    chosen = st.segmented_control(
+        "Dial",
+        names,
+        default=names[0],
+        required=True,
+        key=f"duplicates/dial/{len(names)}",
+        label_visibility="collapsed",
+    )
+    if chosen == "Threshold":
+        figure = dial_figure(threshold_sweep(found), title="similarity threshold", height=230)
+    elif chosen == "Copies":
+        figure = dial_figure(copies_sweep(found), title="copies kept of a group", height=230, log=True)
+    else:
+        figure = sizes_figure(group_sizes(found), height=230)
+    st.plotly_chart(figure, key="duplicates/figure", config={"displayModeBar": False}, alt=f"Effect of {chosen}")
+
+
+def _groups(found: Look) -> int | None:
+    """Show the groups and return the kept document of the chosen one."""
+    orders: dict[Order, str] = {
+        "largest": "Largest first",
+        "tokens": "Most tokens first",
+        "least similar": "Least similar first",
+    }
+    order = st.selectbox(
+        "Order",
+        list(orders),
+        format_func=lambda name: orders[name],
+        key="duplicates/order",
+        label_visibility="collapsed",
+    )
+    listed = duplicate_groups(found, order=order, limit=GROUPS)
+    rows = listed.table.to_pylist()
+    if not rows:
+        st.caption("No group: nothing is duplicate under this rule.")
+        return None
+    event = st.dataframe(
+        [
+            {
+                "size": row["size"],
+                "dropped tokens": row["dropped_tokens"],
+                "least similar": row["least_similar"],
+                "source": row.get("source") or "",
+                "kept document": row["id"],
+                "": "large: look first" if row["large"] else "",
+            }
+            for row in rows
+        ],
+        hide_index=True,
+        height=300,
+        row_height=30,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"duplicates/groups/{order}",
+        column_config={"least similar": st.column_config.NumberColumn(format="%.3f")},
+    )
+    st.caption(f"{count(min(GROUPS, listed.total))} of {count(listed.total)} groups shown")
+    places = event["selection"]["rows"]
+    return int(rows[places[0]]["row"]) if places and places[0] < len(rows) else int(rows[0]["row"])
+
+
+def _group(here: Stage, found: Look, leader: int | None) -> None:
+    """Show the kept document and, for one dropped document, the words that differ."""
+    if leader is None:
+        st.caption("No group to show.")
+        return
+    members = group_members(found, leader, limit=MEMBERS).to_pylist()
+    dropped = [row for row in members if not row["kept"]]
+    kept_text = here.opened.texts([leader])[0]
+    st.markdown("**Kept**")
+    st.html(cards([kept_text], length=900))
+    labels = {row["row"]: f"{row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}" for row in dropped}
+    chosen = st.selectbox(
+        f"Dropped for it ({count(len(dropped))} shown, least similar first)", list(labels),
+        format_func=lambda row: labels[row], key=f"duplicates/member/{leader}",
+    )  # fmt: skip
+    if chosen is not None:
+        _difference(here, kept_text, int(chosen))
+
+
+def _difference(here: Stage, kept: str, row: int) -> None:
+    """Show a dropped document with the words marked that its kept twin does not have, and what it lacks."""
+    text = here.opened.texts([row])[0][:DIFF_CHARACTERS]
+    found = word_diff(kept[:DIFF_CHARACTERS], text)
+    added, removed = _unlike(found.right), _unlike(found.left)
+    st.html(f'<div class="tamis-text">{marked(text, added)}</div>')
+    lost = " … ".join(kept[begin:end].strip() for begin, end in removed)
+    if not added and not lost:
+        st.caption("Word for word the same.")
+    elif lost:
+        st.html(f'<div class="tamis-muted">Only in the kept one: {escape(lost[:600])}</div>')
+
+
+def _unlike(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """Return the places of a text that the other text does not have."""
+    return [(span.start, span.end) for span in spans if not span.same]
+
+
+def _borderline(here: Stage, found: Look) -> None:
+    """Show the pairs nearest to the threshold, on either side of it."""
+    rows = borderline_pairs(found, limit=60).to_pylist()
+    if not rows:
+        st.caption("Exact duplicates have no border.")
+        return
+    labels = [
+        f"{row['similarity']:.3f} · {'duplicate' if row['duplicate'] else 'not a duplicate'} · {row['right_id'][:16]}"
+        for row in rows
+    ]
+    place = st.selectbox("Pair", range(len(rows)), format_func=lambda k: labels[k], key="duplicates/pair")
+    row = rows[int(place or 0)]
+    left, right = here.opened.texts([int(row["left"]), int(row["right"])])
+    left, right = left[:DIFF_CHARACTERS], right[:DIFF_CHARACTERS]
+    difference = word_diff(left, right)
+    cells = st.columns(2)
+    cells[0].html(f'<div class="tamis-text">{marked(left, _unlike(difference.left))}</div>')
+    cells[1].html(f'<div class="tamis-text">{marked(right, _unlike(difference.right))}</div>')
+    st.caption(
+        f"{count(int(np.count_nonzero([item['duplicate'] for item in rows])))} of these {len(rows)} are duplicates"
+    )

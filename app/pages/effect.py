@@ -1,0 +1,180 @@
+"""Effect: does the recipe help? Measured against random selections of the same size, with the interval beside it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics.effect.result import Effect
+from tamis.analytics.effect.suggest import SearchTrial
+from tamis.analytics.effect.target import TargetEntry, list_targets, save_target
+from tamis.analytics.effect.verdict import Difference
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import count, short, size
+from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.figures.effect import composition_figure, coverage_figure, probe_figure, recipes_figure
+from tamis.app.jobs.worker import EFFECT, start_effect
+from tamis.app.pages import effect_panels
+from tamis.data.errors import TamisError
+from tamis.data.jobs import list_jobs
+
+MOST_TARGET = 2_000
+MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"}
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    if here.opened.study is None:
+        st.info("An effect is measured on the texts of a corpus.")
+        return
+    target = _target(here)
+    found = _measured(here, target)
+    recipe = session.current().recipe
+    own = next((effect for effect in found if effect.recipe == recipe.digest), None)
+    if own is None:
+        _offer(here, target)
+    trials = effect_panels.proposed(here, target)
+    if own is not None:
+        _verdict(own)
+        _figures(own, [own, *(effect for effect in found if effect is not own)], trials)
+    elif found:
+        st.markdown("##### Recipes measured before")
+        st.plotly_chart(recipes_figure(found, trials=trials), key="effect/others", config={"displayModeBar": False})
+    effect_panels.show(here, target)
+
+
+def _target(here: Stage) -> TargetEntry | None:
+    """Let people choose what the data is for: a saved target, or the documents selected now."""
+    targets = list_targets(here.workspace)
+    names = ["", *targets]
+    now = session.current()
+    current = now.setting("target", "")
+    cells = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+    chosen = cells[0].selectbox(
+        "Target: texts like those the model is for", names, index=names.index(current) if current in names else 0,
+        format_func=lambda name: name or "none: no verdict, only what changes", key=f"effect/target/{len(names)}",
+    )  # fmt: skip
+    if chosen != current:
+        session.choose(target=chosen or None)
+        st.rerun()
+    name = cells[1].text_input(
+        "Name", placeholder="name of a new target", key="effect/name", label_visibility="collapsed"
+    )
+    if cells[2].button(
+        "Save the selection as a target",
+        disabled=not (now.selection and name.strip() and login.may("owner")),
+        key="effect/save",
+    ):
+        _save(here, name.strip())
+        st.rerun()
+    cells[3].caption("A half of the target, chosen by hash, is for the verdict only; recipes never see it.")
+    return targets.get(chosen)
+
+
+def _save(here: Stage, name: str) -> None:
+    """Store the selected texts, or a hashed sample of many, as a target."""
+    from tamis.analytics.study.queries import sample_rows
+
+    rows = sample_rows(here.scene, which="selected", n=MOST_TARGET)
+    try:
+        login.demand("owner", to="save a target")
+        entry = save_target(here.workspace, name, here.opened.texts([int(row) for row in rows]), origin="a selection")
+        session.choose(target=entry.name)
+        session.say(f"Target {entry.name}: {entry.documents} texts (of at most {MOST_TARGET}, chosen by hash).")
+    except TamisError as error:
+        session.say(str(error))
+
+
+def _measured(here: Stage, target: TargetEntry | None) -> list[Effect]:
+    """Return the effects measured on this corpus for this target, the latest first."""
+    found = []
+    for job in list_jobs(here.workspace.jobs):
+        if job.kind == EFFECT and job.state == "done" and job.params["fingerprint"] == here.facts.corpus:
+            try:
+                effect = Effect.from_json(here.workspace.value(str(job.result["effect"])))
+            except TamisError as error:
+                st.text(str(error))
+                continue
+            if effect.target_digest == (target.digest if target else ""):
+                found.append(effect)
+    return found
+
+
+def _offer(here: Stage, target: TargetEntry | None) -> None:
+    """Offer to measure the live recipe."""
+    recipe = session.current().recipe
+    job = session.current().setting("effect_job")
+    if not recipe.active:
+        st.caption("Add a rule first: the effect of a recipe is measured against random selections of the same size.")
+        return
+    st.markdown(
+        "The recipe trains a small n-gram model on the same number of bytes as random selections do; "
+        "the difference is tested on texts no recipe has seen. Minutes on two cores."
+    )
+    if st.button("Measure the effect", type="primary", key="effect/measure", disabled=not login.may("owner")):
+        login.demand("owner", to="start a measurement")
+        assert here.opened.study is not None
+        started = start_effect(here.opened.study.corpus, here.workspace, recipe, target.name if target else "")
+        session.choose(effect_job=started.id)
+        st.rerun()
+    if job:
+        watch(here.workspace, str(job), "effect_job")
+
+
+def _verdict(effect: Effect) -> None:
+    """Show the headline and every other comparison with its interval."""
+    if effect.headline is not None:
+        icon = MARKS.get(effect.verdict, ":material/drag_handle:")
+        st.markdown(f"### {icon} {effect.verdict.capitalize()} for {plain(effect.target)}")
+        st.caption(f"{plain(effect.headline.sentence)}. {plain(effect.headline.proxy)}")
+    else:
+        st.markdown("### What changes")
+    st.caption(
+        f"{count(effect.documents)} documents kept · every training set got {size(effect.budget_bytes)} of the "
+        f"{size(effect.selection_bytes)} the recipe keeps"
+    )
+    st.dataframe([_row(item) for item in effect.differences], hide_index=True, row_height=30)
+    for note in effect.notes:
+        st.caption(f":material/info: {plain(note)}")
+
+
+def _row(item: Difference) -> dict[str, object]:
+    return {
+        "figure": item.figure,
+        "against": item.against,
+        "recipe": round(item.recipe, 4),
+        "other": round(item.other, 4),
+        "difference": f"{item.mean:+.4f}",
+        "interval": f"{item.low:+.4f} to {item.high:+.4f}",
+        "draws": item.draws,
+        "verdict": item.verdict,
+    }
+
+
+def _figures(own: Effect, effects: list[Effect], trials: tuple[SearchTrial, ...]) -> None:
+    left, right = st.columns(2, gap="medium")
+    quiet = {"displayModeBar": False}
+    with left:
+        if own.headline is not None:
+            st.markdown("##### Recipes and random selections")
+            st.plotly_chart(recipes_figure(effects, trials=trials), key="effect/scatter", config=quiet)
+        for place, coverage in enumerate(own.coverage):
+            st.plotly_chart(coverage_figure(coverage), key=f"effect/coverage/{place}", config=quiet)
+    with right:
+        if own.probe is not None:
+            st.markdown("##### Probe accuracy against fraction kept")
+            st.plotly_chart(probe_figure(own.probe), key="effect/probe", config=quiet)
+        if own.compositions:
+            st.markdown("##### What the mix becomes")
+            for place, tab in enumerate(st.tabs([item.column for item in own.compositions])):
+                with tab:
+                    figure = composition_figure(own.compositions[place])
+                    st.plotly_chart(figure, key=f"effect/mix/{place}", config=quiet)
+    repetition = own.repetition
+    warning = "" if repetition.warning == "none" else f" · {repetition.warning}: too many copies"
+    st.caption(
+        f"{short(repetition.trained_tokens)} tokens, worth {short(repetition.effective_tokens)} once repeats are "
+        f"discounted · {repetition.mean_copies:.2f} copies on average, {repetition.max_copies} at most · "
+        f"{100 * repetition.duplicates_left:.1f}% of kept documents still have a twin{warning}"
+    )

@@ -1,0 +1,135 @@
+"""Jobs: everything that runs or ran in the background of this workspace, for whoever looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.look import count, duration, heading, short
+from tamis.app.dashboard.page_context import plain, workspace
+from tamis.data.errors import TamisError
+from tamis.data.jobs import Job, find_job, list_jobs
+
+REFRESH_SECONDS = 1.5
+SHOWN = 100
+LOG_BYTES = 8_000
+_STATES = {
+    "queued": ":material/schedule:",
+    "running": ":material/play_circle:",
+    "done": ":material/check_circle:",
+    "failed": ":material/error:",
+    "cancelled": ":material/cancel:",
+}
+
+
+def page() -> None:
+    """Lay out the page; what runs is looked up every second and a half, also what other people start."""
+
+    seen: dict[str, tuple[str, int, float]] = {}
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    def running() -> None:
+        jobs = list_jobs(workspace().jobs)
+        active = [job for job in jobs if job.active]
+        heading("Running now", f"{count(len(active))} of {count(len(jobs))} jobs")
+        if not active:
+            st.caption("Nothing runs. Analyses, measurements, runs and reports started on any page show up here.")
+        for job in active:
+            _running(job, _speed(job, seen))
+
+    running()
+    _ended([job for job in list_jobs(workspace().jobs) if not job.active])
+
+
+def _speed(job: Job, seen: dict[str, tuple[str, int, float]]) -> float:
+    """Return units per second of the step since it was last looked at, 0 when that is not known."""
+    now = (job.progress.step, job.progress.done, job.updated)
+    before = seen.setdefault(job.id, now)
+    if before[0] != now[0]:
+        seen[job.id] = now
+        return 0.0
+    spent = now[2] - before[2]
+    return (now[1] - before[1]) / spent if spent > 0 else 0.0
+
+
+def _running(job: Job, speed: float) -> None:
+    """Show one job that goes on: stage, share, speed, time left, and a button that stops it."""
+    now = job.progress
+    with st.container(border=True):
+        words, stop = st.columns([6, 1], vertical_alignment="center")
+        words.markdown(f"{_STATES[job.state]} **{plain(job.title)}** · {plain(job.kind)}")
+        if stop.button(
+            "Stop", key=session.widget("jobs", "stop", job.id), disabled=job.cancelling or not login.may("owner"),
+            help="It stops at the next safe point; what is finished stays.",
+        ):  # fmt: skip
+            login.demand("owner", to="stop a job")
+            job.cancel()
+        parts = [now.step or job.state, f"{duration(max(0.0, job.updated - job.started))} so far"]
+        if now.eta is not None:
+            parts.append(f"about {duration(now.eta)} left")
+        if now.total:
+            parts.append(f"{count(now.done)} of {count(now.total)} {now.unit}")
+        if speed > 0:
+            parts.append(f"{short(speed)} {now.unit}/s")
+        st.progress(min(now.fraction, 1.0), text=plain(" · ".join(parts)))
+
+
+def _ended(jobs: Sequence[Job]) -> None:
+    """Show what ended, the latest first, and the log of the chosen one."""
+    heading("Ended", f"the latest {count(min(SHOWN, len(jobs)))} of {count(len(jobs))}")
+    if not jobs:
+        st.caption("No job has ended yet.")
+        return
+    shown = jobs[:SHOWN]
+    event = st.dataframe(
+        [
+            {
+                "state": job.state,
+                "what": job.title,
+                "kind": job.kind,
+                "started": _when(job.started),
+                "took": duration(max(0.0, job.updated - job.started)),
+                "message": job.message[:200],
+            }
+            for job in shown
+        ],
+        hide_index=True,
+        row_height=30,
+        height=300,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="jobs/ended",
+    )
+    places = event["selection"]["rows"]
+    if places and places[0] < len(shown):
+        _one(shown[places[0]])
+    else:
+        st.caption("Choose a job to see its message and the end of its log.")
+
+
+def _one(job: Job) -> None:
+    """Show what one job left behind."""
+    try:
+        job = find_job(workspace().jobs, job.id)
+    except TamisError as error:
+        st.text(str(error))
+        return
+    st.markdown(f"{_STATES[job.state]} **{plain(job.title)}**")
+    if job.message:
+        st.text(job.message)
+    if job.state in ("failed", "cancelled"):
+        st.caption("Start it again where it was started: finished parts are found again, so it goes on from there.")
+    log = job.folder / "log.txt"
+    text = ""
+    if log.is_file():
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    st.code(text or "The log is empty.", language=None, height=200)
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else ""

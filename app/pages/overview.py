@@ -1,0 +1,241 @@
+"""Overview: what the corpus is, what stands out, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from tamis.analytics.effect.charts import spark
+from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.study.issues import Issue, find_issues
+from tamis.analytics.study.queries import SceneTotals, extent, group_counts, histogram, totals
+from tamis.app.dashboard import cache, login, session
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats
+from tamis.app.dashboard.open_corpus import plan_of
+from tamis.app.dashboard.page_context import Stage, stage, workspace
+from tamis.app.dashboard.rail import is_analysed
+from tamis.app.figures.figures import share_bars
+from tamis.app.jobs.worker import start_analysis
+from tamis.app.pages import tier_choice
+from tamis.data.workspace import Workspace
+
+SEVERITIES = ("high", "medium", "low")
+GLANCE = ("n_tokens", "alpha_word_share", "mean_word_length", "stop_words", "duplicate_5gram_share", "outlier")
+
+
+def page() -> None:
+    """Lay out the page."""
+    here, now = workspace(), session.current()
+    if not now.corpus:
+        st.subheader("Open a corpus to begin")
+        st.markdown("In a terminal: `tamis open PATH` for Parquet, JSONL or CSV, or `tamis demo --open` to try it out.")
+        return
+    if not is_analysed(here, now.corpus):
+        _missing(here, now.corpus)
+        return
+    _analysed(stage())
+
+
+def _analysed(here: Stage) -> None:
+    issues = here.ask(find_issues)
+    _headline(here, here.ask(totals), issues)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        heading("What stands out", "exact, over all documents")
+        with st.container(gap="xsmall"):
+            for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
+                _issue(here, issue)
+        _glance(here)
+    with right:
+        for name in ("source", "lang", "label"):
+            if name in here.facts.columns:
+                _groups(here, name)
+    _files(here)
+
+
+def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
+    facts = here.facts
+    figures = [
+        Stat("Documents", count(sums.all.documents), help="Exact."),
+        Stat("Tokens", short(sums.all.tokens), help="Exact; tokenizer as the manifest says."),
+        Stat("Text", size(sums.all.bytes), help="UTF-8 bytes of the texts, exact."),
+    ]
+    for name, title in (("source", "Sources"), ("lang", "Languages"), ("cluster", "Clusters")):
+        if name in facts.columns:
+            found = here.ask(group_counts, column=name, limit=1)
+            figures.append(Stat(title, count(found.distinct - (name == "cluster")), help="Exact."))
+    if "norm_group" in facts.columns:
+        extra = sum(issue.documents for issue in issues if issue.name == "duplicates")
+        figures.append(
+            Stat("Duplicates", share(extra, sums.all.documents), help="Documents whose text repeats another one.")
+        )
+    if here.scene.outcome is not None and here.scene.outcome.steps:
+        figures.append(Stat("Kept", share(sums.kept.documents, sums.all.documents), help="By the live recipe."))
+    stats(figures)
+
+
+def _issue(here: Stage, issue: Issue) -> None:
+    """Show one finding as a line with its share as a bar, and the button that selects it."""
+    part = 100 * issue.documents / max(here.facts.n, 1)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(
+            f'<div class="tamis-issue {issue.severity}" title="{escape(issue.help)}"><i style="width:{part:.2f}%"></i>'
+            f"<em>{issue.severity}</em><b>{share(issue.documents, here.facts.n)}</b>"
+            f'<span class="what">{escape(issue.title)}</span><span class="n">{count(issue.documents)}</span></div>',
+            width="stretch",
+        )
+        st.button(
+            "Select",
+            key=session.widget("issue", issue.name),
+            help=issue.help,
+            on_click=_select,
+            args=(issue.rules,),
+        )
+
+
+def _select(rules: tuple[RowOperator, ...]) -> None:
+    session.edit(selection=rules)
+
+
+def _glance(here: Stage) -> None:
+    """Show the main signals as small histograms, kept over dropped."""
+    names = [name for name in GLANCE if name in here.facts.columns][:6]
+    if not names:
+        return
+    heading("Quality at a glance", "kept below, dropped on top" if here.scene.outcome else "")
+    cells = []
+    for name in names:
+        info, found = here.facts.info(name), here.ask(histogram, column=name, bins=36, scale="auto")
+        unit = "" if info.unit == "share" else info.unit
+        middle = f"{extent(here.facts, name).median:.3g} {unit}".strip()
+        bars = picture(spark(found.kept.tolist(), found.dropped.tolist()))
+        cells.append(
+            f'<div title="{escape(info.help)}"><span>{escape(info.title)}</span>{bars}'
+            f"<small>median {escape(middle)}</small></div>"
+        )
+    st.html(f'<div class="tamis-glance">{"".join(cells)}</div>')
+
+
+def _groups(here: Stage, column: str) -> None:
+    """Show the largest values of a category; a click selects one."""
+    found = here.ask(group_counts, column=column, limit=8)
+    title = here.facts.info(column).title
+    rows = found.table.to_pylist()
+    heading(title, f"the largest {len(rows)} of {count(found.distinct)}" if found.distinct > len(rows) else "")
+    figure = share_bars(
+        [row["value"] or "(none)" for row in rows],
+        [row["kept"] for row in rows],
+        [row["documents"] - row["kept"] for row in rows],
+        height=14 + 21 * len(rows),
+        x="",
+        notes=[f"{count(row['documents'])} · {share(row['documents'], here.facts.n)}" for row in rows],
+    )
+    picked = st.plotly_chart(
+        figure, key=session.widget("groups", column), on_select="rerun", selection_mode="points",
+        config={"displayModeBar": False}, alt=f"Documents by {title}",
+    )  # fmt: skip
+    points = picked["selection"]["points"] if picked else []
+    if points:
+        _select_value(here, column, rows[int(points[0]["y"])]["value"])
+
+
+def _select_value(here: Stage, column: str, value: str | None) -> None:
+    from tamis.analytics.operators.rows import Category
+
+    if value is None:
+        return
+    rule = Category(column=column, values=(value,))
+    if session.current().selection != (rule,):
+        session.edit(selection=(rule,))
+        st.rerun()
+
+
+def _files(here: Stage) -> None:
+    analysis = here.opened.analysis
+    if analysis is None:
+        return
+    corpus = analysis.corpus
+    with st.expander(f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}"):
+        st.dataframe(
+            [
+                {
+                    "file": file.name,
+                    "format": file.format,
+                    "rows": file.rows,
+                    "bytes": file.bytes,
+                    "sha256": file.sha256,
+                }
+                for file in corpus.files
+            ],
+            hide_index=True,
+            height=min(260, 38 + 36 * len(corpus.files)),
+        )
+        roles = ", ".join(f"{role}: {column}" for role, column in corpus.roles.known().items())
+        st.text(
+            f"Roles   {roles}\nColumns {', '.join(corpus.schema.names)}\nErrors  {here.facts.errors} rows without text"
+        )
+        for note in (*corpus.notes, *analysis.documents.notes):
+            st.text(note)
+        _roles(here)
+        tier_choice.show(here.workspace, corpus)
+
+
+def _roles(here: Stage) -> None:
+    """Offer to give the roles to other columns."""
+    assert here.opened.analysis is not None
+    corpus = here.opened.analysis.corpus
+    names = ["(none)", *corpus.schema.names]
+    with st.form("roles", border=False):
+        cells = st.columns(6, vertical_alignment="bottom")
+        chosen = {}
+        for cell, role in zip(cells, ("text", "id", "source", "language", "label"), strict=False):
+            now = corpus.roles.known().get(role, "(none)")
+            options = names if now in names else [*names, now]
+            chosen[role] = cell.selectbox(role.capitalize(), options, index=options.index(now))
+        if cells[5].form_submit_button("Change roles", disabled=not login.may("owner")):
+            login.demand("owner", to="change the roles of columns")
+            roles = {role: "" if column == "(none)" else column for role, column in chosen.items()}
+            corpus.with_roles(roles)
+            entry = here.workspace.corpus(here.opened.name)
+            here.workspace.remember(type(entry)(entry.name, entry.path, roles, entry.fingerprint))
+            st.rerun()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    seconds: float
+    disk: int
+
+
+def _missing(here: Workspace, name: str) -> None:
+    """Show what the analysis still needs, and its job."""
+    corpus = cache.corpus(cache.key_of(here, name))
+    plan = plan_of(here, corpus)
+    missing = [step for step in plan if not step.done]
+    cost = _Plan(sum(step.estimate.seconds for step in missing), sum(step.estimate.disk_bytes for step in missing))
+    st.subheader(f"{count(corpus.rows)} rows, not analysed yet")
+    st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(cost.seconds)}, {size(cost.disk)} on disk")
+    st.dataframe(
+        [
+            {
+                "step": step.spec.title,
+                "state": "done" if step.done else "to do",
+                "estimate": "" if step.done else duration(step.estimate.seconds),
+                "disk": "" if step.done else size(step.estimate.disk_bytes),
+            }
+            for step in plan
+        ],
+        hide_index=True,
+    )
+    tier_choice.show(here, corpus)
+    job = session.current().setting("job")
+    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
+        login.demand("owner", to="start an analysis")
+        session.choose(job=start_analysis(corpus, here).id)
+        st.rerun()
+    if job:
+        watch(here, str(job), "job")

@@ -1,0 +1,262 @@
+"""Quality: one histogram per signal, cut lines with the share they would drop, samples side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from tamis.analytics.facts.facts import ColumnInfo
+from tamis.analytics.operators.rows import SignalRange
+from tamis.analytics.recipe.recipe import Step
+from tamis.analytics.signals.spans import spans
+from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
+from tamis.app.dashboard import session
+from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.look import count, share
+from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.text_view import cards
+from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
+from tamis.app.pages import quality_groups
+from tamis.data.errors import RecipeError
+
+SAMPLES = 6
+PREVIEW = 420
+SCANNED = 20_000
+STARTING = (
+    "n_tokens",
+    "alpha_word_share",
+    "stop_words",
+    "mean_word_length",
+    "duplicate_5gram_share",
+    "duplicate_line_share",
+)
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    signals = _signals(here)
+    if not signals:
+        st.info("This corpus has no numeric columns to look at.")
+        return
+    info = _choose(signals)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        rule = _histogram(here, info)
+    with right:
+        _side(here, info, rule)
+    samples, groups = st.tabs(["Samples", "By language, source, ..."], on_change="rerun", key="quality/below")
+    if groups.open:
+        with groups:
+            quality_groups.show(here, info, rule)
+    else:
+        with samples:
+            _samples(here, info, rule)
+
+
+def _signals(here: Stage) -> list[ColumnInfo]:
+    """Return the numeric columns worth a histogram, the most used first."""
+    found = [info for info in here.facts.columns.values() if info.numeric and info.role not in ("map", "cluster", "id")]
+    found = [info for info in found if not info.name.endswith("_group")]
+    used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
+    first = [*dict.fromkeys(used), *STARTING]
+    return sorted(found, key=lambda info: (first.index(info.name) if info.name in first else len(first), info.title))
+
+
+def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
+    """Show the signals as a row of buttons and a list of all."""
+    by_name = {info.name: info for info in signals}
+    current = session.current().setting("signal", signals[0].name)
+    current = current if current in by_name else signals[0].name
+    left, right = st.columns([5, 2], vertical_alignment="center")
+    quick = [info.name for info in signals[:6]]
+    if current not in quick:
+        quick[-1] = current
+    key = session.widget("quality", "quick", current)
+    left.segmented_control(
+        "Signal", quick, default=current, required=True, format_func=lambda name: by_name[name].title,
+        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
+    )  # fmt: skip
+    names = sorted(by_name, key=lambda name: by_name[name].title)
+    key = session.widget("quality", "all", current)
+    right.selectbox(
+        "All signals", names, index=names.index(current), format_func=lambda name: by_name[name].title,
+        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
+    )  # fmt: skip
+    return by_name[current]
+
+
+def _choose_signal(key: str) -> None:
+    session.choose(signal=session.widget_value(key), low=None, high=None)
+
+
+def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
+    """Show the histogram and the cut that is being tried; return its rule."""
+    found: Histogram = here.ask(histogram, column=info.name, scale="auto")
+    low, high = session.current().setting("low"), session.current().setting("high")
+    log = bool(session.current().setting("log", False))
+    lines = [
+        CutLine(float(value), side, f"{value:.4g}")
+        for value, side in ((low, "min"), (high, "max"))
+        if value is not None
+    ]
+    figure = histogram_figure(found, title=info.title, unit=info.unit, cuts=lines, height=310, log=log)
+    event = st.plotly_chart(
+        figure, key=session.widget("quality", "histogram", info.name, here.scene.digest[:12]), on_select="rerun",
+        selection_mode="points", config={"displayModeBar": False}, alt=f"Histogram of {info.title}",
+    )  # fmt: skip
+    _picked(here, info, found, event)
+    _drag(info, found, low, high)
+    outside = found.below + found.above
+    st.caption(
+        f"All {count(here.facts.n)} documents, exact · {count(found.missing)} without a value"
+        + (f" · {count(outside)} outside the range shown" if outside else "")
+        + (" · logarithmic axis" if found.scale == "log" else "")
+        + (f" · {plain(info.help)}" if info.help else "")
+    )
+    return _cut_row(here, info, low, high, log)
+
+
+def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None:
+    """Select the documents of the bars that were clicked, from the first to the last (Shift adds)."""
+    places = sorted({int(point["point_index"]) for point in event["selection"]["points"]}) if event else []
+    if not places or places[-1] >= len(found.edges) - 1:
+        return
+    span = (float(found.edges[places[0]]), float(found.edges[places[-1] + 1]))
+    last = span[1] >= float(found.edges[-1])
+    rule = SignalRange(signal=info.name, min=span[0], max=span[1], strict_max=not last)
+    kept = [
+        old for old in session.current().selection if not (isinstance(old, SignalRange) and old.signal == info.name)
+    ]
+    session.edit(selection=[*kept, rule])
+    st.rerun()
+
+
+def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | None) -> None:
+    """Show the cut as two handles under the bars that can be dragged from bin to bin."""
+    edges = tuple(found.edges.tolist())
+    if len(edges) < 2:
+        return
+    first = 0 if low is None else min(int(np.searchsorted(found.edges, low)), len(edges) - 1)
+    last = len(edges) - 1 if high is None else min(int(np.searchsorted(found.edges, high)), len(edges) - 1)
+    # A typed cut moves the handles: they are new ones then. Their own moves leave them as they are.
+    key = session.widget("quality", "drag", info.name, str(session.current().setting("typed", 0)))
+    _, under = st.columns([1, 10.5], gap=None)
+    under.select_slider(
+        "Cut", range(len(edges)), value=(min(first, last), last), key=key,
+        format_func=lambda place: f"{edges[place]:.4g}", label_visibility="collapsed",
+        on_change=_dragged, args=(key, edges),
+    )  # fmt: skip
+
+
+def _dragged(key: str, edges: tuple[float, ...]) -> None:
+    """Take the bins the handles stand at as the cut; a handle at its end is no cut."""
+    first, last = session.widget_value(key)
+    session.choose(
+        low=edges[first] if first > 0 else None, high=edges[last] if last < len(edges) - 1 else None,
+    )  # fmt: skip
+
+
+def _typed(name: str, key: str) -> None:
+    typed = int(session.current().setting("typed", 0))
+    session.choose(**{name: session.widget_value(key), "typed": typed + 1})
+
+
+def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | None, log: bool) -> SignalRange | None:
+    """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
+    reach = extent(here.facts, info.name)
+    cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
+    step = 1.0 if info.type == "integer" else None
+    sides = ((cells[0], "Drop below", "low", low, reach.low), (cells[1], "Drop above", "high", high, reach.high))
+    for cell, title, name, value, end in sides:
+        key = session.widget_holding(session.widget("quality", name, info.name), value)
+        cell.number_input(
+            title, value=value, step=step, format="%.0f" if step else "%.4g", placeholder=f"{end:,.6g}", key=key,
+            help=f"Documents {title.split()[1]} this value are dropped.", on_change=_typed, args=(name, key),
+        )  # fmt: skip
+    new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")
+    if new_log != log:
+        session.choose(log=new_log)
+        st.rerun()
+    if low is None and high is None:
+        cells[2].caption("Drag the handles or type a cut; click a bar to select its documents.")
+        return None
+    if low is not None and high is not None and low > high:
+        cells[2].caption("The lower cut is above the upper one.")
+        return None
+    rule = SignalRange(signal=info.name, min=low, max=high)
+    alone, more = here.ask(cut, operator=rule), here.ask(cut, operator=rule, which="kept")
+    cells[2].markdown(
+        f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}), "
+        f"**{count(more.documents)}** of what the recipe keeps now"
+    )
+    with cells[3]:
+        st.button("Save as rule", type="primary", key="quality/save", on_click=_save, args=(rule,))
+        st.button("Select these", key="quality/select", on_click=_select, args=(rule,), help="What the cut would drop")
+    return rule
+
+
+def _select(rule: SignalRange) -> None:
+    """Select what the cut would drop, in place of other ranges of the signal."""
+    others = [old for old in session.current().selection
+              if not (isinstance(old, SignalRange) and old.signal == rule.signal)]  # fmt: skip
+    session.edit(selection=[*others, rule.model_copy(update={"mode": "drop"})])
+
+
+def _save(rule: SignalRange) -> None:
+    recipe = session.current().recipe
+    adopt(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
+    session.choose(low=None, high=None, typed=int(session.current().setting("typed", 0)) + 1)
+
+
+def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
+    """Show the threshold curve and the rules on this signal."""
+    side = "max" if rule is not None and rule.max is not None and rule.min is None else "min"
+    chosen = st.segmented_control(
+        "Curve", ["min", "max"], default=session.current().setting("side", side), required=True, key="quality/side",
+        format_func=lambda name: "drop below" if name == "min" else "drop above", label_visibility="collapsed",
+    )  # fmt: skip
+    found = here.ask(sweep, column=info.name, side=chosen, scale="auto")
+    st.plotly_chart(
+        sweep_figure(found, title=info.title, unit=info.unit, height=250), key="quality/sweep",
+        config={"displayModeBar": False}, alt="Share dropped by threshold",
+    )  # fmt: skip
+    steps = [
+        step
+        for step in session.current().recipe
+        if isinstance(step.operator, SignalRange) and step.operator.signal == info.name
+    ]
+    for step in steps:
+        cells = st.columns([6, 1], vertical_alignment="center")
+        cells[0].markdown(f"**{plain(step.id)}** · {plain(step.operator.sentence())}")
+        if cells[1].button(
+            ":material/delete:", key=session.widget("quality", "remove", step.id), type="tertiary", help="Remove"
+        ):
+            try:
+                session.edit(recipe=session.current().recipe.without(step.id))
+            except RecipeError as error:
+                session.say(str(error))
+            st.rerun()
+    if not steps:
+        st.caption("No rule uses this signal yet.")
+
+
+def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
+    """Show documents the recipe keeps beside documents it drops, or those a tried cut would drop."""
+    left, right = st.columns(2, gap="medium")
+    sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
+    for place, title, which in sides:
+        with place:
+            if rule is None:
+                rows, heading = here.ask(sample_rows, which=which, n=SAMPLES), f"{title} by the recipe"
+            else:
+                part = rule if which == "kept" else rule.model_copy(update={"mode": "drop"})
+                trial = Scene.build(here.opened.facts, here.opened.evidence, selection=(part,))
+                rows = sample_rows(trial, which="selected", n=SAMPLES)
+                heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
+            st.markdown(f"##### {heading}")
+            st.caption(f"a random sample of {len(rows)} (seed 0); marked: what {plain(info.title.lower())} comes from")
+            texts = here.opened.texts([int(row) for row in rows])
+            st.html(cards(texts, [spans(text[:SCANNED], info.name) for text in texts], length=PREVIEW))

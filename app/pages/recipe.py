@@ -1,0 +1,209 @@
+"""Recipe: the ordered steps, what each one does, the text beside it, export and run."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.operators.rows import SignalRange
+from tamis.analytics.recipe.outcome import Count
+from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
+from tamis.analytics.recipe.recipe import Recipe, Step
+from tamis.analytics.study.queries import attribution
+from tamis.app.dashboard import cache, forms, session
+from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.look import count, share
+from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase
+from tamis.app.pages.recipe_export import export_panel
+from tamis.data.errors import RecipeError
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _title()
+        _steps(here)
+        _add(here)
+        _presets(here)
+        recipe_makers.show(here)
+    with right:
+        text, export, compare, load, team = st.tabs(["YAML", "Export and run", "Compare", "Load", "Team"])
+        with text:
+            recipe = session.current().recipe
+            st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
+            st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
+        with export:
+            export_panel(here)
+            with st.expander("Rephrase candidates", icon=":material/edit_note:"):
+                recipe_rephrase.show(here)
+        with compare:
+            recipe_compare.show(here)
+        with load:
+            _load()
+        with team:
+            proposals.panel(here)
+
+
+def _title() -> None:
+    """Show title and reason, which are for people and change no byte."""
+    recipe = session.current().recipe
+    cells = st.columns([2, 3])
+    title = cells[0].text_input("Title", value=recipe.title, key=session.widget("recipe", "title", recipe.title))
+    why = cells[1].text_input(
+        "Why", value=recipe.why, key=session.widget("recipe", "why", recipe.why), placeholder="what this recipe is for"
+    )
+    if (title, why) != (recipe.title, recipe.why):
+        session.edit(recipe=recipe.described(title=title, why=why))
+        st.rerun()
+
+
+def _steps(here: Stage) -> None:
+    recipe, outcome = session.current().recipe, here.scene.outcome
+    if not recipe.steps:
+        st.markdown(
+            "No rules yet. Add one below, or select documents on the Map, Quality or Documents page "
+            "and save them as a rule."
+        )
+        return
+    effect: dict[str, tuple[Count, Count]] = {}
+    table = {row["step"]: row for row in here.ask(_attribution).to_pylist()} if outcome is not None else {}
+    if outcome is not None:
+        effect = {
+            after.step: (before, after) for before, after in zip(outcome.counts, outcome.counts[1:], strict=False)
+        }
+    for place, step in enumerate(recipe.steps):
+        _step(here, place, step, effect.get(step.id), table.get(step.id, {}))
+
+
+def _attribution(scene):  # type: ignore[no-untyped-def]
+    return attribution(scene.outcome, scene.facts)
+
+
+def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | None, shares: dict[str, int]) -> None:
+    """Show one step: what it says, what it drops, and its controls."""
+    with st.container(border=True, gap="xsmall"):
+        cells = st.columns([6, 3.6, 2.4], vertical_alignment="center")
+        term, sentence = plain(type(step.operator).term), plain(step.operator.sentence())
+        cells[0].markdown(f"**{place + 1}. {plain(step.id)}** · {term}  \n{sentence}")
+        if effect is None:
+            cells[1].caption("switched off")
+        else:
+            before, after = effect
+            gone = before.documents - after.documents
+            cells[1].markdown(f"−{count(gone)} documents ({share(gone, before.documents)})")
+            if shares.get("any") is not None:
+                cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
+        with cells[2], st.container(horizontal=True, gap="xsmall"):
+            _controls(place, step)
+        with st.expander("Edit"):
+            _edit(here, step)
+
+
+def _controls(place: int, step: Step) -> None:
+    """Show the buttons of one step."""
+    recipe = session.current().recipe
+    last = len(recipe) - 1
+    if _button("arrow_upward", step, "up", "Earlier", disabled=place == 0):
+        _change(recipe.moved(step.id, to=place - 1))
+    if _button("arrow_downward", step, "down", "Later", disabled=place == last):
+        _change(recipe.moved(step.id, to=place + 1))
+    if _button("toggle_on" if step.enabled else "toggle_off", step, "switch", "Switch on or off"):
+        _change(recipe.replaced(step.id, enabled=not step.enabled))
+    if _button("delete", step, "remove", "Remove"):
+        _change(recipe.without(step.id))
+
+
+def _button(icon: str, step: Step, name: str, help_: str, *, disabled: bool = False) -> bool:
+    key = session.widget("step", step.id, name)
+    return st.button(f":material/{icon}:", key=key, help=help_, disabled=disabled, type="tertiary")
+
+
+def _change(recipe: Recipe) -> None:
+    adopt(recipe=recipe)
+    st.rerun()
+
+
+def _edit(here: Stage, step: Step) -> None:
+    kind = type(step.operator)
+    st.caption(kind.summary)
+    if kind.warning:
+        st.caption(f":material/warning: {kind.warning}")
+    with st.form(session.widget("edit", step.id), border=False):
+        filled = forms.operator_form(kind, step.operator.model_dump(mode="json"), facts=here.facts, scope=step.id)
+        note = st.text_input("Note", value=step.note, key=session.widget("form", step.id, "note"))
+        if st.form_submit_button("Apply"):
+            operator = forms.build(kind, filled)
+            if operator is not None:
+                _change(session.current().recipe.replaced(step.id, operator=operator, note=note))
+    st.caption(f"Source: {kind.source}")
+
+
+def _add(here: Stage) -> None:
+    """Offer the catalogue of operators with a form for the chosen one."""
+    with st.expander(
+        "Add a rule from the catalogue", expanded=not session.current().recipe.steps, icon=":material/add:"
+    ):
+        kinds = sorted(
+            (kind for kind in OPERATORS if _addable(kind)), key=lambda kind: (kind.group, kind.term, kind.name)
+        )
+        chosen = st.selectbox(
+            "Rule",
+            kinds,
+            index=next(place for place, kind in enumerate(kinds) if kind.name == SignalRange.name),
+            format_func=lambda kind: f"{kind.group}: {kind.term} · {kind.name}",
+            key="recipe/kind",
+            label_visibility="collapsed",
+        )
+        st.caption(f"{chosen.summary} Source: {chosen.source}")
+        if chosen.warning:
+            st.caption(f":material/warning: {chosen.warning}")
+        with st.form("recipe/add", border=False):
+            filled = forms.operator_form(chosen, {}, facts=here.facts, scope=f"new-{chosen.name}")
+            if st.form_submit_button("Add to the recipe", type="primary"):
+                operator = forms.build(chosen, filled)
+                if operator is not None:
+                    _change(session.current().recipe.with_operator(operator))
+
+
+def _presets(here: Stage) -> None:
+    """Offer the published rule sets with what each would keep; each becomes ordinary steps that can be edited."""
+    with st.expander("Add a published rule set", icon=":material/library_add:"):
+        counted = st.toggle("Say what each would keep on its own", key="preset/count")
+        for name, rules in sorted(RULE_SETS.items()):
+            missing = sorted(set(rules.reads()) - set(here.facts.columns))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                with st.container(gap="xsmall"):
+                    kept = f" · {_kept(here, name)}" if counted and not missing else ""
+                    st.markdown(f"**{plain(rules.title)}** · {len(rules.rules)} rules{kept}")
+                    st.caption(plain(f"{rules.note} {rules.source}".strip()))
+                if st.button("Add", key=session.widget("preset", name), disabled=bool(missing)):
+                    _change(with_rule_set(session.current().recipe, name))
+
+
+def _kept(here: Stage, name: str) -> str:
+    """Return the share of documents and tokens that a rule set keeps of the whole corpus."""
+    scene = cache.scene(cache.SceneKey(here.key.corpus, (), with_rule_set(Recipe(), name)))
+    assert scene.outcome is not None
+    first, last = scene.outcome.input, scene.outcome.output
+    return f"keeps {share(last.documents, first.documents)} of documents, {share(last.tokens, first.tokens)} of tokens"
+
+
+def _addable(kind: type[Operator]) -> bool:
+    """Say whether an operator can be filled in by hand; drawn areas come from the map."""
+    return kind.name not in ("map_polygon", "all_of")
+
+
+def _load() -> None:
+    """Replace the recipe by a text or a file."""
+    with st.form("recipe/load", border=False):
+        text = st.text_area("Recipe as YAML", height=360, placeholder="schema_version: 1\nsteps: []")
+        if st.form_submit_button("Replace the recipe"):
+            try:
+                recipe = Recipe.from_yaml(text)
+            except RecipeError as error:
+                st.text(str(error))
+            else:
+                _change(recipe)

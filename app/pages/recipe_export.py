@@ -1,0 +1,103 @@
+"""Export of the live recipe as a bundle, and running it, from the Recipe page."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import streamlit as st
+
+from tamis.analytics.export.bundle import Bundle, export_bundle
+from tamis.analytics.export.run import Run
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.review.proposals import bundle_name
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import count, share, short
+from tamis.app.dashboard.page_context import Stage
+from tamis.app.jobs.worker import start_run
+
+
+def export_panel(here: Stage) -> None:
+    """Offer the bundle and the run of the live recipe."""
+    recipe, outcome = session.current().recipe, here.scene.outcome
+    if outcome is None or not recipe.active or here.opened.study is None:
+        st.caption("Add a rule first. An export holds the recipe, a lock of everything it depends on, and plain data.")
+        return
+    kept = outcome.output
+    st.markdown(
+        f"Keeps **{count(kept.documents)}** documents ({share(kept.documents, outcome.input.documents)}) "
+        f"with {short(kept.tokens)} tokens."
+    )
+    bundle = _bundle(here)
+    if bundle is not None:
+        _ready(here, bundle)
+
+
+def bundle_folder(here: Stage, recipe: Recipe) -> Path:
+    """Return where the bundle of a recipe and this corpus is kept: named by both, so it never changes."""
+    return here.workspace.bundles / bundle_name(recipe, here.opened.facts.corpus)
+
+
+def _bundle(here: Stage) -> Bundle | None:
+    """Return the exported bundle of the live recipe, or offer to export it."""
+    folder = bundle_folder(here, session.current().recipe)
+    if not folder.is_dir():
+        assert here.opened.study is not None
+        allowed = login.may("owner")
+        if not st.button(
+            "Export bundle", type="primary", key="export/bundle", icon=":material/archive:", disabled=not allowed
+        ):
+            st.caption("Writes recipe.yaml, recipe.lock.json and artifacts/ and checks the recipe once more.")
+            return None
+        login.demand("owner", to="export a bundle")
+        with st.spinner("Exporting …"):
+            export_bundle(folder, study=here.opened.study, recipe=session.current().recipe)
+    return Bundle.open(folder)
+
+
+def _ready(here: Stage, bundle: Bundle) -> None:
+    """Show an exported bundle: download, the command that runs it, and a run from here."""
+    recipe = session.current().recipe
+    st.markdown(
+        f":material/check_circle: **Exported.** Selection `{bundle.lock.selection[:16]}`" if bundle.lock else ""
+    )
+    with st.container(horizontal=True):
+        st.download_button(
+            "Download bundle", bundle.zipped(), f"recipe-{recipe.digest[:8]}.zip", "application/zip", key="export/zip"
+        )
+        st.download_button("recipe.yaml", recipe.to_yaml(), "recipe.yaml", "application/yaml", key="export/yaml")
+    st.caption("Run it anywhere, on the same or any other corpus:")
+    st.code(f"tamis run {bundle.folder} CORPUS -o OUT\ntamis verify {bundle.folder} CORPUS", language="bash")
+    _run(here, bundle)
+
+
+def _run(here: Stage, bundle: Bundle) -> None:
+    """Run the bundle on the open corpus as a background job."""
+    out = here.workspace.runs / bundle.folder.name
+    if (out / "run.json").is_file():
+        _finished(here, Run.open(out))
+        return
+    job = session.current().setting("run")
+    allowed = login.may("owner")
+    if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed):
+        login.demand("owner", to="start a run")
+        assert here.opened.study is not None
+        session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
+        st.rerun()
+    if job:
+        watch(here.workspace, str(job), "run")
+
+
+def _finished(here: Stage, run: Run) -> None:
+    first, last = run.counts[0], run.counts[-1]
+    st.markdown(
+        f":material/check_circle: **Curated.** {count(first.documents + run.errors)} rows = "
+        f"{count(last.documents)} kept + {count(first.documents - last.documents)} dropped + {count(run.errors)} errors"
+    )
+    st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files")
+    st.code(str(run.folder), language=None)
+    if st.button("Remove this run", key="export/remove", type="tertiary", disabled=not login.may("owner")):
+        login.demand("owner", to="remove a run")
+        shutil.rmtree(here.workspace.runs / run.folder.name)
+        st.rerun()

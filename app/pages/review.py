@@ -1,0 +1,235 @@
+"""Review: people read documents one by one, blind if they like, and say keep, drop or unsure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from tamis.analytics.review.agreement import Votes
+from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
+from tamis.analytics.study.queries import why
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.look import count
+from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.selection_bar import log_of
+from tamis.app.dashboard.text_view import marked
+from tamis.app.pages import review_panel
+from tamis.app.pages.review_panel import Desk
+from tamis.data.errors import TamisError
+from tamis.data.reviews import DECISIONS, Event, event_key
+
+TEXT_LIMIT = 30_000
+_LOOK = {
+    "keep": (":material/check: Keep", "K"),
+    "drop": (":material/close: Drop", "D"),
+    "unsure": (":material/question_mark: Unsure", "U"),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a person is in a queue.
+
+    Attributes:
+        rows: int64 (m,), facts rows of the queue.
+        ids: their ids.
+        at: place in the queue, m when everything is decided.
+        decided: how many of them this person has decided.
+    """
+
+    rows: NDArray[np.int64]
+    ids: tuple[str, ...]
+    at: int
+    decided: int
+
+
+def page() -> None:
+    """Lay out the page."""
+    here = stage()
+    name = login.person().name
+    if not name:
+        st.markdown("**Who reviews?** Decisions are stored with a name, so that a team can see how well it agrees.")
+        login.ask_name()
+        return
+    desk = Desk(here, log_of(here), name)
+    focus = bool(session.current().setting("review_focus", False))
+    queue = _bar(here, focus)
+    votes = Votes.of(desk.log.events())
+    rows = _rows(here, queue, votes)
+    if focus:
+        _read(desk, queue, rows, votes)
+        return
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        _read(desk, queue, rows, votes)
+    with right:
+        review_panel.show(desk, queue, tuple(here.facts.ids.take(rows).to_pylist()))
+
+
+def _rows(here: Stage, queue: Queue, votes: Votes) -> NDArray[np.int64]:
+    """Return the documents of the queue; those of a dispute are looked up anew, the others remembered."""
+    if queue.kind == "disagreement":
+        return queue_rows(here.scene, queue, votes)
+    found: NDArray[np.int64] = here.ask(_queue_rows, queue=queue)
+    return found
+
+
+def _queue_rows(scene: Any, *, queue: Queue) -> NDArray[np.int64]:
+    return queue_rows(scene, queue, Votes.of(()))
+
+
+def _bar(here: Stage, focus: bool) -> Queue:
+    """Show what is reviewed and return it."""
+    now = session.current()
+    queue = Queue(
+        kind=now.setting("review_kind", "mixed"),
+        step=str(now.setting("review_step", "")),
+        size=int(now.setting("review_size", 100)),
+    )
+    if not focus:
+        queue = _choices(here, queue)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        blind = st.toggle(
+            "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
+            help="Hide what the recipe decided, where the document comes from and what others said",
+        )  # fmt: skip
+        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view, also for phones")
+    session.choose(
+        review_kind=queue.kind, review_step=queue.step, review_size=queue.size, review_blind=blind, review_focus=wide
+    )
+    if wide != focus:
+        st.rerun()
+    return queue
+
+
+def _choices(here: Stage, queue: Queue) -> Queue:
+    """Show the settings of the queue."""
+    outcome = here.scene.outcome
+    steps = [step.id for step in outcome.steps] if outcome is not None else []
+    kinds = list(get_args(Kind))
+    wide = [4, 3, 1.4] if queue.kind in NEEDS_STEP else [7, 0.1, 1.4]
+    cells = st.columns(wide, vertical_alignment="bottom")
+    kind: Kind = cells[0].selectbox(
+        "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key="review/kind"
+    )
+    step = ""
+    if kind in NEEDS_STEP:
+        options = ["", *steps] if kind == "dropped" else steps
+        step = cells[1].selectbox(
+            "Step", options, index=options.index(queue.step) if queue.step in options else 0,
+            format_func=lambda name: name or "any step", key=f"review/step/{kind}",
+        ) or ""  # fmt: skip
+    size = cells[2].selectbox("Documents", [20, 50, 100, 200, 500, 1000], index=2, key="review/size")
+    return replace(queue, kind=kind, step=step, size=int(size))
+
+
+def _place(desk: Desk, rows: NDArray[np.int64], votes: Votes) -> Place:
+    """Return where this person is: where the arrows led, or the first document without their decision."""
+    ids = tuple(desk.here.facts.ids.take(rows).to_pylist())
+    mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True))
+    open_ = [place for place, name in enumerate(ids) if mine.get(name, -1) < 0]
+    asked = session.current().setting("review_at")
+    at = int(asked) if asked is not None and 0 <= int(asked) < len(ids) else (open_[0] if open_ else len(ids))
+    return Place(rows, ids, at, len(ids) - len(open_))
+
+
+def _read(desk: Desk, queue: Queue, rows: NDArray[np.int64], votes: Votes) -> None:
+    """Show the document and the buttons."""
+    if not len(rows):
+        st.info("No document is in this queue. Choose another queue, or other rules on the page Recipe.")
+        return
+    place = _place(desk, rows, votes)
+    st.progress(place.decided / len(rows), text=f"{count(place.decided)} of {count(len(rows))} decided by you")
+    if place.at >= len(rows):
+        st.success("You have decided every document of this queue.", icon=":material/done_all:")
+        st.button("Look at them again", key="review/again", on_click=session.choose, kwargs={"review_at": 0})
+        return
+    _buttons(desk, queue, place, votes)
+    _document(desk, place, votes)
+
+
+def _buttons(desk: Desk, queue: Queue, place: Place, votes: Votes) -> None:
+    document = place.ids[place.at]
+    mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True)).get(document, -1)
+    before = sum(event.subject == document and event.reviewer == desk.name for event in desk.log.events())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for number, value in enumerate(DECISIONS):
+            label, key = _LOOK[value]
+            st.button(
+                label, key=f"review/{value}", shortcut=key, type="primary" if mine == number else "secondary",
+                on_click=_decide, args=(desk, queue, place, value, before), disabled=not login.may("reviewer"),
+            )  # fmt: skip
+        st.button(
+            "Back", key="review/back", icon=":material/arrow_back:", shortcut="Left", type="tertiary",
+            on_click=session.choose, kwargs={"review_at": max(0, place.at - 1)}, disabled=place.at == 0,
+        )  # fmt: skip
+        st.button(
+            "Next", key="review/next", icon=":material/arrow_forward:", shortcut="Right", type="tertiary",
+            on_click=session.choose, kwargs={"review_at": place.at + 1}, disabled=place.at + 1 >= len(place.rows),
+        )  # fmt: skip
+        st.caption(f"document {count(place.at + 1)} of {count(len(place.rows))}")
+
+
+def _decide(desk: Desk, queue: Queue, place: Place, value: str, before: int) -> None:
+    """Store a decision and go on to the next document without one."""
+    document = place.ids[place.at]
+    now = session.current()
+    event = Event(
+        key=event_key(desk.log.corpus, desk.name, document, "decision", value, before),
+        reviewer=desk.name,
+        corpus=desk.log.corpus,
+        subject_kind="document",
+        subject=document,
+        kind="decision",
+        value=value,
+        context={
+            "queue": queue.kind,
+            "step": queue.step,
+            "recipe": now.recipe.digest,
+            "blind": bool(now.setting("review_blind", True)),
+        },
+    )
+    try:
+        login.demand("reviewer", to="decide on documents")
+        desk.log.store.add(event)
+    except TamisError as error:
+        session.say(f"The decision was not stored. {error}")
+        return
+    later = place.at + 1
+    session.choose(review_at=later if session.current().setting("review_at") is not None else None)
+    if later >= len(place.rows):
+        session.choose(review_at=None)
+
+
+def _document(desk: Desk, place: Place, votes: Votes) -> None:
+    row = int(place.rows[place.at])
+    text = desk.here.opened.texts([row])[0]
+    with st.container(height=520, border=True, key="review_text"):
+        st.html(f'<div class="tamis-text tamis-read">{marked(text[:TEXT_LIMIT], [])}</div>')
+        if len(text) > TEXT_LIMIT:
+            st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
+    if not session.current().setting("review_blind", True):
+        _verdict(desk, row, place.ids[place.at], votes)
+    review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")
+
+
+def _verdict(desk: Desk, row: int, document: str, votes: Votes) -> None:
+    """Say what the recipe and the others decided."""
+    outcome = desk.here.scene.outcome
+    if outcome is not None and outcome.steps:
+        number = int(outcome.deciding[row])
+        words = f"dropped by {outcome.steps[number - 1].id}" if number else "kept"
+        st.markdown(f"The recipe: **{plain(words)}**")
+        for verdict in why(outcome, desk.here.facts, row):
+            if verdict.value is not None and verdict.passed is not None:
+                st.caption(plain(f"{verdict.step}: {verdict.value} against {verdict.threshold}"))
+    if document in votes.documents:
+        said = votes.table[votes.documents.index(document)]
+        words = ", ".join(
+            f"{name}: {DECISIONS[value]}" for name, value in zip(votes.reviewers, said, strict=True) if value >= 0
+        )
+        st.markdown(f"People: {plain(words)}")

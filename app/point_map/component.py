@@ -1,0 +1,184 @@
+"""The map in the browser: bytes go out by their own route, polygons come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tamis.analytics.study.queries import Bounds
+
+HERE = Path(__file__).parent
+HTML = """
+<div class="tamis-map" tabindex="0" role="application"
+     aria-label="Map of the documents. Arrows, plus and minus move the view, Enter reads the document in the middle,
+ A selects what is in view and Shift A adds it, L is the lasso, B the box, P moves, Escape clears.">
+  <canvas class="gl"></canvas><canvas class="over"></canvas>
+  <div class="tools" role="toolbar" aria-label="Tools of the map">
+    <button type="button" data-act="pan" aria-pressed="true" title="Move (P)">Move</button>
+    <button type="button" data-act="lasso" aria-pressed="false" title="Lasso (L); hold Shift to add">Lasso</button>
+    <button type="button" data-act="box" aria-pressed="false" title="Box (B); hold Shift to add">Box</button>
+    <button type="button" data-act="add" aria-pressed="false"
+      title="Add what is drawn next to the selection (or hold Shift)">Add</button>
+    <button type="button" data-act="in" title="Closer (+)" aria-label="Closer">+</button>
+    <button type="button" data-act="out" title="Further (-)" aria-label="Further">−</button>
+    <button type="button" data-act="home" title="Whole map (0)">Fit</button>
+    <button type="button" data-act="png" title="Save as PNG">PNG</button>
+    <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>
+  </div>
+  <div class="legend" role="group" aria-label="Legend"></div>
+  <div class="status" role="status">Loading …</div><div class="tip" role="tooltip"></div>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name on the map.
+
+    Attributes:
+        x, y: map coordinates.
+        text: plain text.
+        level: 0 shown from afar, 1 shown near.
+    """
+
+    x: float
+    y: float
+    text: str
+    level: int
+
+
+@dataclass(frozen=True)
+class Lasso:
+    """An area drawn on the map.
+
+    Attributes:
+        vertices: map coordinates, float64.
+        add: whether it is added to the selection.
+        map: digest of the map it was drawn on.
+    """
+
+    vertices: tuple[tuple[float, float], ...]
+    add: bool
+    map: str
+
+
+SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
+"""Parts of one module, joined in this order: a component's script cannot import others."""
+
+_mount = st.components.v2.component(
+    "tamis_map",
+    html=HTML,
+    css=(HERE / "map.css").read_text("utf-8"),
+    js="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
+)
+
+MOST_ZOOM = 100.0
+"""Of the first view: few documents far away do not make all others a dot."""
+
+
+def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
+    """Return centre and zoom that show a part of the map, the whole being 1 x 1 at zoom 1."""
+    width, height = bounds.high_x - bounds.low_x, bounds.high_y - bounds.low_y
+    return {
+        "x": ((part.low_x + part.high_x) / 2 - bounds.low_x) / width,
+        "y": ((part.low_y + part.high_y) / 2 - bounds.low_y) / height,
+        "zoom": min(
+            width / max(part.high_x - part.low_x, 1e-9), height / max(part.high_y - part.low_y, 1e-9), MOST_ZOOM
+        ),
+    }
+
+
+def said_failed(state: Mapping[str, Any] | None) -> str:
+    """Return why the browser cannot draw the map, from the component's state; empty when it can."""
+    return str((state or {}).get("failed") or "")
+
+
+def drawn_lasso(state: Mapping[str, Any]) -> Lasso:
+    """Return the area that was just drawn, from the component's state."""
+    drawn = state["lasso"]
+    corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
+    return Lasso(corners, bool(drawn["add"]), str(drawn["map"]))
+
+
+def point_map(
+    *,
+    points: str,
+    groups: str,
+    flags: str,
+    snippets: str,
+    token: str,
+    bounds: Bounds,
+    home: Bounds,
+    digest: str,
+    palette: Sequence[str],
+    legend: Mapping[str, Any],
+    labels: Sequence[Label],
+    shapes: Sequence[Sequence[tuple[float, float]]],
+    overlay: bool,
+    selected: bool,
+    placed: int,
+    status: str,
+    failed: str,
+    height: int,
+    key: str,
+    on_lasso: Callable[[], None],
+    on_picked: Callable[[], None],
+    on_cleared: Callable[[], None],
+) -> str:
+    """Show the map and return why the browser cannot draw it, empty when it can.
+
+    Args:
+        points, groups, flags: paths of the bytes (``routes.DESK.publish``).
+        snippets: beginning of the snippets' paths.
+        token: of the session.
+        bounds: frame of the quantised points.
+        home: the part of the map shown first.
+        digest: of the map.
+        palette: 256 colours as #rrggbb, by group code.
+        legend: column, title, items (label, codes, n), more.
+        labels: names, the most important first.
+        shapes: areas of the selection, in map coordinates.
+        overlay: whether dropped documents fade.
+        selected: whether there is a selection.
+        placed: number of documents on the map.
+        status: said in the corner after what is drawn.
+        failed: what this said before about why the map cannot be drawn; the map is then only a line.
+        height: pixels.
+        key: of the widget.
+        on_lasso: called when an area was drawn (``drawn_lasso`` of the widget's state).
+        on_picked: called when a point was clicked; ``picked`` of the state is its facts row.
+        on_cleared: called when Escape was pressed.
+    """
+    result = _mount(
+        key=key,
+        height=height,
+        data={
+            "points": points,
+            "groups": groups,
+            "flags": flags,
+            "snippets": snippets,
+            "token": token,
+            "bounds": vars(bounds),
+            "home": _view(bounds, home),
+            "map": digest,
+            "palette": list(palette),
+            "legend": dict(legend),
+            "labels": [vars(label) for label in labels],
+            "shapes": [list(map(list, shape)) for shape in shapes],
+            "overlay": overlay,
+            "selected": selected,
+            "placed": placed,
+            "status": status,
+            "failed": failed,
+            "height": height - 2,
+        },
+        on_lasso_change=on_lasso,
+        on_picked_change=on_picked,
+        on_cleared_change=on_cleared,
+        on_failed_change=lambda: None,
+    )
+    return str(result.failed or "")

@@ -1,0 +1,121 @@
+"""What the pages show: axes that keep their values, findings that become rules, errors that stay short, one theme."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic import synthetic_facts
+
+from tamis.analytics.effect.charts import spark
+from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study import queries
+from tamis.analytics.study.evidence import GivenEvidence
+from tamis.analytics.study.issues import find_issues, remedy
+from tamis.analytics.study.queries import Scene
+from tamis.app.dashboard.page_context import brief
+from tamis.app.dashboard.rail import phrase
+from tamis.app.figures.figures import (
+    TREEMAP_MOST,
+    axis_place,
+    axis_value,
+    histogram_figure,
+    round_values,
+    treemap_figure,
+)
+from tamis.data.errors import RecipeError
+
+ROOT = Path(__file__).parents[2]
+FACTS = synthetic_facts(3_000, seed=3)
+SCENE = Scene.build(FACTS, GivenEvidence(), recipe=Recipe())
+
+
+@pytest.mark.parametrize("column", ["n_words", "norm_count", "mean_word_length"])
+def test_a_logarithmic_histogram_places_every_document_once(column: str) -> None:
+    found = queries.histogram(SCENE, column, bins=25, scale="log")
+    values = FACTS.numbers(column)
+    expected, _ = np.histogram(values[~np.isnan(values)], bins=found.edges)
+    assert found.scale == "log"
+    assert found.all.tolist() == expected.tolist()
+    assert found.all.sum() + found.below + found.above + found.missing == FACTS.n
+
+
+def test_negative_values_have_no_logarithmic_histogram() -> None:
+    with pytest.raises(RecipeError, match="negative"):
+        queries.histogram(SCENE, "n_words", low=-5.0, high=10.0, scale="log")
+
+
+def test_the_median_is_a_value_of_the_column() -> None:
+    values = np.sort(FACTS.numbers("n_words"))
+    assert queries.extent(FACTS, "n_words").median == values[(len(values) - 1) // 2]
+
+
+@given(st.floats(0, 1e9), st.sampled_from(["linear", "log"]))
+def test_a_place_on_the_axis_is_read_back_as_its_value(value: float, scale: str) -> None:
+    place = float(axis_place(np.asarray([value]), scale)[0])
+    assert axis_value(place, scale) == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+@given(st.floats(0, 1e6), st.floats(1, 1e6))
+def test_labels_of_the_axis_lie_within_it(low: float, width: float) -> None:
+    marks = round_values(low, low + width)
+    assert ((marks >= low) & (marks <= low + width)).all()
+    assert (np.diff(marks) > 0).all()
+
+
+def test_a_cut_stands_at_its_value_on_a_logarithmic_axis() -> None:
+    found = queries.histogram(SCENE, "n_words", scale="log")
+    figure = histogram_figure(found, title="Words", unit="words", height=200)
+    assert list(figure.layout.xaxis.range) == pytest.approx(np.log1p(found.edges[[0, -1]]).tolist())
+
+
+def test_a_small_histogram_draws_every_bin_that_holds_documents() -> None:
+    assert spark([3, 0, 1], [0, 2, 0]).count("<rect") == 3
+
+
+def test_every_finding_can_be_dropped_and_drops_as_many_as_it_shows() -> None:
+    for issue in find_issues(SCENE):
+        better = remedy(issue.rules)
+        steps = [better] if better is not None else list(queries.selection_rules(issue.rules, mode="drop"))
+        recipe = Recipe()
+        for step in steps:
+            recipe = recipe.with_operator(step)
+        outcome = Scene.build(FACTS, GivenEvidence(), recipe=recipe).outcome
+        assert outcome is not None
+        assert outcome.input.documents - outcome.output.documents == issue.documents, issue.name
+
+
+def test_a_condition_is_said_without_the_verb_of_a_rule() -> None:
+    params = {"signal": "n_words", "min": 5}
+    kept, dropped = (OPERATORS.build("signal_range", {**params, "mode": mode}) for mode in ("keep", "drop"))
+    assert isinstance(kept, RowOperator)
+    assert isinstance(dropped, RowOperator)
+    assert phrase(kept).startswith("with n_words")
+    assert phrase(dropped).startswith("not with n_words")
+
+
+def test_a_long_list_of_what_is_allowed_is_left_out() -> None:
+    error = RecipeError("Unknown column", value="x", allowed=[f"column_{k}" for k in range(99)], fix="choose another")
+    assert brief(error) == "Unknown column: got 'x'. choose another."
+    short = RecipeError("Unknown side", value="x", allowed=("min", "max"))
+    assert brief(short) == str(short)
+
+
+def test_streamlit_run_and_tamis_serve_read_the_same_settings() -> None:
+    shipped = (ROOT / "app" / "streamlit.toml").read_text("utf-8")
+    assert (ROOT / ".streamlit" / "config.toml").read_text("utf-8") == shipped
+
+
+def test_a_treemap_of_many_clusters_joins_the_smallest_and_loses_no_document() -> None:
+    rows = [
+        {"cluster": k, "name": f"c{k}", "category": k % 3, "category_name": f"k{k % 3}", "documents": 5 + k, "kept": k}
+        for k in range(TREEMAP_MOST + 50)
+    ]
+    tiles = treemap_figure(rows, height=300).data[0]
+    leaves = [value for name, value in zip(tiles.ids, tiles.values, strict=True) if name.startswith("c")]
+    assert len(leaves) == TREEMAP_MOST + 3 and sum(leaves) == sum(row["documents"] for row in rows) == tiles.values[0]
+    assert sum("smaller" in label for label in tiles.labels) == 3

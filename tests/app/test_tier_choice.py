@@ -1,0 +1,35 @@
+"""The embedding tier can be chosen before and after the analysis, by owners."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dashboard import served, tamis
+from docstrings import docstrings, write_corpus
+from session_client import Session
+
+from tamis.analytics.map.options import MapOptions, read_options, write_options
+from tamis.data.corpus import open_corpus
+from tamis.data.workspace import Workspace
+
+
+@pytest.mark.slow
+def test_another_tier_is_remembered_and_its_analysis_is_planned(tmp_path: Path) -> None:
+    corpus, home = write_corpus(tmp_path / "corpus", docstrings(("json", "logging"))), tmp_path / "home"
+    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
+    with served(home, corpus) as dashboard:
+        session = Session(dashboard.url, query="corpus=corpus")
+        session.open("")
+        assert ("button", "Start the analysis") not in session.widgets
+        session.choose("Embedding", "precise")
+        assert ("button", "Start the analysis") in session.widgets
+        session.close()
+    assert read_options(Workspace(home), open_corpus(corpus)).tier == "precise"
+
+
+@pytest.mark.parametrize("tier", ["auto", "fast", "tuned", "precise"])
+def test_every_tier_is_kept_in_the_workspace(tmp_path: Path, tier: str) -> None:
+    corpus = open_corpus(write_corpus(tmp_path / "corpus", docstrings(("json",))))
+    write_options(Workspace(tmp_path / "home"), corpus, MapOptions(tier=tier))
+    assert read_options(Workspace(tmp_path / "home"), corpus).tier == tier

@@ -1,0 +1,186 @@
+"""The report and the dataset card: complete, whole in one file, and harmless whatever the corpus says."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from planted_study import planted_study
+
+from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.charts import Bar, Series, bars, plot, ticks
+from tamis.analytics.effect.dataset_card import size_category, to_card
+from tamis.analytics.effect.report import Report, collect_report
+from tamis.analytics.effect.report_html import to_html
+from tamis.analytics.effect.report_writer import write_report
+from tamis.analytics.effect.scorer_fit import relevance_operator
+from tamis.analytics.effect.target import Target
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.recipe.yaml_text import parse_yaml
+from tamis.analytics.signals.tokens import tokens_step
+from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.study.study import Study
+from tamis.data.corpus import open_corpus
+from tamis.data.workspace import Workspace
+
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "[x](javascript:alert(1)) | ![y](http://evil.example/z)",
+    "<!--",
+    "</details></table></body>",
+    "```\n# out of the fence",
+)
+
+
+class Tags(HTMLParser):
+    """Collects tags, attributes and visible text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def _parsed(html: str) -> Tags:
+    found = Tags()
+    found.feed(html)
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Recipe, Path]:
+    folder = tmp_path_factory.mktemp("report")
+    study, entry, _ = planted_study(folder)
+    target = Target.open(study.workspace, entry.digest)
+    rule = relevance_operator(study, target, entry, "classifier", share=0.1)
+    recipe = (
+        Recipe(title="Sea", why="For the sea").with_operator(OPERATORS.build("exact_dedup", {})).with_operator(rule)
+    )
+    write_report(
+        study,
+        recipe,
+        folder / "report.html",
+        card=folder / "card.md",
+        target=entry,
+        protocol=Protocol(budget_bytes=60_000, holdout_bytes=40_000),
+    )
+    return study, recipe, folder
+
+
+def test_report_says_everything_in_one_file(made: tuple[Study, Recipe, Path]) -> None:
+    study, recipe, folder = made
+    html = (folder / "report.html").read_text("utf-8")
+    page = _parsed(html)
+    for said in (
+        "Sea", "For the sea", *(step.operator.sentence() for step in recipe.active), "better", "target bits per byte",
+        "dedup + random", "macro-F1", "Kept", "Dropped by exact-dedup", recipe.digest, study.corpus.fingerprint,
+        study.corpus.files[0].sha256, "kept twin",
+    ):  # fmt: skip
+        assert said in page.text, said
+    assert page.tags.count("svg") >= 4
+    assert f"{study.facts.n:,}" in page.text
+
+
+def test_report_asks_no_other_host_and_holds_no_script(made: tuple[Study, Recipe, Path]) -> None:
+    page = _parsed((made[2] / "report.html").read_text("utf-8"))
+    assert not {"script", "link", "iframe", "img", "object", "form"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+    policy = [value for name, value in page.attributes if name == "content" and "default-src" in value]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert "@import" not in (made[2] / "report.html").read_text("utf-8")
+
+
+def test_same_report_has_the_same_bytes(made: tuple[Study, Recipe, Path]) -> None:
+    study, recipe, _ = made
+    reports = [collect_report(study, recipe) for _ in range(2)]
+    assert to_html(reports[0]) == to_html(reports[1])
+    assert to_card(reports[0]) == to_card(reports[1])
+
+
+def test_report_without_examples_quotes_nothing(made: tuple[Study, Recipe, Path]) -> None:
+    study, recipe, _ = made
+    quoting, silent = collect_report(study, recipe), collect_report(study, recipe, examples=0)
+    assert quoting.examples and not silent.examples
+    assert "Examples" not in _parsed(to_html(silent)).text
+    assert not any(example.text[:40] in to_card(quoting) for example in quoting.examples)
+
+
+def test_card_has_the_front_matter_of_the_hub(made: tuple[Study, Recipe, Path]) -> None:
+    card = (made[2] / "card.md").read_text("utf-8")
+    front, body = re.match(r"---\n(.*?)---\n(.*)", card, re.DOTALL).groups()  # type: ignore[union-attr]
+    values = parse_yaml(front)
+    assert values["pretty_name"] == "Sea" and values["license"] == "unknown"
+    assert values["size_categories"] == ["n<1K"] and values["task_categories"] == ["text-generation"]
+    for heading in ("# Sea", "## Curation", "## Composition", "## Effect", "## Limits", "## Provenance"):
+        assert f"\n{heading}\n" in body
+    assert size_category(999) == "n<1K" and size_category(10_000) == "10K<n<100K" and size_category(2 * 10**9) == "n>1B"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    folder = tmp_path_factory.mktemp("hostile")
+    rows = [f"{payload} number {k}" for k in range(12) for payload in PAYLOADS]
+    pq.write_table(
+        pa.table({"id": [f"{k}-{PAYLOADS[0]}" for k in range(len(rows))], "text": rows, "source": rows}),
+        folder / "corpus.parquet",
+    )
+    corpus = open_corpus(folder / "corpus.parquet")
+    measured = (documents_step(), columns_step(corpus), tokens_step(), exact_step())
+    study = Study.open(corpus, Workspace(folder / "home"), steps=(*measured, facts_step(measured)))
+    recipe = Recipe(title=PAYLOADS[1], why=PAYLOADS[5], author=PAYLOADS[0])
+    recipe = recipe.with_operator(OPERATORS.build("category", {"values": rows[:40]}), note=PAYLOADS[2])
+    return collect_report(study, recipe.with_operator(OPERATORS.build("random_sample", {"count": 20})))
+
+
+def test_hostile_texts_stay_texts_in_html(hostile: Report) -> None:
+    page = _parsed(to_html(hostile))
+    assert not {"script", "img"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+    assert PAYLOADS[1] in page.text and PAYLOADS[0] in page.text
+    assert page.tags.count("body") == 1 and "Provenance" in page.text
+
+
+def test_hostile_texts_stay_texts_in_markdown(hostile: Report) -> None:
+    card = to_card(hostile).split("\n---\n", 1)[1]
+    fences = re.split(r"^```.*$", card, flags=re.MULTILINE)
+    outside = "".join(fences[::2])
+    assert len(fences) == 3
+    assert not re.search(r"(?<!\\)<(script|img|svg)", outside)
+    assert "](javascript" not in outside and "](http" not in outside
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (1.65, 1.8), (-3.0, 7e5), (2.0, 2.0), (1e-7, 3e-7)])
+def test_ticks_are_round_and_cover_the_range(low: float, high: float) -> None:
+    found = ticks(low, high)
+    assert found[0] <= low and found[-1] >= high and 2 <= len(found) <= 12
+    steps = {round(b - a, 12) for a, b in pairwise(found)}
+    assert len(steps) == 1
+
+
+def test_charts_escape_labels_and_survive_nothing() -> None:
+    assert plot([], x="x", y="y", title="t") == "" and bars([], title="t") == ""
+    svg = plot(
+        [Series("<b>", ((0.0, 1.0), (2.0, 1.0)), "red", line=True, labels=("<i>", "&"))], x="<x>", y="y", title="<t>"
+    )
+    assert "<b>" not in svg and "<i>" not in svg and "&lt;t&gt;" in svg and "polyline" in svg
+    rows = bars([Bar("<script>", -1.0, low=-2.0, high=0.5), Bar("b", 3.0, other=1.0, note="n")], title="t")
+    assert "<script>" not in rows and rows.count("<rect") == 3

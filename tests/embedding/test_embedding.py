@@ -1,0 +1,136 @@
+"""Vectors of texts: unit rows, never NaN, the same bits in any batch, always named by their space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numba import njit, prange
+from threadpoolctl import ThreadpoolController
+
+from tamis.analytics.embedding.embedder import batches, fast_embedder, precise_embedder
+from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distilled, minilm_path, unit_rows
+from tamis.data.errors import SettingError
+from tamis.data.hashing import file_sha256
+
+STRANGE = ["", " \n", "😀🙃", "\U0001d573\U0001d574", "\x00", "ꙮ"]
+
+
+@njit(parallel=True)
+def place_in_parallel(points):  # type: ignore[no-untyped-def]
+    """Run numba's threads, whatever they do."""
+    for row in prange(len(points)):
+        points[row] += 1
+
+
+@pytest.fixture(scope="module")
+def model(models: Path) -> StaticModel:
+    return distilled(models)
+
+
+def test_static_vector_is_the_unit_mean_of_its_tokens(model: StaticModel) -> None:
+    text = "An editor for plain text."
+    ids, starts = model.tokens([text])
+    mean = model.vectors[ids].mean(axis=0)
+    expected = mean / np.linalg.norm(mean)
+    assert starts.tolist() == [0, len(ids)] and len(ids) == 6
+    np.testing.assert_allclose(model.encode([text])[0], expected, atol=1e-3)
+
+
+def test_static_model_ranks_related_texts_first(model: StaticModel) -> None:
+    cat, kitten, stock = model.encode(["a cat sleeps", "the kitten naps", "stock market prices fell"]).astype(
+        np.float32
+    )
+    assert cat @ kitten > cat @ stock + 0.1
+
+
+def test_static_model_agrees_with_model2vec(model: StaticModel) -> None:
+    from model2vec import StaticModel as Reference
+    from tokenizers import Tokenizer
+
+    reference = Reference(model.vectors, Tokenizer.from_str(model.tokenizer), normalize=True)
+    texts = ["An editor for plain text.", "Größe über alles", "C++ compiler 漢字"]
+    expected = reference.encode(texts, use_multiprocessing=False)
+    np.testing.assert_allclose(model.encode(texts), expected, atol=1e-3)
+
+
+def test_texts_without_known_words_are_zero_and_never_nan(model: StaticModel) -> None:
+    vectors = model.encode([*STRANGE, "漢字", "plain words"])
+    assert np.isfinite(vectors).all()
+    lengths = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    assert (lengths[: len(STRANGE)] == 0).all()
+    np.testing.assert_allclose(lengths[-1], 1, atol=1e-3)
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.integers(0, 7))
+@settings(max_examples=30, deadline=None)
+def test_static_vector_has_the_same_bits_in_any_batch(model: StaticModel, texts: list[str], cut: int) -> None:
+    whole = model.encode(pa.array(texts, pa.large_string()))
+    parts = np.concatenate([model.encode(texts[:cut]), model.encode(texts[cut:])])
+    assert np.array_equal(whole.view(np.uint16), parts.view(np.uint16))
+
+
+def test_only_the_beginning_of_a_long_text_is_embedded(model: StaticModel) -> None:
+    beginning = "word " * 1000
+    assert np.array_equal(model.encode([beginning]), model.encode([beginning + "something else " * 10_000]))
+
+
+def test_saved_model_is_read_back_and_a_damaged_one_refused(model: StaticModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model", {"source": "test"})
+    again = StaticModel.load(tmp_path / "model")
+    assert again is not None and again.sha256 == model.sha256
+    np.save(tmp_path / "model" / "vectors.npy", model.vectors * 2)
+    assert StaticModel.load(tmp_path / "model") is None
+    assert StaticModel.load(tmp_path / "nowhere") is None
+
+
+def test_the_packaged_weights_are_the_pinned_ones() -> None:
+    assert file_sha256(minilm_path() / "model.safetensors") == MINILM_SHA256
+
+
+def test_unit_rows_turns_what_is_not_finite_into_zeros() -> None:
+    rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 0.0], [np.inf, 1.0]]))
+    np.testing.assert_allclose(rows[0], [0.6, 0.8], atol=1e-3)
+    assert rows[1].tolist() == [0, 0] and rows[2].tolist() == [0, 0] and np.isfinite(rows).all()
+
+
+def test_precise_embedder_says_what_it_is_and_flags_unknown_texts(models: Path) -> None:
+    embedder = precise_embedder(dtype="float32")
+    cat, kitten, stock, *strange = embedder.encode(
+        ["a cat sleeps", "the kitten naps", "stock market prices fell", *STRANGE]
+    ).astype(np.float32)
+    assert cat @ kitten > cat @ stock + 0.2
+    assert not np.any(strange)
+    assert embedder.about["tier"] == "precise" and embedder.about["batch"] == 32 and embedder.about["dimensions"] == 384
+    assert embedder.space != fast_embedder(models).space
+    assert embedder.space != precise_embedder(dtype="bfloat16").space
+
+
+def test_parallel_kernels_before_it_do_not_make_the_precise_model_nest_threads() -> None:
+    place_in_parallel(np.zeros((64, 2), dtype=np.float32))
+    precise_embedder().encode(["a text"])
+    libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
+    assert libraries
+    assert [library.dynlib.omp_get_max_active_levels() for library in libraries] == [1] * len(libraries)
+
+
+def test_a_batch_is_hardly_padded_whatever_the_scripts_and_the_order() -> None:
+    lengths = [3 + row * 7 % 50 for row in range(640)]
+    texts = [("a" * 4 if row % 2 else "ကို") * length for row, length in enumerate(lengths)]
+    made = batches(texts, lengths)
+    assert sorted(row for rows in made for row in rows) == list(range(640))
+    padded = sum(max(lengths[row] for row in rows) * len(rows) for rows in made)
+    assert padded < 1.1 * sum(lengths)
+    other = batches(texts[::-1], lengths[::-1])
+    assert [[texts[row] for row in rows] for rows in made] == [[texts[639 - row] for row in rows] for rows in other]
+
+
+def test_a_model_that_is_not_here_is_refused_with_the_way_to_get_it() -> None:
+    with pytest.raises(SettingError, match="hf download nobody/nothing"):
+        precise_embedder("nobody/nothing")
+    with pytest.raises(SettingError, match="bfloat16, float32"):
+        precise_embedder(dtype="int4")

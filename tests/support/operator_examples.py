@@ -1,0 +1,180 @@
+"""Parameters to try every operator with, and the evidence they need on synthetic facts.
+
+Each registered operator has at least one entry: the laws run over all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.facts.stored_sets import Clustering, GivenSources
+from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
+from tamis.analytics.study.evidence import LocalEvidence
+from tamis.data.hashing import digest
+
+CLUSTERING = digest("a clustering")
+ID_SET = digest("an id set")
+MAP = digest("a map")
+SCORER = digest("a scorer")
+CONCEPTS = digest("concepts")
+
+EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "signal_range": [
+        {"signal": "n_words", "min": 60, "max": 400},
+        {"signal": "symbol_word_ratio", "max": 0.1, "strict_max": True, "missing": "drop"},
+        {"signal": "mean_word_length", "min": 5.25, "strict_min": True, "mode": "drop"},
+    ],
+    "language": [{"languages": ["en", "de"]}, {"languages": ["zh"], "min_confidence": 0.8, "mode": "drop"}],
+    "category": [
+        {"column": "source", "values": ["source-01", "source-00", "it's"]},
+        {"column": "label", "values": ["news"]},
+    ],
+    "grouped_range": [
+        {"signal": "n_words", "bounds": [{"value": "en", "min": 50}, {"value": "de", "min": 40, "max": 900}]},
+        {
+            "signal": "mean_word_length",
+            "by": "source",
+            "bounds": [{"value": "it's", "max": 5.1}, {"value": "", "min": 1}],
+            "others": "drop",
+            "mode": "drop",
+        },
+    ],
+    "regex": [{"pattern": "(?i)lorem"}, {"pattern": "[0-9]{4}", "min_matches": 2, "mode": "keep"}],
+    "sql_predicate": [
+        {"predicate": "n_words > 100 AND (lang = 'en' OR digit_share / upper_share < 0.5)"},
+        {"predicate": "source LIKE 'source-0%' and not label in ('news')", "mode": "drop"},
+    ],
+    "cluster": [{"clusters": [3, 1, 3, -1], "clustering": CLUSTERING}],
+    "id_list": [{"stored": ID_SET}, {"ids": ["not there", "0"], "mode": "drop"}],
+    "map_polygon": [
+        {"vertices": [[0, 0], [5, 0], [5.5, 5]], "map": MAP, "ids": ID_SET, "documents": 4, "mode": "drop"}
+    ],
+    "all_of": [
+        {
+            "rules": [
+                {"operator": "signal_range", "params": {"signal": "n_words", "min": 100}},
+                {"operator": "language", "params": {"languages": ["en"]}},
+            ],
+            "mode": "drop",
+        }
+    ],
+    "percentile_band": [
+        {"signal": "compression_ratio", "low": 5, "high": 95},
+        {"signal": "mean_word_length", "high": 80, "within": "lang", "missing": "drop"},
+    ],
+    "exact_dedup": [
+        {},
+        {"compare": "raw text", "keep": "highest signal", "signal": "unigram_entropy", "max_copies": 2},
+        {"keep": "source order", "sources": ["source-03", "source-00"], "within": "lang"},
+    ],
+    "near_dedup": [
+        {},
+        {"threshold": 0.6, "similarity": "containment", "n": 3, "keep": "newest", "date": "meta_year", "max_copies": 2},
+        {"within": "lang", "keep": "longest", "then": ["oldest"], "date": "label", "unit": "character"},
+        {"clustering": CLUSTERING, "cluster_copies": [[3, 4], [-1, 2]], "keep": "lowest signal", "signal": "outlier"},
+    ],
+    "semantic_dedup": [
+        {"eps": 0.3},
+        {"eps": 0.2, "rule": "published", "vectors": "analysis", "allow_static": True},
+        {"eps": 0.1, "within": "lang", "keep": "highest signal", "signal": "outlier", "max_copies": 3},
+    ],
+    "decontaminate": [
+        {"evaluation": digest("evaluation")},
+        {"evaluation": digest("evaluation"), "min_matches": 2, "overlap": 0.5, "shortest": 4, "mode": "keep"},
+    ],
+    "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
+    "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
+    "c4_lines": [{}, {"variant": "c4_any_end"}],
+    "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
+    "mojibake_repair": [{}],
+    "pii_redaction": [{}, {"kinds": ["ip", "email"], "style": "example"}],
+    "repeat_removal": [{}, {"unit": "paragraph", "shortest": 20}],
+    "remove_passages": [{"passages": ["All rights reserved.", " Page 1 "]}, {"passages": ["x"], "unit": "paragraph"}],
+    "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
+    "token_budget": [
+        {"amount": 20_000},
+        {"amount": 60_000, "unit": "bytes", "order": "lowest", "signal": "compression_ratio"},
+        {"amount": 77, "unit": "documents", "seed": 5},
+    ],
+    "top_share": [
+        {"signal": "unigram_entropy", "share": 0.3},
+        {"signal": "outlier", "best": "lowest", "tokens": 9_000, "within": "lang"},
+    ],
+    "softmax_sample": [
+        {"signal": "compression_ratio", "share": 0.5, "seed": 3},
+        {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
+    ],
+    "coverage_sample": [{"share": 0.2}, {"documents": 15, "within": "lang", "neighbours": 3}, {"tokens": 9_000}],
+    "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
+    "perplexity_band": [
+        {"share": 0.5, "signal": "unigram_entropy"},
+        {"tokens": 20_000, "part": "low", "within": "lang", "signal": "compression_ratio"},
+    ],
+    "dsir": [{"model": SCORER, "share": 0.4, "temperature": 0.5}, {"model": SCORER, "tokens": 30_000}],
+    "moore_lewis": [{"model": SCORER, "documents": 100, "target": "manuals"}],
+    "target_classifier": [{"model": SCORER, "share": 0.2, "within": "lang"}],
+    "embedding_classifier": [{"model": SCORER, "share": 0.2}],
+    "target_similarity": [{"model": SCORER, "share": 0.7, "temperature": 2.0, "seed": 8}],
+    "cluster_budget": [
+        {"concepts": CONCEPTS, "share": 0.3},
+        {"concepts": CONCEPTS, "documents": 200, "complexity": "measured", "keep": "random", "alpha": 0.5, "tau": 2},
+    ],
+    "mixture": [
+        {"by": "lang", "alpha": 0.3},
+        {"weights": [{"group": "source-00", "weight": 2}, {"group": "source-05", "weight": 1}], "share": 0.2},
+        {"by": "label", "alpha": 0, "share": 1.5, "max_copies": 3, "prefer": "unigram_entropy"},
+        {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
+    ],
+    "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
+    "upsample": [{"signal": "unigram_entropy"}, {"signal": "n_words", "best": "lowest", "max_copies": 9, "power": 2}],
+    "curriculum": [
+        {},
+        {"order": "easy to hard", "difficulty": "compression_ratio"},
+        {"order": "hard to easy", "difficulty": "compression_ratio", "hard": "lowest"},
+        {"order": "warm-up then random", "difficulty": "n_words", "seed": 2},
+        {"order": "interleaved", "difficulty": "n_words", "slices": 7},
+        {"order": "best last", "difficulty": "unigram_entropy", "warm_up": 0.25},
+    ],
+}
+
+
+def operators() -> list[Operator]:
+    """Return every example as an operator."""
+    return [OPERATORS.build(name, params) for name, examples in EXAMPLES.items() for params in examples]
+
+
+class Evidence(LocalEvidence):
+    """Evidence for examples: heavy measures are invented from the document keys, quick ones are real."""
+
+    def array(self, measure: Measure, name: str) -> Any:
+        """Return a measured array: quick ones as they are, others as small keyed counts."""
+        if MEASURES[measure.kind].quick is not None:
+            return super().array(measure, name)
+        if name == "first":
+            return self._first()
+        return (self.facts.keys % np.uint64(4)).astype(np.int32)
+
+    def pairs(self, measure: Measure) -> Pairs:
+        """Return invented pairs: each set with the two that follow it, similarity by keys."""
+        alone = np.unique(self._first())
+        left = np.concatenate([alone[:-1], alone[:-2]])
+        right = np.concatenate([alone[1:], alone[2:]])
+        mixed = (self.facts.keys[left] ^ self.facts.keys[right]) % np.uint64(100)
+        return Pairs(left, right, (mixed.astype(np.float32) / np.float32(99)))
+
+    def _first(self) -> Any:
+        group = self.facts.whole("norm_group")
+        return np.where(group < 0, np.arange(self.facts.n), group)
+
+
+def evidence(facts: Facts) -> Evidence:
+    """Return evidence with the id set and the clustering that the examples name."""
+    chosen = facts.ids.take(pa.array(np.flatnonzero(facts.keys % np.uint64(3) == 0)))
+    clustering = Clustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
+    return Evidence(facts, GivenSources({ID_SET: chosen}, {CLUSTERING: clustering}))
