@@ -14,8 +14,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.references import Reference
-from tamis.analytics.duplicates.shingles import Shingles, band_keys, gram, mix, shared, signatures, units_of
+from tamis.analytics.duplicates.shingles import Shingles, band_keys, gram, shared, signatures, units_of
 from tamis.analytics.text.block import block_ranges, utf8_buffers
+from tamis.analytics.text.hash_table import find
 from tamis.analytics.text.normal_form import normalise
 
 COMPARED = 256
@@ -74,13 +75,13 @@ class GramIndex:
         order = np.lexsort((owner[wanted], number))
         starts = np.append(0, np.cumsum(np.bincount(number, minlength=len(grams))))
         size = 1 << max(4, int(2 * len(grams) + 1).bit_length())
-        keys, places = np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int64)
-        _fill(grams, keys, places)
-        return keys, places, starts, owner[wanted][order]
+        keys, numbers = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.int64)
+        _fill(grams, keys, numbers)
+        return keys, numbers, starts, owner[wanted][order]
 
     def overlap(self, texts: pa.Array) -> Overlap:
         """Return what texts share with the reference, (n,)."""
-        keys, places, starts, items = self._tables
+        keys, numbers, starts, items = self._tables
         sizes = self.reference.sets.counts
         offsets, data = utf8_buffers(texts)
         found = Overlap(
@@ -91,7 +92,7 @@ class GramIndex:
         for first, end in block_ranges(offsets):
             units, begins = units_of(normalise(offsets[first : end + 1], data), self.reference.unit)
             ours = slice(first, end)
-            index = (keys, places, starts, items, sizes, self.lengths)
+            index = (keys, numbers, starts, items, sizes, self.lengths)
             result = (found.matches[ours], found.share[ours], found.item[ours])
             _overlap(units, begins, first, *index, seen, counts, *result)
         return found
@@ -142,34 +143,20 @@ class Known:
 
 
 @njit(cache=True, nogil=True)
-def _fill(grams, keys, places):  # type: ignore[no-untyped-def]
-    last = np.uint64(len(keys) - 1)
+def _fill(grams, keys, numbers):  # type: ignore[no-untyped-def]
     for k in range(len(grams)):
-        slot = mix(grams[k]) & last
-        while places[slot] >= 0:
-            slot = (slot + np.uint64(1)) & last
-        keys[slot], places[slot] = grams[k], k
+        slot = find(grams[k], keys, numbers)
+        keys[slot], numbers[slot] = grams[k], k + 1
 
 
 @njit(cache=True, nogil=True)
-def _find(value, keys, places):  # type: ignore[no-untyped-def]
-    last = np.uint64(len(keys) - 1)
-    slot = mix(value) & last
-    while places[slot] >= 0:
-        if keys[slot] == value:
-            return places[slot]
-        slot = (slot + np.uint64(1)) & last
-    return -1
-
-
-@njit(cache=True, nogil=True)
-def _overlap(units, begins, base, keys, places, starts, items, sizes, lengths, seen, counts, matches, share, best):  # type: ignore[no-untyped-def]
+def _overlap(units, begins, base, keys, numbers, starts, items, sizes, lengths, seen, counts, matches, share, best):  # type: ignore[no-untyped-def]
     touched = np.empty(16, dtype=np.int64)
     for d in range(len(begins) - 1):
         number = 0
         for length in lengths:
             for i in range(begins[d], begins[d + 1] - length + 1):
-                found = _find(gram(units, i, i + length), keys, places)
+                found = numbers[find(gram(units, i, i + length), keys, numbers)] - 1
                 if found < 0 or seen[found] == base + d:
                     continue
                 seen[found] = base + d

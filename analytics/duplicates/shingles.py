@@ -25,6 +25,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.text.block import utf8_buffers
+from tamis.analytics.text.hash_table import add
 from tamis.analytics.text.normal_form import Normal, decode_point, normalise
 from tamis.analytics.text.siphash import hash_bytes
 from tamis.data.hashing import salted
@@ -158,14 +159,10 @@ def _shingle_sets(units, firsts, n, starts, hashes):  # type: ignore[no-untyped-
             while size < 2 * grams:
                 size *= 2
             table, owner = np.zeros(size, dtype=np.uint64), np.full(size, -1, dtype=np.int64)
-        last = np.uint64(len(table) - 1)
+        mask = len(table) - 1
         for i in range(grams):
             value = gram(units, first + i, min(first + i + n, end))
-            slot = value & last
-            while owner[slot] == d and table[slot] != value:
-                slot = (slot + np.uint64(1)) & last
-            if owner[slot] != d:
-                owner[slot], table[slot] = d, value
+            if add(value, table, owner, d, mask):
                 hashes[count] = value
                 count += 1
         starts[d + 1] = count

@@ -31,7 +31,8 @@ from tamis.analytics.text.characters import (
     UNSPACED,
     UPPER,
 )
-from tamis.analytics.text.words import BASE, HAS_ALPHA, IS_WORD, MIX, Words, word_hash
+from tamis.analytics.text.hash_table import add, mask_for, piece_hash
+from tamis.analytics.text.words import HAS_ALPHA, IS_WORD, Words, word_hash
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 _STOP_HASHES = np.array([word_hash(word) for word in STOP_WORDS], dtype=np.uint64)
@@ -107,8 +108,6 @@ def _word_quality(points, starts, begin, end, word_starts, hashes, kinds, stops,
 
 
 SHORT = 30
-_MIX = MIX
-_ONE, _SHIFT = np.uint64(1), np.uint64(32)
 
 
 def gopher_lines(block: Block) -> NDArray[np.float64]:
@@ -177,32 +176,13 @@ def _gopher_lines(points, classes, starts, values):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _repeats(points, first, end, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
-    """Remember the line [first, end); say whether the document had it before."""
-    key = np.uint64(0)
-    for i in range(first, end):
-        mixed = (np.uint64(points[i]) + _ONE) * _MIX
-        key = key * BASE + (mixed ^ (mixed >> _SHIFT))
-    mixed = (key ^ (key >> _SHIFT)) * _MIX
-    slot = np.int64((mixed >> _SHIFT) & np.uint64(mask))
-    while stamps[slot] == stamp:
-        if keys[slot] == key:
-            return True
-        slot = (slot + 1) & mask
-    keys[slot], stamps[slot] = key, stamp
-    return False
-
-
-@njit(cache=True, nogil=True)
 def _fineweb_lines(points, classes, starts, keys, stamps, values):  # type: ignore[no-untyped-def]
     for document in range(len(starts) - 1):
         i, last = starts[document], starts[document + 1]
         size, feeds = last - i, 0
         for k in range(i, last):
             feeds += 1 if points[k] == 10 else 0
-        mask = 15
-        while mask + 1 < 2 * (feeds + 1):
-            mask = 2 * mask + 1
+        mask = mask_for(feeds + 1)
         lines, closed, short, repeated = 0, 0, 0, 0
         while i <= last:
             end, blank = i, True
@@ -213,7 +193,7 @@ def _fineweb_lines(points, classes, starts, keys, stamps, values):  # type: igno
                 lines += 1
                 closed += 1 if (classes[end - 1] & TERMINAL) != 0 else 0
                 short += 1 if end - i <= SHORT else 0
-                if _repeats(points, i, end, keys, stamps, np.int32(document + 1), mask):
+                if not add(piece_hash(points, i, end), keys, stamps, np.int32(document + 1), mask):
                     repeated += end - i
             i = end + 1
         values[document, 0], values[document, 4] = lines, feeds

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.signals.repetition import PlainWords
 from tamis.analytics.text.block import Block
-from tamis.analytics.text.words import HAS_ALPHA, IS_MARK, IS_STOP, MIX, Words, word_hash
+from tamis.analytics.text.hash_table import count, filled_table, find, mask_for
+from tamis.analytics.text.words import HAS_ALPHA, IS_MARK, IS_STOP, Words, word_hash
 
 STOP_WORDS_BY_LANGUAGE: dict[str, str] = {
     "ar": "من في على إلى عن أن إن لا ما هذا هذه التي الذي كان كانت مع كل بين أو ثم قد هو هي لم لن بعد قبل عند غير كما",
@@ -60,20 +61,7 @@ def _table() -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
         for word in words.split():
             key = word_hash(word)
             bits[key] = bits.get(key, 0) | 1 << place
-    slots = 1 << (4 * len(bits)).bit_length()
-    keys, languages = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int64)
-    for key, value in bits.items():
-        slot = _first_slot(key) & (slots - 1)
-        while keys[slot]:
-            slot = (slot + 1) & (slots - 1)
-        keys[slot], languages[slot] = key, value
-    return keys, languages, len(LANGUAGES)
-
-
-def _first_slot(key: int) -> int:
-    from tamis.analytics.text.words import MIX
-
-    return ((key ^ (key >> 32)) * int(MIX) & 0xFFFFFFFFFFFFFFFF) >> 32
+    return *filled_table(bits), len(LANGUAGES)
 
 
 STOP_WORD_TABLE = _table()
@@ -81,8 +69,6 @@ STOP_WORD_TABLE = _table()
 
 MTLD_TTR = 0.72
 MTLD_WORDS = 100
-_MIX = MIX
-_SHIFT = np.uint64(32)
 
 
 def vocabulary(words: PlainWords) -> NDArray[np.float64]:
@@ -118,23 +104,6 @@ def reading(block: Block, words: Words) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _mixed(key):  # type: ignore[no-untyped-def]
-    return ((key ^ (key >> _SHIFT)) * _MIX) >> _SHIFT
-
-
-@njit(cache=True, nogil=True)
-def _enter(keys, stamps, counts, key, stamp, mask):  # type: ignore[no-untyped-def]
-    """Count ``key`` once more in this round; return its count."""
-    slot = np.int64(_mixed(key) & np.uint64(mask))
-    while stamps[slot] == stamp and keys[slot] != key:
-        slot = (slot + 1) & mask
-    if stamps[slot] != stamp:
-        keys[slot], stamps[slot], counts[slot] = key, stamp, 0
-    counts[slot] += 1
-    return counts[slot]
-
-
-@njit(cache=True, nogil=True)
 def _factors(hashes, first, words, step, keys, stamps, counts, stamp, mask):  # type: ignore[no-untyped-def]
     """Return (MTLD factors in one direction, the next unused stamp)."""
     factors, types, tokens = 0.0, 0, 0
@@ -142,7 +111,8 @@ def _factors(hashes, first, words, step, keys, stamps, counts, stamp, mask):  # 
     for k in range(words):
         w = first + k if step > 0 else first + words - 1 - k
         tokens += 1
-        types += 1 if _enter(keys, stamps, counts, hashes[w], stamp, mask) == 1 else 0
+        slot = count(hashes[w], keys, stamps, counts, stamp, mask)
+        types += 1 if counts[slot] == 1 else 0
         if types < MTLD_TTR * tokens:
             factors += 1.0
             types, tokens = 0, 0
@@ -156,11 +126,8 @@ def _factors(hashes, first, words, step, keys, stamps, counts, stamp, mask):  # 
 def _stop_share(hashes, first, words, stop_keys, stop_languages, tallies):  # type: ignore[no-untyped-def]
     """Return the most stop words any language has, by the table key -> bits of languages."""
     tallies[:] = 0
-    mask = len(stop_keys) - 1
     for w in range(first, first + words):
-        slot = np.int64(_mixed(hashes[w]) & np.uint64(mask))
-        while stop_keys[slot] != 0 and stop_keys[slot] != hashes[w]:
-            slot = (slot + 1) & mask
+        slot = find(hashes[w], stop_keys, stop_keys)
         if stop_keys[slot] != 0:
             bits = stop_languages[slot]
             for k in range(len(tallies)):
@@ -177,20 +144,18 @@ def _vocabulary(hashes, lengths, starts, keys, stamps, counts, logs, stop_keys, 
         values[document, 0] = words
         if words == 0:
             continue
-        mask = 15
-        while mask < 2 * words:
-            mask = 2 * mask + 1
+        mask = mask_for(words)
         stamp += np.int32(1)
         length, types, weight = 0, 0, 0.0
         for w in range(first, first + words):
             length += lengths[w]
-            count = _enter(keys, stamps, counts, hashes[w], stamp, mask)
-            types += 1 if count == 1 else 0
+            times = counts[count(hashes[w], keys, stamps, counts, stamp, mask)]
+            types += 1 if times == 1 else 0
             # The sum of c log c grows by c log c - (c - 1) log (c - 1) whenever a word comes once more.
-            if count < len(logs):
-                weight += logs[count] - logs[count - 1]
+            if times < len(logs):
+                weight += logs[times] - logs[times - 1]
             else:
-                weight += count * math.log(count) - (count - 1) * math.log(count - 1)
+                weight += times * math.log(times) - (times - 1) * math.log(times - 1)
         values[document, 1], values[document, 2] = length / words, types / words
         values[document, 3] = max(math.log(words) - weight / words, 0.0)
         if words >= MTLD_WORDS:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from tamis.analytics.signals.gopher import STOP_WORDS
 from tamis.analytics.text.block import Block
 from tamis.analytics.text.characters import DECIMAL, SPACE
+from tamis.analytics.text.hash_table import add, mask_for, piece_hash
 from tamis.analytics.text.phrases import Phrases, phrases_at
-from tamis.analytics.text.words import BASE, HAS_ALPHA, MIX, Words, word_hash
+from tamis.analytics.text.words import HAS_ALPHA, Words, word_hash
 
 BOILERPLATE = (
     "lorem ipsum",
@@ -57,8 +58,6 @@ _ENDINGS, _ENDING_STARTS = _codes(_ELLIPSES)
 _BULLETS, _URL, _PAIRS, _SYMBOLS = _points(BULLETS), _points(_URL_MARKS), _points(_BRACKETS), ("#", *_ELLIPSES[:6])
 _SYMBOL_HASHES = np.array([word_hash(word) for word in _SYMBOLS], dtype=np.uint64)
 _STOP_HASHES = np.array([word_hash(word) for word in STOP_WORDS], dtype=np.uint64)
-_MIX = MIX
-_ONE, _SHIFT = np.uint64(1), np.uint64(32)
 
 
 def nemo_characters(block: Block) -> NDArray[np.float64]:
@@ -191,23 +190,6 @@ def _words(begin, end, starts, hashes, kinds, symbols, stops, values):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _is_new(points, first, end, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
-    """Remember the piece [first, end) of this round; say whether it was not there before."""
-    key = np.uint64(0)
-    for i in range(first, end):
-        mixed = (np.uint64(points[i]) + _ONE) * _MIX
-        key = key * BASE + (mixed ^ (mixed >> _SHIFT))
-    mixed = (key ^ (key >> _SHIFT)) * _MIX
-    slot = np.int64((mixed >> _SHIFT) & np.uint64(mask))
-    while stamps[slot] == stamp:
-        if keys[slot] == key:
-            return False
-        slot = (slot + 1) & mask
-    keys[slot], stamps[slot] = key, stamp
-    return True
-
-
-@njit(cache=True, nogil=True)
 def _ends_with(points, first, end, codes, starts):  # type: ignore[no-untyped-def]
     for phrase in range(len(starts) - 1):
         size, k = starts[phrase + 1] - starts[phrase], 0
@@ -243,9 +225,7 @@ def _lines(points, classes, starts, bullets, codes, code_starts, keys, stamps, v
         feeds = 0
         for i in range(first, last):
             feeds += 1 if points[i] == 10 else 0
-        mask = 15
-        while mask < 2 * (feeds + 2):
-            mask = 2 * mask + 1
+        mask = mask_for(feeds + 2)
         for part in range(2):
             stamp = np.int32(2 * document + part + 1)
             counts[:] = 0
@@ -258,7 +238,7 @@ def _lines(points, classes, starts, bullets, codes, code_starts, keys, stamps, v
                 if part == 1 or not blank:
                     pieces += 1
                     size += end - i
-                    if _is_new(points, i, end, keys, stamps, stamp, mask):
+                    if add(piece_hash(points, i, end), keys, stamps, stamp, mask):
                         different += 1
                         kept += end - i
                     if part == 0:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tamis.analytics.signals.gopher import STOP_WORDS
 from tamis.analytics.text.block import Block
 from tamis.analytics.text.characters import ALNUM, DECIMAL, DIGIT, SPACE, UPPER, lower_points
+from tamis.analytics.text.hash_table import count, mask_for, piece_hash
 from tamis.analytics.text.words import BASE, MIX, Words, word_hash
 
 COUNTERS = (
@@ -110,22 +111,6 @@ def _words(points, classes, starts, begin, end, word_starts, stops, lowered, val
 
 
 @njit(cache=True, nogil=True)
-def _slot(points, first, end, keys, stamps, counts, stamp, mask):  # type: ignore[no-untyped-def]
-    """Return the slot of the piece [first, end), entered with count 0 when it is new."""
-    key = np.uint64(0)
-    for i in range(first, end):
-        mixed = (np.uint64(points[i]) + _ONE) * _MIX
-        key = key * BASE + (mixed ^ (mixed >> _SHIFT))
-    mixed = (key ^ (key >> _SHIFT)) * _MIX
-    slot = np.int64((mixed >> _SHIFT) & np.uint64(mask))
-    while stamps[slot] == stamp and keys[slot] != key:
-        slot = (slot + 1) & mask
-    if stamps[slot] != stamp:
-        keys[slot], stamps[slot], counts[slot] = key, stamp, 0
-    return slot
-
-
-@njit(cache=True, nogil=True)
 def _piece(points, classes, i, last, paragraphs):  # type: ignore[no-untyped-def]
     """Return (end of the piece at ``i``, its first and one past its last character that are not white space)."""
     end = i
@@ -155,12 +140,10 @@ def _trails_off(points, low, high):  # type: ignore[no-untyped-def]
 def _lines(points, classes, starts, keys, stamps, counts, values):  # type: ignore[no-untyped-def]
     for document in range(len(starts) - 1):
         first, last = starts[document], starts[document + 1]
-        mask = 15
         feeds = 1
         for i in range(first, last):
             feeds += 1 if points[i] == 10 else 0
-        while mask < 2 * (feeds + 1):
-            mask = 2 * mask + 1
+        mask = mask_for(feeds + 1)
         for part in range(2):
             stamp = np.int32(2 * document + part + 1)
             pieces, size, bullets, ellipses, repeated, length = 0, 0, 0, 0, 0, 0
@@ -173,8 +156,7 @@ def _lines(points, classes, starts, keys, stamps, counts, values):  # type: igno
                     size += high - low
                     bullets += 1 if points[low] in (0x25CF, 0x2022, 42, 45) else 0
                     ellipses += 1 if _trails_off(points, low, high) else 0
-                    slot = _slot(points, low, high, keys, stamps, counts, stamp, mask)
-                    counts[slot] += 1
+                    slot = count(piece_hash(points, low, high), keys, stamps, counts, stamp, mask)
                     copies = 2 if counts[slot] == 2 else (1 if counts[slot] > 2 else 0)
                     repeated += copies
                     length += copies * (high - low)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.text.block import Block
 from tamis.analytics.text.characters import ALNUM, SPACE, lower_points
+from tamis.analytics.text.hash_table import add, count, find_stamped, mask_for, piece_hash
 from tamis.analytics.text.words import BASE, MIX, Words
 
 TOP = (2, 3, 4)
@@ -72,44 +73,6 @@ def _table(entries: int) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray
 
 
 @njit(cache=True, nogil=True)
-def _slots(entries):  # type: ignore[no-untyped-def]
-    slots = 16
-    while slots < 2 * entries:
-        slots *= 2
-    return slots
-
-
-@njit(cache=True, nogil=True)
-def _find(keys, stamps, key, stamp, mask):  # type: ignore[no-untyped-def]
-    """Return the slot that holds ``key`` in this round, or the free slot where it belongs."""
-    mixed = key ^ (key >> _SHIFT)
-    mixed = mixed * _MIX
-    slot = np.int64((mixed >> _SHIFT) & np.uint64(mask))
-    while stamps[slot] == stamp and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@njit(cache=True, nogil=True)
-def _seen(keys, stamps, key, stamp, mask):  # type: ignore[no-untyped-def]
-    """Remember ``key``; say whether it was there before."""
-    slot = _find(keys, stamps, key, stamp, mask)
-    if stamps[slot] == stamp:
-        return True
-    keys[slot], stamps[slot] = key, stamp
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _hash(points, first, end):  # type: ignore[no-untyped-def]
-    value = np.uint64(0)
-    for i in range(first, end):
-        mixed = (np.uint64(points[i]) + _ONE) * _MIX
-        value = value * BASE + (mixed ^ (mixed >> _SHIFT))
-    return value
-
-
-@njit(cache=True, nogil=True)
 def _pieces(points, first, end, least, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
     """Split at runs of at least ``least`` line feeds; return pieces, duplicate pieces, characters of duplicates."""
     pieces, doubles, characters = 0, 0, 0
@@ -120,7 +83,7 @@ def _pieces(points, first, end, least, keys, stamps, stamp, mask):  # type: igno
             run += 1
         if run - i >= least or i >= end:
             pieces += 1
-            if _seen(keys, stamps, _hash(points, begin, i), stamp, mask):
+            if not add(piece_hash(points, begin, i), keys, stamps, stamp, mask):
                 doubles += 1
                 characters += i - begin
             if i >= end:
@@ -145,7 +108,7 @@ def _line_repetition(points, classes, starts, keys, stamps, counts, places, valu
         feeds = 1
         for i in range(first, end):
             feeds += 1 if points[i] == 10 else 0
-        mask = _slots(feeds + 1) - 1
+        mask = mask_for(feeds + 1)
         for part in range(2):
             stamp += np.int32(1)
             begin, stop, least = (low, high, 2) if part == 0 else (first, end, 1)
@@ -159,7 +122,7 @@ def _top(grams, count, keys, stamps, counts, places, stamp, mask):  # type: igno
     """Return (place of the most frequent n-gram, its count); the one seen first wins a tie."""
     best, most = 0, 0
     for i in range(count):
-        slot = _find(keys, stamps, grams[i], stamp, mask)
+        slot = find_stamped(grams[i], keys, stamps, stamp, mask)
         if stamps[slot] != stamp:
             keys[slot], stamps[slot], counts[slot], places[slot] = grams[i], stamp, 0, i
         counts[slot] += 1
@@ -177,7 +140,7 @@ def _word_repetition(starts, word_starts, begin, end, hashes, powers, grams, key
             continue
         first = word_starts[document]
         words = word_starts[document + 1] - first
-        mask = _slots(words) - 1
+        mask = mask_for(words)
         for i in range(words):
             grams[i] = hashes[first + i]
         for n in range(2, 5):
@@ -210,7 +173,7 @@ def _repeated(first, words, n, begin, end, grams, keys, stamps, stamp, mask):  #
     """Return the characters in n-grams that were seen before; after each one the scan jumps over it."""
     length, i = 0, 0
     while i < words - n + 1:
-        if _seen(keys, stamps, grams[i], stamp, mask):
+        if not add(grams[i], keys, stamps, stamp, mask):
             for w in range(first + i, first + i + n):
                 length += end[w] - begin[w]
             i += n
@@ -325,19 +288,11 @@ def _extend(hashes, first, words, n, grams):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _tally(grams, count, keys, stamps, counts, places, stamp):  # type: ignore[no-untyped-def]
+def _tally(grams, size, keys, stamps, counts, places, stamp):  # type: ignore[no-untyped-def]
     """Count equal n-grams; ``places`` holds the slot of each. Return the highest count."""
-    mask = 15
-    while mask < 2 * count:
-        mask = 2 * mask + 1
-    most = 0
-    for i in range(count):
-        slot = np.int64(((grams[i] ^ (grams[i] >> _SHIFT)) * _MIX >> _SHIFT) & np.uint64(mask))
-        while stamps[slot] == stamp and keys[slot] != grams[i]:
-            slot = (slot + 1) & mask
-        if stamps[slot] != stamp:
-            keys[slot], stamps[slot], counts[slot] = grams[i], stamp, 0
-        counts[slot] += 1
+    mask, most = mask_for(size), 0
+    for i in range(size):
+        slot = count(grams[i], keys, stamps, counts, stamp, mask)
         places[i] = slot
         most = max(most, counts[slot])
     return most

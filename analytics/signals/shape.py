@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.text.block import Block
 from tamis.analytics.text.characters import ALNUM, ALPHA, BREAK, MARK, SPACE
+from tamis.analytics.text.hash_table import count, mask_for
 from tamis.analytics.text.words import BASE, MIX
 
 REPEATED = 10
@@ -138,23 +139,17 @@ def _repeated_runs(points, starts, keys, stamps, counts, places, values):  # typ
         first, runs = starts[document], starts[document + 1] - starts[document] - REPEATED + 1
         if runs < 1 or runs > MOST_RUNS:
             continue
-        mask = 15
-        while mask < 2 * runs:
-            mask = 2 * mask + 1
+        mask = mask_for(runs)
         stamp, distinct, key = np.int32(document + 1), 0, np.uint64(0)
         for i in range(first, first + runs + REPEATED - 1):
             mixed = (np.uint64(points[i]) + _ONE) * _MIX
             key = key * BASE + (mixed ^ (mixed >> _SHIFT))
             if i < first + REPEATED - 1:
                 continue
-            slot = np.int64(((key ^ (key >> _SHIFT)) * _MIX >> _SHIFT) & np.uint64(mask))
-            while stamps[slot] == stamp and keys[slot] != key:
-                slot = (slot + 1) & mask
-            if stamps[slot] != stamp:
-                keys[slot], stamps[slot], counts[slot] = key, stamp, 0
+            slot = count(key, keys, stamps, counts, stamp, mask)
+            if counts[slot] == 1:
                 places[distinct] = slot
                 distinct += 1
-            counts[slot] += 1
             mixed = (np.uint64(points[i - REPEATED + 1]) + _ONE) * _MIX
             key = key - (mixed ^ (mixed >> _SHIFT)) * top
         many = 0

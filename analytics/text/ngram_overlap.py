@@ -13,12 +13,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.text.hash_table import find
+
 N = 13
 SHARE = 0.2
 COMMON = 10
 
 _SEED, _MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
-_ONE, _29, _32 = np.uint64(1), np.uint64(29), np.uint64(32)
+_ONE, _29 = np.uint64(1), np.uint64(29)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +74,6 @@ def _gram(words, first, end):  # type: ignore[no-untyped-def]
     return value | _ONE
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _slot(value, keys):  # type: ignore[no-untyped-def]
-    last = np.uint64(len(keys) - 1)
-    slot = (value ^ (value >> _32)) & last
-    while keys[slot] != 0 and keys[slot] != value:
-        slot = (slot + _ONE) & last
-    return np.int64(slot)
-
-
 @njit(cache=True, nogil=True)
 def _collect(words, starts, n, keys):  # type: ignore[no-untyped-def]
     for d in range(len(starts) - 1):
@@ -88,7 +81,7 @@ def _collect(words, starts, n, keys):  # type: ignore[no-untyped-def]
         for i in range(first, max(end - n, first) + 1):
             if end > first:
                 value = _gram(words, i, min(i + n, end))
-                keys[_slot(value, keys)] = value
+                keys[find(value, keys, keys)] = value
 
 
 @njit(cache=True, nogil=True)
@@ -102,7 +95,7 @@ def _share(words, starts, n, wanted, found, keys=None):  # type: ignore[no-untyp
         hit, grams = 0, max(end - n, first) + 1 - first
         for i in range(first, first + grams):
             value = _gram(words, i, min(i + n, end))
-            hit += wanted[_slot(value, table)] == value
+            hit += wanted[find(value, table, table)] == value
         found[d] = hit / grams
 
 
@@ -114,7 +107,7 @@ def _mark(words, starts, n, keys, hits):  # type: ignore[no-untyped-def]
         for i in range(first, max(end - n, first) + 1):
             if end > first:
                 value = _gram(words, i, min(i + n, end))
-                slot = _slot(value, keys)
+                slot = find(value, keys, keys)
                 if keys[slot] == value and last[slot] != d:
                     last[slot] = d
                     hits[slot] += 1

@@ -18,7 +18,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.text.block import Block
-from tamis.analytics.text.words import MIX, Words, split_chunks, split_unicode
+from tamis.analytics.text.hash_table import find
+from tamis.analytics.text.words import Words, split_chunks, split_unicode
 
 MOST_CHUNKS = 1 << 21
 LONGEST_CHUNK = 2_000
@@ -26,7 +27,6 @@ LONGEST_CHUNK = 2_000
 LONGEST_WHOLE = 200_000
 """Longer documents are never split as a whole."""
 
-_MIX, _SHIFT = MIX, np.uint64(32)
 _BEGINS, _ENDS = 1, 2
 
 
@@ -213,25 +213,16 @@ def _find_linked(points, begin, end, starts, edges, entries, firsts, ends, pairs
 
 
 @njit(cache=True, nogil=True)
-def _slot(keys, key):  # type: ignore[no-untyped-def]
-    mask = len(keys) - 1
-    slot = np.int64(((key ^ (key >> _SHIFT)) * _MIX >> _SHIFT) & np.uint64(mask))
-    while keys[slot] != 0 and keys[slot] != key:
-        slot = (slot + 1) & mask
-    return slot
-
-
-@njit(cache=True, nogil=True)
 def _look_up(keys, places, hashes, entries):  # type: ignore[no-untyped-def]
     for w in range(len(hashes)):
-        slot = _slot(keys, hashes[w])
+        slot = find(hashes[w], keys, keys)
         entries[w] = places[slot] if keys[slot] != 0 else -1
 
 
 @njit(cache=True, nogil=True)
 def _insert(keys, places, hashes, entries):  # type: ignore[no-untyped-def]
     for w in range(len(hashes)):
-        slot = _slot(keys, hashes[w])
+        slot = find(hashes[w], keys, keys)
         keys[slot], places[slot] = hashes[w], entries[w]
 
 

@@ -132,7 +132,10 @@ def _placed(keys: NDArray[np.uint64], counts: NDArray[np.int32]) -> tuple[NDArra
 
 @njit(cache=True, nogil=True, inline="always")
 def _find(key, keys):  # type: ignore[no-untyped-def]
-    """Return where a key stands, or the free place it would take."""
+    """Return where a key stands, or the free place it would take.
+
+    Not ``hash_table.find``: ``arrays`` gives the entries in the order of their slots, and stored models keep their bytes.
+    """
     last = np.uint64(len(keys) - 1)
     mixed = key * _FACTOR
     slot = (mixed ^ (mixed >> _32)) & last

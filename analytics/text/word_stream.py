@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.characters import ALNUM, CONTROL, MARK, SPACE, UNSPACED, character_classes
+from tamis.analytics.text.hash_table import find
 from tamis.analytics.text.normal_form import decode_point
 
 CONVENTION = "wordpunct-1"
@@ -155,7 +156,6 @@ END = 0
 """The number of the end of a text, which also stands before its first word."""
 
 _TABLE = 1 << 17
-_FACTOR, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(47)
 
 
 @dataclass(frozen=True)
@@ -222,24 +222,15 @@ class Vocabulary:
 
 
 @njit(cache=True, nogil=True)
-def _slot(word, keys, numbers):  # type: ignore[no-untyped-def]
-    """Return where a word stands in the table, or the free place it would take."""
-    slot = np.int64((np.uint64(word) * _FACTOR) >> _SHIFT)
-    while numbers[slot] != 0 and keys[slot] != word:
-        slot = (slot + 1) & (_TABLE - 1)
-    return slot
-
-
-@njit(cache=True, nogil=True)
 def _fill(words, keys, numbers):  # type: ignore[no-untyped-def]
     for k in range(len(words)):
-        slot = _slot(words[k], keys, numbers)
+        slot = find(words[k], keys, numbers)
         keys[slot], numbers[slot] = words[k], k + 1
 
 
 @njit(cache=True, nogil=True)
 def _encode(hashes, keys, numbers, words):  # type: ignore[no-untyped-def]
     for i in range(len(hashes)):
-        number = numbers[_slot(hashes[i], keys, numbers)]
+        number = numbers[find(hashes[i], keys, numbers)]
         rest = FREQUENT + 1 + np.int64(hashes[i]) % (SIZE - FREQUENT - 1)
         words[i] = number if number != 0 else rest
