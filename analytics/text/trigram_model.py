@@ -134,7 +134,7 @@ def _placed(keys: NDArray[np.uint64], counts: NDArray[np.int32]) -> tuple[NDArra
 def _find(key, keys):  # type: ignore[no-untyped-def]
     """Return where a key stands, or the free place it would take.
 
-    Not ``hash_table.find``: ``arrays`` gives the entries in the order of their slots, and stored models keep their bytes.
+    Not ``hash_table.find``: ``arrays`` gives the entries by slot, and stored models keep their bytes.
     """
     last = np.uint64(len(keys) - 1)
     mixed = key * _FACTOR
