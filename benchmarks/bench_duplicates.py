@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tamis.analytics.duplicates.greedy_star import Graph, greedy_star
+from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star
 from tamis.analytics.duplicates.near import near_pairs, near_step
 from tamis.analytics.duplicates.near_passes import NearParams
 from tamis.analytics.operators.duplicates import NearDedup
@@ -128,7 +128,7 @@ def ours(texts: pa.Array, truth: Truth) -> tuple[Verdict, dict[float, float]]:
     started = time.perf_counter()
     pairs, first = near_pairs(texts, PARAMS)
     near = pairs.similarity >= np.float32(THRESHOLD)
-    graph = Graph.of(len(first), Pairs(pairs.left[near], pairs.right[near], pairs.similarity[near]))
+    graph = PairGraph.of(len(first), Pairs(pairs.left[near], pairs.right[near], pairs.similarity[near]))
     order = np.arange(len(first))
     star = greedy_star(graph, first, order, threshold=THRESHOLD, copies=np.ones(len(first), np.int32))
     seconds = time.perf_counter() - started

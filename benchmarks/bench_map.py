@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import fast_embedder
-from tamis.analytics.embedding.neighbours import Graph, knn_graph
+from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph
 from tamis.analytics.map.layout import umap_layout
 from tamis.analytics.map.steps import MapQuality, map_quality
 from tamis.data.workspace import Workspace
@@ -45,7 +45,7 @@ def python_with(packages: Sequence[str]) -> Path:
     return python
 
 
-def tamis_map(vectors: NDArray[np.float16]) -> tuple[float, Graph, NDArray[np.float32]]:
+def tamis_map(vectors: NDArray[np.float16]) -> tuple[float, KnnGraph, NDArray[np.float32]]:
     """Return seconds, the graph of neighbours and the map."""
     begun = time.perf_counter()
     graph = knn_graph(vectors)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.study.extrapolation import Expected, Groups, groups_kept
+from tamis.analytics.study.extrapolation import DedupGroups, Expected, groups_kept
 
 DOCUMENTS, SEEDS = 20_000, 200
 SHARES = (0.02, 0.1, 0.3)
@@ -55,7 +55,7 @@ def sizes_of_groups(documents: int = DOCUMENTS) -> Mapping[str, NDArray[np.int64
     }
 
 
-def deduplicated(group: NDArray[np.int64], middle: NDArray[np.bool_], *, star: bool) -> Groups:
+def deduplicated(group: NDArray[np.int64], middle: NDArray[np.bool_], *, star: bool) -> DedupGroups:
     """Return what keeping one of each group does to drawn documents.
 
     Args:
@@ -66,13 +66,13 @@ def deduplicated(group: NDArray[np.int64], middle: NDArray[np.bool_], *, star: b
     numbers, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if not star:
         squares = int(((sizes - 1) ** 2).sum())
-        return Groups(len(group), len(numbers), int((sizes == 1).sum()), int((sizes == 2).sum()), squares)
+        return DedupGroups(len(group), len(numbers), int((sizes == 1).sum()), int((sizes == 2).sum()), squares)
     there = np.zeros(len(numbers), dtype=bool)
     there[place[middle]] = True
     kept = int(there.sum() + sizes[~there].sum())
     single = int((there & (sizes == 1)).sum() + sizes[~there].sum())
     double, squares = int((there & (sizes == 2)).sum()), int(((sizes[there] - 1) ** 2).sum())
-    return Groups(len(group), kept, single, double, squares)
+    return DedupGroups(len(group), kept, single, double, squares)
 
 
 def measure(*, seeds: int = SEEDS, documents: int = DOCUMENTS) -> list[Coverage]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamis.analytics.duplicates.greedy_star import Graph, greedy_star
+from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star
 from tamis.analytics.steps.measures import Pairs
 from tamis.data.hashing import salted
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _decided(documents: int, pairs: Pairs) -> tuple[float, float, float]:
     """Return the seconds of both parts and the share of documents kept."""
     begun = time.perf_counter()
-    graph = Graph.of(documents, pairs)
+    graph = PairGraph.of(documents, pairs)
     connected = time.perf_counter()
     rows = np.arange(documents)
     star = greedy_star(graph, rows, rows, threshold=0.8, copies=np.ones(documents, dtype=np.int32))

@@ -21,7 +21,7 @@ from tamis.analytics.steps.measures import Pairs
 
 
 @dataclass(frozen=True)
-class Graph:
+class PairGraph:
     """Nodes and their neighbours.
 
     Attributes:
@@ -38,7 +38,7 @@ class Graph:
         return len(self.starts) - 1
 
     @classmethod
-    def of(cls, nodes: int, pairs: Pairs) -> Graph:
+    def of(cls, nodes: int, pairs: Pairs) -> PairGraph:
         """Connect nodes by pairs of node numbers."""
         degree = np.bincount(pairs.left, minlength=nodes) + np.bincount(pairs.right, minlength=nodes)
         starts = np.zeros(nodes + 1, dtype=np.int64)
@@ -65,7 +65,7 @@ class Star:
 
 
 def greedy_star(
-    graph: Graph, node: NDArray[np.int64], order: NDArray[np.int64], *, threshold: float, copies: NDArray[np.int32]
+    graph: PairGraph, node: NDArray[np.int64], order: NDArray[np.int64], *, threshold: float, copies: NDArray[np.int32]
 ) -> Star:
     """Decide every document.
 

@@ -100,7 +100,7 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
     params = NearParams.of(measure)
 
     def run(context: StepContext) -> None:
-        _Search(context, params, threads).run()
+        _PairSearch(context, params, threads).run()
 
     return StepSpec(
         name=step_name(measure),
@@ -118,7 +118,7 @@ def _estimate(size: Size) -> Estimate:
     return Estimate(1.0 + size.bytes / 60e6 + size.documents * 15e-6, size.documents * 60)
 
 
-class _Search:
+class _PairSearch:
     """One search: its passes, in order."""
 
     def __init__(self, context: StepContext, params: NearParams, threads: int) -> None:

@@ -99,7 +99,7 @@ class GramIndex:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class KnownTexts:
     """Finds the item of a reference that is most similar to a document.
 
     Attributes:

@@ -27,7 +27,7 @@ from tamis.data.progress import NullProgress, Progress
 _ROWS = 65_536
 
 
-class Words(Interface):
+class WordRows(Interface):
     """Documents as word numbers, by row."""
 
     def take(self, rows: NDArray[np.int64]) -> WordStream:
@@ -92,7 +92,7 @@ class Bench:
         protocol: how it was made.
     """
 
-    words: Words
+    words: WordRows
     keys: NDArray[np.uint64]
     bytes: NDArray[np.int64]
     allowed: NDArray[np.bool_]
@@ -115,7 +115,7 @@ class Bench:
     @classmethod
     def prepare(
         cls,
-        words: Words,
+        words: WordRows,
         keys: NDArray[np.uint64],
         bytes_: NDArray[np.int64],
         *,
@@ -175,7 +175,7 @@ class Bench:
 
 
 def clean(
-    words: Words, documents: int, unseen: WordStream, *, share: float
+    words: WordRows, documents: int, unseen: WordStream, *, share: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Return which documents share too much with the test texts, bool (n,), and which test texts stay, int64 (m,)."""
     contaminated = np.zeros(documents, dtype=bool)

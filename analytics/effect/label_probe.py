@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.effect.bench import THREADS, Words
+from tamis.analytics.effect.bench import THREADS, WordRows
 from tamis.analytics.effect.verdict import Difference, compare
 from tamis.analytics.text.tfidf import Features, inverse_frequencies
 from tamis.analytics.text.word_stream import SIZE
@@ -206,7 +206,7 @@ class ProbeData:
     @classmethod
     def of(
         cls,
-        words: Words,
+        words: WordRows,
         keys: NDArray[np.uint64],
         labels: NDArray[np.int64],
         group: NDArray[np.int64],

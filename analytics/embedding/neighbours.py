@@ -27,7 +27,7 @@ _TILE_ROWS, _TILE_COLUMNS = 256, 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class KnnGraph:
     """Nearest neighbours of each vector, itself left out.
 
     Attributes:
@@ -61,7 +61,7 @@ def knn_graph(
     threads: int | None = None,
     check: Callable[[], None] = lambda: None,
     advance: Callable[[int], None] = lambda n: None,
-) -> Graph:
+) -> KnnGraph:
     """Return the nearest neighbours of each vector.
 
     Args:
@@ -88,7 +88,7 @@ def knn_graph(
             vectors, there, k=k, probes=probes, seed=seed, threads=threads, check=check, advance=advance
         )
         recall, rows = measured_recall(vectors, there, indices, seed=seed, threads=threads)
-        return Graph(indices, distances, "cells", recall, rows)
+        return KnnGraph(indices, distances, "cells", recall, rows)
 
     def one(tile: NDArray[np.int64]) -> None:
         check()
@@ -97,7 +97,7 @@ def knn_graph(
 
     with side_by_side(threads) as each:
         each(one, _tiles(there))
-    return Graph(indices, distances, "exact", 1.0, 0)
+    return KnnGraph(indices, distances, "exact", 1.0, 0)
 
 
 def _tiles(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -124,7 +124,7 @@ def nearest(
         queries: (m, d) unit rows to use instead of ``vectors[rows]``; ``rows`` is then ignored.
 
     Returns:
-        int32 (m, k) and float32 (m, k), as in ``Graph``.
+        int32 (m, k) and float32 (m, k), as in ``KnnGraph``.
     """
     wanted = vectors[rows] if queries is None else queries
     own = rows if omit_self and queries is None else np.full(len(wanted), -1, dtype=np.int64)

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from tamis.analytics.export.lock import BundleLock, LockedCorpus, LockedCount, LockedFile, LockedStep, tool_versions
 from tamis.analytics.export.sample_predictions import locked_sample
-from tamis.analytics.facts.stored_sets import Clustering
+from tamis.analytics.facts.stored_sets import FrozenClustering
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.recipe.yaml_text import MAX_BYTES
@@ -75,14 +75,14 @@ class BundleSources:
             raise StoreError("The value does not have the digest it is named by", value=digest)
         return value
 
-    def clustering(self, digest: str) -> Clustering:
+    def clustering(self, digest: str) -> FrozenClustering:
         """Return a frozen clustering; raises ``StoreError`` when it is not there or damaged."""
         try:
             return self._clustering(digest)
         except (KeyError, ValueError, TypeError) as error:
             raise StoreError("A clustering of the bundle cannot be read", value=digest, fix=str(error)) from None
 
-    def _clustering(self, digest: str) -> Clustering:
+    def _clustering(self, digest: str) -> FrozenClustering:
         table = read_parquet(self._file(f"clustering-{digest}.parquet"))
         about = json.loads(self._file(f"clustering-{digest}.json").read_bytes())
         labels = np.asarray(about["labels"], dtype=np.int32).reshape(-1)
@@ -91,7 +91,7 @@ class BundleSources:
             centroids = np.load(self._file(f"centroids-{digest}.npy"), allow_pickle=False)
             if centroids.ndim != 2 or len(centroids) != len(labels) or centroids.dtype != np.float32:
                 raise ValueError(f"centroids are {centroids.dtype} {centroids.shape} for {len(labels)} clusters")
-        return Clustering(
+        return FrozenClustering(
             digest=digest,
             ids=table.column("id").combine_chunks().cast(pa.string()),
             labels=table.column("cluster").to_numpy().astype(np.int32),
@@ -129,7 +129,7 @@ class BundleSources:
         return path
 
 
-def write_clustering(folder: Path, clustering: Clustering) -> None:
+def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
     """Write a clustering: who is in which cluster, and the centroids that assign new documents."""
     name = clustering.digest
     write_parquet(clustering.table(), folder / f"clustering-{name}.parquet")

@@ -16,7 +16,7 @@ from tamis.analytics.export.rule_export import (
     Loss,
     Matches,
     OneOf,
-    Rule,
+    PlainRule,
     Test,
     header,
     lost_steps,
@@ -62,7 +62,7 @@ def _unsaid(step: Step, operator: RowOperator) -> Loss:
     return Loss(step.id, what, dropped=True)
 
 
-def _columns(rule: Rule) -> Iterator[str]:
+def _columns(rule: PlainRule) -> Iterator[str]:
     for test in rule.tests:
         if isinstance(test, (Between, OneOf)):
             yield test.column
@@ -71,7 +71,7 @@ def _columns(rule: Rule) -> Iterator[str]:
                 yield from _columns(inner)
 
 
-def _condition(rule: Rule) -> str | None:
+def _condition(rule: PlainRule) -> str | None:
     """Return the condition of a rule, None when the language cannot say it: no negation, no negative numbers."""
     parts = [_test(test, keep=rule.keep) for test in rule.tests]
     if any(part is None for part in parts):

@@ -20,7 +20,7 @@ from tamis.analytics.export.rule_export import (
     Loss,
     Matches,
     OneOf,
-    Rule,
+    PlainRule,
     Test,
     header,
     lost_steps,
@@ -242,7 +242,7 @@ def _unsaid(step: Step, operator: RowOperator) -> Loss:
     return Loss(step.id, f"{operator.sentence()}: has no form there; use the SQL export or the bundle.", dropped=True)
 
 
-def _differences(step: Step, rule: Rule) -> Iterator[Loss]:
+def _differences(step: Step, rule: PlainRule) -> Iterator[Loss]:
     if any(isinstance(test, Matches) for test in _flat(rule.tests)):
         yield Loss(
             step.id, "Python's re instead of RE2: some classes and boundaries differ beyond ASCII.", dropped=False
@@ -270,12 +270,12 @@ def _name(step_id: str) -> str:
     return "rule_" + step_id.replace("-", "_")
 
 
-def _function(step: Step, operator: RowOperator, rule: Rule) -> str:
+def _function(step: Step, operator: RowOperator, rule: PlainRule) -> str:
     sentence = " ".join(operator.sentence().split()).replace("\\", "\\\\").replace('"', '\\"')
     return f'def {_name(step.id)}(document):\n    """{sentence}."""\n    return {_passes(rule)}\n'
 
 
-def _passes(rule: Rule) -> str:
+def _passes(rule: PlainRule) -> str:
     tests = [_test(test) for test in rule.tests]
     answer = tests[0] if len(tests) == 1 else f"every({', '.join(tests)})"
     return f"passes({answer}, keep={rule.keep}, missing={rule.missing})"

@@ -148,14 +148,14 @@ class ByGroup:
 class Every:
     """All of some rules let the document pass."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[PlainRule, ...]
 
 
 Test = Between | OneOf | Matches | ByGroup | Every
 
 
 @dataclass(frozen=True)
-class Rule:
+class PlainRule:
     """A row rule: tests that all hold, kept or dropped where they do, and what happens where they do not apply.
 
     Attributes:
@@ -169,7 +169,7 @@ class Rule:
     missing: bool
 
 
-def rule_of(operator: RowOperator, facts: Facts) -> Rule | None:
+def rule_of(operator: RowOperator, facts: Facts) -> PlainRule | None:
     """Return what a rule asks, or None for rules that have no such form (predicates, clusters, stored sets).
 
     Numbers are made comparable with the columns' own precision, as the SQL of the rule does it.
@@ -177,7 +177,7 @@ def rule_of(operator: RowOperator, facts: Facts) -> Rule | None:
     tests = _tests(operator, facts)
     if tests is None:
         return None
-    return Rule(tests, operator.mode == "keep", operator.missing == "keep")
+    return PlainRule(tests, operator.mode == "keep", operator.missing == "keep")
 
 
 def _tests(operator: RowOperator, facts: Facts) -> tuple[Test, ...] | None:

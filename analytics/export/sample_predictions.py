@@ -21,8 +21,8 @@ from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.design_sample import DesignSample, sample_at
 from tamis.analytics.study.extrapolation import (
+    DedupGroups,
     Expected,
-    Groups,
     Method,
     Prediction,
     amount_kept,
@@ -101,7 +101,7 @@ def _method(operator: Operator) -> Method:
     return "compared" if operator.columns() & COMPARED or operator.name == "boilerplate" else "share"
 
 
-def _deduplicated(entering: Expected, operator: Operator, found: Groups, *, alike: bool) -> Expected:
+def _deduplicated(entering: Expected, operator: Operator, found: DedupGroups, *, alike: bool) -> Expected:
     """Return what a deduplicating step leaves; with more than one copy allowed, at least what the sample keeps."""
     after = groups_kept(entering, found, alike=alike)
     if isinstance(operator, Keeping) and (operator.max_copies != 1 or operator.cluster_copies):
@@ -109,12 +109,12 @@ def _deduplicated(entering: Expected, operator: Operator, found: Groups, *, alik
     return after
 
 
-def _groups(outcome: Outcome, step_id: str, entering: int, kept: int) -> Groups:
+def _groups(outcome: Outcome, step_id: str, entering: int, kept: int) -> DedupGroups:
     trace = outcome.traces[step_id]
     twins = np.asarray([] if trace.decision.twin is None else trace.decision.twin, dtype=np.int64)
     _, sizes = np.unique(twins[twins >= 0], return_counts=True)
     squares = int((sizes.astype(np.int64) ** 2).sum())
-    return Groups(entering, kept, kept - len(sizes), double=int((sizes == 1).sum()), squares=squares)
+    return DedupGroups(entering, kept, kept - len(sizes), double=int((sizes == 1).sum()), squares=squares)
 
 
 def _spread(facts: Facts, outcome: Outcome, step: Step) -> float:

@@ -22,7 +22,7 @@ UNCLUSTERED = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Clustering:
+class FrozenClustering:
     """A clustering as it was when a rule was made.
 
     Attributes:
@@ -86,7 +86,7 @@ class FrozenSources(Protocol):
     def ids(self, digest: str) -> pa.Array:
         """Return a stored id set, (m,) text, sorted; raises ``StoreError`` when it is not there."""
 
-    def clustering(self, digest: str) -> Clustering:
+    def clustering(self, digest: str) -> FrozenClustering:
         """Return a clustering; raises ``StoreError`` when it is not there."""
 
 
@@ -100,7 +100,7 @@ class WorkspaceSources:
         """Return a stored id set."""
         return self.workspace.ids(digest)
 
-    def clustering(self, digest: str) -> Clustering:
+    def clustering(self, digest: str) -> FrozenClustering:
         """Return the clustering of a complete clusters artifact."""
         store = self.workspace.store
         artifact = store.open(digest)
@@ -109,7 +109,7 @@ class WorkspaceSources:
         if len(labels) != documents.n:
             raise StoreError("The clustering does not fit its documents", value=len(labels), allowed=str(documents.n))
         parts = artifact.parts()
-        return Clustering(
+        return FrozenClustering(
             digest=digest,
             ids=documents.ids,
             labels=labels.astype(np.int32),
@@ -144,7 +144,7 @@ class GivenSources:
     """
 
     sets: Mapping[str, pa.Array] = field(default_factory=dict)
-    clusterings: Mapping[str, Clustering] = field(default_factory=dict)
+    clusterings: Mapping[str, FrozenClustering] = field(default_factory=dict)
 
     def ids(self, digest: str) -> pa.Array:
         """Return a given id set."""
@@ -152,7 +152,7 @@ class GivenSources:
             raise StoreError("There is no id set with this digest", value=digest)
         return self.sets[digest]
 
-    def clustering(self, digest: str) -> Clustering:
+    def clustering(self, digest: str) -> FrozenClustering:
         """Return a given clustering."""
         if digest not in self.clusterings:
             raise StoreError("There is no clustering with this digest", value=digest)

@@ -19,7 +19,7 @@ from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.map.cluster_edits import ClusterEdit, edited
 from tamis.analytics.map.cluster_names import ClusterWords, Spoken, name_clusters, stop_words, term_table
-from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, Fineness, Known
+from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
 from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, numbered_by_size, vote
 from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.term_counts import TermCounter, TermCounts
@@ -193,7 +193,7 @@ def clusters_step(
         raise SettingError("What happens to unclustered documents", value=noise, allowed=["leave", "vote"])
 
     def run(context: StepContext) -> None:
-        known = Known(
+        known = ClusteringInput(
             _positions(context.inputs["map"]),
             lambda: load_vectors(context.inputs["embeddings"], context.documents),
             context.progress.check,

@@ -24,7 +24,7 @@ def _never() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class ClusteringInput:
     """What a clustering may look at; rows are documents in facts order.
 
     Attributes:
@@ -75,7 +75,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Clustering:
+class ClusteringMethod:
     """One way to find clusters.
 
     Attributes:
@@ -86,16 +86,16 @@ class Clustering:
 
     name: str
     help: str
-    find: Callable[[Known, Fineness], Found]
+    find: Callable[[ClusteringInput, Fineness], Found]
 
 
 class ClusteringRegistry:
     """All clusterings by name."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Clustering] = {}
+        self._known: dict[str, ClusteringMethod] = {}
 
-    def register(self, clustering: Clustering) -> Clustering:
+    def register(self, clustering: ClusteringMethod) -> ClusteringMethod:
         """Add a clustering; registering the same name again replaces it."""
         self._known[clustering.name] = clustering
         return clustering
@@ -104,7 +104,7 @@ class ClusteringRegistry:
         """Forget a clustering."""
         del self._known[name]
 
-    def get(self, name: str) -> Clustering:
+    def get(self, name: str) -> ClusteringMethod:
         """Return a clustering by name.
 
         Raises:
@@ -122,7 +122,7 @@ class ClusteringRegistry:
 CLUSTERINGS = ClusteringRegistry()
 
 
-def _dense(known: Known, fineness: Fineness) -> Found:
+def _dense(known: ClusteringInput, fineness: Fineness) -> Found:
     there = np.flatnonzero(np.isfinite(known.positions[:, 0]))
     tree = DensityTree.of(known.positions[there], core_points=fineness.core_points)
     known.check()
@@ -134,7 +134,7 @@ def _dense(known: Known, fineness: Fineness) -> Found:
     return Found(labels, f"hdbscan on the map, at least {size} documents", settings, sweep)
 
 
-def _divided(known: Known, fineness: Fineness) -> Found:
+def _divided(known: ClusteringInput, fineness: Fineness) -> Found:
     vectors = known.vectors()
     embedded = int(vectors.any(axis=1).sum())
     size = fineness.min_cluster_size or max(2, round(embedded / wanted_clusters(embedded)))
@@ -148,7 +148,7 @@ def _divided(known: Known, fineness: Fineness) -> Found:
     return Found(labels, words, {"min_cluster_size": size, "k": count})
 
 
-CLUSTERINGS.register(Clustering(HDBSCAN, "Dense regions of the map; sparse documents are in no cluster.", _dense))
+CLUSTERINGS.register(ClusteringMethod(HDBSCAN, "Dense regions of the map; sparse documents are in no cluster.", _dense))
 CLUSTERINGS.register(
-    Clustering("k-means", "Regions of the embedding; every document with a vector is in one.", _divided)
+    ClusteringMethod("k-means", "Regions of the embedding; every document with a vector is in one.", _divided)
 )

@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.neighbours import Graph
+from tamis.analytics.embedding.neighbours import KnnGraph
 from tamis.data.errors import SettingError
 from tamis.data.hashing import salted
 
@@ -132,7 +132,7 @@ def umap_learn() -> Any:
     return umap.umap_
 
 
-def fuzzy_edges(graph: Graph, *, neighbours: int = NEIGHBOURS) -> Edges:
+def fuzzy_edges(graph: KnnGraph, *, neighbours: int = NEIGHBOURS) -> Edges:
     """Return umap-learn's fuzzy simplicial set of the graph of neighbours.
 
     Args:
@@ -148,7 +148,7 @@ def fuzzy_edges(graph: Graph, *, neighbours: int = NEIGHBOURS) -> Edges:
     return Edges(rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data.astype(np.float32))
 
 
-def with_self(graph: Graph, neighbours: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def with_self(graph: KnnGraph, neighbours: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return indices int32 (n, k) and distances float32 (n, k) with each point first, as umap-learn wants them.
 
     A missing neighbour keeps the index -1 and gets the distance of the last one there is.
@@ -255,7 +255,7 @@ def umap_learn_layout(start: NDArray[np.float32], edges: Edges, *, epochs: int, 
 
 def umap_layout(
     vectors: NDArray[np.float16],
-    graph: Graph,
+    graph: KnnGraph,
     *,
     seed: int = 0,
     epochs: int | None = None,
@@ -293,10 +293,10 @@ def umap_layout(
     return positions
 
 
-def _without_gaps(graph: Graph, there: NDArray[np.int64]) -> Graph:
+def _without_gaps(graph: KnnGraph, there: NDArray[np.int64]) -> KnnGraph:
     """Return the graph of the rows ``there``, numbered from 0."""
     if len(there) == len(graph.indices):
         return graph
     number = np.full(len(graph.indices) + 1, -1, dtype=np.int32)
     number[there] = np.arange(len(there), dtype=np.int32)
-    return Graph(number[graph.indices[there]], graph.distances[there], graph.method, graph.recall, graph.recall_rows)
+    return KnnGraph(number[graph.indices[there]], graph.distances[there], graph.method, graph.recall, graph.recall_rows)

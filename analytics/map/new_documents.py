@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.step import embeddings_like, load_vectors
-from tamis.analytics.facts.stored_sets import Clustering, WorkspaceSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, WorkspaceSources
 from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.placement import neighbours_among, place
 from tamis.analytics.steps.pipeline import Analysis, analyze
@@ -62,7 +62,7 @@ class FrozenMap:
     vectors: NDArray[np.float16]
     positions: NDArray[np.float32]
     embeddings: Artifact
-    groups: Mapping[str, tuple[Clustering, Mapping[int, str]]]
+    groups: Mapping[str, tuple[FrozenClustering, Mapping[int, str]]]
 
     @classmethod
     def of(cls, analysis: Analysis, workspace: Workspace) -> FrozenMap:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.neighbours import EXACT_LIMIT, NEIGHBOURS, PROBES, Graph, knn_graph
+from tamis.analytics.embedding.neighbours import EXACT_LIMIT, NEIGHBOURS, PROBES, KnnGraph, knn_graph
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.map.layout import Optimiser, epochs_for, umap_layout
@@ -46,7 +46,12 @@ class MapQuality:
 
 
 def map_quality(
-    vectors: NDArray[np.float16], graph: Graph, positions: NDArray[np.float32], *, seed: int = 0, sample: int = SAMPLE
+    vectors: NDArray[np.float16],
+    graph: KnnGraph,
+    positions: NDArray[np.float32],
+    *,
+    seed: int = 0,
+    sample: int = SAMPLE,
 ) -> MapQuality:
     """Measure a map.
 
@@ -96,8 +101,8 @@ def knn_step(
 ) -> StepSpec:
     """Return the step that finds the nearest neighbours of every document.
 
-    Its artifact, in facts order: ``indices`` int32 (n, k) and ``distances`` float32 (n, k), see ``Graph``; ``outlier``
-    float32 (n,), the mean distance, NaN without an embedding; the table ``facts`` with ``density`` and
+    Its artifact, in facts order: ``indices`` int32 (n, k) and ``distances`` float32 (n, k), see ``KnnGraph``;
+    ``outlier`` float32 (n,), the mean distance, NaN without an embedding; the table ``facts`` with ``density`` and
     ``no_embedding``.
     """
 
@@ -140,14 +145,14 @@ def _about(embeddings: Artifact) -> dict[str, Any]:
     return {name: embeddings.facts[name] for name in _FROM_EMBEDDINGS if name in embeddings.facts}
 
 
-def read_graph(artifact: Artifact) -> Graph:
+def read_graph(artifact: Artifact) -> KnnGraph:
     """Return the graph of a knn artifact.
 
     Raises:
         StoreError: the artifact is damaged.
     """
     facts = artifact.facts
-    return Graph(
+    return KnnGraph(
         indices=artifact.array("indices"),
         distances=artifact.array("distances"),
         method=str(facts["method"]),
@@ -156,7 +161,7 @@ def read_graph(artifact: Artifact) -> Graph:
     )
 
 
-def scores(graph: Graph) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def scores(graph: KnnGraph) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return how far away and how crowded each document is, two float32 (n,), NaN for documents without neighbours.
 
     The outlier score is the mean cosine distance to the neighbours, in [0, 2]. The density is the mean of that of the

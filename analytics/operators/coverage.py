@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tamis.analytics.duplicates.greedy_star import Graph
+from tamis.analytics.duplicates.greedy_star import PairGraph
 from tamis.analytics.duplicates.word_neighbours import NeighbourParams
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, View
 from tamis.analytics.operators.sampling import Choosing
@@ -26,7 +26,7 @@ from tamis.analytics.operators.sets import Seed
 from tamis.analytics.steps.measures import Measure, Pairs
 
 
-def coverage_order(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def coverage_order(graph: PairGraph) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Order all documents so that every first part covers the others as well as greedy choice can.
 
     Args:
@@ -70,7 +70,7 @@ def _greedy(starts, neighbours, similarity, rank, gain):  # type: ignore[no-unty
             covered[neighbours[k]] = max(covered[neighbours[k]], np.float64(similarity[k]))
 
 
-def nearest_chosen(graph: Graph, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def nearest_chosen(graph: PairGraph, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the most similar chosen neighbour of each document that is not chosen, and how similar it is.
 
     Returns:
@@ -139,11 +139,11 @@ class CoverageSample(Choosing):
         return f"Keep {self.size_text()} that cover the others best by the words they share"
 
 
-def _among(pairs: Pairs, rows: NDArray[np.int64]) -> Graph:
+def _among(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:
     """Return the graph of the documents of a view, numbered by their place in it."""
     size = 1 + max((int(part.max(initial=-1)) for part in (rows, pairs.left, pairs.right)), default=-1)
     place = np.full(size, -1, dtype=np.int64)
     place[rows] = np.arange(len(rows))
     left, right = place[pairs.left], place[pairs.right]
     there = (left >= 0) & (right >= 0)
-    return Graph.of(len(rows), Pairs(left[there], right[there], pairs.similarity[there]))
+    return PairGraph.of(len(rows), Pairs(left[there], right[there], pairs.similarity[there]))

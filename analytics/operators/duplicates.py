@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tamis.analytics.duplicates.greedy_star import Graph, Star, greedy_star
+from tamis.analytics.duplicates.greedy_star import PairGraph, Star, greedy_star
 from tamis.analytics.duplicates.near_passes import NearParams, expected_recall
 from tamis.analytics.duplicates.semantic import SemanticParams
 from tamis.analytics.operators.keep_policy import Keeping
@@ -129,7 +129,7 @@ class Crowd:
 
     members: NDArray[np.int64]
     node: NDArray[np.int64]
-    graph: Graph
+    graph: PairGraph
     order: NDArray[np.int64]
 
     @classmethod
@@ -150,7 +150,7 @@ class Crowd:
         many = np.bincount(sets, minlength=size) > 1
         members = np.flatnonzero((linked | many)[sets])
         nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
-        graph = Graph.of(len(nodes), _scoped(pairs, nodes, len(names)))
+        graph = PairGraph.of(len(nodes), _scoped(pairs, nodes, len(names)))
         order = np.lexsort((members, *reversed(operator.penalties(view, members))))
         return cls(members, node, graph, order)
 
@@ -285,7 +285,7 @@ class SemanticDedup(Keeping):
         pairs = view.evidence.pairs(measure)
         above = pairs.similarity > np.float32(1 - self.eps)
         size = 1 + max(int(part.max(initial=0)) for part in (sets, pairs.left, pairs.right))
-        graph = Graph.of(size, Pairs(pairs.left[above], pairs.right[above], pairs.similarity[above]))
+        graph = PairGraph.of(size, Pairs(pairs.left[above], pairs.right[above], pairs.similarity[above]))
         order = np.lexsort((np.arange(len(view)), -np.nan_to_num(distance, nan=-1.0)))
         kept = np.ones(len(view), dtype=np.bool_)
         twin = np.full(len(view), -1, dtype=np.int64)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from tamis.analytics.duplicates.boilerplate import BoilerplateParams, Passages, passage_hash
-from tamis.analytics.duplicates.reference_search import GramIndex, Known
+from tamis.analytics.duplicates.reference_search import GramIndex, KnownTexts
 from tamis.analytics.duplicates.references import Reference
 from tamis.analytics.operators.operator import OPERATORS, Group, RowOperator, Scope, TextOperator
 from tamis.analytics.operators.predicate import number
@@ -164,7 +164,7 @@ def _known_step(measure: Measure) -> StepSpec:
 
     def run(context: StepContext) -> None:
         reference = Reference.from_table(context.stored(str(params["reference"])))
-        known = Known(reference, int(params["bands"]), int(params["rows"]))
+        known = KnownTexts(reference, int(params["bands"]), int(params["rows"]))
         context.fill(shard_work(context.corpus, _nearest, common=known))
         context.out.commit(rows=context.documents.n, facts={"items": len(reference)})
 
@@ -178,7 +178,7 @@ def _overlaps(shard: Shard, given: Given) -> pa.Table:
 
 
 def _nearest(shard: Shard, given: Given) -> pa.Table:
-    """Return ``share`` and ``item`` of a shard by the ``Known`` given to all."""
+    """Return ``share`` and ``item`` of a shard by the ``KnownTexts`` given to all."""
     parts = [given.common.nearest(texts) for texts in (_NOTHING, *given.corpus.document_texts(shard))]
     values, items = (np.concatenate(side) for side in zip(*parts, strict=True))
     return pa.table({"share": values, "item": items})

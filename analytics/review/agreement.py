@@ -106,7 +106,7 @@ def krippendorff_alpha(table: NDArray[np.int8], *, values: int = 3) -> float:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ReviewerPair:
     """How two people agree.
 
     Attributes:
@@ -123,7 +123,7 @@ class Pair:
     kappa: float
 
 
-def pairs_of(votes: Votes) -> tuple[Pair, ...]:
+def pairs_of(votes: Votes) -> tuple[ReviewerPair, ...]:
     """Return the agreement of every two people who share a document, most shared first."""
     found = []
     for place, one in enumerate(votes.reviewers):
@@ -132,7 +132,7 @@ def pairs_of(votes: Votes) -> tuple[Pair, ...]:
             both = (mine >= 0) & (theirs >= 0)
             if both.any():
                 same = int((mine[both] == theirs[both]).sum())
-                found.append(Pair(one, other, int(both.sum()), same, cohen_kappa(mine, theirs)))
+                found.append(ReviewerPair(one, other, int(both.sum()), same, cohen_kappa(mine, theirs)))
     return tuple(sorted(found, key=lambda pair: (-pair.shared, pair.one, pair.other)))
 
 

@@ -20,7 +20,7 @@ LONGEST_TAG = 60
 
 
 @dataclass(frozen=True)
-class Mark:
+class SelectionMark:
     """A tag or a note on a selection.
 
     Attributes:
@@ -92,9 +92,9 @@ def marked(
     return Event(key, who, corpus, "selection", subject, kind, words, context)
 
 
-def tags_of(events: Iterable[Event]) -> tuple[Mark, ...]:
+def tags_of(events: Iterable[Event]) -> tuple[SelectionMark, ...]:
     """Return the tags in force, by tag and time: those that nobody took away after they were given."""
-    found: dict[tuple[str, str], Mark] = {}
+    found: dict[tuple[str, str], SelectionMark] = {}
     for event in events:
         if event.subject_kind == "selection" and event.kind == "tag":
             found.setdefault((event.subject, event.value), _mark(event))
@@ -103,7 +103,7 @@ def tags_of(events: Iterable[Event]) -> tuple[Mark, ...]:
     return tuple(sorted(found.values(), key=lambda mark: (mark.text.lower(), mark.at, mark.subject)))
 
 
-def notes_of(events: Iterable[Event], selection: Sequence[RowOperator]) -> tuple[Mark, ...]:
+def notes_of(events: Iterable[Event], selection: Sequence[RowOperator]) -> tuple[SelectionMark, ...]:
     """Return the notes on a selection in the order they were written."""
     subject = selection_digest(selection)
     return tuple(
@@ -113,9 +113,9 @@ def notes_of(events: Iterable[Event], selection: Sequence[RowOperator]) -> tuple
     )
 
 
-def _mark(event: Event) -> Mark:
+def _mark(event: Event) -> SelectionMark:
     rules, documents = event.context.get("rules"), event.context.get("documents")
-    return Mark(
+    return SelectionMark(
         event.subject, event.value, event.reviewer, event.at, documents if isinstance(documents, int) else 0,
         tuple(rules) if isinstance(rules, list) else (),
     )  # fmt: skip

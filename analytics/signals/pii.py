@@ -23,7 +23,7 @@ KINDS = ("secret", "email", "card", "ip", "phone")
 
 
 @dataclass(frozen=True)
-class Finding:
+class PiiFinding:
     """One piece of personal data.
 
     Attributes:
@@ -78,13 +78,13 @@ _TRIGGER_WORDS = (
 _TRIGGERS = Phrases.of(_TRIGGER_WORDS)
 
 
-def find_pii(text: str) -> list[Finding]:
+def find_pii(text: str) -> list[PiiFinding]:
     """Return personal data and secrets in a text, by position, without overlap."""
-    taken: list[Finding] = []
+    taken: list[PiiFinding] = []
     for kind in KINDS:
         for begin, end in _matches(kind, text):
             if all(end <= other.begin or begin >= other.end for other in taken):
-                taken.append(Finding(kind, begin, end))
+                taken.append(PiiFinding(kind, begin, end))
     return sorted(taken, key=lambda finding: finding.begin)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.facts.stored_sets import Clustering, FrozenSources, GivenSources, WorkspaceSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, FrozenSources, GivenSources, WorkspaceSources
 from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.measures import (
     MEASURES,
@@ -188,7 +188,7 @@ class LocalEvidence:
         return tuple(needed.values())
 
 
-def _embedding_for(clustering: Clustering) -> StepSpec:
+def _embedding_for(clustering: FrozenClustering) -> StepSpec:
     """Return the step that embeds documents into the space of a clustering."""
     return embeddings_step(clustering.tier, **({"model": clustering.space} if clustering.tier == "tuned" else {}))
 

@@ -107,7 +107,7 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Groups:
+class DedupGroups:
     """What a deduplicating rule did in the sample.
 
     Attributes:
@@ -137,7 +137,7 @@ def share_kept(entering: Expected, hits: int, of: int) -> Expected:
     return Expected(entering.low * around.low, middle, entering.high * around.high).ordered()
 
 
-def groups_kept(entering: Expected, found: Groups, *, alike: bool) -> Expected:
+def groups_kept(entering: Expected, found: DedupGroups, *, alike: bool) -> Expected:
     """Return what a rule leaves that keeps one document of each group.
 
     Args:

@@ -83,7 +83,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutEffect:
     """What one rule alone would drop from a part of the documents.
 
     Attributes:
@@ -266,12 +266,12 @@ def _log_edges(first: float, last: float, bins: int, *, whole: bool) -> NDArray[
     return np.unique(np.round(even)) if whole else np.asarray(even, dtype=np.float64)
 
 
-def cut(scene: Scene, operator: RowOperator, *, which: Which = "all") -> Cut:
+def cut(scene: Scene, operator: RowOperator, *, which: Which = "all") -> CutEffect:
     """Return what one rule alone would drop from a part of the documents."""
     return cuts(scene, [operator], which=which)[0]
 
 
-def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all") -> tuple[Cut, ...]:
+def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all") -> tuple[CutEffect, ...]:
     """Return what each rule alone would drop, all asked in one scan."""
     facts, part = scene.facts, scene.mask(which)
     total = int(np.count_nonzero(part))
@@ -281,7 +281,7 @@ def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all"
         gone = part & ~mask
         documents = int(np.count_nonzero(gone))
         found.append(
-            Cut(
+            CutEffect(
                 documents=documents,
                 tokens=int(tokens[gone].sum()),
                 bytes=int(size[gone].sum()),

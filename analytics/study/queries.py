@@ -33,13 +33,13 @@ from tamis.analytics.study.map_points import (
     polygon_rule,
     prepare_polygons,
 )
-from tamis.analytics.study.numbers import Cut, Extent, Histogram, Sweep, cut, cuts, extent, histogram, sweep
+from tamis.analytics.study.numbers import CutEffect, Extent, Histogram, Sweep, cut, cuts, extent, histogram, sweep
 from tamis.analytics.study.scene import Scene, selection_rules
 
 __all__ = [
     "OTHER",
     "Bounds",
-    "Cut",
+    "CutEffect",
     "Density",
     "Extent",
     "Groups",

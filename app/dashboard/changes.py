@@ -46,7 +46,7 @@ def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> No
     assert here.opened.study is not None
     whole = reduce(lambda joined, rule: joined.with_operator(rule), selection, recipe)
     job = start_measure(here.opened.study.corpus, here.workspace, whole)
-    change = session.View(selection, recipe).to_value()
+    change = session.SharedView(selection, recipe).to_value()
     session.choose(measuring=job.id, waiting=here.workspace.put_value(change))
 
 
@@ -57,5 +57,5 @@ def take_waiting() -> None:
     if not stored or now.setting("measuring"):
         return
     session.choose(waiting=None)
-    change = session.View.from_value(workspace().value(str(stored)))
+    change = session.SharedView.from_value(workspace().value(str(stored)))
     adopt(selection=change.selection, recipe=change.recipe)

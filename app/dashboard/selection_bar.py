@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.review.tags import LONGEST_TAG, Mark, marked, notes_of, over_cap, tags_of
+from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, marked, notes_of, over_cap, tags_of
 from tamis.analytics.study.queries import totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
@@ -97,14 +97,14 @@ def _store(here: Stage, kind: Kind, text: str, selection: Sequence[RowOperator])
         session.say(brief(error))
 
 
-def _select(mark: Mark) -> None:
+def _select(mark: SelectionMark) -> None:
     try:
         adopt(selection=mark.rules())
     except TamisError as error:
         session.say(brief(error))
 
 
-def _untag(here: Stage, mark: Mark) -> None:
+def _untag(here: Stage, mark: SelectionMark) -> None:
     try:
         _store(here, "untag", mark.text, mark.rules())
     except TamisError as error:

@@ -22,7 +22,7 @@ HISTORY = 100
 
 
 @dataclass(frozen=True)
-class View:
+class SharedView:
     """What a link restores.
 
     Attributes:
@@ -44,7 +44,7 @@ class View:
         }
 
     @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> View:
+    def from_value(cls, value: Mapping[str, Any]) -> SharedView:
         """Read a stored view.
 
         Raises:
@@ -72,9 +72,9 @@ class Session:
 
     token: str
     corpus: str = ""
-    view: View = View()
-    past: tuple[View, ...] = ()
-    future: tuple[View, ...] = ()
+    view: SharedView = SharedView()
+    past: tuple[SharedView, ...] = ()
+    future: tuple[SharedView, ...] = ()
     notice: str = ""
     person: str = ""
 
@@ -98,10 +98,10 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
     if KEY not in st.session_state:
         asked = st.query_params.get("corpus", "")
         corpus = asked if asked in corpora else (corpora[0] if corpora else "")
-        view, notice = View(), ""
+        view, notice = SharedView(), ""
         if stored := st.query_params.get("view"):
             try:
-                view = View.from_value(workspace.value(stored))
+                view = SharedView.from_value(workspace.value(stored))
             except TamisError as error:
                 notice = f"The view of this link cannot be restored. {error}"
         st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice)
@@ -193,7 +193,7 @@ def write_address(workspace: Workspace) -> None:
     session = current()
     if session.corpus and st.query_params.get("corpus") != session.corpus:
         st.query_params["corpus"] = session.corpus
-    if session.view == View():
+    if session.view == SharedView():
         st.query_params.pop("view", None)
         return
     stored = workspace.put_value(session.view.to_value())

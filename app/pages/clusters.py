@@ -139,7 +139,7 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
         _compare(artifact, chosen)
     elif len(chosen) == 1:
         _rename(here, artifact, chosen[0])
-        desk = review_panel.Desk(here, log_of(here), login.person().name)
+        desk = review_panel.ReviewDesk(here, log_of(here), login.person().name)
         review_panel.comment(desk, "cluster", f"{clustering[:32]}:{numbers[0]}", title="Comment on this cluster")
         _examples(here, numbers[0])
 

@@ -60,7 +60,7 @@ def show_document(here: Stage, row: int) -> None:
 
 def _notes(here: Stage, document: str) -> None:
     """Show what people wrote about the document, and let those who may write more."""
-    desk = review_panel.Desk(here, log_of(here), login.person().name)
+    desk = review_panel.ReviewDesk(here, log_of(here), login.person().name)
     review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
 
 

@@ -18,7 +18,7 @@ from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import marked
 from tamis.app.pages import review_panel
-from tamis.app.pages.review_panel import Desk
+from tamis.app.pages.review_panel import ReviewDesk
 from tamis.data.errors import TamisError
 from tamis.data.reviews import DECISIONS, Event, event_key
 
@@ -55,7 +55,7 @@ def page() -> None:
         st.markdown("**Who reviews?** Decisions are stored with a name, so that a team can see how well it agrees.")
         login.ask_name()
         return
-    desk = Desk(here, log_of(here), name)
+    desk = ReviewDesk(here, log_of(here), name)
     focus = bool(session.current().setting("review_focus", False))
     queue = _bar(here, focus)
     votes = Votes.of(desk.log.events())
@@ -127,7 +127,7 @@ def _choices(here: Stage, queue: Queue) -> Queue:
     return replace(queue, kind=kind, step=step, size=int(size))
 
 
-def _place(desk: Desk, rows: NDArray[np.int64], votes: Votes) -> Place:
+def _place(desk: ReviewDesk, rows: NDArray[np.int64], votes: Votes) -> Place:
     """Return where this person is: where the arrows led, or the first document without their decision."""
     ids = tuple(desk.here.facts.ids.take(rows).to_pylist())
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True))
@@ -137,7 +137,7 @@ def _place(desk: Desk, rows: NDArray[np.int64], votes: Votes) -> Place:
     return Place(rows, ids, at, len(ids) - len(open_))
 
 
-def _read(desk: Desk, queue: Queue, rows: NDArray[np.int64], votes: Votes) -> None:
+def _read(desk: ReviewDesk, queue: Queue, rows: NDArray[np.int64], votes: Votes) -> None:
     """Show the document and the buttons."""
     if not len(rows):
         st.info("No document is in this queue. Choose another queue, or other rules on the page Recipe.")
@@ -152,7 +152,7 @@ def _read(desk: Desk, queue: Queue, rows: NDArray[np.int64], votes: Votes) -> No
     _document(desk, place, votes)
 
 
-def _buttons(desk: Desk, queue: Queue, place: Place, votes: Votes) -> None:
+def _buttons(desk: ReviewDesk, queue: Queue, place: Place, votes: Votes) -> None:
     document = place.ids[place.at]
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True)).get(document, -1)
     before = sum(event.subject == document and event.reviewer == desk.name for event in desk.log.events())
@@ -174,7 +174,7 @@ def _buttons(desk: Desk, queue: Queue, place: Place, votes: Votes) -> None:
         st.caption(f"document {count(place.at + 1)} of {count(len(place.rows))}")
 
 
-def _decide(desk: Desk, queue: Queue, place: Place, value: str, before: int) -> None:
+def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: int) -> None:
     """Store a decision and go on to the next document without one."""
     document = place.ids[place.at]
     now = session.current()
@@ -205,7 +205,7 @@ def _decide(desk: Desk, queue: Queue, place: Place, value: str, before: int) -> 
         session.choose(review_at=None)
 
 
-def _document(desk: Desk, place: Place, votes: Votes) -> None:
+def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
     text = desk.here.opened.texts([row])[0]
     with st.container(height=520, border=True, key="review_text"):
@@ -217,7 +217,7 @@ def _document(desk: Desk, place: Place, votes: Votes) -> None:
     review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")
 
 
-def _verdict(desk: Desk, row: int, document: str, votes: Votes) -> None:
+def _verdict(desk: ReviewDesk, row: int, document: str, votes: Votes) -> None:
     """Say what the recipe and the others decided."""
     outcome = desk.here.scene.outcome
     if outcome is not None and outcome.steps:

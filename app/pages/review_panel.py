@@ -33,7 +33,7 @@ HISTORY = 40
 
 
 @dataclass(frozen=True)
-class Desk:
+class ReviewDesk:
     """What a reviewer works with.
 
     Attributes:
@@ -47,7 +47,7 @@ class Desk:
     name: str
 
 
-def show(desk: Desk, queue: Queue, documents: tuple[str, ...]) -> None:
+def show(desk: ReviewDesk, queue: Queue, documents: tuple[str, ...]) -> None:
     """Lay out the panel; it looks for what others decided every few seconds."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
@@ -77,7 +77,7 @@ def _team(votes: Votes, documents: tuple[str, ...]) -> None:
         )  # fmt: skip
 
 
-def _agreement(desk: Desk, votes: Votes) -> None:
+def _agreement(desk: ReviewDesk, votes: Votes) -> None:
     shared = int(((votes.table >= 0).sum(axis=1) >= 2).sum())
     alpha = _number(krippendorff_alpha(votes.table))
     st.markdown(f"**{alpha}** Krippendorff's alpha, documents that two or more people decided: {count(shared)}")
@@ -104,7 +104,7 @@ def _agreement(desk: Desk, votes: Votes) -> None:
         )
 
 
-def _rules(desk: Desk, votes: Votes) -> None:
+def _rules(desk: ReviewDesk, votes: Votes) -> None:
     outcome = desk.here.scene.outcome
     if outcome is None or not outcome.steps:
         st.caption("The recipe has no rules yet.")
@@ -125,7 +125,7 @@ def _rules(desk: Desk, votes: Votes) -> None:
         review_effects.show(desk.here, votes)
 
 
-def _decisions_as_rules(desk: Desk, votes: Votes) -> None:
+def _decisions_as_rules(desk: ReviewDesk, votes: Votes) -> None:
     """Offer to turn decisions into a rule or a selection."""
     says = votes.consensus()
     dropped = [name for name, value in zip(votes.documents, says, strict=True) if value == DROP]
@@ -147,18 +147,18 @@ def _decisions_as_rules(desk: Desk, votes: Votes) -> None:
         st.rerun()
 
 
-def _add_list(desk: Desk, ids: tuple[str, ...]) -> None:
+def _add_list(desk: ReviewDesk, ids: tuple[str, ...]) -> None:
     stored = desk.here.workspace.put_ids(ids)
     rule = OPERATORS.build("id_list", {"stored": stored, "mode": "drop"})
     adopt(recipe=session.current().recipe.with_operator(rule, note=f"decided by people: {len(ids)} documents"))
 
 
-def _select(desk: Desk, ids: tuple[str, ...]) -> None:
+def _select(desk: ReviewDesk, ids: tuple[str, ...]) -> None:
     rule = OPERATORS.build("id_list", {"stored": desk.here.workspace.put_ids(ids)})
     adopt(selection=[rule])  # type: ignore[list-item]
 
 
-def comment(desk: Desk, subject_kind: Subject, subject: str, *, title: str, kind: Kind = "comment") -> None:
+def comment(desk: ReviewDesk, subject_kind: Subject, subject: str, *, title: str, kind: Kind = "comment") -> None:
     """Show what was said about something, and a field to say more."""
     said = [
         event for event in desk.log.events()
@@ -175,7 +175,7 @@ def comment(desk: Desk, subject_kind: Subject, subject: str, *, title: str, kind
         st.rerun()
 
 
-def add(desk: Desk, subject_kind: Subject, subject: str, kind: Kind, value: str, *, before: int) -> None:
+def add(desk: ReviewDesk, subject_kind: Subject, subject: str, kind: Kind, value: str, *, before: int) -> None:
     """Store one event; ``before`` is how many like it there were, so that sending it twice stores it once."""
     key = event_key(desk.log.corpus, desk.name, subject_kind, subject, kind, value, before)
     try:
@@ -185,7 +185,7 @@ def add(desk: Desk, subject_kind: Subject, subject: str, kind: Kind, value: str,
         session.say(str(error))
 
 
-def _history(desk: Desk) -> None:
+def _history(desk: ReviewDesk) -> None:
     events = desk.log.events()
     rows = [
         {"when": _when(event), "who": event.reviewer, "what": event.kind, "said": event.value[:200],

@@ -34,7 +34,7 @@ class Snippet:
     lines: tuple[str, ...] = ()
 
 
-class Desk:
+class BlobDesk:
     """What may be fetched: blobs by digest, snippets by corpus; and the tokens of the sessions that may."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Desk:
             return self._snippets.get(name)
 
 
-DESK = Desk()
+DESK = BlobDesk()
 
 
 def _refused(request: Request) -> Response | None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_duplicates import edited, normal_text, shingle_set, similarity
 
-from tamis.analytics.duplicates.reference_search import GramIndex, Known
+from tamis.analytics.duplicates.reference_search import GramIndex, KnownTexts
 from tamis.analytics.duplicates.references import Reference, put_reference
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.run import verify_bundle
@@ -95,7 +95,7 @@ def test_nearest_known_text_is_found_and_compared_exactly(tmp_path: Path) -> Non
     known = [text for text in docstrings(("json", "logging")).column("text").to_pylist() if text][:150]
     texts = [edited(text, share=0.02, seed=k) for k, text in enumerate(known)] + ["nothing like it stands there"]
     reference = Reference.of([corpus_of(tmp_path, known)], n=3)
-    values, items = Known(reference).nearest(large(texts))
+    values, items = KnownTexts(reference).nearest(large(texts))
     order = [str(known[int(row)]) for row in reference.row]
     sets = [shingle_set(text, n=3) for text in order]
     for place, text in enumerate(texts):

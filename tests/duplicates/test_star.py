@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from plain_duplicates import edited, shingle_set, similarity
 from plain_duplicates import greedy_star as plain_star
 
-from tamis.analytics.duplicates.greedy_star import Graph, greedy_star
+from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star
 from tamis.analytics.duplicates.near import near_pairs
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.duplicates import NearDedup
@@ -56,7 +56,7 @@ def test_star_decides_as_plain_python_does(
         np.array([edge[2] for edge in edges], dtype=np.float32),
     )
     star = greedy_star(
-        Graph.of(nodes, pairs),
+        PairGraph.of(nodes, pairs),
         np.array(node, dtype=np.int64),
         np.array(order, dtype=np.int64),
         threshold=threshold,

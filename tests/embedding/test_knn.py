@@ -9,7 +9,7 @@ from topics import blob_vectors
 
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
 from tamis.analytics.embedding.kmeans import assign, spherical_kmeans
-from tamis.analytics.embedding.neighbours import Graph, knn_graph, measured_recall
+from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph, measured_recall
 from tamis.analytics.map.placement import neighbours_among
 from tamis.analytics.map.steps import scores
 from tamis.data.errors import SettingError
@@ -154,5 +154,5 @@ def test_kmeans_of_nothing_is_refused() -> None:
 
 
 def test_graph_says_its_size() -> None:
-    graph = Graph(np.zeros((2, 3), dtype=np.int32), np.zeros((2, 3), dtype=np.float32), "exact", 1.0, 0)
+    graph = KnnGraph(np.zeros((2, 3), dtype=np.int32), np.zeros((2, 3), dtype=np.float32), "exact", 1.0, 0)
     assert graph.k == 3

@@ -22,7 +22,7 @@ from tamis.analytics.export.bundle import Bundle, BundleSources, export_bundle, 
 from tamis.analytics.export.diff import diff_bundles
 from tamis.analytics.export.run import Run, run_bundle, summary, verify_bundle
 from tamis.analytics.facts.column_info import describe
-from tamis.analytics.facts.stored_sets import Clustering
+from tamis.analytics.facts.stored_sets import FrozenClustering
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.facts_step import step_of
@@ -148,7 +148,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 def test_wrong_clustering_in_a_bundle_is_named(tmp_path: Path, about: str) -> None:
     ids = pa.array(["a", "b"])
     write_clustering(
-        tmp_path, Clustering("d" * 64, ids, np.zeros(2, np.int32), np.eye(3, dtype=np.float32), np.arange(3))
+        tmp_path, FrozenClustering("d" * 64, ids, np.zeros(2, np.int32), np.eye(3, dtype=np.float32), np.arange(3))
     )
     sources = BundleSources(tmp_path)
     assert sources.clustering("d" * 64).labels.tolist() == [0, 0]

@@ -13,7 +13,7 @@ from tamis.analytics.export.lock import LOCK_VERSION, BundleLock
 from tamis.analytics.export.sample_predictions import scaled_recipe
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.extrapolation import Expected, Groups, amount_kept, groups_kept, share_kept
+from tamis.analytics.study.extrapolation import DedupGroups, Expected, amount_kept, groups_kept, share_kept
 
 N, SEEDS = 4_000, 120
 SIZES = {
@@ -25,7 +25,7 @@ SIZES = {
 STARS = ("single", "pairs", "mixture")
 
 
-def seen(group: np.ndarray, rows: np.ndarray, *, star: bool) -> Groups:
+def seen(group: np.ndarray, rows: np.ndarray, *, star: bool) -> DedupGroups:
     """Return what is kept of drawn documents; in a star they are alike only to the first of their group."""
     first = np.concatenate([[True], group[1:] != group[:-1]])[rows]
     _, place, sizes = np.unique(group[rows], return_inverse=True, return_counts=True)
@@ -33,7 +33,7 @@ def seen(group: np.ndarray, rows: np.ndarray, *, star: bool) -> Groups:
     there[place[first]] = True
     lone = int(sizes[~there].sum()) if star else 0
     joined = sizes[there] if star else sizes
-    return Groups(
+    return DedupGroups(
         len(rows), len(joined) + lone, int((joined == 1).sum()) + lone, int((joined == 2).sum()),
         int(((joined - 1) ** 2).sum()),
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_a_share_and_an_amount_lie_inside_the_interval() -> None:
 def test_bounds_are_ordered_and_never_more_than_what_enters(kept: int, dropped: int, times: int, alike: bool) -> None:
     entering = kept + dropped
     groups = min(kept, dropped)
-    found = Groups(entering, kept, kept - groups, groups, dropped * dropped)
+    found = DedupGroups(entering, kept, kept - groups, groups, dropped * dropped)
     whole = Expected(entering * times, entering * times * 1.5, entering * times * 2)
     after = groups_kept(whole, found, alike=alike)
     assert 0 <= after.low <= after.middle <= after.high <= whole.high

@@ -8,14 +8,14 @@ import pytest
 from numpy.typing import NDArray
 from topics import blob_vectors
 
-from tamis.analytics.embedding.neighbours import Graph, knn_graph
+from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph
 from tamis.analytics.map.layout import curve, epochs_for, fuzzy_edges, optimise, pca_start, umap_layout
 from tamis.analytics.map.placement import neighbours_among, place
 from tamis.analytics.map.steps import landmark_rows, map_quality
 from tamis.data.errors import SettingError
 from tamis.data.hashing import key64
 
-Planted = tuple[NDArray[np.float16], NDArray[np.int64], Graph, NDArray[np.float32]]
+Planted = tuple[NDArray[np.float16], NDArray[np.int64], KnnGraph, NDArray[np.float32]]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tamis.analytics.embedding.step import embedder_of, embeddings_step, load_ve
 from tamis.analytics.facts.stored_sets import WorkspaceSources
 from tamis.analytics.map.cluster_names import read_terms
 from tamis.analytics.map.cluster_steps import clusters_step, concept_count, concepts_step
-from tamis.analytics.map.clusterings import CLUSTERINGS, Clustering, Fineness, Found, Known
+from tamis.analytics.map.clusterings import CLUSTERINGS, ClusteringInput, ClusteringMethod, Fineness, Found
 from tamis.analytics.map.steps import knn_step, map_step, read_graph
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
@@ -151,12 +151,12 @@ def test_k_means_puts_every_text_with_a_vector_into_a_cluster(texts: list[str], 
 
 
 def test_a_clustering_of_ones_own_is_named_and_numbered_like_the_others(texts: list[str], tmp_path: Path) -> None:
-    def halves(known: Known, fineness: Fineness) -> Found:
+    def halves(known: ClusteringInput, fineness: Fineness) -> Found:
         across = known.positions[:, 0]
         labels = np.where(np.isnan(across), -1, np.where(across > np.nanmedian(across), 7, 3)).astype(np.int32)
         return Found(labels, "halves of the map", {"min_cluster_size": fineness.min_cluster_size})
 
-    CLUSTERINGS.register(Clustering("halves", "Left and right.", halves))
+    CLUSTERINGS.register(ClusteringMethod("halves", "Left and right.", halves))
     try:
         found = analysed(tmp_path, texts, rows=1000, chosen=steps("halves")).artifacts["clusters"]
     finally:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.analytics.duplicates.greedy_star import Graph
+from tamis.analytics.duplicates.greedy_star import PairGraph
 from tamis.analytics.duplicates.word_neighbours import NeighbourParams, neighbours_step, word_neighbours
 from tamis.analytics.operators.coverage import coverage_order, nearest_chosen
 from tamis.analytics.operators.operator import OPERATORS
@@ -35,10 +35,10 @@ def graphs(draw: st.DrawFn) -> np.ndarray:
     return half + half.T + np.eye(n)
 
 
-def _graph(matrix: np.ndarray) -> Graph:
+def _graph(matrix: np.ndarray) -> PairGraph:
     left, right = np.nonzero(np.triu(matrix, 1))
     pairs = Pairs(left.astype(np.int64), right.astype(np.int64), matrix[left, right].astype(np.float32))
-    return Graph.of(len(matrix), pairs)
+    return PairGraph.of(len(matrix), pairs)
 
 
 def _covered(matrix: np.ndarray, chosen: list[int]) -> float:

@@ -11,7 +11,7 @@ import pytest
 from docstrings import docstrings, write_corpus
 from synthetic import synthetic_facts
 
-from tamis.analytics.facts.stored_sets import Clustering, GivenSources, WorkspaceSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, GivenSources, WorkspaceSources
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.facts_step import facts_step
@@ -97,10 +97,10 @@ def test_unknown_clustering_is_a_named_error(study: Study) -> None:
         study.evaluate(Recipe().with_operator(OPERATORS.build("cluster", {"clusters": [1], "clustering": "a" * 64})))
 
 
-def _clustering(known: int) -> Clustering:
+def _clustering(known: int) -> FrozenClustering:
     labels = FACTS.array("cluster").to_numpy()[:known].astype(np.int32)
     centroids = np.eye(3, dtype=np.float32)
-    return Clustering("b" * 64, FACTS.ids.slice(0, known), labels, centroids, np.array([7, 8, 9], np.int32))
+    return FrozenClustering("b" * 64, FACTS.ids.slice(0, known), labels, centroids, np.array([7, 8, 9], np.int32))
 
 
 def test_known_documents_keep_their_cluster_and_others_are_newcomers() -> None:
@@ -119,7 +119,7 @@ def test_nearest_centroid_is_the_one_of_largest_cosine_ties_to_the_first() -> No
     vectors = np.array([[1, 0.1, 0], [0, 0, 1], [0, 0, 0], [0.5, 0.5, 0]], dtype=np.float16)
     assert _clustering(3).nearest(vectors).tolist() == [7, 9, -1, 7]
     with pytest.raises(StoreError, match="no centroids"):
-        Clustering("c" * 64, FACTS.ids, np.zeros(FACTS.n, np.int32)).nearest(vectors)
+        FrozenClustering("c" * 64, FACTS.ids, np.zeros(FACTS.n, np.int32)).nearest(vectors)
 
 
 def test_given_evidence_says_what_was_not_given() -> None:

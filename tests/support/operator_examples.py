@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.facts.stored_sets import Clustering, GivenSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, GivenSources
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
 from tamis.analytics.study.evidence import LocalEvidence
@@ -176,5 +176,5 @@ class Evidence(LocalEvidence):
 def evidence(facts: Facts) -> Evidence:
     """Return evidence with the id set and the clustering that the examples name."""
     chosen = facts.ids.take(pa.array(np.flatnonzero(facts.keys % np.uint64(3) == 0)))
-    clustering = Clustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
+    clustering = FrozenClustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
     return Evidence(facts, GivenSources({ID_SET: chosen}, {CLUSTERING: clustering}))
