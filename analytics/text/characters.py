@@ -12,6 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+# Kernels compile these values in: this line makes them part of what names the folder of compiled kernels.
 SPACE = 1 << 0  # str.isspace
 ALPHA = 1 << 1  # str.isalpha
 DIGIT = 1 << 2  # str.isdigit
