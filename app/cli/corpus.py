@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import (
     Coordinates,
     CorpusPath,
@@ -33,13 +34,14 @@ from tamis.app.cli.terminal import (
     out,
     roles_of,
 )
+from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.demo import build_demo
 from tamis.data.errors import SettingError
+from tamis.data.jobs import find_job, list_jobs
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
-
-if TYPE_CHECKING:
-    from tamis.data.corpus import Corpus
 
 SHOWN = 3
 
@@ -48,8 +50,6 @@ def register(
     workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], sample: str | None = None
 ) -> CorpusEntry:
     """Open a corpus, or draw a sample of it, print what was found, and remember it in the workspace."""
-    from tamis.data.corpus import open_corpus
-
     with err.status("Reading the corpus"):
         corpus = open_corpus(path, roles=roles, probes=workspace.probes)
     if sample is not None:
@@ -69,9 +69,8 @@ def register(
 
 def _sampled(workspace: Workspace, corpus: Corpus, size: str) -> tuple[Corpus, Mapping[str, str]]:
     """Draw a sample and return it with its roles."""
+    # Late: duckdb.
     from tamis.analytics.study.design_sample import draw, roles_of_sample
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
 
     with bar(err) as progress:
         drawn = draw(corpus, workspace, size, progress=progress)
@@ -103,9 +102,6 @@ def demo(
     port: Port = 8501,
 ) -> None:
     """Build the demo corpus from the documentation this Python environment carries."""
-    from tamis.app.cli.progress import bar
-    from tamis.data.demo import build_demo
-
     workspace = Workspace.default()
     place = folder or workspace.root / "demo"
     with bar(err) as progress:
@@ -161,15 +157,13 @@ def open_and_serve(
     sample: str | None = None,
 ) -> None:
     """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
-    from tamis.app.server.server import require_free, serve, settings
-
-    settings(host=host, port=port)
-    require_free(host, port)
+    server.settings(host=host, port=port)
+    server.require_free(host, port)
     entry = register(workspace, path, name=name, roles=roles, sample=sample)
     choose_map(workspace, entry, chosen or {})
     run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
-    serve(workspace, host=host, port=port)
+    server.serve(workspace, host=host, port=port)
 
 
 @app.command()
@@ -181,19 +175,16 @@ def serve(
     user_header: UserHeader = USER_HEADER,
 ) -> None:
     """Serve the dashboard for the corpora opened before; for others than this machine behind a login."""
-    from tamis.app.server.server import require_free, settings
-    from tamis.app.server.server import serve as run_server
-
     workspace = Workspace.default()
     gate = Gate.of(
         login, sites=site or (), header=user_header, secrets=secret_files(workspace.root), environment=os.environ
     )
-    settings(host=host, port=port, gate=gate)
-    require_free(host, port)
+    server.settings(host=host, port=port, gate=gate)
+    server.require_free(host, port)
     if gate.mode != "open" and "owner" not in People.of(workspace.root).roles.values():
         out.print("Nobody is an owner yet: tamis people NAME --role owner", markup=False)
     out.print(f"Tamis is at http://{host}:{port}/  (Ctrl+C stops it)")
-    run_server(workspace, host=host, port=port, gate=gate)
+    server.serve(workspace, host=host, port=port, gate=gate)
 
 
 @app.command()
@@ -257,6 +248,7 @@ def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, An
     Raises:
         SettingError, RoleError: one is unknown, or does not fit the corpus.
     """
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.options import MapOptions, mapping_steps, read_options, write_options
     from tamis.analytics.steps.pipeline import size_of
     from tamis.app.dashboard.open_corpus import corpus_of
@@ -271,6 +263,7 @@ def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, An
 
 def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
     """Print the steps with what they are estimated to cost."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, plan_of
 
     for step in plan_of(workspace, corpus_of(workspace, entry)):
@@ -280,7 +273,7 @@ def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
 
 def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
-    from tamis.app.cli.progress import watch
+    # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, plan_of
     from tamis.app.jobs.worker import start_analysis
 
@@ -297,8 +290,6 @@ def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
 @app.command()
 def jobs() -> None:
     """List background jobs with their progress."""
-    from tamis.data.jobs import list_jobs
-
     for job in list_jobs(Workspace.default().jobs):
         out.print(f"{job.id}  {job.state:<9} {job.progress.fraction:>4.0%}  {job.title}  {job.message}", markup=False)
 
@@ -306,8 +297,6 @@ def jobs() -> None:
 @app.command()
 def cancel(job: Annotated[str, typer.Argument(help="Job id, as `tamis jobs` prints it.")]) -> None:
     """Ask a background job to stop; what is stored stays and the next start goes on from there."""
-    from tamis.data.jobs import find_job
-
     found = find_job(Workspace.default().jobs, job).cancel()
     out.print(f"{found.id}  {'stopping' if found.active else found.state}", markup=False)
 
@@ -329,6 +318,7 @@ def reference(
     text: TextRole = None,
 ) -> None:
     """Store what other files hold, as hashes without their text, for the rules decontaminate and exclude_known."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.duplicates.references import save_reference
 
     entry = save_reference(Workspace.default(), name, paths, n=words, text=text)

@@ -21,6 +21,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
 ) -> None:
     """Check the installation and the workspace, and say what to do; exit code 1 when something failed."""
+    # Late: SQLAlchemy.
     from tamis.data.health import examine, repair
 
     workspace = Workspace.default()

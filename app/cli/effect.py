@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
+from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe.yaml.")]
@@ -22,13 +24,12 @@ TargetFile = Annotated[
 @app.command()
 def evaluate(recipe: RecipeFile, path: CorpusPath, target: TargetFile = None) -> None:
     """Measure what a recipe does against random selections of the same size, with intervals and a verdict."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.evaluation import evaluate_effect
     from tamis.analytics.effect.purpose import EffectStudy
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
 
     workspace = Workspace.default()
     wanted = Recipe.from_yaml(read_text(recipe))
@@ -55,12 +56,11 @@ def report(
     examples: Annotated[int, typer.Option(min=0, max=50, help="Documents quoted per step; 0 quotes nothing.")] = 3,
 ) -> None:
     """Write one self-contained HTML file: recipe, funnel, effect, mix, examples, provenance; and a dataset card."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.report_writer import write_report
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
 
     workspace = Workspace.default()
     wanted = Recipe.from_yaml(read_text(recipe))

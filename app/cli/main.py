@@ -1,4 +1,8 @@
-"""The command line. It holds no logic: every command calls what the dashboard and Python call."""
+"""The command line. It holds no logic: every command calls what the dashboard and Python call.
+
+Help and small commands answer at once: a module that brings a heavy library with it is imported by the commands that
+need it, and the line above such an import names the library.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli import corpus, doctor, effect, names, people, place, proposals, quality, recipe, rephrase, review
+from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
@@ -47,7 +52,5 @@ def main() -> None:
 @app.command()
 def docs(root: Annotated[Path, typer.Option(help="The project's folder.")] = Path()) -> None:
     """Write the pages of the documentation that follow from operators, signals and commands."""
-    from tamis.app.cli.docs import write_docs
-
     for page in write_docs(root, app):
         out.print(f"wrote {page}", markup=False)

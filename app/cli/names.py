@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import (
     CorpusPath,
     IdRole,
@@ -18,7 +19,10 @@ from tamis.app.cli.terminal import (
     out,
     roles_of,
 )
+from tamis.data.chat import ChatEndpoint
+from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.model_names import forget_model_names
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -46,14 +50,11 @@ def names(
     label: LabelRole = None,
 ) -> None:
     """Ask a model of yours to name the clusters of an analysed corpus, after saying what would leave this machine."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.model_names import asking
     from tamis.analytics.steps.pipeline import analyze
     from tamis.analytics.study.standard_analysis import analysis_steps
-    from tamis.app.cli.progress import bar, watch
     from tamis.app.jobs.clusters import start_naming
-    from tamis.data.chat import ChatEndpoint
-    from tamis.data.corpus import open_corpus
-    from tamis.data.model_names import forget_model_names
 
     chosen = None if endpoint is None else ChatEndpoint(endpoint, model, key_env)
     workspace = Workspace.default()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import (
     CorpusPath,
     IdRole,
@@ -20,6 +21,7 @@ from tamis.app.cli.terminal import (
     out,
     roles_of,
 )
+from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 
@@ -35,11 +37,10 @@ def place(
     label: LabelRole = None,
 ) -> None:
     """Place new documents on the map of an analysed corpus, in its clusters, without making the map again."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.new_documents import FrozenMap, place_corpus
     from tamis.analytics.steps.pipeline import analyze
     from tamis.analytics.study.standard_analysis import analysis_steps
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
 
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)

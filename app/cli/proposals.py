@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import app, err, out, read_text
 from tamis.data import people
 from tamis.data.errors import SettingError
 from tamis.data.people import People, Role
-from tamis.data.reviews import ReviewStore
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
     from tamis.analytics.export.bundle import Bundle
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.review.proposals import Proposal
+    from tamis.data.reviews import ReviewStore
 
 proposals = typer.Typer(no_args_is_help=True, help="Recipes that a team proposes, discusses and approves.")
 app.add_typer(proposals, name="proposals")
@@ -68,6 +69,7 @@ def propose(
     message: Message = "",
 ) -> None:
     """Propose a recipe, or a new version of one."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.review.proposals import proposed
 
@@ -75,7 +77,7 @@ def propose(
     _demand(workspace, by, "reviewer", to="propose recipes")
     known = next((one for one in _known(workspace) if one.name == name), None)
     event = proposed(name, Recipe.from_yaml(read_text(recipe)), who=by, message=message, known=known)
-    ReviewStore.of(workspace.root).add(event)
+    _store(workspace).add(event)
     out.print(f"{name}: version {known.newest.number + 1 if known else 1} proposed", markup=False)
 
 
@@ -87,11 +89,12 @@ def comment(
     step: Annotated[str, typer.Option(help="Id of the step it is about.", show_default=False)] = "",
 ) -> None:
     """Comment on a proposal or on one of its steps."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import remarked
 
     workspace = Workspace.default()
     _demand(workspace, by, "reviewer", to="comment on recipes")
-    ReviewStore.of(workspace.root).add(remarked(_named(workspace, name), text, who=by, step=step))
+    _store(workspace).add(remarked(_named(workspace, name), text, who=by, step=step))
 
 
 @proposals.command()
@@ -102,6 +105,7 @@ def approve(
     message: Message = "",
 ) -> None:
     """Approve the newest version: export its bundle, make it read-only, and store its seal."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import judged
 
     workspace = Workspace.default()
@@ -109,28 +113,29 @@ def approve(
     proposal = _named(workspace, name)
     bundle = _bundle(workspace, proposal.newest.recipe(), corpus)
     event = judged(proposal, proposal.newest, "approved", who=by, message=message, bundle=bundle)
-    ReviewStore.of(workspace.root).add(event)
+    _store(workspace).add(event)
     out.print(f"{name}: version {proposal.newest.number} approved, {bundle.folder}", markup=False)
 
 
 @proposals.command()
 def reject(name: Name, by: By, message: Message) -> None:
     """Ask for changes to the newest version; say which."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import judged
 
     workspace = Workspace.default()
     _demand(workspace, by, "owner", to="ask for changes")
     proposal = _named(workspace, name)
     event = judged(proposal, proposal.newest, "changes asked", who=by, message=message)
-    ReviewStore.of(workspace.root).add(event)
+    _store(workspace).add(event)
     out.print(f"{name}: changes asked to version {proposal.newest.number}", markup=False)
 
 
 def _bundle(workspace: Workspace, recipe: Recipe, name: str) -> Bundle:
     """Return the read-only bundle of a recipe on a corpus of the workspace."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import sealed_bundle
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
     from tamis.app.dashboard.open_corpus import corpus_of
 
     corpus = corpus_of(workspace, workspace.corpus(name))
@@ -146,10 +151,18 @@ def _demand(workspace: Workspace, name: str, needed: Role, *, to: str) -> None:
     people.require(People.of(workspace.root).role(name, otherwise="owner"), needed, to=to)
 
 
+def _store(workspace: Workspace) -> ReviewStore:
+    # Late: SQLAlchemy.
+    from tamis.data.reviews import ReviewStore
+
+    return ReviewStore.of(workspace.root)
+
+
 def _known(workspace: Workspace) -> tuple[Proposal, ...]:
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import proposals_of
 
-    return proposals_of(ReviewStore.of(workspace.root).events(""))
+    return proposals_of(_store(workspace).events(""))
 
 
 def _named(workspace: Workspace, name: str) -> Proposal:

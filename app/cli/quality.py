@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
+from tamis.analytics.signals.imported_scores import import_scores as import_file
+from tamis.analytics.signals.signal import SIGNALS
 from tamis.app.cli.terminal import IdRole, TextRole, app, out, read_text, roles_of
+from tamis.data.corpus import open_corpus
+from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 
 signals = typer.Typer(no_args_is_help=True, help="What is measured on every document.")
@@ -22,8 +26,6 @@ def list_signals(
     containing: Annotated[str, typer.Argument(help="Only names or titles that contain this.")] = "",
 ) -> None:
     """List the signals with unit and convention."""
-    from tamis.analytics.signals.signal import SIGNALS
-
     for each in SIGNALS:
         if containing.lower() in f"{each.name} {each.title}".lower():
             out.print(f"{each.name:<34} {each.unit:<14} {each.convention:<14} {each.title}", markup=False)
@@ -32,8 +34,6 @@ def list_signals(
 @signals.command("explain")
 def explain(name: Annotated[str, typer.Argument(help="A signal.")]) -> None:
     """Say what a signal measures, how, in which range, and where the definition comes from."""
-    from tamis.analytics.signals.signal import SIGNALS
-
     each = SIGNALS[name]
     for what in ("key", "title", "help", "unit", "convention", "dtype", "low", "high", "source"):
         value = getattr(each, what)
@@ -50,9 +50,6 @@ def import_scores(
     id: IdRole = None,
 ) -> None:
     """Add the numeric columns of a file to the next analysis of a corpus, as score_<column>."""
-    from tamis.analytics.signals.imported_scores import import_scores as import_file
-    from tamis.data.corpus import open_corpus
-
     workspace = Workspace.default()
     known = workspace.corpora().get(corpus)
     roles = dict(known.roles) if known else roles_of(text=text, id=id)
@@ -64,6 +61,7 @@ def import_scores(
 @rules.command("list")
 def list_rules() -> None:
     """List the rule sets."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.presets import RULE_SETS
 
     for each in RULE_SETS.values():
@@ -77,9 +75,9 @@ def add(
     words: Annotated[str, typer.Option(help="Word convention: unicode, or spacy as datatrove splits.")] = "unicode",
 ) -> None:
     """Add a rule set to a recipe, as ordinary steps that can be edited."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.presets import with_rule_set
     from tamis.analytics.recipe.recipe import Recipe
-    from tamis.data.parquet import write_bytes
 
     now = Recipe.from_yaml(read_text(recipe)) if recipe.exists() else Recipe(title=recipe.stem)
     more = with_rule_set(now, name, words=words)

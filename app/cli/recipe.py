@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import (
     CorpusPath,
     IdRole,
@@ -22,6 +23,7 @@ from tamis.app.cli.terminal import (
     read_text,
     roles_of,
 )
+from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,10 +51,10 @@ def run(
     batch: Annotated[int, typer.Option(help="Shards a task on a cluster makes at once, at most.")] = 1,
 ) -> None:
     """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.curated import CuratedOptions
     from tamis.analytics.export.run import run_bundle
     from tamis.analytics.steps.ray_engine import connect
-    from tamis.app.cli.progress import bar
 
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     with (
@@ -80,6 +82,7 @@ def run(
 
 def _against_the_sample(bundle: str, done: Run) -> None:
     """Print what a recipe made on a sample promised for the whole, beside what came."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import Bundle
     from tamis.analytics.study.extrapolation import MEANING
 
@@ -104,8 +107,8 @@ def verify(
     path: CorpusPath,
 ) -> None:
     """Run a bundle again without writing anything and compare every step with its lock."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.run import verify_bundle
-    from tamis.app.cli.progress import bar
 
     with bar(err) as progress:
         result = verify_bundle(bundle, path, progress=progress)
@@ -127,11 +130,10 @@ def export(
     label: LabelRole = None,
 ) -> None:
     """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import export_bundle
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
 
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
@@ -150,9 +152,9 @@ def diff(
     path: Annotated[str | None, typer.Argument(help="A corpus, to compare documents too.", show_default=False)] = None,
 ) -> None:
     """Compare two bundles: changed rules, and on a corpus the changed documents with reasons."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import Bundle
     from tamis.analytics.export.diff import diff_bundles, diff_recipes
-    from tamis.app.cli.progress import bar
 
     old, new = Bundle.open(before), Bundle.open(after)
     changes = diff_recipes(old.recipe, new.recipe)

@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
+from tamis.data.corpus import open_corpus
+from tamis.data.parquet import write_bytes, write_parquet
 from tamis.data.workspace import Workspace
 
 rephrase = typer.Typer(no_args_is_help=True, help="Candidates for rewriting, and rewritten texts.")
@@ -27,12 +30,10 @@ def requests(
     styles: Annotated[str, typer.Option(help="Styles in turn, by commas; empty for all.")] = "",
 ) -> None:
     """Write requests in the chat-completions batch form for relevant, good documents of scarce concepts."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.rephrase import STYLES, candidates, request_lines
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
-    from tamis.data.parquet import write_bytes
 
     workspace = Workspace.default()
     with bar(err) as progress:
@@ -55,11 +56,9 @@ def import_(
     file: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write: text, parent_id, style, model.")],
 ) -> None:
     """Check every answer against its source (length, copied passages, invented numbers) and keep those that pass."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.rephrase import checked_rewrites, rewrites_table
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.corpus import open_corpus
-    from tamis.data.parquet import write_parquet
 
     workspace = Workspace.default()
     with bar(err) as progress:

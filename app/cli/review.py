@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli.terminal import app, out
+from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 reviews = typer.Typer(no_args_is_help=True, help="What people said about documents, clusters and recipes.")
@@ -22,7 +23,7 @@ def export(
     ] = None,
 ) -> None:
     """Write all review events: names of reviewers, ids of documents, decisions, and notes as people wrote them."""
-    from tamis.data.corpus import open_corpus
+    # Late: SQLAlchemy.
     from tamis.data.review_files import write_events
     from tamis.data.reviews import ReviewStore
 
@@ -39,6 +40,7 @@ def export(
 @reviews.command("import")
 def import_(path: Annotated[Path, typer.Argument(help="A file that the export wrote.")]) -> None:
     """Add the events of a file; those that are known already add nothing."""
+    # Late: SQLAlchemy.
     from tamis.data.review_files import read_events
     from tamis.data.reviews import ReviewStore
 

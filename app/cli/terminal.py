@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from tamis.app.cli.progress import bar
 from tamis.data.errors import SettingError
+from tamis.data.remote import fetch, is_remote
+from tamis.data.workspace import Workspace
 
 app = typer.Typer(
     name="tamis",
@@ -62,12 +65,9 @@ SampleSize = Annotated[
 
 def local(path: str | None) -> str | None:
     """Return a path as it is, and for an address the path of its copy in the workspace."""
-    from tamis.data.remote import fetch, is_remote
-    from tamis.data.workspace import Workspace
 
     if path is None or not is_remote(path):
         return path
-    from tamis.app.cli.progress import bar
 
     with bar(err) as progress:
         return str(fetch(path, Workspace.default().root, progress=progress))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -142,3 +144,15 @@ def test_evaluate_refuses_a_target_that_says_too_little(
     target = tmp_path / "target.txt"
     target.write_text("one text\n\nand another\n", "utf-8")
     assert "more texts" in failing("evaluate", str(recipe), str(corpus), "--target", str(target))
+
+
+def test_help_loads_no_library_that_only_work_needs(tmp_path: Path) -> None:
+    program = (
+        "import sys; from tamis.app import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)
+    assert "analyze" in done.stdout
+    heavy = {"duckdb", "numba", "pandas", "pydantic", "scipy", "sklearn", "sqlalchemy", "sqlglot", "streamlit", "torch"}
+    assert not heavy & set(done.stdout.splitlines()[-1].split())

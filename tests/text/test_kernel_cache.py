@@ -13,7 +13,7 @@ import pytest
 
 import tamis.analytics
 from tamis.analytics import kernel_cache
-from tamis.analytics.kernel_cache import KEPT, PREFIX, compiled_sources, prune, sources_digest, use_kernel_cache
+from tamis.analytics.text.kernel_cache import KEPT, PREFIX, compiled_sources, prune, sources_digest, use_kernel_cache
 
 PACKAGE = Path(tamis.analytics.__file__).parent
 TOY = {
@@ -36,7 +36,7 @@ def twice(number):
 """,
     "__init__.py": """
 from pathlib import Path
-from tamis.analytics.kernel_cache import use_kernel_cache
+from tamis.analytics.text.kernel_cache import use_kernel_cache
 use_kernel_cache(Path(__file__).parent)
 """,
 }
