@@ -1,6 +1,6 @@
-"""Whether another commit makes the same bytes: an analysis, a bundle and a run by both, every file compared.
+"""Whether two commits make the same bytes: an analysis, a bundle and a run by both, every file compared.
 
-    python -m benchmarks.same_bytes COMMIT [--corpus FOLDER] [--tier fast]
+    python -m benchmarks.same_bytes OLD [NEW] [--corpus FOLDER] [--tier fast]
 
 Without a corpus it is the demo corpus, built once. Each side runs in a workspace of its own; files that say when
 or how fast something was made are left out by name.
@@ -43,20 +43,27 @@ TIMED = ("log", "jobs", "locks", "probes", "models")
 """Folders of a workspace that hold no result."""
 
 
-def run(tree: Path, home: Path, *arguments: str) -> None:
-    """Run the command line of a tree in a workspace."""
-    environment = {**os.environ, "PYTHONPATH": str(tree / ".typing"), "TAMIS_HOME": str(home)}
-    subprocess.run([sys.executable, "-c", PROGRAM, *arguments], env=environment, check=True, cwd=tree)
+def tree(folder: Path, commit: str) -> Path:
+    """Check a commit out into a folder."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
+    subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", "--detach", commit], check=True)
+    return folder
 
 
-def make(tree: Path, folder: Path, corpus: Path, tier: str) -> dict[str, str]:
-    """Analyse, export and run with one tree; return the SHA-256 of every file by path."""
+def run(root: Path, home: Path, *arguments: str) -> None:
+    """Run the command line of a checkout in a workspace."""
+    environment = {**os.environ, "PYTHONPATH": str(root / ".typing"), "TAMIS_HOME": str(home)}
+    subprocess.run([sys.executable, "-c", PROGRAM, *arguments], env=environment, check=True, cwd=root)
+
+
+def make(root: Path, folder: Path, corpus: Path, tier: str) -> dict[str, str]:
+    """Analyse, export and run with one checkout; return the SHA-256 of every file by path."""
     folder.mkdir()
     home, recipe = folder / "home", folder / "recipe.yaml"
     recipe.write_text(RECIPE, "utf-8")
-    run(tree, home, "analyze", str(corpus), "--tier", tier)
-    run(tree, home, "export", str(recipe), str(corpus), "-o", str(folder / "bundle"))
-    run(tree, home, "run", str(folder / "bundle"), str(corpus), "-o", str(folder / "out"))
+    run(root, home, "analyze", str(corpus), "--tier", tier)
+    run(root, home, "export", str(recipe), str(corpus), "-o", str(folder / "bundle"))
+    run(root, home, "run", str(folder / "bundle"), str(corpus), "-o", str(folder / "out"))
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not set(TIMED) & set(path.parts))
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
@@ -64,21 +71,20 @@ def make(tree: Path, folder: Path, corpus: Path, tier: str) -> dict[str, str]:
 def main() -> int:
     """Compare, print what differs, and return 1 if anything does."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("commit")
+    parser.add_argument("old")
+    parser.add_argument("new", nargs="?", default="HEAD")
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--tier", default="fast")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        old = folder / "old-tree"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(old)], check=True)
-        subprocess.run(["git", "-C", str(old), "checkout", "--quiet", chosen.commit], check=True)
+        old, new = tree(folder / "old", chosen.old), tree(folder / "new", chosen.new)
         corpus = chosen.corpus
         if corpus is None:
             corpus = folder / "demo"
-            run(ROOT, folder / "home", "demo", "--out", str(corpus))
+            run(old, folder / "home", "demo", "--out", str(corpus))
         before = make(old, folder / "before", corpus, chosen.tier)
-        after = make(ROOT, folder / "after", corpus, chosen.tier)
+        after = make(new, folder / "after", corpus, chosen.tier)
     differing = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
     print(f"{len(before)} files before, {len(after)} after, {len(differing)} differ")
     for path in differing:
