@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -74,6 +75,9 @@ class ColumnRegistry:
         if arrays:
             self._arrays[step] = dict(arrays)
 
+    def __iter__(self) -> Iterator[ColumnInfo]:
+        return iter(tuple(self._columns.values()))
+
     def get(self, name: str) -> ColumnInfo | None:
         """Return a column, None when no step declares it."""
         return self._columns.get(name)
@@ -107,3 +111,13 @@ def describe(name: str, kind: pa.DataType) -> ColumnInfo:
 def with_origin(info: ColumnInfo, origin: str) -> ColumnInfo:
     """Return the info of a column whose values came from the artifact ``origin``."""
     return replace(info, origin=origin)
+
+
+def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
+    """Return a title for each column by name, no two alike: columns that share a title carry their name beside it.
+
+    A list that people choose from knows its entries by what they read, so two that read alike are one.
+    """
+    titles = {info.name: info.title for info in columns}
+    uses = Counter(title.casefold() for title in titles.values())
+    return {name: title if uses[title.casefold()] == 1 else f"{title} · {name}" for name, title in titles.items()}

@@ -219,7 +219,7 @@ SPLIT_WORDS = signal_table(
     split_words | count words | Words between white space | Words between white space.
     split_mean_word_length | mean characters | Mean length between white space | Mean length of words between white space; NULL without words.
     split_longest_word | count characters | Longest between white space | Length of the longest word between white space.
-    split_alpha_word_share | share | Words with letters | Words between white space with at least one letter; NULL without words.
+    split_alpha_word_share | share | NeMo: words with letters | Words between white space with at least one letter; NULL without words.
     split_symbol_word_share | share | Words that are symbols | Words between white space that are # or an ellipsis; NULL without words.
     split_stop_words | count words | Stop word occurrences | Occurrences of the, be, to, of, and, that, have, with in lower case.
     """,  # noqa: E501

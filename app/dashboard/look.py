@@ -144,6 +144,13 @@ def short(number: float) -> str:
     return f"{number:.3g}"
 
 
+def told_apart(numbers: Sequence[float]) -> list[str]:
+    """Return different numbers as different texts, in four significant digits or as many as it takes (17 always do)."""
+    wanted = len(set(numbers))
+    texts = (list(map(f"{{:.{digits}g}}".format, numbers)) for digits in range(4, 18))
+    return next(found for found in texts if len(set(found)) >= wanted)
+
+
 def share(part: float, whole: float) -> str:
     """Return a share in per cent that is never rounded to a whole it is not: 0.04%, 12.3%, 99.99%."""
     if not whole:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
+from tamis.analytics.facts.column_info import distinct_titles
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.study.queries import Page, documents_page
@@ -140,8 +141,9 @@ def _table(here: Stage, found: Page, columns: list[str]) -> None:
     if here.scene.outcome is not None and here.scene.outcome.steps:
         kept = here.scene.kept[np.asarray(found.rows)] if len(found.rows) else np.zeros(0, dtype=bool)
         shown["recipe"] = pa.array(["kept" if yes else "dropped" for yes in kept], pa.string())
+    titles = distinct_titles(here.facts.info(name) for name in columns)
     for name in columns:
-        shown[here.facts.info(name).title] = found.table.column(name)
+        shown[titles[name]] = found.table.column(name)
     event = st.dataframe(
         pa.table(shown),
         hide_index=True,

@@ -208,7 +208,10 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
     kept_text = here.opened.texts([leader])[0]
     st.markdown("**Kept**")
     st.html(cards([kept_text], length=900))
-    labels = {row["row"]: f"{row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}" for row in dropped}
+    labels = {
+        row["row"]: f"{place}. {row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}"
+        for place, row in enumerate(dropped, start=1)
+    }
     chosen = st.selectbox(
         f"Dropped for it ({count(len(dropped))} shown, least similar first)", list(labels),
         format_func=lambda row: labels[row], key=f"duplicates/member/{leader}",
@@ -242,8 +245,8 @@ def _borderline(here: Stage, found: Look) -> None:
         st.caption("Exact duplicates have no border.")
         return
     labels = [
-        f"{row['similarity']:.3f} · {'duplicate' if row['duplicate'] else 'not a duplicate'} · {row['right_id'][:16]}"
-        for row in rows
+        f"{place}. {row['similarity']:.3f} · {'' if row['duplicate'] else 'not a '}duplicate · {row['right_id'][:16]}"
+        for place, row in enumerate(rows, start=1)
     ]
     place = st.selectbox("Pair", range(len(rows)), format_func=lambda k: labels[k], key="duplicates/pair")
     row = rows[int(place or 0)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from tamis.analytics.facts.facts import ColumnInfo
+from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.selection import MapPolygon
 from tamis.analytics.study.queries import (
     OTHER,
@@ -40,6 +40,7 @@ FAILED_HEIGHT = 44
 LEGEND_ROWS = 22
 FALLBACK_POINTS = 20_000
 FALLBACK_HEIGHT = 680
+KEPT = ColumnInfo("kept", "boolean", title="Kept / dropped")
 
 
 def page() -> None:
@@ -76,13 +77,13 @@ def _controls(here: Stage) -> bool:
     """Show what the map is coloured by; return whether dropped documents fade."""
     columns = [info for info in here.facts.columns.values() if info.role not in ("id", "map")]
     names = ["kept", *(info.name for info in sorted(columns, key=_column_order))]
-    titles = {info.name: info.title for info in columns} | {"kept": "Kept / dropped"}
+    titles = distinct_titles([*columns, KEPT])
     left, middle, right = st.columns([2, 2, 5], vertical_alignment="center")
     chosen = left.selectbox(
         "Colour by",
         names,
         index=names.index(_column(here)),
-        format_func=lambda name: titles[name],
+        format_func=titles.__getitem__,
         label_visibility="collapsed",
         key=session.widget("map", "colour", _column(here)),
     )

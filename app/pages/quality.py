@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from tamis.analytics.facts.facts import ColumnInfo
+from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.recipe.recipe import Step
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, share
+from tamis.app.dashboard.look import count, share, told_apart
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
@@ -67,7 +67,7 @@ def _signals(here: Stage) -> list[ColumnInfo]:
 
 def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
     """Show the signals as a row of buttons and a list of all."""
-    by_name = {info.name: info for info in signals}
+    by_name, titles = {info.name: info for info in signals}, distinct_titles(signals)
     current = session.current().setting("signal", signals[0].name)
     current = current if current in by_name else signals[0].name
     left, right = st.columns([5, 2], vertical_alignment="center")
@@ -76,13 +76,13 @@ def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
         quick[-1] = current
     key = session.widget("quality", "quick", current)
     left.segmented_control(
-        "Signal", quick, default=current, required=True, format_func=lambda name: by_name[name].title,
+        "Signal", quick, default=current, required=True, format_func=titles.__getitem__,
         key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
     )  # fmt: skip
-    names = sorted(by_name, key=lambda name: by_name[name].title)
+    names = sorted(by_name, key=titles.__getitem__)
     key = session.widget("quality", "all", current)
     right.selectbox(
-        "All signals", names, index=names.index(current), format_func=lambda name: by_name[name].title,
+        "All signals", names, index=names.index(current), format_func=titles.__getitem__,
         key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
     )  # fmt: skip
     return by_name[current]
@@ -146,7 +146,7 @@ def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | N
     _, under = st.columns([1, 10.5], gap=None)
     under.select_slider(
         "Cut", range(len(edges)), value=(min(first, last), last), key=key,
-        format_func=lambda place: f"{edges[place]:.4g}", label_visibility="collapsed",
+        format_func=told_apart(edges).__getitem__, label_visibility="collapsed",
         on_change=_dragged, args=(key, edges),
     )  # fmt: skip
 

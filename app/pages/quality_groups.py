@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from tamis.analytics.facts.facts import ColumnInfo
+from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.study.numbers import SHARES, Spread, percentile_bounds, spread
@@ -60,10 +60,11 @@ def _category(here: Stage) -> str | None:
     names.sort(key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
     if not names:
         return None
+    titles = distinct_titles(here.facts.columns.values())
     now = session.current().setting("quality_by", names[0])
     chosen = st.segmented_control(
         "Group by", names[:6], default=now if now in names[:6] else names[0], required=True, key="quality/by",
-        format_func=lambda name: here.facts.info(name).title, label_visibility="collapsed",
+        format_func=titles.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
     session.choose(quality_by=chosen)
     return str(chosen)

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from synthetic import synthetic_facts
 
 from tamis.analytics.effect.charts import spark
+from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, describe, distinct_titles
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.study import queries
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.queries import Scene
+from tamis.app.dashboard.look import told_apart
 from tamis.app.dashboard.page_context import brief
 from tamis.app.dashboard.rail import phrase
 from tamis.app.figures.figures import (
@@ -119,3 +122,28 @@ def test_a_treemap_of_many_clusters_joins_the_smallest_and_loses_no_document() -
     leaves = [value for name, value in zip(tiles.ids, tiles.values, strict=True) if name.startswith("c")]
     assert len(leaves) == TREEMAP_MOST + 3 and sum(leaves) == sum(row["documents"] for row in rows) == tiles.values[0]
     assert sum("smaller" in label for label in tiles.labels) == 3
+
+
+def test_no_two_signals_and_no_column_of_every_corpus_share_a_title() -> None:
+    titles = [info.title.casefold() for info in COLUMNS]
+    assert len(titles) > len(SIGNALS) > 100
+    assert sorted(titles) == sorted(set(titles))
+
+
+def test_columns_of_one_title_are_told_apart_by_their_names() -> None:
+    columns = [
+        describe("n_tokens", pa.int32()),
+        ColumnInfo("meta_tokens", "integer", title="tokens"),
+        ColumnInfo("meta_year", "integer", title="Year"),
+    ]
+    assert distinct_titles(columns) == {
+        "n_tokens": "Tokens · n_tokens",
+        "meta_tokens": "tokens · meta_tokens",
+        "meta_year": "Year",
+    }
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), unique=True))
+def test_different_numbers_read_differently(numbers: list[float]) -> None:
+    assert len(set(told_apart(numbers))) == len(numbers)
+    assert [float(text) for text in told_apart([2001.0, 2001.25, 2001.5])] == [2001.0, 2001.2, 2001.5]
