@@ -17,25 +17,33 @@ QUICK_SECONDS = 2.0
 
 
 def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
-    """Change selection or recipe after trying it; leave a message and change nothing when it cannot work.
+    """Change selection or recipe as ``attempt`` does; leave a message and change nothing when it cannot work."""
+    try:
+        return attempt(selection=selection, recipe=recipe)
+    except TamisError as error:
+        session.say(brief(error))
+        return False
+
+
+def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
+    """Change selection or recipe after trying it, and say whether that is done.
 
     A change that needs a long measurement waits: the measurement runs as a job that the rail shows and that can be
     stopped, and the change is made when it is done.
+
+    Raises:
+        TamisError: it cannot work; nothing is changed.
     """
     now = session.current()
     chosen = now.selection if selection is None else tuple(selection)
     wanted = now.recipe if recipe is None else recipe
     here = stage()
-    try:
-        study = here.opened.study
-        waiting = study.pending(wanted, chosen) if study is not None else ()
-        if sum(step.estimate.seconds for step in waiting) > QUICK_SECONDS:
-            _wait(here, chosen, wanted)
-            return False
-        cache.scene(cache.SceneKey(here.key.corpus, chosen, wanted))
-    except TamisError as error:
-        session.say(brief(error))
+    study = here.opened.study
+    waiting = study.pending(wanted, chosen) if study is not None else ()
+    if sum(step.estimate.seconds for step in waiting) > QUICK_SECONDS:
+        _wait(here, chosen, wanted)
         return False
+    cache.scene(cache.SceneKey(here.key.corpus, chosen, wanted))
     session.edit(selection=selection, recipe=recipe)
     return True
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from traceback import format_tb
 from typing import Any, Literal, get_args, get_origin
 
 import pyarrow as pa
@@ -14,30 +17,73 @@ from pydantic.fields import FieldInfo
 from tamis.analytics.duplicates.references import list_references
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.app.dashboard.open_corpus import Opened
 from tamis.app.dashboard.session import widget
 from tamis.data.errors import RecipeError
 from tamis.data.workspace import Workspace
 
+LOG = logging.getLogger(__name__)
+MOST_LISTED = 200
+"""Values of a list that are shown one by one; longer lists ride along unchanged."""
 
-def operator_form(kind: type[Operator], values: Mapping[str, Any], *, facts: Facts, scope: str) -> dict[str, Any]:
+_NOT_TYPED = ("vertices", "map", "clustering", "stored", "rules")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the fields of a form can offer.
+
+    Attributes:
+        facts: whose columns can be chosen.
+        opened: the corpus, whose clusters can be chosen.
+    """
+
+    facts: Facts
+    opened: Opened
+
+    @property
+    def clustering(self) -> str:
+        """Return the digest of the clustering in use, empty when there is none."""
+        return self.facts.info("cluster").origin if "cluster" in self.facts.columns else ""
+
+
+@contextmanager
+def guarded(name: str) -> Iterator[None]:
+    """Lay out the form of an operator; where that fails, say so in its place, and nothing else falls.
+
+    What is logged quotes nothing: an error may hold texts of the corpus.
+    """
+    place = st.empty()
+    try:
+        with place.container():
+            yield
+    except Exception as error:
+        LOG.error("The form of %s failed: %s\n%s", name, type(error).__name__, "".join(format_tb(error.__traceback__)))
+        place.text("This step cannot be edited here. Change it in the recipe's YAML: copy it, then use the tab Load.")
+
+
+def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Known, scope: str) -> dict[str, Any]:
     """Show the fields of an operator and return what is filled in, ready for ``OPERATORS.build``.
+
+    A form that nobody touched returns the operator it shows.
 
     Args:
         kind: the operator.
         values: what the fields show first.
-        facts: whose columns can be chosen.
+        known: what they offer.
         scope: what the widgets belong to, such as a step's id.
     """
-    filled: dict[str, Any] = {}
-    fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info)}
+    filled = {name: value for name, value in values.items() if _hidden(name, kind.model_fields[name], values)}
+    if "clustering" in kind.model_fields and kind.model_fields["clustering"].is_required():
+        filled = {"clustering": known.clustering} | filled
+    fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info, values)}
     cells = st.columns(2, gap="small")
     for place, (name, info) in enumerate(fields.items()):
         with cells[place % 2]:
-            value = _field(name, info, values.get(name, _default(info)), facts, scope)
+            value = _field(name, info, values.get(name, _default(info)), known, scope, filled)
         if value is not None and value != "":
             filled[name] = value
-    hidden = {name: values[name] for name, info in kind.model_fields.items() if _hidden(name, info) and name in values}
-    return hidden | filled
+    return filled
 
 
 def build(kind: type[Operator], filled: Mapping[str, Any]) -> Operator | None:
@@ -54,41 +100,59 @@ def _default(info: FieldInfo) -> Any:
     return None if info.is_required() else info.get_default(call_default_factory=True)
 
 
-def _hidden(name: str, info: FieldInfo) -> bool:
-    """Say whether a field is not for typing: digests and drawn areas ride along unchanged."""
-    return _widget(info) == "hidden" or name in ("vertices", "map", "clustering", "stored", "rules")
+def _hidden(name: str, info: FieldInfo, values: Mapping[str, Any]) -> bool:
+    """Say whether a field is not for typing: digests, once they are there, and drawn areas ride along unchanged."""
+    named = _widget(info)
+    stored = bool(values.get(name)) and any(getattr(item, "pattern", None) == _DIGEST for item in info.metadata)
+    return named == "hidden" or name in _NOT_TYPED or (stored and named != "reference")
+
+
+_DIGEST = "^[0-9a-f]{64}$"
+
+
+def _optional(info: FieldInfo) -> bool:
+    return type(None) in get_args(info.annotation)
+
+
+def _kinds(info: FieldInfo) -> tuple[Any, ...]:
+    """Return the types a field takes, None left out."""
+    options = (info.annotation,) if get_origin(info.annotation) in (tuple, Literal) else get_args(info.annotation)
+    return tuple(kind for kind in options or (info.annotation,) if kind is not type(None))
 
 
 def _widget(info: FieldInfo) -> str:
-    extra = info.json_schema_extra
-    named = extra.get("widget", "") if isinstance(extra, dict) else ""
-    for item in info.metadata:
-        inner = getattr(item, "json_schema_extra", None)
-        if isinstance(inner, dict):
-            named = named or str(inner.get("widget", ""))
+    extras = [info.json_schema_extra, *(getattr(item, "json_schema_extra", None) for item in info.metadata)]
     for option in get_args(info.annotation):
-        for item in getattr(option, "__metadata__", ()):
-            inner = getattr(item, "json_schema_extra", None)
-            if isinstance(inner, dict):
-                named = named or str(inner.get("widget", ""))
-    return str(named)
+        extras += [getattr(item, "json_schema_extra", None) for item in getattr(option, "__metadata__", ())]
+    return next((str(extra["widget"]) for extra in extras if isinstance(extra, dict) and extra.get("widget")), "")
 
 
-def _field(name: str, info: FieldInfo, value: Any, facts: Facts, scope: str) -> Any:
+def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, filled: Mapping[str, Any]) -> Any:
     """Show one field and return its value."""
     key, title = widget("form", scope, name), name.replace("_", " ").capitalize()
-    options = _columns(_widget(info), facts)
-    optional = type(None) in get_args(info.annotation)
+    options = _columns(_widget(info), known.facts)
     if options is not None:
-        choices = [*([None] if optional else []), *options]
-        index = choices.index(value) if value in choices else 0
-        return st.selectbox(
-            title, choices, index=index, key=key, help=info.description,
-            format_func=lambda column: "(none)" if column is None else f"{facts.info(column).title} · {column}",
-        )  # fmt: skip
+        return _column_field(title, key, info, value, options, known.facts)
     if _widget(info) == "reference":
         return _reference_field(title, key, info, value)
+    if name == "clusters":
+        return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
     return _plain_field(title, key, info, value)
+
+
+def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: list[str], facts: Facts) -> str | None:
+    """Show the columns by title and name; one that the corpus lacks stays what it is."""
+    choices = [*([None] if _optional(info) else []), *options]
+    if value is not None and value not in choices:
+        choices.append(value)
+
+    def label(column: str | None) -> str:
+        if column is None:
+            return "(none)"
+        return f"{facts.info(column).title} · {column}" if column in facts.columns else f"{column} · not in this corpus"
+
+    index = choices.index(value) if value in choices else 0
+    return st.selectbox(title, choices, index=index, key=key, help=info.description, format_func=label)
 
 
 def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
@@ -105,6 +169,21 @@ def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str |
     )  # fmt: skip
 
 
+def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Known, clustering: str) -> list[int]:
+    """Show the clusters of the clustering in use by name; those of another one are numbers that can be taken away."""
+    names = known.opened.cluster_names() if clustering == known.clustering else {}
+    shown = {int(number): f"{name} · {number}" for number, name in names.items()}
+    if names:
+        shown[-1] = "unclustered · -1"
+    shown = {number: f"cluster {number}" for number in value or ()} | shown
+    if not shown:
+        st.caption("This corpus has no clusters yet.")
+    return st.multiselect(
+        title, sorted(shown), default=list(value or ()), key=key, help=info.description,
+        format_func=shown.__getitem__, placeholder="Choose clusters",
+    )  # fmt: skip
+
+
 def _columns(named: str, facts: Facts) -> list[str] | None:
     if named == "numeric column":
         return [name for name, info in facts.columns.items() if info.numeric]
@@ -114,32 +193,40 @@ def _columns(named: str, facts: Facts) -> list[str] | None:
 
 
 def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,)) if kind is not type(None)]
-    if get_origin(info.annotation) is Literal:
-        choices = list(get_args(info.annotation))
-        return st.selectbox(
-            title, choices, index=choices.index(value) if value in choices else 0, key=key, help=info.description
-        )
+    kinds, help_ = _kinds(info), info.description
+    if get_origin(kinds[0]) is tuple:
+        return _list_field(title, key, info, value)
+    if get_origin(kinds[0]) is Literal:
+        choices = list(get_args(kinds[0]))
+        return st.selectbox(title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_)
     if bool in kinds:
-        return st.toggle(title, value=bool(value), key=key, help=info.description)
-    if int in kinds and float not in kinds:
-        return st.number_input(
-            title, value=None if value is None else int(value), step=1, key=key, help=info.description
-        )
+        return st.toggle(title, value=bool(value), key=key, help=help_)
     if float in kinds:
         shown = None if value is None else float(value)
-        return st.number_input(title, value=shown, step=None, format="%.6g", key=key, help=info.description)
-    if (row := _row_model(info)) is not None:
-        return _table_field(title, key, info, value, row)
-    if get_origin(info.annotation) is tuple or isinstance(value, (tuple, list)):
-        return _list_field(title, key, info, value)
-    return st.text_input(title, value="" if value is None else str(value), key=key, help=info.description)
+        return st.number_input(title, value=shown, step=None, format="%.6g", key=key, help=help_)
+    if int in kinds:
+        return st.number_input(title, value=None if value is None else int(value), step=1, key=key, help=help_)
+    if str in kinds:
+        return st.text_input(title, value="" if value is None else str(value), key=key, help=help_)
+    raise TypeError(f"no field shows {info.annotation}")
 
 
-def _row_model(info: FieldInfo) -> type[BaseModel] | None:
-    """Return the model of the rows of a field that holds a list of them."""
-    kinds = [kind for kind in get_args(info.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return kinds[0] if get_origin(info.annotation) is tuple and kinds else None
+def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:
+    """Show a list: rows as a table, values one by one, so that a value may hold commas and white space."""
+    item, values = get_args(_kinds(info)[0])[0], list(value or ())
+    if isinstance(item, type) and issubclass(item, BaseModel):
+        return _table_field(title, key, info, values, item)
+    if get_origin(item) is Literal:
+        return st.multiselect(title, list(get_args(item)), default=values, key=key, help=info.description)
+    if item is not str:
+        raise TypeError(f"no field shows {info.annotation}")
+    if len(values) > MOST_LISTED:
+        st.caption(f"{title}: {len(values)} values, as they are. Change them in the recipe's YAML.")
+        return values
+    return st.multiselect(
+        title, values, default=values, key=key, help=info.description, accept_new_options=True,
+        placeholder="Type a value, then Enter",
+    )  # fmt: skip
 
 
 def _table_field(title: str, key: str, info: FieldInfo, value: Any, row: type[BaseModel]) -> list[dict[str, Any]]:
@@ -162,14 +249,5 @@ def _table_field(title: str, key: str, info: FieldInfo, value: Any, row: type[Ba
 
 
 def _arrow_type(info: FieldInfo) -> pa.DataType:
-    kinds = get_args(info.annotation) or (info.annotation,)
+    kinds = _kinds(info)
     return pa.float64() if float in kinds else pa.int64() if int in kinds else pa.string()
-
-
-def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:
-    """Show a list as text, one value per comma; numbers where the values are numbers."""
-    shown = ", ".join(str(item) for item in value or ())
-    text = st.text_input(title, value=shown, key=key, help=f"{info.description} Separate values by commas.")
-    items = [item.strip() for item in text.split(",") if item.strip()]
-    whole = int in get_args(info.annotation)
-    return [json.loads(item) if whole and item.lstrip("-").isdigit() else item for item in items]

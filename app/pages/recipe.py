@@ -8,15 +8,16 @@ from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
-from tamis.analytics.recipe.recipe import Recipe, Step
+from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest
 from tamis.analytics.study.queries import attribution
 from tamis.app.dashboard import cache, forms, session
-from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.changes import adopt, attempt
 from tamis.app.dashboard.look import count, share
-from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.page_context import Stage, brief, plain, stage
 from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase
 from tamis.app.pages.recipe_export import export_panel
-from tamis.data.errors import RecipeError
+from tamis.data.errors import RecipeError, TamisError
+from tamis.data.hashing import digest
 
 
 def page() -> None:
@@ -126,18 +127,35 @@ def _change(recipe: Recipe) -> None:
     st.rerun()
 
 
+def _try(recipe: Recipe) -> None:
+    """Adopt a recipe, or say here what is wrong with it: what was typed stays."""
+    try:
+        attempt(recipe=recipe)
+    except TamisError as error:
+        st.text(brief(error))
+    else:
+        st.rerun()
+
+
+def _known(here: Stage) -> forms.Known:
+    return forms.Known(here.facts, here.opened)
+
+
 def _edit(here: Stage, step: Step) -> None:
     kind = type(step.operator)
     st.caption(kind.summary)
     if kind.warning:
         st.caption(f":material/warning: {kind.warning}")
-    with st.form(session.widget("edit", step.id), border=False):
-        filled = forms.operator_form(kind, step.operator.model_dump(mode="json"), facts=here.facts, scope=step.id)
-        note = st.text_input("Note", value=step.note, key=session.widget("form", step.id, "note"))
+    # A step that was changed elsewhere, or back, has new widgets: old ones would show what they held.
+    scope = f"{step.id}-{digest([operator_digest([step.operator]), step.note])[:16]}"
+    with forms.guarded(kind.name), st.form(session.widget("edit", scope), border=False):
+        values = step.operator.model_dump(mode="json")
+        filled = forms.operator_form(kind, values, known=_known(here), scope=scope)
+        note = st.text_input("Note", value=step.note, key=session.widget("form", scope, "note"))
         if st.form_submit_button("Apply"):
             operator = forms.build(kind, filled)
             if operator is not None:
-                _change(session.current().recipe.replaced(step.id, operator=operator, note=note))
+                _try(session.current().recipe.replaced(step.id, operator=operator, note=note))
     st.caption(f"Source: {kind.source}")
 
 
@@ -160,12 +178,12 @@ def _add(here: Stage) -> None:
         st.caption(f"{chosen.summary} Source: {chosen.source}")
         if chosen.warning:
             st.caption(f":material/warning: {chosen.warning}")
-        with st.form("recipe/add", border=False):
-            filled = forms.operator_form(chosen, {}, facts=here.facts, scope=f"new-{chosen.name}")
+        with forms.guarded(chosen.name), st.form("recipe/add", border=False):
+            filled = forms.operator_form(chosen, {}, known=_known(here), scope=f"new-{chosen.name}")
             if st.form_submit_button("Add to the recipe", type="primary"):
                 operator = forms.build(chosen, filled)
                 if operator is not None:
-                    _change(session.current().recipe.with_operator(operator))
+                    _try(session.current().recipe.with_operator(operator))
 
 
 def _presets(here: Stage) -> None:
@@ -206,4 +224,4 @@ def _load() -> None:
             except RecipeError as error:
                 st.text(str(error))
             else:
-                _change(recipe)
+                _try(recipe)

@@ -1,0 +1,82 @@
+"""The generic form shows every operator: what nobody touched comes back as it was; a form that fails falls alone."""
+
+from __future__ import annotations
+
+import pytest
+from operator_examples import EXAMPLES
+from streamlit.testing.v1 import AppTest
+
+from tamis.analytics.operators.operator import OPERATORS
+
+CASES = [(name, place) for name in sorted(kind.name for kind in OPERATORS) for place in range(len(EXAMPLES[name]))]
+
+
+def script(name: str, params: dict[str, object]) -> None:
+    """Show one form; what it gives is kept."""
+    import streamlit as st
+
+    from tamis.analytics.facts.synthetic import synthetic_facts
+    from tamis.analytics.operators.operator import OPERATORS
+    from tamis.analytics.study.evidence import GivenEvidence
+    from tamis.app.dashboard import forms
+    from tamis.app.dashboard.open_corpus import Opened
+
+    facts = synthetic_facts(50, seed=1)
+    known = forms.Known(facts, Opened("synthetic", facts, GivenEvidence()))
+    kind = OPERATORS[name]
+    values = kind.model_validate(params).model_dump(mode="json") if params else {}
+    st.session_state["filled"] = forms.operator_form(kind, values, known=known, scope="step")
+
+
+def shown(name: str, params: dict[str, object]) -> AppTest:
+    """Return the form of an operator after one run."""
+    return AppTest.from_function(script, kwargs={"name": name, "params": params}, default_timeout=60).run()
+
+
+@pytest.mark.parametrize(("name", "place"), CASES)
+def test_a_form_that_nobody_touched_returns_the_operator_it_shows(name: str, place: int) -> None:
+    params = dict(EXAMPLES[name][place])
+    app = shown(name, params)
+    assert not app.exception
+    assert OPERATORS.build(name, app.session_state["filled"]) == OPERATORS.build(name, params)
+
+
+@pytest.mark.parametrize("name", sorted(kind.name for kind in OPERATORS))
+def test_the_empty_form_of_every_operator_can_be_shown(name: str) -> None:
+    assert not shown(name, {}).exception
+
+
+@pytest.mark.parametrize("values", [["Smith, John", " two  spaces ", "a\nb", "1"], [f"{k:03}" for k in range(300)]])
+def test_a_value_of_a_list_may_hold_commas_and_white_space(values: list[str]) -> None:
+    params = {"column": "source", "values": values}
+    filled = shown("category", params).session_state["filled"]
+    assert OPERATORS.build("category", filled) == OPERATORS.build("category", params)
+
+
+def test_a_column_that_the_corpus_lacks_stays_what_it_is() -> None:
+    app = shown("signal_range", {"signal": "spacy_n_words", "min": 3})
+    assert app.session_state["filled"]["signal"] == "spacy_n_words"
+    assert "not in this corpus" in str(app.selectbox(key="form/step/signal").options)
+
+
+def guarded_script() -> None:
+    """Show a form that fails between two that do not."""
+    import streamlit as st
+
+    from tamis.app.dashboard import forms
+
+    for name in ("first", "second", "third"):
+        with forms.guarded(name), st.form(name):
+            st.text_input(name)
+            if name == "second":
+                raise ZeroDivisionError
+            st.form_submit_button("Apply")
+    st.text("the rest of the page")
+
+
+def test_a_form_that_fails_says_so_and_nothing_else_falls(caplog: pytest.LogCaptureFixture) -> None:
+    app = AppTest.from_function(guarded_script).run()
+    assert not app.exception
+    assert [item.label for item in app.text_input] == ["first", "third"]
+    assert ["cannot be edited here" in item.value for item in app.text] == [True, False]
+    assert "The form of second failed: ZeroDivisionError" in caplog.text
