@@ -42,7 +42,7 @@ class TamisError(Exception):
             parts.append(f"allowed: {self.allowed}")
         if fix:
             parts.append(fix)
-        super().__init__(". ".join(part.rstrip(".") for part in parts) + ".")
+        super().__init__(" ".join(part if part.endswith("?") else f"{part.rstrip('.')}." for part in parts))
 
 
 def _short(value: object, limit: int = 200) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Literal
 
 import pyarrow as pa
@@ -121,3 +122,21 @@ def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
     titles = {info.name: info.title for info in columns}
     uses = Counter(title.casefold() for title in titles.values())
     return {name: title if uses[title.casefold()] == 1 else f"{title} · {name}" for name, title in titles.items()}
+
+
+def suggest(name: str, columns: Mapping[str, ColumnInfo]) -> str | None:
+    """Return the question whether a column was meant whose name or title is nearest to ``name``; None without one."""
+    wanted, infos = _folded(name), list(columns.values())
+    known = {_folded(info.title): info.name for info in infos}
+    known |= {_folded(info.name.removeprefix("meta_")): info.name for info in infos}
+    known |= {_folded(info.name): info.name for info in infos}
+    near = [wanted] if wanted in known else get_close_matches(wanted, sorted(known), n=1, cutoff=NEAR)
+    return f"did you mean {known[near[0]]}?" if near else None
+
+
+NEAR = 0.7
+"""The least ratio of matching characters (``difflib``) at which a name is suggested for another."""
+
+
+def _folded(words: str) -> str:
+    return re.sub(r"[\W_]+", " ", words.casefold()).strip()

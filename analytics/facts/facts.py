@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import ColumnInfo, Role, describe
+from tamis.analytics.facts.column_info import ColumnInfo, Role, describe, suggest
 from tamis.analytics.facts.database import Database, Memo, Source
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import key64
@@ -143,7 +143,7 @@ class Facts:
             RecipeError: there is no such column; the message lists the known ones.
         """
         if name not in self.columns:
-            raise RecipeError("Unknown column", value=name, allowed=self.columns)
+            raise RecipeError("Unknown column", value=name, allowed=self.columns, fix=suggest(name, self.columns))
         return self.columns[name]
 
     def named(self, *, role: Role | None = None, numeric: bool = False) -> tuple[ColumnInfo, ...]:

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.facts import ColumnInfo, Facts
+from tamis.analytics.facts.column_info import ColumnInfo, suggest
+from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import (
     OPERATORS,
     Decision,
@@ -131,13 +132,26 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                     f"Step {step.id} needs a column that this corpus does not have",
                     value=name,
                     allowed=facts.columns,
-                    fix="choose another column, or run the analysis step that measures it",
+                    fix=suggest(name, facts.columns)
+                    or "choose another column, or run the analysis step that measures it",
                 )
             if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
                 raise RecipeError(
                     f"Step {step.id} compares {name}, whose numbers mean nothing outside this map",
                     fix="use a cluster rule or a lasso instead: they freeze what they hold",
                 )
+
+
+def check_condition(operator: RowOperator, facts: Facts) -> None:
+    """Refuse a condition that names columns the facts do not have.
+
+    Raises:
+        RecipeError: names the column, the nearest one there is, and all there are.
+    """
+    for name in sorted(operator.columns()):
+        if name not in facts.columns:
+            near = suggest(name, facts.columns)
+            raise RecipeError(f"No column {name}; {near}" if near else f"No column {name}", allowed=facts.columns)
 
 
 def row_masks(facts: Facts, operators: Sequence[RowOperator], *, names: Sequence[str] | None = None) -> list[Mask]:

@@ -14,7 +14,7 @@ from tamis.analytics.facts.facts import Facts, Source
 from tamis.analytics.operators.operator import Evidence, RowOperator
 from tamis.analytics.operators.selection import AllOf
 from tamis.analytics.recipe.outcome import Outcome
-from tamis.analytics.recipe.plan import attach, evaluate, row_masks
+from tamis.analytics.recipe.plan import attach, check_condition, evaluate, row_masks
 from tamis.analytics.recipe.recipe import Recipe, operator_digest
 from tamis.data.hashing import digest
 
@@ -45,13 +45,16 @@ class Scene:
         selection: Sequence[RowOperator] = (),
         recipe: Recipe | None = None,
     ) -> Scene:
-        """Measure what is needed, run the recipe, and return the scene.
+        """Measure what is needed, try the selection, run the recipe, and return the scene.
 
         Raises:
-            RecipeError: as ``plan.evaluate``.
+            RecipeError: as ``plan.evaluate``, also for a condition of the selection.
         """
         chosen = tuple(as_condition(operator) for operator in selection)
         facts = attach(facts, [measure for operator in chosen for measure in operator.measures()], evidence)
+        for operator in chosen:
+            check_condition(operator, facts)
+        row_masks(facts, chosen, names=[operator.name for operator in chosen])
         outcome = None
         if recipe is not None:
             facts = attach(facts, recipe.measures(), evidence)

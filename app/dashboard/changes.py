@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 from tamis.analytics.operators.operator import RowOperator
@@ -46,6 +47,28 @@ def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | 
     cache.scene(cache.SceneKey(here.key.corpus, chosen, wanted))
     session.edit(selection=selection, recipe=recipe)
     return True
+
+
+def mend_selection() -> None:
+    """Take away what cannot be selected in this corpus, as a link may bring it, and say so."""
+    now, here = session.current(), stage()
+    try:
+        cache.scene(here.key)
+        return
+    except TamisError:
+        bad = {rule: why for rule in now.selection if (why := _refusal(here, rule))}
+    if bad:
+        session.put(replace(now, view=replace(now.view, selection=tuple(r for r in now.selection if r not in bad))))
+        session.say("Taken away from the selection: " + " ".join(bad.values()))
+
+
+def _refusal(here: Stage, rule: RowOperator) -> str:
+    """Return why a condition cannot be selected, empty when it can."""
+    try:
+        cache.scene(cache.SceneKey(here.key.corpus, (rule,), Recipe()))
+    except TamisError as error:
+        return brief(error)
+    return ""
 
 
 def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.duplicates.references import list_references
 from tamis.analytics.facts.facts import Facts
@@ -77,9 +78,11 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
     if "clustering" in kind.model_fields and kind.model_fields["clustering"].is_required():
         filled = {"clustering": known.clustering} | filled
     fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info, values)}
-    cells = st.columns(2, gap="small")
-    for place, (name, info) in enumerate(fields.items()):
-        with cells[place % 2]:
+    cells: list[DeltaGenerator] = []
+    for name, info in fields.items():
+        # Rows of two, so that a narrow screen keeps the order.
+        cells = cells or st.columns(2, gap="small")
+        with cells.pop(0):
             value = _field(name, info, values.get(name, _default(info)), known, scope, filled)
         if value is not None and value != "":
             filled[name] = value

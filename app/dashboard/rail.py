@@ -9,11 +9,12 @@ import streamlit as st
 from tamis.analytics.export.sample_predictions import predictions
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.outcome import Count
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
 from tamis.analytics.study.issues import remedy
 from tamis.analytics.study.queries import selection_rules, totals
 from tamis.app.dashboard import cache, login, selection_bar, session
-from tamis.app.dashboard.changes import adopt, take_waiting
+from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import brief, plain, stage
@@ -27,11 +28,14 @@ def show(workspace: Workspace) -> None:
     with st.sidebar:
         _corpus(workspace)
         login.show()
+        ready = is_ready()
+        if ready:
+            mend_selection()
         notice = session.take_notice()
         if notice:
             with st.container(border=True):
                 st.text(notice)
-        if not is_ready():
+        if not ready:
             return
         _waiting(workspace)
         _history()
@@ -41,6 +45,11 @@ def show(workspace: Workspace) -> None:
             _funnel()
         except TamisError as error:
             st.text(brief(error))
+            st.button("Set the recipe aside", key="rail/aside", on_click=_aside, help="Undo brings it back")
+
+
+def _aside() -> None:
+    session.edit(recipe=Recipe())
 
 
 def _waiting(workspace: Workspace) -> None:

@@ -48,8 +48,10 @@ class SharedView:
         """Read a stored view.
 
         Raises:
-            RecipeError: a rule or the recipe is not valid.
+            RecipeError: it is not a view, or a rule or the recipe is not valid.
         """
+        if not isinstance(value, Mapping) or set(value) != {"selection", "recipe", "settings"}:
+            raise RecipeError("This is not a view", allowed="selection, recipe and settings")
         rules = [OPERATORS.build(str(item["operator"]), item["params"]) for item in value["selection"]]
         if not all(isinstance(rule, RowOperator) for rule in rules):
             raise RecipeError("A selection is made of row rules", value=[rule.name for rule in rules])
@@ -98,7 +100,7 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
     if KEY not in st.session_state:
         asked = st.query_params.get("corpus", "")
         corpus = asked if asked in corpora else (corpora[0] if corpora else "")
-        view, notice = SharedView(), ""
+        view, notice = SharedView(), f"There is no corpus {asked} here." if asked and asked not in corpora else ""
         if stored := st.query_params.get("view"):
             try:
                 view = SharedView.from_value(workspace.value(stored))

@@ -9,11 +9,11 @@ import streamlit as st
 from tamis.analytics.facts.column_info import distinct_titles
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Regex, SqlPredicate
+from tamis.analytics.recipe.recipe import operator_digest
 from tamis.analytics.study.queries import Page, documents_page
 from tamis.app.dashboard import session
-from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, brief, stage
+from tamis.app.dashboard.page_context import Stage, attempt, brief, stage
 from tamis.app.pages import sql_box
 from tamis.app.pages.document_view import show_document
 from tamis.data.errors import TamisError
@@ -58,21 +58,23 @@ def page() -> None:
 def _search(here: Stage) -> None:
     """Turn what is typed into a rule of the selection."""
     kinds = {"Words": "words", "Regular expression": "regex", "Predicate over columns": "predicate"}
-    with st.form("search", border=False, clear_on_submit=True):
+    selection = session.current().selection
+    with st.form("search", border=False):
         cells = st.columns([2, 6, 1.2], vertical_alignment="bottom")
         kind = cells[0].selectbox("Search by", list(kinds), label_visibility="collapsed")
+        # What was typed stays until it is part of the selection.
         text = cells[1].text_input(
-            "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed"
-        )
+            "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed",
+            key=session.widget("search", "text", operator_digest(selection)[:16]),
+        )  # fmt: skip
         if cells[2].form_submit_button("Select", width="stretch") and text.strip():
             try:
-                rule = _rule(kinds[kind], text.strip())
-            except TamisError as error:
-                session.say(brief(error))
-            else:
-                if adopt(selection=[*session.current().selection, rule]):
+                if attempt(selection=[*selection, _rule(kinds[kind], text.strip())]):
                     session.choose(which="selected", offset=None)
-            st.rerun()
+            except TamisError as error:
+                st.columns([2, 6, 1.2])[1].text(brief(error))
+            else:
+                st.rerun()
 
 
 def _rule(kind: str, text: str) -> RowOperator:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
@@ -13,7 +16,7 @@ from tamis.analytics.study.queries import attribution
 from tamis.app.dashboard import cache, forms, session
 from tamis.app.dashboard.changes import adopt, attempt
 from tamis.app.dashboard.look import count, share
-from tamis.app.dashboard.page_context import Stage, brief, plain, stage
+from tamis.app.dashboard.page_context import Stage, brief, plain, show_error, stage
 from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase
 from tamis.app.pages.recipe_export import export_panel
 from tamis.data.errors import RecipeError, TamisError
@@ -24,6 +27,11 @@ def page() -> None:
     """Lay out the page."""
     here = stage()
     left, right = st.columns([3, 2], gap="medium")
+    try:
+        here.scene  # noqa: B018 - whether there is one decides what can be shown
+    except TamisError as error:
+        _unfit(error, left, right)
+        return
     with left:
         _title()
         _steps(here)
@@ -33,9 +41,7 @@ def page() -> None:
     with right:
         text, export, compare, load, team = st.tabs(["YAML", "Export and run", "Compare", "Load", "Team"])
         with text:
-            recipe = session.current().recipe
-            st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
-            st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
+            _yaml()
         with export:
             export_panel(here)
             with st.expander("Rephrase candidates", icon=":material/edit_note:"):
@@ -46,6 +52,36 @@ def page() -> None:
             _load()
         with team:
             proposals.panel(here)
+
+
+def _unfit(error: TamisError, left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """Lay out a recipe that cannot run on this corpus: its steps can be switched off, moved and removed."""
+    recipe = session.current().recipe
+    with left:
+        show_error(error)
+        for place, step in enumerate(recipe.steps):
+            with st.container(border=True, gap="xsmall"):
+                cells = st.columns([9.6, 2.4], vertical_alignment="center")
+                cells[0].markdown(_described(place, step))
+                with cells[1], st.container(horizontal=True, gap="xsmall"):
+                    _controls(place, step, change=_put)
+    with right:
+        text, load = st.tabs(["YAML", "Load"])
+        with text:
+            _yaml()
+        with load:
+            _load()
+
+
+def _put(recipe: Recipe) -> None:
+    session.edit(recipe=recipe)
+    st.rerun()
+
+
+def _yaml() -> None:
+    recipe = session.current().recipe
+    st.code(recipe.to_yaml(), language="yaml", height=600, wrap_lines=True)
+    st.caption(f"digest {recipe.digest[:16]}: the same for any order of keys, comments and 3 or 3.0")
 
 
 def _title() -> None:
@@ -87,8 +123,7 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
     """Show one step: what it says, what it drops, and its controls."""
     with st.container(border=True, gap="xsmall"):
         cells = st.columns([6, 3.6, 2.4], vertical_alignment="center")
-        term, sentence = plain(type(step.operator).term), plain(step.operator.sentence())
-        cells[0].markdown(f"**{place + 1}. {plain(step.id)}** · {term}  \n{sentence}")
+        cells[0].markdown(_described(place, step))
         if effect is None:
             cells[1].caption("switched off")
         else:
@@ -98,23 +133,28 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
             if shares.get("any") is not None:
                 cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
         with cells[2], st.container(horizontal=True, gap="xsmall"):
-            _controls(place, step)
+            _controls(place, step, change=_change)
         with st.expander("Edit"):
             _edit(here, step)
 
 
-def _controls(place: int, step: Step) -> None:
+def _described(place: int, step: Step) -> str:
+    term, sentence = plain(type(step.operator).term), plain(step.operator.sentence())
+    return f"**{place + 1}. {plain(step.id)}** · {term}  \n{sentence}"
+
+
+def _controls(place: int, step: Step, *, change: Callable[[Recipe], None]) -> None:
     """Show the buttons of one step."""
     recipe = session.current().recipe
     last = len(recipe) - 1
     if _button("arrow_upward", step, "up", "Earlier", disabled=place == 0):
-        _change(recipe.moved(step.id, to=place - 1))
+        change(recipe.moved(step.id, to=place - 1))
     if _button("arrow_downward", step, "down", "Later", disabled=place == last):
-        _change(recipe.moved(step.id, to=place + 1))
+        change(recipe.moved(step.id, to=place + 1))
     if _button("toggle_on" if step.enabled else "toggle_off", step, "switch", "Switch on or off"):
-        _change(recipe.replaced(step.id, enabled=not step.enabled))
+        change(recipe.replaced(step.id, enabled=not step.enabled))
     if _button("delete", step, "remove", "Remove"):
-        _change(recipe.without(step.id))
+        change(recipe.without(step.id))
 
 
 def _button(icon: str, step: Step, name: str, help_: str, *, disabled: bool = False) -> bool:

@@ -23,6 +23,7 @@ from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard.look import told_apart
 from tamis.app.dashboard.page_context import brief
 from tamis.app.dashboard.rail import phrase
+from tamis.app.dashboard.session import View
 from tamis.app.figures.figures import (
     TREEMAP_MOST,
     axis_place,
@@ -148,3 +149,9 @@ def test_columns_of_one_title_are_told_apart_by_their_names() -> None:
 def test_different_numbers_read_differently(numbers: list[float]) -> None:
     assert len(set(told_apart(numbers))) == len(numbers)
     assert [float(text) for text in told_apart([2001.0, 2001.25, 2001.5])] == [2001.0, 2001.2, 2001.5]
+
+
+@pytest.mark.parametrize("stored", [{}, [], "text", {"selection": []}, {"selection": [], "recipe": {}, "more": 1}])
+def test_what_is_not_a_view_is_refused_as_one(stored: object) -> None:
+    with pytest.raises(RecipeError, match="not a view"):
+        View.from_value(stored)  # type: ignore[arg-type]
