@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -250,15 +250,33 @@ def prepare_polygons(facts: Facts) -> None:
         facts.whole(name)
 
 
-def polygon_rule(facts: Facts, vertices: Vertices, put_ids: Callable[[pa.Array], str]) -> MapPolygon:
-    """Return the rule of a lasso; ``put_ids`` stores the ids inside and returns their digest.
+def shown_rows(groups: MapGroups, hidden: Collection[int]) -> NDArray[np.bool_]:
+    """Return which documents a map shows while some groups, by their codes, are hidden: bool (n,)."""
+    return ~np.isin(np.frombuffer(groups.data, dtype=np.uint8), np.asarray(sorted(hidden), dtype=np.int64))
+
+
+def polygon_rule(
+    facts: Facts,
+    vertices: Vertices,
+    put_ids: Callable[[pa.Array], str],
+    *,
+    shown: NDArray[np.bool_] | None = None,
+) -> MapPolygon:
+    """Return the rule of a lasso.
+
+    Args:
+        facts: the documents.
+        vertices: corners of the area.
+        put_ids: stores the ids inside and returns their digest.
+        shown: which documents are seen, bool (n,); the others are not taken. None for all.
 
     Raises:
-        RecipeError: nothing lies inside, or the polygon is not one.
+        RecipeError: nothing that is shown lies inside, or the polygon is not one.
     """
     rows = polygon_rows(facts, vertices)
+    rows = rows if shown is None else rows[shown[rows]]
     if not len(rows):
-        raise RecipeError("No document lies inside the area", fix="draw around some points")
+        raise RecipeError("No document that is shown lies inside the area", fix="draw around some points")
     stored = put_ids(facts.ids.take(pa.array(rows)))
     corners = tuple((float(x), float(y)) for x, y in vertices)
     rule = MapPolygon.model_validate(

@@ -32,6 +32,7 @@ from tamis.analytics.study.map_points import (
     polygon_rows,
     polygon_rule,
     prepare_polygons,
+    shown_rows,
 )
 from tamis.analytics.study.numbers import CutEffect, Extent, Histogram, Sweep, cut, cuts, extent, histogram, sweep
 from tamis.analytics.study.scene import Scene, selection_rules
@@ -74,6 +75,7 @@ __all__ = [
     "rows_of",
     "sample_rows",
     "selection_rules",
+    "shown_rows",
     "sweep",
     "totals",
     "why",

@@ -21,6 +21,7 @@ from tamis.analytics.study.queries import (
     map_points,
     polygon_rule,
     sample_rows,
+    shown_rows,
     totals,
 )
 from tamis.app.dashboard import cache, session
@@ -195,7 +196,8 @@ def _lasso() -> None:
             session.say("The map has changed since the area was drawn. Draw it again.")
             return
         corners = [(round(x, 4), round(y, 4)) for x, y in drawn.vertices]
-        rule = polygon_rule(here.facts, corners, here.workspace.put_ids)
+        shown = shown_rows(here.ask(map_groups, column=drawn.column), drawn.hidden) if drawn.hidden else None
+        rule = polygon_rule(here.facts, corners, here.workspace.put_ids, shown=shown)
         if drawn.add:
             rule = _joined(here, rule, [old for old in now.selection if isinstance(old, MapPolygon)])
     except TamisError as error:

@@ -59,11 +59,15 @@ class Lasso:
         vertices: map coordinates, float64.
         add: whether it is added to the selection.
         map: digest of the map it was drawn on.
+        column: what the map was coloured by.
+        hidden: codes of the groups of ``column`` that the legend hid; their documents are not in the area.
     """
 
     vertices: tuple[tuple[float, float], ...]
     add: bool
     map: str
+    column: str
+    hidden: tuple[int, ...]
 
 
 SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
@@ -101,7 +105,8 @@ def drawn_lasso(state: Mapping[str, Any]) -> Lasso:
     """Return the area that was just drawn, from the component's state."""
     drawn = state["lasso"]
     corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
-    return Lasso(corners, bool(drawn["add"]), str(drawn["map"]))
+    hidden = tuple(sorted(int(code) for code in drawn["hidden"]))
+    return Lasso(corners, bool(drawn["add"]), str(drawn["map"]), str(drawn["column"]), hidden)
 
 
 def point_map(

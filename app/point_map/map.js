@@ -30,6 +30,7 @@ class PointMap {
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.tool = "pan";
     this.hidden = new Set();
+    this.unseen = { all: 0, selected: 0 };
     this.loaded = {};
     this.path = null;
     this.shapes = [];
@@ -96,6 +97,7 @@ class PointMap {
     if (this.dead || data !== this.data) return;
     this.paintLegend();
     this.paintPalette();
+    this.countHidden();
     this.draw();
     this.root.dataset.ready = data.flags;
   }
@@ -316,6 +318,18 @@ class PointMap {
     this.painter.storePalette(bytes);
   }
 
+  // How many documents the legend hides, and how many of them are selected.
+  countHidden() {
+    this.unseen = { all: 0, selected: 0 };
+    if (!this.hidden.size) return;
+    const hides = Uint8Array.from({ length: 256 }, (_, code) => Number(this.hidden.has(code)));
+    for (const row of this.cells.rows) {
+      if (!hides[this.group[row]]) continue;
+      this.unseen.all++;
+      if (this.flag[row] & 2) this.unseen.selected++;
+    }
+  }
+
   paintLegend() {
     const { title, items, more } = this.data.legend;
     this.legend.replaceChildren();
@@ -341,6 +355,7 @@ class PointMap {
         for (const code of item.codes) this.hidden.has(code) ? this.hidden.delete(code) : this.hidden.add(code);
         row.setAttribute("aria-pressed", String(!this.hidden.has(item.codes[0])));
         this.paintPalette();
+        this.countHidden();
         this.draw();
       };
       this.legend.append(row);
@@ -356,12 +371,16 @@ class PointMap {
   // What is drawn, and how: "density of 1 000 000 documents, exact".
   say() {
     const words = (number) => Math.round(number).toLocaleString("en").replaceAll(",", "\u202f");
-    const whole = words(this.data.placed);
+    const { all, selected } = this.unseen;
+    const whole = words(this.data.placed - all);
     const drawn = this.step > 1
       ? `Moving: every ${this.step}th of ${whole} documents`
-      : this.density > 0.5 ? `Density of ${whole} documents, exact; zoom in for points` : `${whole} points, all drawn`;
+      : this.density > 0.5 ? `Density of ${whole} documents, exact; zoom in for points`
+        : all ? `${whole} points drawn` : `${whole} points, all drawn`;
+    const hidden = all ? `${words(all)} hidden by the legend` : "";
+    const status = selected ? `${this.data.status}, ${words(selected)} of them hidden` : this.data.status;
     Object.assign(left, { map: this.data.map, view: { ...this.view }, hidden: this.hidden, column: this.column });
-    const text = [drawn, this.data.status].filter(Boolean).join(" · ");
+    const text = [drawn, hidden, status].filter(Boolean).join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
     this.root.dataset.view = [this.view.x, this.view.y, this.view.zoom].map((part) => part.toFixed(4)).join(" ");
     this.root.dataset.drawn = this.step > 1 ? "part" : this.density > 0.5 ? "density" : "points";
@@ -471,7 +490,10 @@ class PointMap {
 
   select(path, shift) {
     const polygon = path.map((corner) => this.toData(corner));
-    this.component.setTriggerValue("lasso", { polygon, add: shift || this.adding, map: this.data.map });
+    // What the legend hides is not selected.
+    const { map, legend } = this.data;
+    const hidden = [...this.hidden];
+    this.component.setTriggerValue("lasso", { polygon, add: shift || this.adding, map, column: legend.column, hidden });
     this.status.textContent = "Selecting …";
   }
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from dashboard import Dashboard, lasso, number, served
+from dashboard import Dashboard, funnel, lasso, number, served
 from mapped_corpus import SERVER, analysed, write_mapped
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
@@ -118,6 +118,29 @@ def test_the_legend_hides_what_is_clicked_and_shows_it_again(dashboard: Dashboar
     page.wait_for_timeout(200)
     assert 0 < hidden < 0.95 * before
     assert area.evaluate(INK)["ink"] == pytest.approx(before)
+
+
+def test_what_the_legend_hides_is_neither_counted_as_drawn_nor_selected(dashboard: Dashboard, page: Page) -> None:
+    area = opened(page, dashboard)
+    status, first = area.get_by_role("status"), area.get_by_role("group", name="Legend").get_by_role("button").first
+    area.focus()
+    page.keyboard.press("a")
+    everything = selected(page)
+    expect(status).to_contain_text("selected")
+    first.click()
+    expect(status).to_contain_text(re.compile("hidden by the legend.* of them hidden"))
+    drawn, hidden, chosen, unseen = (number(part) for part in re.findall(r"\d[\d\u202f]*", status.inner_text()))
+    assert hidden == unseen > 0 and drawn + hidden == N and chosen == everything
+    area.focus()
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-testid=stSidebar]")).to_contain_text("nothing selected", timeout=30_000)
+    area.focus()
+    page.keyboard.press("a")
+    assert selected(page) == everything - hidden
+    expect(status).not_to_contain_text("of them hidden")
+    page.get_by_role("button", name="Keep only").click()
+    total, kept = funnel(page)
+    assert total == N and kept == everything - hidden
 
 
 def test_a_box_selects_shift_adds_and_escape_clears(dashboard: Dashboard, page: Page) -> None:

@@ -226,3 +226,50 @@ def test_what_is_selected_is_what_the_saved_rule_keeps_or_drops(mode: str, parts
         recipe = recipe.with_operator(rule)
     kept = Scene.build(FACTS, GivenEvidence(), recipe=Recipe.from_yaml(recipe.to_yaml())).kept
     assert np.array_equal(kept, scene.selected if mode == "keep" else ~scene.selected)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("tokens", "n_tokens"),
+        ("N_TOKENS", "n_tokens"),
+        ("Copies", "norm_count"),
+        ("langs", "lang"),
+        ("year", "meta_year"),
+    ],
+)
+def test_a_wrong_column_of_a_condition_is_refused_with_the_nearest_there_is(typed: str, meant: str) -> None:
+    condition = OPERATORS.build("sql_predicate", {"predicate": f"{typed} > 50"})
+    with pytest.raises(RecipeError, match=rf"No column {typed}; did you mean {meant}\?"):
+        Scene.build(FACTS, GivenEvidence(), selection=(condition,))
+    with pytest.raises(RecipeError, match=rf"does not have: got '{typed}'.*did you mean {meant}\?$"):
+        Scene.build(FACTS, GivenEvidence(), recipe=Recipe().with_operator(condition))
+    with pytest.raises(RecipeError, match=rf"Unknown column.*did you mean {meant}\?$"):
+        FACTS.info(typed)
+
+
+def test_a_condition_that_cannot_be_answered_makes_no_scene() -> None:
+    for text in ("lang > 50", "nothing_like_it > 50"):
+        condition = OPERATORS.build("sql_predicate", {"predicate": text})
+        with pytest.raises(RecipeError, match=r"cannot be evaluated|No column nothing_like_it"):
+            Scene.build(FACTS, GivenEvidence(), selection=(condition,))
+
+
+@pytest.mark.parametrize("column", ["source", "n_words", "kept"])
+def test_a_polygon_holds_none_of_the_hidden_groups(column: str) -> None:
+    groups = queries.map_groups(SCENE, column)
+    hidden = [item.code for item in groups.legend[:1]]
+    square = [(-100.0, -100.0), (100.0, -100.0), (100.0, 100.0), (-100.0, 100.0)]
+    kept: list[str] = []
+
+    def put(ids: pa.Array) -> str:
+        kept.extend(ids.to_pylist())
+        return "0" * 64
+
+    rule = queries.polygon_rule(FACTS, square, put, shown=queries.shown_rows(groups, hidden))
+    codes = np.frombuffer(groups.data, dtype=np.uint8)
+    inside = queries.polygon_rows(FACTS, square)
+    assert kept == FACTS.ids.take(pa.array(inside[codes[inside] != hidden[0]])).to_pylist()
+    assert 0 < rule.documents == len(kept) < len(inside)
+    with pytest.raises(RecipeError, match="shown"):
+        queries.polygon_rule(FACTS, square, put, shown=np.zeros(FACTS.n, dtype=bool))
