@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
-from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, text_lengths
+from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, sample_values
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
@@ -115,7 +115,7 @@ class Corpus:
 
         Args:
             shard: one of ``shards()``.
-            columns: columns or dotted paths, in the order wanted; None for all of ``schema``.
+            columns: columns or paths (``data/paths.py``), in the order wanted; None for all of ``schema``.
             max_rows: rows per batch at most.
             max_bytes: decoded bytes per batch, at most unless a single row is larger.
             repairs: where to count rows whose text was not valid Unicode, by column.
@@ -190,7 +190,8 @@ class Corpus:
         Raises:
             RoleError: unknown role or column, or a column of the wrong type.
         """
-        picked = find_roles(self.schema, {**self.explicit_roles, **dict(roles)}, lengths=dict)
+        given = {**self.explicit_roles, **dict(roles)}
+        picked = find_roles(self.schema, given, samples=partial(sample_values, self._opened))
         for opened in self._opened:
             opened.check_text(picked.text)
         return replace(
@@ -258,7 +259,7 @@ def open_corpus(
     """
     root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes, progress=progress or NullProgress())
     schema, _ = union({item.name: item.probe.schema for item in opened})
-    picked = find_roles(schema, roles, lengths=lambda: text_lengths(opened))
+    picked = find_roles(schema, roles, samples=partial(sample_values, opened))
     sound = []
     for item in opened:
         try:

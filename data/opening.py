@@ -20,13 +20,15 @@ from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
-from tamis.data.schema import at_path, head_of, paths, type_at
+from tamis.data.schema import as_json, at_path, head_of, type_at
 
 READER_VERSION = 1
 """Raised whenever the same bytes are read as other rows: it is part of every fingerprint."""
 
 OnBadFile = Literal["fail", "skip"]
-_SAMPLE_ROWS = 256
+_SAMPLE_FILES = 3
+_SAMPLE_ROWS = 1_000
+_SAMPLE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -145,20 +147,25 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
         return None
 
 
-def text_lengths(files: Sequence[OpenedFile]) -> dict[str, float]:
-    """Return the mean bytes per value of each text column over the first rows of the first file that has rows."""
-    for file in files:
+def sample_values(files: Sequence[OpenedFile], wanted: Sequence[str]) -> dict[str, list[str | None]]:
+    """Return the first values of columns in each of the largest files; lists as JSON text.
+
+    Args:
+        files: the corpus.
+        wanted: paths of columns of text or lists; files without one of them add nothing to it.
+    """
+    found: dict[str, list[str | None]] = {path: [] for path in wanted}
+    for file in sorted(files, key=lambda file: (-file.bytes, file.sha256))[:_SAMPLE_FILES]:
         marks = [mark for mark in file.probe.marks if mark.rows]
-        if not marks:
+        heads = {path: head for path in wanted if (head := head_of(file.probe.schema, path))}
+        if not marks or not heads:
             continue
-        texts = [path for path, kind in paths(file.probe.schema).items() if is_text(kind)]
-        heads = tuple(dict.fromkeys(head for head in (head_of(file.probe.schema, path) for path in texts) if head))
-        cut = Cut((marks[0],), heads, _SAMPLE_ROWS, 1 << 20)
+        cut = Cut((marks[0],), tuple(dict.fromkeys(heads.values())), _SAMPLE_ROWS, _SAMPLE_BYTES)
         for batch in reader_of(file).read(file.path, file.probe, cut, Repairs()):
-            return {path: _mean_bytes(at_path(batch, path)) for path in texts}
-    return {}
-
-
-def _mean_bytes(array: pa.Array) -> float:
-    values = [len(value.encode()) for value in array.to_pylist() if value is not None]
-    return sum(values) / len(values) if values else 0.0
+            for path in heads:
+                values = at_path(batch, path).to_pylist()
+                found[path] += [
+                    value if value is None or isinstance(value, str) else as_json(value) for value in values
+                ]
+            break
+    return found

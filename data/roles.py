@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import pyarrow as pa
 
 from tamis.data.errors import RoleError
+from tamis.data.nearest import did_you_mean
+from tamis.data.never_text import CONSTANT, ID_NAMES, SOURCE_NAMES, has_few_words, why_never, why_never_by_values
+from tamis.data.paths import path_of, walk
 from tamis.data.repair import is_text
-from tamis.data.schema import paths
+from tamis.data.schema import type_at
 
 _TEXT = ("text", "content", "body", "document", "raw_content", "raw_text", "sentence", "passage", "message", "article",
          "abstract", "description", "comment", "review", "question", "prompt", "instruction", "output")  # fmt: skip
-_ID = ("id", "doc_id", "docid", "document_id", "_id", "uid", "uuid", "guid", "key", "identifier")
-_SOURCE = ("source", "origin", "dataset", "data_source", "subset", "domain", "site", "collection", "distribution")
 _LANGUAGE = ("language", "lang", "lang_code", "language_code", "locale", "bcp47")
+_DEEPEST = 2
 _LABEL = ("label", "category", "class", "topic", "section", "kind", "intent")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Columns by meaning; a dotted path names a field inside a struct.
+    """Columns by meaning; each is a path, see ``data/paths.py``.
 
     Attributes:
         text: what is curated; text.
@@ -44,49 +46,61 @@ class Roles:
 
 ROLES = tuple(field.name for field in fields(Roles))
 
+Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
+"""Gives sampled values of columns by path; values of lists as JSON text."""
 
-def find_roles(
-    schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, lengths: Callable[[], Mapping[str, float]]
-) -> Roles:
-    """Return the roles chosen by hand, the others detected by name and type.
+
+@dataclass(frozen=True)
+class _Column:
+    """A column or field: its path, the path without quotes, and its type."""
+
+    path: str
+    plain: str
+    kind: pa.DataType
+
+    @property
+    def name(self) -> str:
+        """Return the last name of the path."""
+        return self.plain.rsplit(".", 1)[-1]
+
+
+def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, samples: Sampler) -> Roles:
+    """Return the roles chosen by hand, the others detected by name, type and, for the text, values.
 
     Args:
         schema: union schema of the corpus.
         chosen: path by role; an empty path says that no column has the role.
-        lengths: gives the mean length in bytes of sampled values of text columns, by path; asked when no name decides.
+        samples: gives values of columns; asked when several columns, or none by its name, may be the text.
 
     Raises:
         RoleError: unknown role or column, wrong type, or no column can be the text.
     """
-    known = paths(schema)
     picked: dict[str, str | None] = {}
     for role, path in (chosen or {}).items():
         if role not in ROLES:
             raise RoleError("Unknown column role", value=role, allowed=ROLES)
-        picked[role] = _checked(role, path, known) if path else None
-    text = picked.get("text") or _detect(_TEXT, known, "text", taken=set()) or _longest(known, lengths)
-    if text is None:
-        texts = [path for path, kind in known.items() if is_text(kind)]
-        raise RoleError(
-            "No column can be recognised as the text",
-            value=sorted(known),
-            allowed=texts or "a column of text",
-            fix="name it with --text COLUMN, or with roles={'text': COLUMN}",
-        )
+        picked[role] = _checked(role, path, schema) if path else None
+    known = [_Column(path_of(schema, names), ".".join(names), kind) for names, kind in walk(schema)]
+    text = picked.get("text") or _find_text(known, samples)
     taken = {text} | {path for path in picked.values() if path}
     found: dict[str, str | None] = {}
-    for role, names in (("id", _ID), ("source", _SOURCE), ("language", _LANGUAGE), ("label", _LABEL)):
-        found[role] = picked[role] if role in picked else _detect(names, known, role, taken=taken)
+    for role, names in (("id", ID_NAMES), ("source", SOURCE_NAMES), ("language", _LANGUAGE), ("label", _LABEL)):
+        fitting = [column for column in _named(names, known, role) if column.path not in taken]
+        detected = fitting[0].path if fitting else None
+        found[role] = picked.get(role, detected)
         taken |= {path for path in (found[role],) if path}
     return Roles(text=text, **found)
 
 
-def _checked(role: str, path: str, known: Mapping[str, pa.DataType]) -> str:
-    if path not in known:
-        raise RoleError(f"The corpus has no such column for the role {role}", value=path, allowed=known)
-    if not _fits(role, known[path]):
+def _checked(role: str, path: str, schema: pa.Schema) -> str:
+    kind = type_at(schema, path)
+    if kind is None:
+        known = [path_of(schema, names) for names, _ in walk(schema)]
+        what = f"The corpus has no such column for the role {role}"
+        raise RoleError(what, value=path, allowed=known, fix=did_you_mean(path, known))
+    if not _fits(role, kind):
         wanted = "text" if role == "text" else "text, integers or true/false"
-        raise RoleError(f"Column {path} cannot be the {role}", value=str(known[path]), allowed=wanted)
+        raise RoleError(f"Column {path} cannot be the {role}", value=str(kind), allowed=wanted)
     return path
 
 
@@ -96,22 +110,78 @@ def _fits(role: str, kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or (pa.types.is_boolean(kind) and role != "id"))
 
 
-def _detect(names: tuple[str, ...], known: Mapping[str, pa.DataType], role: str, *, taken: set[str]) -> str | None:
-    """Return the first fitting column by the order of ``names``, top level before nested, then by path."""
-    for name in names:
-        for depth in (0, 1, 2):
-            for path in sorted(known):
-                last = path.rsplit(".", 1)[-1].lower()
-                if path not in taken and last == name and path.count(".") == depth and _fits(role, known[path]):
-                    return path
-    return None
+def _named(names: Sequence[str], known: Sequence[_Column], role: str) -> list[_Column]:
+    """Return the fitting columns by the order of ``names``, top level before nested, the very name before others."""
+    found = [
+        (names.index(column.name.lower()), column.plain.count("."), column.name not in names, column.path, column)
+        for column in known
+        if column.name.lower() in names and column.plain.count(".") <= _DEEPEST and _fits(role, column.kind)
+    ]
+    return [column for *_, column in sorted(found, key=lambda item: item[:-1])]
 
 
-def _longest(known: Mapping[str, pa.DataType], lengths: Callable[[], Mapping[str, float]]) -> str | None:
-    """Return the only text column, or the one whose values are at least three times as long as any other's."""
-    texts = [path for path, kind in known.items() if is_text(kind)]
-    if len(texts) < 2:
-        return texts[0] if texts else None
-    known_lengths = lengths()
-    first, second = sorted(texts, key=lambda path: (-known_lengths.get(path, 0.0), path))[:2]
-    return first if known_lengths.get(first, 0.0) >= 3.0 * max(known_lengths.get(second, 0.0), 1.0) else None
+def _find_text(known: Sequence[_Column], samples: Sampler) -> str:
+    """Return the text: by name, else the only column that may be it, else one that is three times as long as others.
+
+    Raises:
+        RoleError: no column can be the text, saying of each why not.
+    """
+    texts = [column for column in known if is_text(column.kind)]
+    named = _named(_TEXT, known, "text")
+    if named and len(texts) == 1:
+        return named[0].path
+    values = samples([column.path for column in texts])
+    against = {column.path: why_never_by_values(values.get(column.path, ())) for column in named}
+    usable = [column for column in named if against[column.path] is None]
+    usable = usable or [column for column in named if against[column.path] == CONSTANT]
+    if usable:
+        return usable[0].path
+    return _longest(known, texts, values, samples)
+
+
+def _longest(
+    known: Sequence[_Column],
+    texts: Sequence[_Column],
+    values: Mapping[str, Sequence[str | None]],
+    samples: Sampler,
+) -> str:
+    """Return the only column that may be the text, or the one whose values are three times as long as any other's."""
+    why = {column.path: why_never(column.name, values.get(column.path, ())) for column in texts}
+    lists = [column.path for column in known if pa.types.is_list(column.kind)]
+    sizes = {path: _mean_bytes(held) for path, held in {**values, **(samples(lists) if lists else {})}.items()}
+    left = [path for path in why if why[path] is None]
+    for path in left:
+        rivals = [other for other in (*left, *lists) if other != path and sizes.get(other, 0) > sizes.get(path, 0)]
+        if rivals and has_few_words(values.get(path, ())):
+            why[path] = f"it has few words, and {rivals[0]} is longer"
+    left = sorted((path for path in why if why[path] is None), key=lambda path: (-sizes.get(path, 0.0), path))
+    if len(left) == 1 or (left and sizes.get(left[0], 0.0) >= 3.0 * max(sizes.get(left[1], 0.0), 1.0)):
+        return left[0]
+    raise RoleError(
+        "No column can be recognised as the text",
+        allowed="; ".join(_reason(column, values, why, left) for column in known) or "a column of text",
+        fix="name it with --text COLUMN, or with roles={'text': COLUMN}",
+    )
+
+
+def _reason(
+    column: _Column, values: Mapping[str, Sequence[str | None]], why: Mapping[str, str | None], left: Sequence[str]
+) -> str:
+    """Return a column for the message: path, type, an example, why it is not taken."""
+    if column.path not in why:
+        return f"{column.path} ({_short(str(column.kind))}) is not text"
+    example = next((value for value in values.get(column.path, ()) if value), None)
+    shown = "text" if example is None else f"text such as {_short(example)!r}"
+    if column.path in left:
+        others = " and ".join(path for path in left if path != column.path)
+        return f"{column.path} ({shown}) may be it, as may {others}"
+    return f"{column.path} ({shown}) is not taken: {why[column.path]}"
+
+
+def _short(text: str, limit: int = 40) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def _mean_bytes(values: Sequence[str | None]) -> float:
+    sizes = [len(value.encode()) for value in values if value is not None]
+    return sum(sizes) / len(sizes) if sizes else 0.0

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.data.errors import RoleError
+from tamis.data.paths import find_path, path_of, type_of, walk
 from tamis.data.repair import is_text
 
 
@@ -165,55 +166,26 @@ def as_json(value: Any) -> str:
 
 
 def at_path(batch: pa.RecordBatch | pa.Table, path: str) -> pa.Array | pa.ChunkedArray:
-    """Return the column a dotted path names: a top-level column of that very name, else a field inside a struct."""
-    if path in batch.schema.names:
-        return batch.column(path)
-    head = head_of(batch.schema, path)
-    if head is None:
+    """Return the column a path names (see ``data/paths.py``): a top-level column, else a field inside a struct."""
+    names = find_path(batch.schema, path)
+    if names is None:
         raise RoleError("There is no such column", value=path, allowed=batch.schema.names)
-    column = batch.column(head)
-    return pc.struct_field(column, path[len(head) + 1 :].split("."))
+    column = batch.column(names[0])
+    return pc.struct_field(column, list(names[1:])) if names[1:] else column
 
 
 def head_of(schema: pa.Schema, path: str) -> str | None:
     """Return the top-level column that holds ``path``, None when there is none."""
-    if path in schema.names:
-        return path
-    pieces = path.split(".")
-    for count in range(len(pieces) - 1, 0, -1):
-        head = ".".join(pieces[:count])
-        if head in schema.names and _inner(schema.field(head).type, pieces[count:]) is not None:
-            return head
-    return None
+    names = find_path(schema, path)
+    return None if names is None else names[0]
 
 
 def type_at(schema: pa.Schema, path: str) -> pa.DataType | None:
-    """Return the type of a dotted path, None when the schema does not have it."""
-    head = head_of(schema, path)
-    if head is None:
-        return None
-    kind: pa.DataType = schema.field(head).type
-    return kind if head == path else _inner(kind, path[len(head) + 1 :].split("."))
-
-
-def _inner(kind: pa.DataType, pieces: Sequence[str]) -> pa.DataType | None:
-    for piece in pieces:
-        if not pa.types.is_struct(kind) or kind.get_field_index(piece) < 0:
-            return None
-        kind = kind.field(piece).type
-    return kind
+    """Return the type of what a path names, None when the schema does not have it."""
+    names = find_path(schema, path)
+    return None if names is None else type_of(schema, names)
 
 
 def paths(schema: pa.Schema) -> dict[str, pa.DataType]:
-    """Return every column and every field inside structs by dotted path, in schema order."""
-    found: dict[str, pa.DataType] = {}
-
-    def visit(path: str, kind: pa.DataType) -> None:
-        found[path] = kind
-        if pa.types.is_struct(kind):
-            for field in kind:
-                visit(f"{path}.{field.name}", field.type)
-
-    for field in schema:
-        visit(field.name, field.type)
-    return found
+    """Return every column and every field inside structs by path, in schema order."""
+    return {path_of(schema, names): kind for names, kind in walk(schema)}

@@ -17,7 +17,8 @@ from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
 from tamis.data.hashing import digest, file_sha256
-from tamis.data.schema import paths
+from tamis.data.nearest import did_you_mean
+from tamis.data.schema import paths, type_at
 from tamis.data.shards import Shard
 
 _SOME_ROWS = 1024
@@ -37,9 +38,10 @@ def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", na
     Raises:
         RoleError: there is no such column, or it does not hold lists of numbers.
     """
-    kind = paths(corpus.schema).get(column)
+    kind = type_at(corpus.schema, column)
     if kind is None:
-        raise RoleError("The corpus has no such column", value=column, allowed=paths(corpus.schema))
+        known = paths(corpus.schema)
+        raise RoleError("The corpus has no such column", value=column, allowed=known, fix=did_you_mean(column, known))
     if not _is_number_list(kind):
         raise RoleError(f"Column {column} holds no vectors", value=str(kind), allowed="lists of numbers")
 
@@ -193,9 +195,8 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
     Raises:
         RoleError: there is no such column, or it does not hold numbers.
     """
-    known = paths(corpus.schema)
     for column in (x, y):
-        kind = known.get(column)
+        kind = type_at(corpus.schema, column)
         if kind is None or not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
             raise RoleError("A coordinate needs a column of numbers", value=column, allowed=_number_columns(corpus))
 

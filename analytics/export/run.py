@@ -50,6 +50,7 @@ from tamis.data.markers import Markers
 from tamis.data.opening import OnBadFile
 from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.schema import head_of
 from tamis.data.workspace import Workspace
 
 __all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
@@ -287,7 +288,7 @@ def open_for(
         return corpus
     known = bundle.lock.corpus.roles
     wanted = {role: known.get(role, "") for role in corpus.explicit_roles}
-    fitting = {role: name for role, name in wanted.items() if not name or name.split(".")[0] in corpus.schema.names}
+    fitting = {role: name for role, name in wanted.items() if not name or head_of(corpus.schema, name)}
     return corpus.with_roles({role: name for role, name in fitting.items() if name or role != "text"})
 
 
