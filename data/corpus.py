@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
+from tamis.data.nearest import did_you_mean
 from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, sample_values
+from tamis.data.paths import Pieces, find_path
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
-from tamis.data.schema import at_path, conform, head_of, union
+from tamis.data.schema import conform, field_of, paths, union
 from tamis.data.shards import Shard, cut_shards
 
 if TYPE_CHECKING:
@@ -124,8 +126,9 @@ class Corpus:
             CorpusError: a file is damaged or was changed since the corpus was opened.
             RoleError: unknown column.
         """
-        paths = list(self.schema.names if columns is None else columns)
-        heads = [self.head(path) for path in paths]
+        labels = list(self.schema.names if columns is None else columns)
+        places = [(name,) for name in labels] if columns is None else [self._place(path) for path in labels]
+        heads = [place[0] for place in places]
         counted = Repairs() if repairs is None else repairs
         for piece in shard.pieces:
             opened = self._opened[piece.file]
@@ -136,7 +139,7 @@ class Corpus:
             rows = 0
             for batch in reader_of(opened).read(opened.path, opened.probe, cut, counted):
                 rows += batch.num_rows
-                yield self._select(batch, paths, heads)
+                yield self._select(batch, labels, places)
             if rows != piece.rows:
                 raise CorpusError(f"{opened.name} was changed since the corpus was opened", fix="open the corpus again")
 
@@ -213,26 +216,32 @@ class Corpus:
 
     def head(self, path: str) -> str:
         """Return the top-level column that holds a dotted path; raises ``RoleError`` when there is none."""
-        head = head_of(self.schema, path)
-        if head is None:
-            raise RoleError("The corpus has no such column", value=path, allowed=self.schema.names)
-        return head
+        return self._place(path)[0]
 
-    def _select(self, batch: pa.RecordBatch, paths: Sequence[str], heads: Sequence[str]) -> pa.RecordBatch:
+    def _place(self, path: str) -> Pieces:
+        """Return the column and the fields below it that a path names."""
+        place = find_path(self.schema, path)
+        if place is None:
+            known = paths(self.schema)
+            raise RoleError("The corpus has no such column", value=path, allowed=known, fix=did_you_mean(path, known))
+        return place
+
+    def _select(self, batch: pa.RecordBatch, labels: Sequence[str], places: Sequence[Pieces]) -> pa.RecordBatch:
         whole = {
             head: conform(batch.column(head), self.schema.field(head).type)
             if head in batch.schema.names
             else pa.nulls(batch.num_rows, self.schema.field(head).type)
-            for head in dict.fromkeys(heads)
+            for head in dict.fromkeys(place[0] for place in places)
         }
-        top = pa.RecordBatch.from_arrays(list(whole.values()), names=list(whole))
-        arrays = [at_path(top, path) for path in paths]
-        return pa.RecordBatch.from_arrays(arrays, names=list(paths)) if arrays else batch
+        arrays = [field_of(whole[place[0]], place[1:]) for place in places]
+        return pa.RecordBatch.from_arrays(arrays, names=list(labels)) if arrays else batch
 
     def _whole(self, table: pa.Table) -> pa.Table:
         batches = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
         names = self.schema.names
-        return pa.Table.from_batches([self._select(batch, names, names) for batch in batches]).cast(self.schema)
+        return pa.Table.from_batches(
+            [self._select(batch, names, [(name,) for name in names]) for batch in batches]
+        ).cast(self.schema)
 
 
 def open_corpus(

@@ -21,12 +21,13 @@ from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, parquet_writer, write_error
+from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
 
 GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
 SPILL_BYTES = 128 << 20
-_RANK = "\x00rank"
+_RANK = "rank"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def kept_batches(
     for shard in corpus.shards():
         watch.check()
         first = shard.first
-        for batch in corpus.batches(shard, columns=names):
+        for batch in corpus.batches(shard, columns=[path_of(corpus.schema, (name,)) for name in names]):
             rows = facts_row[first : first + batch.num_rows]
             first += batch.num_rows
             times = np.where(rows >= 0, copies[rows], 0)
@@ -170,7 +171,9 @@ class _Spill:
 
     def __init__(self, folder: Path, schema: pa.Schema, *, group_rows: int, limit: int) -> None:
         self.folder, self.schema, self.group_rows, self.limit = folder, schema.remove_metadata(), group_rows, limit
-        self._ranked = self.schema.append(pa.field(_RANK, pa.int64()))
+        # No column of the source may have the name of the rank, whatever it is called.
+        self._rank = max([_RANK, *(f"{name}_" for name in self.schema.names)], key=len)
+        self._ranked = self.schema.append(pa.field(self._rank, pa.int64()))
         self._held: list[pa.RecordBatch] = []
         self._sorted: dict[int, pa.RecordBatch] = {}
         self._bytes = 0
@@ -200,11 +203,11 @@ class _Spill:
         held = self._sorted.pop(number, None)
         batches = [*self._spilled(number), *([] if held is None else [held])]
         table = pa.Table.from_batches(batches, schema=self._ranked).combine_chunks()
-        ranks = table.column(_RANK).to_numpy()
+        ranks = table.column(self._rank).to_numpy()
         order = np.argsort(ranks, kind="stable")
         if not np.array_equal(ranks[order], np.arange(first, first + count)):
             raise StoreError(f"Rows {first} to {first + count - 1} of the output are not there exactly once")
-        return table.drop_columns([_RANK]).take(pa.array(order)).combine_chunks()
+        return table.drop_columns([self._rank]).take(pa.array(order)).combine_chunks()
 
     def remove(self) -> None:
         """Delete the spill folder."""
@@ -226,7 +229,7 @@ class _Spill:
         if not held:
             return
         whole = pa.concat_batches(held)
-        group = whole.column(_RANK).to_numpy() // self.group_rows
+        group = whole.column(self._rank).to_numpy() // self.group_rows
         held.clear()
         order = np.argsort(group, kind="stable")
         numbers, starts = np.unique(group[order], return_index=True)

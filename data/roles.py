@@ -10,7 +10,7 @@ import pyarrow as pa
 from tamis.data.errors import RoleError
 from tamis.data.nearest import did_you_mean
 from tamis.data.never_text import CONSTANT, ID_NAMES, SOURCE_NAMES, has_few_words, why_never, why_never_by_values
-from tamis.data.paths import path_of, walk
+from tamis.data.paths import find_path, path_of, walk
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
 
@@ -101,7 +101,9 @@ def _checked(role: str, path: str, schema: pa.Schema) -> str:
     if not _fits(role, kind):
         wanted = "text" if role == "text" else "text, integers or true/false"
         raise RoleError(f"Column {path} cannot be the {role}", value=str(kind), allowed=wanted)
-    return path
+    names = find_path(schema, path)
+    assert names is not None  # its type is known
+    return path_of(schema, names)
 
 
 def _fits(role: str, kind: pa.DataType) -> bool:

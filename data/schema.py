@@ -170,8 +170,12 @@ def at_path(batch: pa.RecordBatch | pa.Table, path: str) -> pa.Array | pa.Chunke
     names = find_path(batch.schema, path)
     if names is None:
         raise RoleError("There is no such column", value=path, allowed=batch.schema.names)
-    column = batch.column(names[0])
-    return pc.struct_field(column, list(names[1:])) if names[1:] else column
+    return field_of(batch.column(names[0]), names[1:])
+
+
+def field_of(column: pa.Array | pa.ChunkedArray, names: Sequence[str]) -> pa.Array | pa.ChunkedArray:
+    """Return the field that names lead to inside structs, the column itself without names; NULL below a NULL."""
+    return pc.struct_field(column, list(names)) if names else column
 
 
 def head_of(schema: pa.Schema, path: str) -> str | None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.data.corpus import open_corpus
+from tamis.data.curated import curated_schema, kept_batches, write_sorted
 from tamis.data.paths import find_path, join_path, path_of, split_path, type_of, walk
 from tamis.data.schema import at_path, paths
 from tamis.data.workspace import Workspace
@@ -73,6 +77,59 @@ def test_a_path_is_read_as_a_column_that_is_there_or_as_none(schema: pa.Schema, 
 )
 def test_a_path_names_one_value(row: dict[str, Any], path: str, value: int) -> None:
     assert at_path(pa.Table.from_pylist([row]), path).to_pylist() == [value]
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"text": st.just("some words")},
+        optional={
+            'a"b': st.integers(0, 9),
+            "a.b": st.integers(0, 9),
+            '"a"': st.integers(0, 9),
+            "a": st.fixed_dictionaries({"b": st.integers(0, 9), '"c.d"': st.integers(0, 9), "": st.integers(0, 9)}),
+            "": st.integers(0, 9),
+            "\x00rank": st.integers(0, 9),
+            "rank": st.integers(0, 9),
+        },
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS, st.sampled_from(["a.jsonl", "a.parquet"]))
+def test_every_value_is_read_by_its_path_and_written_under_its_name(
+    tmp_path: Path, rows: list[dict[str, Any]], name: str
+) -> None:
+    folder = Path(mkdtemp(dir=tmp_path))
+    filled = {key: value for row in rows for key, value in row.items()}
+    table = pa.Table.from_pylist(rows, schema=pa.Table.from_pylist([filled]).schema)
+    if name == "a.parquet":
+        pq.write_table(table, folder / name)
+    else:
+        (folder / name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    corpus, workspace = open_corpus(folder / name), Workspace(folder / "home")
+    (shard,) = corpus.shards()
+    for names, path in [(names, path_of(corpus.schema, names)) for names, _ in walk(corpus.schema)]:
+        (batch,) = corpus.batches(shard, columns=[path])
+        expected = table.column(names[0]).to_pylist()
+        for field in names[1:]:
+            expected = [None if value is None else value[field] for value in expected]
+        assert _loose(batch.column(0).to_pylist()) == _loose(expected)
+    documents = analyze(corpus, workspace, steps=(documents_step(),)).documents
+    batches = kept_batches(corpus, documents, np.ones(documents.n, dtype=np.int32))
+    write_sorted(batches, folder / "out", rows=documents.n, schema=curated_schema(corpus), spill_bytes=1)
+    written = pq.read_table(folder / "out" / "part-00000.parquet")
+    assert written.column_names == sorted(table.column_names)
+    assert _loose(written.to_pylist()) == _loose([corpus.take([row]).to_pylist()[0] for row in documents.order])
+
+
+def _loose(value: Any) -> Any:
+    """Return a value with mappings as sorted pairs, so that the order of fields does not matter."""
+    if isinstance(value, dict):
+        return sorted((name, _loose(item)) for name, item in value.items())
+    return [_loose(item) for item in value] if isinstance(value, list) else value
 
 
 def test_a_dot_inside_a_key_ends_no_analysis(tmp_path: Path, workspace: Workspace) -> None:

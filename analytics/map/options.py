@@ -21,7 +21,7 @@ from tamis.analytics.steps.step import Size, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.parquet import write_bytes
-from tamis.data.schema import paths
+from tamis.data.schema import type_at
 from tamis.data.workspace import Workspace
 
 PRECISE_SECONDS = 300.0
@@ -170,6 +170,6 @@ def _embedding(corpus: Corpus, size: Size, options: MapOptions) -> tuple[StepSpe
         return tuned_model_step(seed=options.seed), embeddings_step("tuned")
     if tier != "given":
         return (embeddings_step(tier, model=options.model),)
-    if options.vectors in paths(corpus.schema):
+    if type_at(corpus.schema, options.vectors) is not None:
         return (column_vectors_step(corpus, options.vectors),)
     return (file_vectors_step(corpus, options.vectors),)
