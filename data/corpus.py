@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
+from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, sample_values
-from tamis.data.paths import Pieces, find_path
+from tamis.data.paths import Pieces, find_path, path_of
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
@@ -47,6 +48,7 @@ class SourceFile:
         bytes: size on disk.
         sha256: of its content.
         rows: number of rows.
+        recoded: columns read as text though the file says bytes, sorted.
     """
 
     path: Path
@@ -56,6 +58,7 @@ class SourceFile:
     bytes: int
     sha256: str
     rows: int
+    recoded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +78,8 @@ class Corpus:
         path: what was opened, absolute, so that another process can open the same.
         explicit_roles: all roles as ``open_corpus`` takes them, roles without a column as empty paths.
         on_bad_file: how it was opened.
+        labels: names of the labels 0, 1, ... by path of the column, where the files state them and agree.
+        uuids: top-level columns that are UUIDs in every file that has them; they are read as text.
     """
 
     root: str
@@ -88,6 +93,8 @@ class Corpus:
     notes: tuple[str, ...] = ()
     path: str = ""
     on_bad_file: OnBadFile = "fail"
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    uuids: frozenset[str] = frozenset()
     _opened: tuple[OpenedFile, ...] = field(default=(), repr=False)
     _cache: RowCache = field(default_factory=RowCache, repr=False)
 
@@ -282,7 +289,8 @@ def open_corpus(
     if not any(item.probe.rows for item in sound):
         raise CorpusError("The corpus has no rows", value=str(path), allowed="at least one row with text")
     schema, differences = union({item.name: item.probe.schema for item in sound})
-    files = tuple(SourceFile(i.path, i.name, i.format, i.compression, i.bytes, i.sha256, i.probe.rows) for i in sound)
+    files = tuple(map(_source_file, sound))
+    labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
         root=root,
         name=(Path(path).stem.split(".")[0] if len(files) == 1 else Path(root).name) or "corpus",
@@ -290,13 +298,33 @@ def open_corpus(
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*notes, *differences),
+        notes=(*notes, *differences, *disagreeing),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
+        labels={path_of(schema, (column,)): names for column, names in labels.items()},
+        uuids=_uuids(sound),
         _opened=tuple(sound),
         fingerprint=_fingerprint(files, picked),
         text_fingerprint=_text_fingerprint(files, picked),
     )
+
+
+def _source_file(item: OpenedFile) -> SourceFile:
+    return SourceFile(
+        item.path,
+        item.name,
+        item.format,
+        item.compression,
+        item.bytes,
+        item.sha256,
+        item.probe.rows,
+        item.probe.recoded,
+    )
+
+
+def _uuids(files: Sequence[OpenedFile]) -> frozenset[str]:
+    other = {name for file in files for name in {*file.probe.schema.names} - {*file.probe.uuids}}
+    return frozenset(name for file in files for name in file.probe.uuids if name not in other)
 
 
 def _fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
@@ -308,5 +336,7 @@ def _text_fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
 
 
 def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
-    contents = [[file.sha256, file.format, file.compression] for file in files]
+    contents = [
+        [file.sha256, file.format, file.compression, *([list(file.recoded)] if file.recoded else [])] for file in files
+    ]
     return digest({"reader": READER_VERSION, "files": contents, "roles": roles})

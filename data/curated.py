@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.data.byte_text import UUID, text_uuid
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
@@ -50,6 +51,8 @@ class RankedBatch:
 def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
     """Return the schema of a curated corpus: all source columns sorted by name, then the ``extra`` columns in order.
 
+    UUIDs are written as such.
+
     Raises:
         StoreError: an extra column has the name of a source column.
     """
@@ -57,7 +60,8 @@ def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = Non
     clash = sorted({field.name for field in added} & set(corpus.schema.names))
     if clash:
         raise StoreError("A column of the output has the name of a source column", value=clash, fix="rename it")
-    return pa.schema([*(corpus.schema.field(name) for name in sorted(corpus.schema.names)), *added])
+    fields = [corpus.schema.field(name) for name in sorted(corpus.schema.names)]
+    return pa.schema([*(field.with_type(UUID) if field.name in corpus.uuids else field for field in fields), *added])
 
 
 def kept_batches(
@@ -98,7 +102,8 @@ def kept_batches(
                 continue
             taken = rows[picked]
             within = np.arange(len(picked)) - np.repeat(np.cumsum(times) - times, times)
-            arrays = batch.take(pa.array(picked)).columns
+            columns = batch.take(pa.array(picked)).columns
+            arrays = [text_uuid(c) if name in corpus.uuids else c for name, c in zip(names, columns, strict=True)]
             added = [values.take(pa.array(taken)) for values in (extra or {}).values()]
             ranks = ends[taken] - copies[taken] + within
             yield RankedBatch(ranks, pa.RecordBatch.from_arrays([*arrays, *added], schema=schema))

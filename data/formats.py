@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import gzip
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -52,12 +52,18 @@ class Probe:
         schema: plain schema of the file, in the file's order.
         marks: places where reading can begin, in order, covering all rows.
         dialect: the delimiter of a CSV file.
+        recoded: columns that version 1 of the reader read as bytes and this one reads as text, sorted.
+        uuids: columns of UUIDs, read as text, sorted.
+        labels: names of the labels 0, 1, ... of columns that state them.
     """
 
     rows: int
     schema: pa.Schema
     marks: tuple[Mark, ...]
     dialect: str = ""
+    recoded: tuple[str, ...] = ()
+    uuids: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

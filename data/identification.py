@@ -219,9 +219,26 @@ def _content_keys(corpus: Corpus, shard: Shard, rows: NDArray[np.int64]) -> pa.A
     first = 0
     for batch in corpus.batches(shard):
         mine = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + batch.num_rows)] - first
-        keys.extend(map(content_key, batch.take(pa.array(mine)).to_pylist()) if len(mine) else ())
+        keys.extend(map(content_key, _rows(batch.take(pa.array(mine)))) if len(mine) else ())
         first += batch.num_rows
     return pa.array(keys, pa.binary(32))
+
+
+def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return rows as Python values; values that Python does not have, such as times far away, as text."""
+    try:
+        return batch.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):
+        columns = {name: _values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _values(column: pa.Array) -> list[Any]:
+    try:
+        return column.to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):
+        whole = len(column) + column.nbytes
+        return [column.slice(at, 1).to_string(window=whole, container_window=whole) for at in range(len(column))]
 
 
 def content_key(row: dict[str, Any]) -> bytes:

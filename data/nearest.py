@@ -32,5 +32,10 @@ def _folded(name: str) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return the nearest names as a question, None when nothing is like it."""
-    names = nearest_names(name, known)
-    return f"Did you mean {' or '.join(names)}?" if names else None
+    return ask_whether(nearest_names(name, known))
+
+
+def ask_whether(names: Iterable[str]) -> str | None:
+    """Return the question whether one of some names was meant, None for no names."""
+    choices = " or ".join(names)
+    return f"did you mean {choices}?" if choices else None

@@ -25,6 +25,10 @@ from tamis.data.schema import as_json, at_path, head_of, type_at
 READER_VERSION = 1
 """Raised whenever the same bytes are read as other rows: it is part of every fingerprint."""
 
+PROBE_VERSION = 2
+"""Raised whenever a probe tells more: it is part of the names probes are remembered by. 2 knows text in bytes, UUIDs
+and names of labels; a fingerprint names the columns that are read as text for it."""
+
 OnBadFile = Literal["fail", "skip"]
 _SAMPLE_FILES = 3
 _SAMPLE_ROWS = 1_000
@@ -120,7 +124,7 @@ def _open_file(path: Path, root: str, *, thorough: bool, probes: Path | None) ->
         sha256 = file_sha256(path)
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
-    remembered = digest([sha256, kind, compression, READER_VERSION, thorough])
+    remembered = digest([sha256, kind, compression, READER_VERSION, PROBE_VERSION, thorough])
     probe = _recall(probes, remembered)
     if probe is None:
         probe = _reader(kind, compression).probe(path, thorough=thorough)
@@ -142,7 +146,10 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
     try:
         value = json.loads((probes / f"{name}.json").read_bytes())
         schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(value["schema"])))
-        return Probe(value["rows"], schema, tuple(Mark(**mark) for mark in value["marks"]), value["dialect"])
+        marks = tuple(Mark(**mark) for mark in value["marks"])
+        labels = {column: tuple(names) for column, names in value["labels"].items()}
+        recoded, uuids = tuple(value["recoded"]), tuple(value["uuids"])
+        return Probe(value["rows"], schema, marks, value["dialect"], recoded, uuids, labels)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None
 

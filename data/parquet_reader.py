@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
 from tamis.data.errors import CorpusError
 from tamis.data.formats import Cut, Mark, Probe, rows_only
+from tamis.data.label_names import label_names
 from tamis.data.repair import Repairs, repair_batch
 from tamis.data.schema import conform, plain
+
+_SAMPLE_ROWS = 1_000
+_VARIANT = re.compile(
+    r"^ *(?:required|optional|repeated) group field_id=-?\d+ (.*) \(Variant(?:\(\d+\))?\) \{$", re.MULTILINE
+)
 
 
 class ParquetReader:
@@ -25,12 +33,13 @@ class ParquetReader:
             twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
             if twice:
                 raise CorpusError(f"{path.name} has several columns of the same name", value=twice)
+            _refuse_variants(file, path.name)
             marks, row = [], 0
             for group in range(meta.num_row_groups):
                 info = meta.row_group(group)
                 marks.append(Mark(row, info.num_rows, group, info.total_byte_size))
                 row += info.num_rows
-            probe = Probe(row, pa.schema([pa.field(f.name, plain(f.type)) for f in schema]), tuple(marks))
+            probe = _probe(file, marks, row)
         if thorough:
             cut = Cut(probe.marks, tuple(schema.names), 8192, 16 << 20)
             for _ in self.read(path, probe, cut, Repairs()):
@@ -52,12 +61,57 @@ class ParquetReader:
                 return
             seen = 0
             for batch in file.iter_batches(size, row_groups=groups, columns=list(cut.columns), use_threads=False):
-                arrays = [conform(batch.column(name), schema.field(name).type) for name in cut.columns]
+                arrays = [conform(batch.column(name), schema.field(name).type, decode=True) for name in cut.columns]
                 seen += batch.num_rows
                 yield repair_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), repairs)
             if seen != rows:
                 # A damaged page header can end a column early without any other complaint.
                 raise CorpusError(f"{path.name} is not a sound Parquet file: {seen} rows where its footer says {rows}")
+
+
+def _probe(file: pq.ParquetFile, marks: Sequence[Mark], rows: int) -> Probe:
+    """Return what a file holds, with bytes that are text as text."""
+    source, kinds = file.schema_arrow, {field.name: plain(field.type) for field in file.schema_arrow}
+    recoded = {field.name for field in source if holds_uuid(field.type)}
+    bytes_in = [name for name, kind in kinds.items() if holds_bytes(kind)]
+    sample = _sample(file, marks, bytes_in) if bytes_in else []
+    for name in bytes_in:
+        arrays = [conform(batch.column(name), kinds[name]) for batch in sample]
+        kind = with_text(kinds[name], arrays)
+        if kind != kinds[name]:
+            kinds[name] = kind
+            recoded.add(name)
+    labels = {name: names for name, names in label_names(source.metadata).items() if name in kinds}
+    return Probe(
+        rows,
+        pa.schema([pa.field(name, kinds[name]) for name in source.names]),
+        tuple(marks),
+        recoded=tuple(sorted(recoded)),
+        uuids=tuple(sorted(field.name for field in source if isinstance(field.type, pa.UuidType))),
+        labels={name: names for name, names in labels.items() if pa.types.is_integer(kinds[name])},
+    )
+
+
+def _sample(file: pq.ParquetFile, marks: Sequence[Mark], columns: Sequence[str]) -> list[pa.RecordBatch]:
+    """Return the first rows of the first, the middle and the last row group."""
+    groups = [mark.offset for mark in marks if mark.rows]
+    chosen = sorted({groups[0], groups[len(groups) // 2], groups[-1]}) if groups else []
+    batches = [
+        next(file.iter_batches(_SAMPLE_ROWS, row_groups=[group], columns=list(columns), use_threads=False), None)
+        for group in chosen
+    ]
+    return [batch for batch in batches if batch is not None]
+
+
+def _refuse_variants(file: pq.ParquetFile, name: str) -> None:
+    """Refuse columns of type VARIANT: what Arrow gives of them are the bytes of their encoding."""
+    found = _VARIANT.findall(str(file.schema))
+    if found:
+        raise CorpusError(
+            f"{name} has columns of type VARIANT, which cannot be read",
+            value=sorted(found),
+            fix="write them as JSON, in DuckDB with SELECT * REPLACE (CAST(column AS JSON) AS column)",
+        )
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tamis.data.byte_text import bytes_as_text, is_bytes, uuid_text
 from tamis.data.errors import RoleError
 from tamis.data.paths import find_path, path_of, type_of, walk
 from tamis.data.repair import is_text
@@ -21,6 +22,8 @@ def plain(kind: pa.DataType) -> pa.DataType:
         return pa.large_string()
     if types.is_dictionary(kind):
         return plain(kind.value_type)
+    if isinstance(kind, pa.UuidType):
+        return pa.large_string()
     if isinstance(kind, pa.BaseExtensionType):
         return plain(kind.storage_type)
     if types.is_struct(kind):
@@ -29,7 +32,7 @@ def plain(kind: pa.DataType) -> pa.DataType:
         return pa.list_(plain(kind.value_type))
     if types.is_map(kind):
         return pa.map_(plain(kind.key_type), plain(kind.item_type))
-    if types.is_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
+    if is_bytes(kind):
         return pa.large_binary()
     return kind
 
@@ -117,47 +120,69 @@ def _some(names: Sequence[str], limit: int = 3) -> str:
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more files"
 
 
-def conform(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return ``array`` as ``kind``, a type that ``union`` gave for its column."""
+def conform(array: pa.Array, kind: pa.DataType, *, decode: bool = False) -> pa.Array:
+    """Return ``array`` as ``kind``, a type that ``plain`` or ``union`` gave for its column.
+
+    Args:
+        array: the values.
+        kind: the type wanted.
+        decode: whether bytes that are due as text are text already, valid or not; otherwise they become hex digits.
+    """
     if array.type.equals(kind):
         return array
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), kind)
     if pa.types.is_dictionary(array.type):
-        return conform(array.dictionary_decode(), kind)
+        return conform(array.dictionary_decode(), kind, decode=decode)
+    if isinstance(array, pa.UuidArray) and pa.types.is_large_string(kind):
+        return uuid_text(array.storage)
     if isinstance(array, pa.ExtensionArray):
-        return conform(array.storage, kind)
+        return conform(array.storage, kind, decode=decode)
     if pa.types.is_struct(kind) and pa.types.is_struct(array.type):
-        return _conform_struct(array, kind)
+        return _conform_struct(array, kind, decode=decode)
+    if pa.types.is_map(kind) and pa.types.is_map(array.type):
+        return _conform_map(array, kind, decode=decode)
     if pa.types.is_list(kind) and pa.types.is_nested(array.type) and not pa.types.is_struct(array.type):
-        return _conform_list(array, kind)
+        return _conform_list(array, kind, decode=decode)
     if pa.types.is_large_string(kind) and pa.types.is_nested(array.type):
         return pa.array([None if value is None else as_json(value) for value in array.to_pylist()], kind)
-    if pa.types.is_large_string(kind) and pa.types.is_large_binary(array.type):
+    if pa.types.is_large_string(kind) and decode and is_bytes(array.type):
+        return bytes_as_text(array, checked=False)
+    if pa.types.is_large_string(kind) and is_bytes(array.type):
         return pa.array([None if value is None else value.hex() for value in array.to_pylist()], kind)
     return array.cast(kind)
 
 
-def _conform_struct(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    names = {field.name for field in array.type}
-    children = [
-        conform(pc.struct_field(array, field.name), field.type)
-        if field.name in names
-        else pa.nulls(len(array), field.type)
-        for field in kind
-    ]
+def _conform_struct(array: pa.Array, kind: pa.DataType, *, decode: bool) -> pa.Array:
+    names = [field.name for field in array.type]
+    if len(set(names)) < len(names) and names == [field.name for field in kind]:
+        # Fields that share a name can only be told apart by their places.
+        children = [conform(array.field(at), field.type, decode=decode) for at, field in enumerate(kind)]
+    else:
+        children = [
+            conform(pc.struct_field(array, [field.name]), field.type, decode=decode)
+            if field.name in names
+            else pa.nulls(len(array), field.type)
+            for field in kind
+        ]
     mask = array.is_null() if array.null_count else None
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
 
 
-def _conform_list(array: pa.Array, kind: pa.DataType) -> pa.Array:
+def _conform_map(array: pa.Array, kind: pa.DataType, *, decode: bool) -> pa.Array:
+    keys = conform(array.keys, kind.key_type, decode=decode)
+    items = conform(array.items, kind.item_type, decode=decode)
+    mask = array.is_null() if array.null_count else None
+    return pa.MapArray.from_arrays(array.offsets, keys, items, type=kind, mask=mask)
+
+
+def _conform_list(array: pa.Array, kind: pa.DataType, *, decode: bool) -> pa.Array:
     if not pa.types.is_list(array.type):
         array = array.cast(pa.list_(array.type.value_type))
     mask = array.is_null() if array.null_count else None
     # Offsets of a slice do not begin at zero; values under NULL entries stay unreferenced.
-    return pa.ListArray.from_arrays(
-        array.offsets, conform(array.values, kind.value_type), type=kind, mask=None if mask is None else mask
-    )
+    values = conform(array.values, kind.value_type, decode=decode)
+    return pa.ListArray.from_arrays(array.offsets, values, type=kind, mask=mask)
 
 
 def as_json(value: Any) -> str:

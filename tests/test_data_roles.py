@@ -116,6 +116,6 @@ def test_a_wrong_name_suggests_the_nearest() -> None:
     assert nearest_names("score", known)[0] == "meta_score"
     assert nearest_names("Tokens", known)[0] == "n_tokens"
     assert nearest_names("sorce", known)[0] == "source"
-    assert did_you_mean("dc.title", known) == "Did you mean meta_meta_dc_title?"
+    assert did_you_mean("dc.title", known) == "did you mean meta_meta_dc_title?"
     assert did_you_mean("zzz", known) is None
     assert did_you_mean("", known) is None

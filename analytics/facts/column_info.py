@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Literal
 
 import pyarrow as pa
 
 from tamis.data.errors import SettingError
+from tamis.data.nearest import ask_whether, nearest_names
 
 Kind = Literal["number", "integer", "category", "boolean", "text"]
 Role = Literal["id", "source", "language", "label", "signal", "size", "duplicate", "cluster", "map", "meta", "measure"]
@@ -91,8 +91,8 @@ class ColumnRegistry:
 COLUMNS = ColumnRegistry()
 
 
-def describe(name: str, kind: pa.DataType) -> ColumnInfo:
-    """Return what can be said about a column from its name and type alone."""
+def describe(name: str, kind: pa.DataType, *, path: str = "") -> ColumnInfo:
+    """Return what can be said about a column from its name, its type and its path in the corpus."""
     declared = COLUMNS.get(name)
     if declared is not None:
         return declared
@@ -106,7 +106,11 @@ def describe(name: str, kind: pa.DataType) -> ColumnInfo:
         type_ = "category"
     role: Role = "meta" if name.startswith("meta_") or type_ == "category" else "signal"
     title = re.sub(r"[_\s]+", " ", name.removeprefix("meta_")).strip().capitalize()
-    return ColumnInfo(name=name, type=type_, title=title, role=role)
+    if path and title.casefold() != re.sub(r"[\W_]+", " ", path).strip().casefold():
+        # The name alone does not tell the column: it holds digits of its own or not all letters of the path.
+        title = path
+    help_ = f"Column {path} of the corpus." if path else ""
+    return ColumnInfo(name=name, type=type_, title=title, role=role, help=help_)
 
 
 def with_origin(info: ColumnInfo, origin: str) -> ColumnInfo:
@@ -124,19 +128,7 @@ def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
     return {name: title if uses[title.casefold()] == 1 else f"{title} · {name}" for name, title in titles.items()}
 
 
-def suggest(name: str, columns: Mapping[str, ColumnInfo]) -> str | None:
-    """Return the question whether a column was meant whose name or title is nearest to ``name``; None without one."""
-    wanted, infos = _folded(name), list(columns.values())
-    known = {_folded(info.title): info.name for info in infos}
-    known |= {_folded(info.name.removeprefix("meta_")): info.name for info in infos}
-    known |= {_folded(info.name): info.name for info in infos}
-    near = [wanted] if wanted in known else get_close_matches(wanted, sorted(known), n=1, cutoff=NEAR)
-    return f"did you mean {known[near[0]]}?" if near else None
-
-
-NEAR = 0.7
-"""The least ratio of matching characters (``difflib``) at which a name is suggested for another."""
-
-
-def _folded(words: str) -> str:
-    return re.sub(r"[\W_]+", " ", words.casefold()).strip()
+def suggest_column(name: str, columns: Mapping[str, ColumnInfo]) -> str | None:
+    """Return the question whether columns were meant whose names or titles are like ``name``; None without one."""
+    meant = {info.title: info.name for info in columns.values() if info.title} | {each: each for each in columns}
+    return ask_whether(dict.fromkeys(meant[each] for each in nearest_names(name, meant)))

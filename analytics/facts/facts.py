@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import ColumnInfo, Role, describe, suggest
+from tamis.analytics.facts.column_info import ColumnInfo, Role, describe, suggest_column
 from tamis.analytics.facts.database import Database, Memo, Source
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import key64
@@ -143,7 +143,9 @@ class Facts:
             RecipeError: there is no such column; the message lists the known ones.
         """
         if name not in self.columns:
-            raise RecipeError("Unknown column", value=name, allowed=self.columns, fix=suggest(name, self.columns))
+            raise RecipeError(
+                "Unknown column", value=name, allowed=self.columns, fix=suggest_column(name, self.columns)
+            )
         return self.columns[name]
 
     def named(self, *, role: Role | None = None, numeric: bool = False) -> tuple[ColumnInfo, ...]:
@@ -198,10 +200,10 @@ class Facts:
         return self.memo.through(("array", self.digest, name), read, size=lambda array: int(array.nbytes))
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a numeric column as float64 (n,), NULL as NaN."""
+        """Return a numeric column as float64 (n,), NULL as NaN; whole numbers above 2^53 as the nearest one."""
 
         def read() -> NDArray[np.float64]:
-            column = self.array(name).cast(pa.float64())
+            column = self.array(name).cast(pa.float64(), safe=False)
             return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
         return self.memo.through(("numbers", self.digest, name), read, size=lambda array: int(array.nbytes))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tamis.analytics.operators.operator import SetOperator, View
+from tamis.analytics.operators.sampling import last_if_absent
 from tamis.analytics.steps.measures import Measure
 
 Simple = Literal["longest", "shortest", "newest", "oldest", "source order"]
@@ -103,10 +104,7 @@ class Keeping(SetOperator):
         else:
             name = "bytes" if criterion in ("longest", "shortest") else str(self.signal)
             values = view.numbers(name)[members]
-        if criterion in ("longest", "highest signal", "newest"):
-            values = -values
-        values[np.isnan(values)] = np.inf
-        return values
+        return last_if_absent(-values if criterion in ("longest", "highest signal", "newest") else values)
 
     def best_first(
         self, view: View, members: NDArray[np.int64], groups: NDArray[np.int64]

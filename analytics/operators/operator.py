@@ -66,8 +66,8 @@ class View:
         return self.table.column(name).combine_chunks()
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a numeric column as float64 (n,), NULL as NaN (never written back)."""
-        column = self.column(name).cast(pa.float64())
+        """Return a numeric column as float64 (n,), NULL as NaN, beyond 2^53 the nearest (never written back)."""
+        column = self.column(name).cast(pa.float64(), safe=False)
         return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
 from tamis.analytics.operators.rows import NumericColumn
-from tamis.analytics.operators.sampling import ranks_within
+from tamis.analytics.operators.sampling import last_if_absent, ranks_within
 from tamis.analytics.operators.sets import Seed
 from tamis.data.hashing import uniform
 
@@ -179,7 +179,7 @@ class Curriculum(SetOperator):
             return Decision(copies=view.copies, value=pa.array(drawn), position=places(np.lexsort((view.rows, drawn))))
         values = view.numbers(self.difficulty)
         ascending = values if self.hard == "highest" else -values
-        easy = np.lexsort((view.rows, np.where(np.isnan(ascending), -np.inf, ascending)))
+        easy = np.lexsort((view.rows, -last_if_absent(-ascending)))
         return Decision(
             copies=view.copies, value=view.column(self.difficulty), position=places(self._ordered(easy, drawn, view))
         )

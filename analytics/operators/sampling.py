@@ -27,6 +27,11 @@ def gumbel(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.floa
     return np.asarray(-np.log(-np.log(uniform(keys, seed=seed, salt=salt))), dtype=np.float64)
 
 
+def last_if_absent(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values to sort ascending, float64 (n,): NaN is infinity, and infinity the largest number before it."""
+    return np.where(np.isnan(values), np.inf, np.minimum(values, np.finfo(np.float64).max))
+
+
 def ranks_within(
     scores: NDArray[np.float64], rows: NDArray[np.int64], codes: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -40,7 +45,7 @@ def ranks_within(
     Returns:
         order int64 (n,), places in that order; rank int64 (n,), place of ``order[k]`` within its group, from 0.
     """
-    order = np.lexsort((rows, np.where(np.isnan(scores), np.inf, -scores), codes))
+    order = np.lexsort((rows, last_if_absent(-scores), codes))
     sizes = np.bincount(codes) if len(codes) else np.zeros(0, dtype=np.int64)
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     return order, np.arange(len(order)) - starts
@@ -83,21 +88,26 @@ def within_amount(
 
 
 def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return scores with mean 0 and standard deviation 1, NaN stays; all 0 when they do not differ."""
-    known = scores[~np.isnan(scores)]
+    """Return scores with mean 0 and standard deviation 1, NaN and infinities stay; all 0 when they do not differ."""
+    known = scores[np.isfinite(scores)]
     spread = float(known.std()) if len(known) else 0.0
-    return (scores - known.mean()) / spread if spread > 0 else scores * 0.0
+    if spread > 0:
+        return (scores - known.mean()) / spread
+    return np.where(np.isfinite(scores), 0.0, scores)
 
 
 def strata(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Return which of ``count`` strata of equal width between the extremes a score lies in, int64 (n,); NaN is -1."""
-    known = scores[~np.isnan(scores)]
+    """Return which of ``count`` strata of equal width a score lies in, int64 (n,); NaN is -1.
+
+    The strata divide the range of the finite scores; infinite ones lie in the first and the last.
+    """
+    known = scores[np.isfinite(scores)]
     found = np.full(len(scores), -1, dtype=np.int64)
     if len(known):
         low, high = float(known.min()), float(known.max())
         width = (high - low) / count or 1.0
         inside = ~np.isnan(scores)
-        found[inside] = np.minimum((scores[inside] - low) / width, count - 1).astype(np.int64)
+        found[inside] = np.clip((scores[inside] - low) / width, 0, count - 1).astype(np.int64)
     return found
 
 
@@ -201,7 +211,9 @@ class TopShare(Choosing):
         "stratified share or a softmax sample."
     )
 
-    signal: NumericColumn = Field(description="The score to rank by; any numeric column, imported ones included.")
+    signal: NumericColumn = Field(
+        description="The score to rank by; any numeric column, imported ones included. Infinite ones rank at the ends."
+    )
     best: Literal["highest", "lowest"] = Field("highest", description="Which end of the score is good.")
 
     def columns(self) -> frozenset[str]:

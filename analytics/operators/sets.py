@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
+from tamis.analytics.operators.sampling import last_if_absent
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import salted, uniform
@@ -291,7 +292,7 @@ class TokenBudget(SetOperator):
         if self.signal is None:
             return (salted(view.keys, seed=self.seed, salt=self.name),)
         values = view.numbers(self.signal)
-        return (np.where(np.isnan(values), np.inf, -values if self.order == "highest" else values),)
+        return (last_if_absent(-values if self.order == "highest" else values),)
 
     def _cost(self, view: View) -> NDArray[np.int64]:
         """Return what each document takes from the budget, int64 (n,)."""

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import ColumnInfo, suggest
+from tamis.analytics.facts.column_info import ColumnInfo, suggest_column
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import (
     OPERATORS,
@@ -132,7 +132,7 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                     f"Step {step.id} needs a column that this corpus does not have",
                     value=name,
                     allowed=facts.columns,
-                    fix=suggest(name, facts.columns)
+                    fix=suggest_column(name, facts.columns)
                     or "choose another column, or run the analysis step that measures it",
                 )
             if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
@@ -150,7 +150,7 @@ def check_condition(operator: RowOperator, facts: Facts) -> None:
     """
     for name in sorted(operator.columns()):
         if name not in facts.columns:
-            near = suggest(name, facts.columns)
+            near = suggest_column(name, facts.columns)
             raise RecipeError(f"No column {name}; {near}" if near else f"No column {name}", allowed=facts.columns)
 
 

@@ -164,8 +164,8 @@ def to_other_side(values: NDArray[np.float64], passed: NDArray[np.bool_]) -> NDA
     """Return how far each value is from the nearest one that was judged otherwise, inf where there is none, (n,)."""
     distance = np.full(len(values), np.inf)
     for side in (True, False):
-        mine = np.flatnonzero((passed == side) & ~np.isnan(values))
-        others = np.unique(values[(passed != side) & ~np.isnan(values)])
+        mine = np.flatnonzero((passed == side) & np.isfinite(values))
+        others = np.unique(values[(passed != side) & np.isfinite(values)])
         if not len(others) or not len(mine):
             continue
         place = np.searchsorted(others, values[mine])

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -18,7 +17,9 @@ from tamis.data.errors import CorpusError
 from tamis.data.hashing import file_sha256
 from tamis.data.parquet import write_parquet
 
-VERSION = 1
+VERSION = 2
+"""2 keeps infinite scores; files without any are still read as version 1."""
+
 PREFIX = "score_"
 
 
@@ -40,7 +41,7 @@ def imported_scores_step(path: str | Path, *, id_column: str = "id", columns: Se
         table = _checked(read_scores(file), file, id_column, columns)
         place = pc.index_in(context.documents.ids.cast(pa.string()), value_set=table.column(id_column).combine_chunks())
         values = {
-            PREFIX + name: _finite(table.column(name).combine_chunks()).take(place)
+            PREFIX + name: _scores(table.column(name).combine_chunks()).take(place)
             for name in table.column_names
             if name != id_column
         }
@@ -51,7 +52,7 @@ def imported_scores_step(path: str | Path, *, id_column: str = "id", columns: Se
 
     return StepSpec(
         name=f"scores-{file_sha256(file)[:12]}",
-        version=VERSION,
+        version=VERSION if any(map(_has_infinite, chosen.drop_columns([id_column]).columns)) else 1,
         upstream=("documents",),
         params={
             "sha256": file_sha256(file),
@@ -139,8 +140,11 @@ def _is_float(table: pa.Table, name: str) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _finite(values: pa.Array) -> pa.Array:
-    """Return numbers as float32, NaN and infinities as NULL."""
-    numbers = np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    absent = ~np.isfinite(numbers)
-    return pa.array(np.where(absent, 0, numbers).astype(np.float32), mask=absent)
+def _scores(values: pa.Array) -> pa.Array:
+    """Return numbers as float32, NaN as NULL; what is beyond its range is infinite."""
+    numbers = values.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
+    return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float32()), numbers)
+
+
+def _has_infinite(values: pa.ChunkedArray) -> bool:
+    return bool(pc.any(pc.is_inf(_scores(values))).as_py())

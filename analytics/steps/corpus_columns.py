@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,13 +12,20 @@ import pyarrow.compute as pc
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.steps.engine import shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.data.byte_text import is_bytes
 from tamis.data.corpus import Corpus
+from tamis.data.hashing import digest
+from tamis.data.paths import path_of, walk
 from tamis.data.repair import is_text
-from tamis.data.schema import paths
+from tamis.data.schema import type_at
 from tamis.data.shards import Shard
 
 LONGEST = 100
 """A text column with a longer value (bytes) is content, not a property to filter by."""
+
+LONGEST_NAME = 120
+COLUMNS_VERSION = 2
+"""2 keeps uint64 exact and infinities, and label names; where a corpus has no such columns it is still 1."""
 
 _ROLES = ("source", "language", "label")
 
@@ -25,35 +34,104 @@ def columns_step(corpus: Corpus) -> StepSpec:
     """Return the step that reads the role columns (as text) and the short scalar columns as ``meta_<name>``.
 
     Parts in source order hold ``source``, ``language``, ``label`` where the corpus has such roles (string, NULL where
-    empty) and ``meta_*`` columns: numbers (never NaN), true/false and text of at most 100 bytes. A column that is too
-    long in one shard is missing from that shard's part, and so from the facts.
+    empty) and ``meta_*`` columns: numbers (never NaN; whole ones int64 or uint64), true/false and text of at most 100
+    bytes. A column that is too long, or cannot be read, in one shard is missing from that shard's part, and so from
+    the facts; the manifest lists all columns that are not in the facts under ``left_out``, path -> reason.
     """
     columns = _wanted(corpus)
+    labels = {name: list(corpus.labels[path]) for name, path in columns.items() if path in corpus.labels}
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, lambda shard, given: _read(given.corpus, shard, columns)))
-        context.out.commit(rows=context.documents.n, facts={"columns": columns})
+        context.fill(shard_work(context.corpus, lambda shard, given: _read(given.corpus, shard, columns, labels)))
+        parts = [set(context.out.read_table(shard.part).column_names) for shard in context.corpus.shards()]
+        there = [name for name in columns if all(name in part for part in parts)]
+        facts = {"columns": columns, "left_out": left_out(context.corpus, columns, there)}
+        context.out.commit(rows=context.documents.n, facts=facts)
 
     return StepSpec(
         name="columns",
-        version=1,
+        version=COLUMNS_VERSION if labels or _has_new_values(corpus, columns) else 1,
         upstream=("documents",),
-        params={"columns": columns},
+        params={"columns": columns, **({"labels": labels} if labels else {})},
         title="Reading the columns of the corpus",
         estimate=lambda size: Estimate(size.documents * 4e-6 + size.bytes / 300e6, size.documents * 20),
         run=run,
     )
 
 
+def _has_new_values(corpus: Corpus, columns: Mapping[str, str]) -> bool:
+    """Return whether a column is of a type that version 1 read otherwise: infinite or large unsigned numbers."""
+    kinds = [type_at(corpus.schema, path) for name, path in columns.items() if name not in _ROLES]
+    return any(pa.types.is_floating(kind) or pa.types.is_uint64(kind) for kind in kinds)
+
+
+def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -> dict[str, str]:
+    """Return why each column of the corpus is not in the facts, by path; objects stand for themselves by their fields.
+
+    Args:
+        corpus: the corpus.
+        columns: facts column -> path, of those that were read.
+        there: the facts columns that all shards have.
+    """
+    taken = {columns[name] for name in there} | set(corpus.roles.known().values())
+    reasons = {}
+    for names, kind in walk(corpus.schema):
+        path = path_of(corpus.schema, names)
+        if path in taken or (pa.types.is_struct(kind) and _fields_differ(kind)):
+            continue
+        if path not in columns.values():
+            reasons[path] = f"{_plural(kind)} are not compared"
+        elif is_text(kind):
+            reasons[path] = f"text longer than {LONGEST} bytes is not a property to filter by"
+        else:
+            reasons[path] = f"its values of type {kind} cannot be read"
+    return reasons
+
+
+def _fields_differ(kind: pa.DataType) -> bool:
+    return bool(kind.num_fields) and all(kind.get_field_index(field.name) >= 0 for field in kind)
+
+
+def _plural(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_struct(kind):
+        return "objects with fields of one name"
+    if types.is_list(kind):
+        return "lists"
+    if types.is_map(kind):
+        return "maps"
+    return "bytes" if is_bytes(kind) else f"values of type {kind}"
+
+
 def _wanted(corpus: Corpus) -> dict[str, str]:
     """Return facts column -> path in the corpus, sorted by facts column."""
     known = corpus.roles.known()
     wanted = {role: known[role] for role in _ROLES if role in known}
-    for path, kind in sorted(paths(corpus.schema).items()):
-        name = "meta_" + re.sub(r"[^0-9A-Za-z_]+", "_", path).strip("_").lower()
-        if _is_short_scalar(kind) and path not in known.values() and name != "meta_" and name not in wanted:
-            wanted[name] = path
+    places = {path_of(corpus.schema, names): kind for names, kind in walk(corpus.schema)}
+    short = [path for path, kind in places.items() if _is_short_scalar(kind) and path not in known.values()]
+    wanted.update({name: path for path, name in facts_names(short).items()})
     return dict(sorted(wanted.items()))
+
+
+def facts_names(paths: Sequence[str]) -> dict[str, str]:
+    """Return the facts column of each path: ``meta_`` and the path in small letters, other signs as ``_``.
+
+    Paths that come out alike, such as ``Score`` and ``score``, all get six hex digits of their own, so that a name
+    means one column or none.
+    """
+    folded = {path: f"meta_{_folded(path)}" for path in paths}
+    counts = Counter(folded.values())
+    return {
+        path: name if counts[name] == 1 and len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}_{digest(path)[:6]}"
+        for path, name in folded.items()
+    }
+
+
+def _folded(path: str) -> str:
+    """Return a path as a name: ASCII where it has such letters or digits, else its own letters, else code points."""
+    name = re.sub(r"[^0-9A-Za-z_]+", "_", path).strip("_").lower()
+    name = name or re.sub(r"\W+", "_", path).strip("_").casefold()
+    return name or "_".join(f"u{ord(mark):04x}" for mark in path) or "unnamed"
 
 
 def _is_short_scalar(kind: pa.DataType) -> bool:
@@ -68,27 +146,51 @@ def _is_short_scalar(kind: pa.DataType) -> bool:
     )
 
 
-def _read(corpus: Corpus, shard: Shard, columns: dict[str, str]) -> pa.Table:
-    batches = []
+def _read(corpus: Corpus, shard: Shard, columns: Mapping[str, str], labels: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Return the columns of a shard's documents that can be read and are short."""
+    held: dict[str, list[pa.Array]] = {name: [] for name in columns}
     for batch in corpus.batches(shard, columns=[corpus.roles.text, *columns.values()]):
         kept = batch.filter(batch.column(0).is_valid())
-        arrays = [_value(kept.column(1 + index), role=name in _ROLES) for index, name in enumerate(columns)]
-        batches.append(pa.table(arrays, names=list(columns)))
-    table = pa.concat_tables(batches)
-    return table.select([name for name in columns if name in _ROLES or _fits(table.column(name))])
+        for index, name in enumerate(columns, start=1):
+            if name not in held:
+                continue
+            values = _value(kept.column(index), role=name in _ROLES, names=labels.get(name))
+            if values is None:
+                del held[name]
+            else:
+                held[name].append(values)
+    table = pa.table({name: pa.chunked_array(arrays) for name, arrays in held.items()})
+    return table.select([name for name in held if name in _ROLES or _fits(table.column(name))])
 
 
-def _value(array: pa.Array, *, role: bool) -> pa.Array:
+def _value(array: pa.Array, *, role: bool, names: Sequence[str] | None = None) -> pa.Array | None:
+    """Return values as the facts hold them, None where Arrow cannot say what they are."""
+    try:
+        return _converted(array if names is None else _named(array, names), role=role)
+    except pa.ArrowException:
+        return None
+
+
+def _converted(array: pa.Array, *, role: bool) -> pa.Array:
     types = pa.types
     if role:
         text = array.cast(pa.string())
         return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
     if types.is_floating(array.type) or types.is_decimal(array.type):
         number = array.cast(pa.float64())
-        return pc.if_else(pc.is_finite(number), number, pa.scalar(None, pa.float64()))
+        return pc.if_else(pc.is_nan(number), pa.scalar(None, pa.float64()), number)
     if types.is_integer(array.type):
-        return array.cast(pa.float64() if types.is_uint64(array.type) else pa.int64())
+        return array if types.is_uint64(array.type) else array.cast(pa.int64())
     return array if types.is_boolean(array.type) else array.cast(pa.string())
+
+
+def _named(array: pa.Array, names: Sequence[str]) -> pa.Array:
+    """Return labels by their names, (n,); a number without a name stays a number, below 0 is no label."""
+    numbers = array.cast(pa.int64())
+    known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
+    found = pa.array(names, pa.string()).take(pc.if_else(known, numbers, None))
+    other = pc.if_else(pc.less(numbers, 0), pa.scalar(None, pa.string()), numbers.cast(pa.string()))
+    return pc.if_else(known, found, other)
 
 
 def _fits(column: pa.ChunkedArray) -> bool:

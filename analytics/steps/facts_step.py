@@ -24,6 +24,10 @@ ASSEMBLY_VERSION = 3
 ROWS_PER_PART = 1 << 20
 
 
+OWN_NUMBERS = ("columns", "scores-")
+"""Steps whose numbers people bring along: infinite ones stay."""
+
+
 def step_of(column: str) -> str | None:
     """Return the step of the analysis that makes a facts column, None when no step declares it."""
     if column.startswith("meta_"):
@@ -55,6 +59,7 @@ def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = N
             "errors": context.documents.errors.num_rows,
             "columns": made_by,
             "origins": {name: artifact.digest for name, artifact in context.inputs.items()},
+            "paths": context.inputs["columns"].facts["columns"] if "columns" in context.inputs else {},
         }
         context.out.commit(rows=context.documents.n, facts=facts)
 
@@ -85,7 +90,7 @@ def assemble(
                 raise StoreError(f"Steps {made_by[column]} and {name} make the same facts column", value=column)
             if len(values) != documents.n:
                 raise StoreError(f"Step {name} has {len(values)} values for {documents.n} documents", value=column)
-            found[column], made_by[column] = _narrow(values), name
+            found[column], made_by[column] = _narrow(values, infinite=name.startswith(OWN_NUMBERS)), name
     return found, made_by
 
 
@@ -122,13 +127,14 @@ def _shared(documents: Documents, artifact: Artifact, columns: Collection[str] |
     return {name: table.column(name).combine_chunks() for name in common}
 
 
-def _narrow(values: pa.Array) -> pa.Array:
-    """Return values as facts hold them: NaN is NULL, float16 is float32, text is string."""
+def _narrow(values: pa.Array, *, infinite: bool) -> pa.Array:
+    """Return values as facts hold them: NaN is NULL, as are infinities unless they stay; text is string."""
     kind = values.type
     if pa.types.is_float16(kind):
         values, kind = values.cast(pa.float32()), pa.float32()
     if pa.types.is_floating(kind):
-        return pc.if_else(pc.is_finite(values), values, pa.scalar(None, kind))
+        there = pc.invert(pc.is_nan(values)) if infinite else pc.is_finite(values)
+        return pc.if_else(there, values, pa.scalar(None, kind))
     return values.cast(pa.string()) if pa.types.is_large_string(kind) else values
 
 
@@ -139,10 +145,11 @@ def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
         StoreError: the artifact is damaged.
     """
     names, facts = artifact.parts("facts-"), artifact.facts
+    schema = artifact.table(names[0]).schema
     return Facts.from_parts(
         map(artifact.table, names),
         digest=artifact.digest,
-        columns=column_infos(artifact.table(names[0]).schema, facts["columns"], facts["origins"]),
+        columns=column_infos(schema, facts["columns"], facts["origins"], facts.get("paths", {})),
         corpus=str(facts["corpus"]),
         errors=int(facts["errors"]),
         keys=np.asarray(artifact.array("keys"), dtype=np.uint64),
@@ -150,10 +157,13 @@ def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
     )
 
 
-def column_infos(schema: pa.Schema, made_by: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, ColumnInfo]:
-    """Return what people are told about each column, as its step declares it."""
+def column_infos(
+    schema: pa.Schema, made_by: Mapping[str, str], origins: Mapping[str, str], paths: Mapping[str, str]
+) -> dict[str, ColumnInfo]:
+    """Return what people are told about each column, as its step declares it; ``paths`` are the corpus' own."""
     infos = {}
     for field in schema:
         step = made_by.get(field.name, "")
-        infos[field.name] = replace(describe(field.name, field.type), step=step, origin=origins.get(step, ""))
+        info = describe(field.name, field.type, path=paths.get(field.name, ""))
+        infos[field.name] = replace(info, step=step, origin=origins.get(step, ""))
     return infos

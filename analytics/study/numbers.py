@@ -121,7 +121,7 @@ class Sweep:
 
 
 def extent(facts: Facts, column: str) -> Extent:
-    """Return where the values of a numeric column lie; remembered.
+    """Return where the finite values of a numeric column lie; remembered.
 
     Raises:
         RecipeError: unknown or not numeric.
@@ -130,9 +130,10 @@ def extent(facts: Facts, column: str) -> Extent:
 
     def measure() -> Extent:
         values = facts.numbers(column)
-        values = values[~np.isnan(values)]
+        missing = int(np.count_nonzero(np.isnan(values)))
+        values = values[np.isfinite(values)]
         if not len(values):
-            return Extent(0.0, 0.0, 0.0, 0.0, facts.n, 0)
+            return Extent(0.0, 0.0, 0.0, 0.0, missing, facts.n - missing)
         last = len(values) - 1
         places = sorted({0, int(0.005 * last), last // 2, int(np.ceil(0.995 * last)), last})
         ranked = np.partition(values, places)
@@ -141,8 +142,8 @@ def extent(facts: Facts, column: str) -> Extent:
             high=float(ranked[last]),
             robust_low=float(ranked[int(0.005 * last)]),
             robust_high=float(ranked[int(np.ceil(0.995 * last))]),
-            missing=facts.n - len(values),
-            documents=len(values),
+            missing=missing,
+            documents=facts.n - missing,
             median=float(ranked[last // 2]),
         )
 
@@ -397,7 +398,7 @@ def percentile_bounds(found: Spread, *, low: float | None, high: float | None) -
     bounds: list[Mapping[str, Any]] = []
     for row in found.table.to_pylist():
         ends = {side: row[f"p{round(100 * share)}"] for side, share in sides.items() if share is not None}
-        ends = {side: value for side, value in ends.items() if value is not None}
+        ends = {side: value for side, value in ends.items() if value is not None and np.isfinite(value)}
         if ends:
             bounds.append({"value": row["value"], **ends})
     return bounds
