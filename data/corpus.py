@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -78,6 +78,7 @@ class Corpus:
         path: what was opened, absolute, so that another process can open the same.
         explicit_roles: all roles as ``open_corpus`` takes them, roles without a column as empty paths.
         on_bad_file: how it was opened.
+        by_hand: roles that a person chose; what is found wrong with those is an error.
         labels: names of the labels 0, 1, ... by path of the column, where the files state them and agree.
         uuids: top-level columns that are UUIDs in every file that has them; they are read as text.
     """
@@ -95,6 +96,7 @@ class Corpus:
     on_bad_file: OnBadFile = "fail"
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uuids: frozenset[str] = frozenset()
+    by_hand: frozenset[str] = frozenset()
     _opened: tuple[OpenedFile, ...] = field(default=(), repr=False)
     _cache: RowCache = field(default_factory=RowCache, repr=False)
 
@@ -256,6 +258,7 @@ def open_corpus(
     *,
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBadFile = "fail",
+    by_hand: Collection[str] | None = None,
     probes: Path | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
@@ -264,6 +267,7 @@ def open_corpus(
     Args:
         path: what to open; files whose name begins with a dot or an underscore are left out of folders.
         roles: columns by role (text, id, source, language, label); the others are detected by name and type.
+        by_hand: which of these roles a person chose; all that have a column unless given.
         on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes``, and for
             this reads every file whole.
         probes: folder to remember what was learnt from a file in, by its content, such as ``Workspace.probes``.
@@ -290,6 +294,7 @@ def open_corpus(
         raise CorpusError("The corpus has no rows", value=str(path), allowed="at least one row with text")
     schema, differences = union({item.name: item.probe.schema for item in sound})
     files = tuple(map(_source_file, sound))
+    chosen = [role for role, column in (roles or {}).items() if column]
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
         root=root,
@@ -303,6 +308,7 @@ def open_corpus(
         on_bad_file=on_bad_file,
         labels={path_of(schema, (column,)): names for column, names in labels.items()},
         uuids=_uuids(sound),
+        by_hand=frozenset(chosen if by_hand is None else by_hand),
         _opened=tuple(sound),
         fingerprint=_fingerprint(files, picked),
         text_fingerprint=_text_fingerprint(files, picked),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +18,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.artifact import Artifact
-from tamis.data.errors import StoreError
+from tamis.data.errors import RoleError, StoreError
 from tamis.data.hashing import key64
+
+if TYPE_CHECKING:
+    from tamis.data.corpus import Corpus
 
 PREFIX = "part-"
 _BLOCK = 1 << 16
@@ -112,6 +115,21 @@ class Documents:
         wanted = ids if isinstance(ids, (pa.Array, pa.ChunkedArray)) else pa.array(list(ids), pa.string())
         found = pc.index_in(wanted.cast(self.ids.type), value_set=self.ids)
         return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def check_ids(corpus: Corpus, documents: Documents) -> None:
+    """Refuse an id column that a person chose and that is no id.
+
+    Raises:
+        RoleError: ids are missing or repeated, with counts.
+    """
+    if "id" in corpus.by_hand and documents.id_source != "column":
+        raise RoleError(
+            f"Column {corpus.roles.id} cannot be the id",
+            value=" ".join(note for note in documents.notes if "is not used as id" in note),
+            allowed="ids that are never NULL and differ from each other",
+            fix="choose another column, or leave --id out: ids are made of the texts then",
+        )
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.step import signals_step
+from tamis.analytics.steps.corpus_columns import unread_columns
 from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
 from tamis.analytics.steps.pipeline import plan_steps
@@ -56,7 +57,8 @@ from tamis.data.workspace import Workspace
 __all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
 
 RUN_FILE = "run.json"
-RUN_VERSION = 2
+RUN_VERSION = 3
+"""3 added ``roles`` and ``unread``; manifests of version 2 are read, too."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Run:
         agrees: whether everything is as the bundle's lock says; None without a lock.
         difference: the first difference from the lock as a sentence, empty when there is none.
         tools: versions.
+        roles: path of the column of each role.
+        unread: columns of the corpus that have no role and that no rule looked at, by path.
         promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
         run_version: of this format.
     """
@@ -124,6 +128,8 @@ class Run:
     difference: str
     tools: Mapping[str, str]
     promised: tuple[Promise, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
     run_version: int = RUN_VERSION
 
     def to_json(self) -> bytes:
@@ -144,6 +150,7 @@ class Run:
             value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
             value["files"] = tuple(LockedFile(**item) for item in value["files"])
             value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
+            value["unread"] = tuple(value.get("unread", ()))
             return cls(folder=path, **value)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error
@@ -188,6 +195,7 @@ def run_bundle(
     *,
     workspace: Workspace | None = None,
     roles: Mapping[str, str] | None = None,
+    by_hand: Collection[str] | None = None,
     on_bad_file: OnBadFile = "fail",
     options: CuratedOptions | None = None,
     engine: Engine | None = None,
@@ -205,6 +213,7 @@ def run_bundle(
         out: the folder to make.
         workspace: where measurements are kept; the default one otherwise.
         roles: columns by role; those the lock names otherwise.
+        by_hand: which of them a person chose; see ``open_corpus``.
         on_bad_file: whether a bad file ends the run or is left out.
         options: how curated files are written.
         engine: measures shards elsewhere, which changes no byte.
@@ -217,7 +226,7 @@ def run_bundle(
     """
     home, watch = workspace or Workspace.default(), progress or NullProgress()
     opened = _opened(bundle, home)
-    corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
+    corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, on_bad_file=on_bad_file)
     chosen = options or CuratedOptions()
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(chosen)})
     target = Path(out).expanduser().absolute()
@@ -276,6 +285,7 @@ def open_for(
     workspace: Workspace,
     *,
     roles: Mapping[str, str] | None = None,
+    by_hand: Collection[str] | None = None,
     on_bad_file: OnBadFile = "fail",
 ) -> Corpus:
     """Open a corpus with the roles that the lock names, as far as the corpus has those columns.
@@ -283,7 +293,7 @@ def open_for(
     Raises:
         CorpusError: as ``open_corpus``.
     """
-    corpus = open_corpus(path, roles=roles, on_bad_file=on_bad_file, probes=workspace.probes)
+    corpus = open_corpus(path, roles=roles, by_hand=by_hand, on_bad_file=on_bad_file, probes=workspace.probes)
     if roles is not None or bundle.lock is None:
         return corpus
     known = bundle.lock.corpus.roles
@@ -393,6 +403,8 @@ def _write(
         difference="" if verification is None or verification.ok else verification.sentence,
         tools=tool_versions(),
         promised=kept_promises(bundle.lock, counts),
+        roles=study.corpus.roles.known(),
+        unread=unread_columns(study.corpus, bundle.recipe.columns(), study.evidence.steps),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tamis.analytics.map.concepts import MEASURED
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
+from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, value_in
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
 from tamis.analytics.operators.sampling import first_of_each, ranks_within, token_cost, within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
@@ -313,6 +313,12 @@ class Mixture(SetOperator):
     )
     prefer: NumericColumn | None = Field(None, description="Keep the highest of this column first; else by hash.")
     seed: Seed = 0
+
+    @field_validator("weights")
+    @classmethod
+    def _are_in_the_column(cls, weights: tuple[GroupWeight, ...], info: ValidationInfo) -> tuple[GroupWeight, ...]:
+        by = info.data.get("by", "")
+        return tuple(item.model_copy(update={"group": value_in(by, item.group)}) for item in weights)
 
     @model_validator(mode="after")
     def _is_complete(self) -> Mixture:

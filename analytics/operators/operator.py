@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from tamis.analytics.language_codes import language_code
 from tamis.analytics.steps.measures import Measure, Pairs
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import canonical_json
@@ -235,7 +236,21 @@ def _sorted_numbers(values: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(set(values)))
 
 
+def _language_codes(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({language_code(value) for value in values}))
+
+
+def value_in(column: str, value: str) -> str:
+    """Return a value as a category column holds it: a code where it is the detected language, else as it is.
+
+    Raises:
+        ValueError: the detection has no such language.
+    """
+    return language_code(value) if column == "lang" and value else value
+
+
 TextSet = Annotated[tuple[str, ...], AfterValidator(_sorted_texts)]
+LanguageSet = Annotated[tuple[str, ...], AfterValidator(_language_codes)]
 NumberSet = Annotated[tuple[int, ...], AfterValidator(_sorted_numbers)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 NumericColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "numeric column"})]

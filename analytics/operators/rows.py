@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tamis.analytics.operators.operator import (
     OPERATORS,
     CategoryColumn,
     Digest,
     Group,
+    LanguageSet,
     NumericColumn,
     RowOperator,
     TextSet,
     named_list,
+    value_in,
 )
 from tamis.analytics.operators.predicate import check_regex, number, parse_predicate
 from tamis.analytics.signals.step import signal_measures
@@ -93,7 +95,7 @@ class Language(RowOperator):
         "Joulin et al. 2016, arXiv 1607.01759 (fastText lid.176); Wenzek et al. 2019, arXiv 1911.00359"
     )
 
-    languages: TextSet = Field(min_length=1, description="Language codes, for example en.")
+    languages: LanguageSet = Field(min_length=1, description="Language codes, for example en; en-US and EN are en.")
     min_confidence: float | None = Field(None, ge=0, le=1, description="Least confidence of the detection.")
 
     def columns(self) -> frozenset[str]:
@@ -127,6 +129,11 @@ class Category(RowOperator):
 
     column: CategoryColumn = Field("source", description="The category to look at.")
     values: TextSet = Field(min_length=1, description="The values that match.")
+
+    @field_validator("values")
+    @classmethod
+    def _are_in_the_column(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        return tuple(sorted({value_in(info.data.get("column", ""), value) for value in values}))
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.column})
@@ -276,6 +283,12 @@ class GroupedRange(RowOperator):
         description="The range of each value, as value, min and max.",
     )
     others: Literal["keep", "drop"] = Field("keep", description="What happens to documents of values without a range.")
+
+    @field_validator("bounds")
+    @classmethod
+    def _are_in_the_column(cls, bounds: tuple[GroupBounds, ...], info: ValidationInfo) -> tuple[GroupBounds, ...]:
+        by = info.data.get("by", "")
+        return tuple(bound.model_copy(update={"value": value_in(by, bound.value)}) for bound in bounds)
 
     @model_validator(mode="after")
     def _values_differ(self) -> GroupedRange:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.steps.engine import shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.data.artifact import Artifact
 from tamis.data.byte_text import is_bytes
 from tamis.data.corpus import Corpus
 from tamis.data.hashing import digest
@@ -75,9 +76,8 @@ def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -
     """
     taken = {columns[name] for name in there} | set(corpus.roles.known().values())
     reasons = {}
-    for names, kind in walk(corpus.schema):
-        path = path_of(corpus.schema, names)
-        if path in taken or (pa.types.is_struct(kind) and _fields_differ(kind)):
+    for path, kind in _leaves(corpus):
+        if path in taken:
             continue
         if path not in columns.values():
             reasons[path] = f"{_plural(kind)} are not compared"
@@ -86,6 +86,33 @@ def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -
         else:
             reasons[path] = f"its values of type {kind} cannot be read"
     return reasons
+
+
+def unread_columns(corpus: Corpus, read: Collection[str], steps: Iterable[StepSpec] = ()) -> tuple[str, ...]:
+    """Return the columns that have no role and that nobody looked at, by path in schema order.
+
+    Args:
+        corpus: the corpus.
+        read: the facts columns that were read.
+        steps: the steps of the analysis; columns of vectors and coordinates count as looked at.
+    """
+    given = {step.params.get(name) for step in steps for name in ("column", "x", "y")}
+    wanted = _wanted(corpus)
+    seen = {*corpus.roles.known().values(), *(path for name, path in wanted.items() if name in read), *given}
+    return tuple(path for path, _ in _leaves(corpus) if path not in seen)
+
+
+def _leaves(corpus: Corpus) -> Iterator[tuple[str, pa.DataType]]:
+    """Yield path and type of all columns but objects whose fields stand for them."""
+    for names, kind in walk(corpus.schema):
+        if not (pa.types.is_struct(kind) and _fields_differ(kind)):
+            yield path_of(corpus.schema, names), kind
+
+
+def left_out_notes(columns: Artifact) -> tuple[str, ...]:
+    """Return a sentence for each column that is not in the facts, from the artifact of the step."""
+    reasons: Mapping[str, str] = columns.facts.get("left_out", {})
+    return tuple(f"column {path} is not in the facts: {reason}" for path, reason in reasons.items())
 
 
 def _fields_differ(kind: pa.DataType) -> bool:

@@ -14,7 +14,7 @@ from tamis.analytics.steps.engine import Engine, LocalEngine, shard_work
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
-from tamis.data.documents import Documents
+from tamis.data.documents import Documents, check_ids
 from tamis.data.errors import JobError, LockedError
 from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify
 from tamis.data.progress import NullProgress, Progress
@@ -186,6 +186,7 @@ def analyze(
         artifacts[planned.spec.name] = _complete(corpus, workspace, planned, artifacts, documents, engine, watch)
         if planned.spec.name == "documents":
             documents = Documents.read(artifacts["documents"])
+            check_ids(corpus, documents)
     if documents is None:
         raise JobError("The documents step did not run", value=sorted(artifacts))
     return Analysis(corpus, documents, artifacts)

@@ -274,7 +274,7 @@ def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
 def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.app.dashboard.open_corpus import corpus_of, plan_of
+    from tamis.app.dashboard.open_corpus import corpus_of, notes_of, plan_of
     from tamis.app.jobs.worker import start_analysis
 
     corpus = corpus_of(workspace, entry)
@@ -285,6 +285,8 @@ def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     seconds = sum(step.estimate.seconds for step in missing)
     out.print(f"  analysis: {len(missing)} steps to do, about {seconds:.0f} s estimated")
     watch(err, start_analysis(corpus, workspace))
+    for note in notes_of(workspace, corpus):
+        out.print(f"  {note}", markup=False)
 
 
 @app.command()

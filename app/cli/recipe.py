@@ -24,6 +24,7 @@ from tamis.app.cli.terminal import (
     roles_of,
 )
 from tamis.data.corpus import open_corpus
+from tamis.data.roles import ROLES
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,19 +57,23 @@ def run(
     from tamis.analytics.export.run import run_bundle
     from tamis.analytics.steps.ray_engine import connect
 
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    chosen = roles_of(text=text, id=id, source=source, language=language, label=label)
     with (
         connect(address, partitions=partitions, batch=batch) if engine == "ray" else nullcontext() as cluster,
         bar(err) as progress,
     ):
         done = run_bundle(
-            bundle, path, folder, roles=roles or None, on_bad_file="skip" if skip_bad_files else "fail",
+            bundle, path, folder, roles=chosen or None, on_bad_file="skip" if skip_bad_files else "fail",
             options=CuratedOptions(repeat=repeat, ordered=ordered), engine=cluster, progress=progress,
         )  # fmt: skip
     _against_the_sample(bundle, done)
     before = done.counts[0]
     for count in done.counts[1:]:
         out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
+    roles = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
+    out.print(f"  roles: {roles}", markup=False)
+    if done.unread:
+        out.print(f"  columns that no rule looked at: {', '.join(done.unread)}", markup=False)
     last = done.counts[-1]
     dropped = before.documents - last.documents
     out.print(

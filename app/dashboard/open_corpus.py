@@ -11,6 +11,7 @@ import numpy as np
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.operators.operator import Evidence
+from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
@@ -112,6 +113,14 @@ def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:
 def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
     """Return the steps of the analysis and which are done."""
     return plan_steps(corpus, workspace, analysis_steps(corpus, workspace))
+
+
+def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
+    """Return what the analysis says of documents and columns, as far as it is done."""
+    found = {step.spec.name: workspace.store.find(step.key) for step in plan_of(workspace, corpus)}
+    documents, columns = found.get("documents"), found.get("columns")
+    notes = () if documents is None else tuple(map(str, documents.facts["notes"]))
+    return notes if columns is None else (*notes, *left_out_notes(columns))
 
 
 def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:

@@ -19,6 +19,7 @@ def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
         "workspace": str(workspace.root),
         "path": corpus.path,
         "roles": corpus.explicit_roles,
+        "by_hand": sorted(corpus.by_hand),
         "on_bad_file": corpus.on_bad_file,
         "fingerprint": corpus.fingerprint,
     }
@@ -33,6 +34,7 @@ def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) 
     corpus = open_corpus(
         params["path"],
         roles=params["roles"],
+        by_hand=params.get("by_hand", ()),
         on_bad_file=params["on_bad_file"],
         probes=workspace.probes,
         progress=progress,

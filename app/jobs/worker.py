@@ -113,6 +113,7 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         params["out"],
         workspace=Workspace(Path(params["workspace"])),
         roles=params["roles"],
+        by_hand=params.get("by_hand"),
         on_bad_file=params["on_bad_file"],
         progress=progress,
     )

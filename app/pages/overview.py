@@ -10,6 +10,7 @@ import streamlit as st
 
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.study.issues import Issue, find_issues
 from tamis.analytics.study.queries import SceneTotals, extent, group_counts, histogram, totals
 from tamis.app.dashboard import cache, login, session
@@ -178,7 +179,7 @@ def _files(here: Stage) -> None:
         st.text(
             f"Roles   {roles}\nColumns {', '.join(corpus.schema.names)}\nErrors  {here.facts.errors} rows without text"
         )
-        for note in (*corpus.notes, *analysis.documents.notes):
+        for note in (*corpus.notes, *analysis.documents.notes, *left_out_notes(analysis.artifacts["columns"])):
             st.text(note)
         _roles(here)
         tier_choice.show(here.workspace, corpus)
@@ -191,16 +192,19 @@ def _roles(here: Stage) -> None:
     names = ["(none)", *corpus.schema.names]
     with st.form("roles", border=False):
         cells = st.columns(6, vertical_alignment="bottom")
-        chosen = {}
+        chosen, before = {}, corpus.explicit_roles
         for cell, role in zip(cells, ("text", "id", "source", "language", "label"), strict=False):
             now = corpus.roles.known().get(role, "(none)")
             options = names if now in names else [*names, now]
             chosen[role] = cell.selectbox(role.capitalize(), options, index=options.index(now))
         if cells[5].form_submit_button("Change roles", disabled=not login.may("owner")):
             login.demand("owner", to="change the roles of columns")
-            roles = {role: "" if column == "(none)" else column for role, column in chosen.items()}
-            corpus.with_roles(roles)
             entry = here.workspace.corpus(here.opened.name)
+            roles = {role: "" if column == "(none)" else column for role, column in chosen.items()}
+            # A role that was found stays found: what is chosen by hand is held to more.
+            roles = {role: path for role, path in roles.items() if role in entry.roles or path != before[role]}
+            roles = {**entry.roles, **roles}
+            corpus.with_roles(roles)
             here.workspace.remember(type(entry)(entry.name, entry.path, roles, entry.fingerprint))
             st.rerun()
 

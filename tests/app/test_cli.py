@@ -106,6 +106,57 @@ def test_export_run_and_verify_agree(workspace: Workspace, corpus: Path, recipe:
     assert invoke("verify", str(bundle), str(corpus)).exit_code == 0
 
 
+ONCE = """
+schema_version: 1
+title: Once
+steps:
+  - id: once
+    operator: exact_dedup
+    params: {}
+  - id: good
+    operator: sql_predicate
+    params: {predicate: meta_score > 0}
+"""
+
+
+def test_run_says_which_columns_it_took_for_what_and_which_nobody_looked_at(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [
+        {"instruction": f"Say it {'again' if k else 'once'}.", "input": f"line {k}", "output": f"l{k}", "score": k}
+        for k in range(4)
+    ]
+    pq.write_table(pa.Table.from_pylist([{**row, "meta": {"dc.title": "t"}} for row in rows]), tmp_path / "a.parquet")
+    (tmp_path / "once.yaml").write_text(ONCE, "utf-8")
+    paths = (str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"))
+    done = invoke("run", *paths, "-o", str(tmp_path / "out"))
+    assert "roles: text=instruction\n" in done.output
+    assert 'columns that no rule looked at: input, meta."dc.title", output\n' in done.output
+    manifest = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert manifest["roles"] == {"text": "instruction"}
+    assert manifest["unread"] == ["input", 'meta."dc.title"', "output"]
+    assert manifest["run_version"] == 3
+    chosen = invoke("run", *paths, "-o", str(tmp_path / "two"), "--text", "input", "--source", "instruction")
+    assert "roles: text=input, source=instruction\n" in chosen.output
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["a", "a", "b"], "3 documents share 2 values"), (["a", None, "b"], "1 documents have none")]
+)
+def test_an_id_column_chosen_by_hand_that_is_no_id_is_refused_with_counts(
+    workspace: Workspace, tmp_path: Path, ids: list[str | None], said: str
+) -> None:
+    pq.write_table(pa.table({"id": ids, "text": ["one", "two", "three"], "score": [1, 2, 3]}), tmp_path / "a.parquet")
+    (tmp_path / "once.yaml").write_text(ONCE, "utf-8")
+    paths = (str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"))
+    refused = failing("run", *paths, "-o", str(tmp_path / "out"), "--id", "id")
+    assert "Column id cannot be the id" in refused
+    assert said in refused
+    assert not (tmp_path / "out").exists()
+    # Found by its name only, it is passed over.
+    assert invoke("run", *paths, "-o", str(tmp_path / "out")).exit_code == 0
+
+
 def test_diff_names_the_changed_parameter(workspace: Workspace, corpus: Path, recipe: Path, tmp_path: Path) -> None:
     assert invoke("export", str(recipe), str(corpus), "-o", str(tmp_path / "one")).exit_code == 0
     recipe.write_text(RECIPE.replace("min: 12", "min: 20"), "utf-8")
