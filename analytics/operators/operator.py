@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tamis.analytics.language_codes import language_code
+from tamis.analytics.signals.language_codes import language_code
 from tamis.analytics.steps.measures import Measure, Pairs
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import canonical_json

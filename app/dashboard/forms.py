@@ -81,7 +81,7 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
     cells: list[DeltaGenerator] = []
     for name, info in fields.items():
         # Rows of two, so that a narrow screen keeps the order.
-        cells = cells or st.columns(2, gap="small")
+        cells = cells or list(st.columns(2, gap="small"))
         with cells.pop(0):
             value = _field(name, info, values.get(name, _default(info)), known, scope, filled)
         if value is not None and value != "":

@@ -12,8 +12,9 @@ from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import operator_digest
 from tamis.analytics.study.queries import Page, documents_page
 from tamis.app.dashboard import session
+from tamis.app.dashboard.changes import attempt
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, attempt, brief, stage
+from tamis.app.dashboard.page_context import Stage, brief, stage
 from tamis.app.pages import sql_box
 from tamis.app.pages.document_view import show_document
 from tamis.data.errors import TamisError

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from tamis.analytics.language_codes import LANGUAGES, language_code
 from tamis.analytics.operators.budget import GroupWeight, Mixture
 from tamis.analytics.operators.rows import Category, GroupBounds, GroupedRange, Language
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.language import model_path
+from tamis.analytics.signals.language_codes import LANGUAGES, language_code
 from tamis.data.errors import RecipeError
 
 RECIPE = """
