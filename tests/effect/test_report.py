@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,19 @@ import pytest
 from planted_study import planted_study
 
 from tamis.analytics.duplicates.exact import exact_step
-from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.bench import RECIPE, Cleaning, Protocol
 from tamis.analytics.effect.charts import Bar, Series, bars, plot, ticks
+from tamis.analytics.effect.composition import Coverage, CoveragePoint, Diversity, IssueShift, Repetition
 from tamis.analytics.effect.dataset_card import size_category, to_card
-from tamis.analytics.effect.report import Report, collect_report
+from tamis.analytics.effect.label_probe import ProbeCurve, ProbePoint
+from tamis.analytics.effect.report import Example, FunnelStep, Report, collect_report
 from tamis.analytics.effect.report_html import to_html
 from tamis.analytics.effect.report_writer import write_report
+from tamis.analytics.effect.result import Effect, TrialPoint
 from tamis.analytics.effect.scorer_fit import relevance_operator
 from tamis.analytics.effect.target import Target
+from tamis.analytics.effect.verdict import Difference
+from tamis.analytics.export.lock import LockedSample
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.recipe.yaml_text import parse_yaml
@@ -28,6 +34,7 @@ from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.study.extrapolation import Prediction
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -157,6 +164,56 @@ def test_hostile_texts_stay_texts_in_html(hostile: Report) -> None:
     assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
     assert PAYLOADS[1] in page.text and PAYLOADS[0] in page.text
     assert page.tags.count("body") == 1 and "Provenance" in page.text
+
+
+def _everywhere(report: Report, text: str) -> Report:
+    """Return the report with every section filled and ``text`` wherever a text may stand."""
+    difference = Difference(text, text, -1.0, 0.1, -1.2, -0.8, 1.0, 2.0, 5, True, text)
+    effect = Effect(
+        recipe=text,
+        title=text,
+        target=text,
+        target_digest=text,
+        documents=1,
+        budget_bytes=1,
+        selection_bytes=1,
+        differences=(difference,),
+        trials=(TrialPoint(RECIPE, 0, 1, 1, 2.0, 2.0, 0.1),),
+        coverage=(Coverage(text, 1, difference, (CoveragePoint(0.1, 0.2, 0.3, 0.4, 0.5),), 1),),
+        diversity=Diversity(None, None, 0, 1.0, 1.0),
+        probe=ProbeCurve(text, 2, 1, 0.1, (ProbePoint(0.1, 1, (0.5,), (0.4,), 0.5, 0.4),), difference, False),
+        compositions=(),
+        issues=(IssueShift(text, text, 0.1, 0.2),),
+        repetition=Repetition(1, 1, 1.0, 1.0, 1, 0.0, text),
+        cleaning=Cleaning(),
+        protocol=Protocol(),
+        notes=(text,),
+    )
+    groups = {"value": [text], "documents": [1], "kept": [1], "tokens": [1], "kept_tokens": [1]}
+    funnel = (FunnelStep("", "", "", "", "", 2, 2, 0), FunnelStep(text, text, text, text, text, 1, 1, 1))
+    return replace(
+        report,
+        corpus=text,
+        files=((text, text),),
+        fingerprint=text,
+        funnel=funnel,
+        selection=text,
+        groups={text: pa.table(groups)},
+        attribution=pa.table({"any": [1], "only": [1]}),
+        examples=(Example(text, "", text, text), Example(text, text, text, text)),
+        effect=effect,
+        tools={text: text},
+        sample=LockedSample(text, 2, 1, 0, {text: (2, 1)}, (Prediction(text, 1, 1, 1, "share"),)),
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_text_of_any_section_becomes_markup(hostile: Report, payload: str) -> None:
+    harmless, harmful = ("harmless".ljust(64, "."), payload.ljust(64, "."))
+    expected, page = (_parsed(to_html(_everywhere(hostile, text))) for text in (harmless, harmful))
+    assert page.tags == expected.tags
+    assert [name for name, _ in page.attributes] == [name for name, _ in expected.attributes]
+    assert page.text.count(harmful) == expected.text.count(harmless) >= 30
 
 
 def test_hostile_texts_stay_texts_in_markdown(hostile: Report) -> None:
