@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.facts.facts import Facts
@@ -20,9 +21,6 @@ from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_sh
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey, Store
 from tamis.data.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "Analysis",
@@ -124,15 +122,19 @@ def ordered(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
         missing = set(step.upstream) - set(names)
         if missing:
             raise JobError(f"Step {step.name} reads steps that are not there", value=sorted(missing), allowed=names)
+    sorter = TopologicalSorter({step.name: step.upstream for step in steps})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = [name for name in names if name in error.args[1]]
+        raise JobError("Steps read each other in a circle", value=circle) from None
     result: list[StepSpec] = []
-    left = list(steps)
-    while left:
-        placed = {step.name for step in result}
-        ready = [step for step in left if set(step.upstream) <= placed]
-        if not ready:
-            raise JobError("Steps read each other in a circle", value=[step.name for step in left])
-        result.append(ready[0])
-        left.remove(ready[0])
+    ready: list[int] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heappush(ready, names.index(name))
+        result.append(steps[heappop(ready)])
+        sorter.done(result[-1].name)
     return tuple(result)
 
 

@@ -199,6 +199,19 @@ def test_impossible_plans_are_refused() -> None:
     assert [step.name for step in ordered((late, spec("early", (), run=nothing)))] == ["early", "late"]
 
 
+def test_steps_keep_the_given_order_but_for_those_they_read() -> None:
+    upstream = {"e": "b", "d": "", "c": "e", "b": "", "a": ""}
+    steps = [spec(name, tuple(above), run=lambda context: None) for name, above in upstream.items()]
+    assert [step.name for step in ordered(steps)] == ["d", "b", "e", "c", "a"]
+
+
+def test_a_circle_is_named_without_the_steps_that_wait_for_it() -> None:
+    upstream = {"c": "a", "b": "a", "a": "b", "d": ""}
+    with pytest.raises(JobError, match="in a circle") as told:
+        ordered([spec(name, tuple(above), run=lambda context: None) for name, above in upstream.items()])
+    assert told.value.value == ["b", "a"]
+
+
 def test_analysis_without_facts_says_so(corpus: Corpus, workspace: Workspace) -> None:
     with pytest.raises(JobError, match="has no facts table"):
         analyze(corpus, workspace, steps=()).facts()
