@@ -9,9 +9,9 @@ import os
 import re
 import shutil
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Lock
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+from cachetools import LRUCache
 
 from tamis.data.errors import SettingError
 from tamis.data.sql import ident
@@ -99,9 +100,8 @@ class Memo:
 
     def __init__(self, max_bytes: int = 512 << 20) -> None:
         self.max_bytes = max_bytes
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+        self._values: LRUCache[Hashable, tuple[Any, int]] = LRUCache(max_bytes, getsizeof=itemgetter(1))
         self._kept: dict[Hashable, Any] = {}
-        self._bytes = 0
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -120,23 +120,13 @@ class Memo:
         if key in self._kept:
             return self._kept[key]
         with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key][0]
+            return self._values.get(key, (None, 0))[0]
 
     def put(self, key: Hashable, value: Value, *, size: int) -> Value:
         """Remember ``value``, which weighs ``size`` bytes, and return it; a value above the limit is not kept."""
-        if size > self.max_bytes:
-            return value
-        with self._lock:
-            if key in self._values:
-                self._bytes -= self._values.pop(key)[1]
-            self._values[key] = (value, size)
-            self._bytes += size
-            while self._bytes > self.max_bytes:
-                _, (_, freed) = self._values.popitem(last=False)
-                self._bytes -= freed
+        if size <= self.max_bytes:
+            with self._lock:
+                self._values[key] = (value, size)
         return value
 
     def through(self, key: Hashable, make: Callable[[], Value], *, size: Callable[[Value], int]) -> Value:

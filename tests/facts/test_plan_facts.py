@@ -142,6 +142,15 @@ def test_memory_of_computed_values_is_bounded() -> None:
     assert memo.through(9, lambda: 0, size=lambda _: 1) == 9
 
 
+def test_a_value_put_again_weighs_once_and_counts_as_used() -> None:
+    memo = Memo(max_bytes=100)
+    for key, size in (("a", 40), ("b", 40), ("a", 60)):
+        memo.put(key, size, size=size)
+    assert "a" in memo and "b" in memo and memo.get("a") == 60
+    memo.put("c", 1, size=1)
+    assert "b" not in memo and "a" in memo and "c" in memo
+
+
 def test_parts_make_the_same_facts_as_the_whole() -> None:
     table = synthetic_table(1_000, 3)
     whole = Facts.from_table(table, digest="whole")
