@@ -30,6 +30,10 @@ class TamisError(Exception):
         value: the offending value, shown with ``repr`` and shortened.
         allowed: what would have been accepted, as a sentence or as the known names.
         fix: what the reader can do next.
+
+    Example:
+        >>> print(ta.TamisError("Unknown column", value="lenght", allowed=("bytes", "length"), fix="choose another"))
+        Unknown column: got 'lenght'. allowed: bytes, length. choose another.
     """
 
     def __init__(

@@ -14,7 +14,13 @@ _PACE = 4.0
 
 
 class Progress(Protocol):
-    """What a long computation reports to. Call ``check`` between pieces of work: it raises ``Cancelled``."""
+    """What a long computation reports to. Call ``check`` between pieces of work: it raises ``Cancelled``.
+
+    Example:
+        >>> progress = TrackedProgress(lambda state: print(state.step, state.fraction))
+        >>> progress.step("tokens", 10)
+        tokens 0.0
+    """
 
     def plan(self, seconds: Mapping[str, float]) -> None:
         """Announce the steps to come, in order, with the estimated seconds of each."""

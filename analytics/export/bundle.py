@@ -26,7 +26,6 @@ from tamis.analytics.export.sample_predictions import locked_sample
 from tamis.analytics.facts.stored_sets import FrozenClustering
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.recipe.yaml_text import MAX_BYTES
 from tamis.analytics.steps.measures import clustering_of, steps_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.study import Study, found_artifact
@@ -179,7 +178,7 @@ class Bundle:
         file = given if given.is_file() else given / RECIPE_FILE
         if not file.is_file():
             raise RecipeError("There is no recipe here", value=str(path), allowed=f"a folder with {RECIPE_FILE}")
-        recipe = Recipe.from_yaml(_read_text(file))
+        recipe = Recipe.from_file(file)
         lock_file = file.with_name(LOCK_FILE)
         lock = BundleLock.from_json(lock_file.read_bytes()) if given.is_dir() and lock_file.is_file() else None
         bundle = cls(file.parent, recipe, lock)
@@ -245,15 +244,6 @@ def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
     except (zipfile.BadZipFile, OSError) as error:
         raise RecipeError("Archive cannot be read", value=str(error)) from None
     return Bundle.open(target)
-
-
-def _read_text(path: Path) -> str:
-    if path.stat().st_size > MAX_BYTES:
-        raise RecipeError("Recipe is too large", value=path.stat().st_size, allowed=f"up to {MAX_BYTES} bytes")
-    try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        raise RecipeError("Recipe is not UTF-8 text", value=path.name) from None
 
 
 def export_bundle(folder: str | Path, *, study: Study, recipe: Recipe, replace: bool = False) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -121,6 +122,19 @@ def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> 
     path = _path(workspace, corpus)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
+
+
+def change_options(workspace: Workspace, corpus: Corpus, size: Size, changes: Mapping[str, Any]) -> None:
+    """Remember changed options of a corpus, once they are known to fit it; without changes nothing is written.
+
+    Raises:
+        SettingError, RoleError: one is unknown, or does not fit the corpus.
+    """
+    if not changes:
+        return
+    options = MapOptions.of(read_options(workspace, corpus).plain | dict(changes))
+    mapping_steps(corpus, size, options)
+    write_options(workspace, corpus, options)
 
 
 def _path(workspace: Workspace, corpus: Corpus) -> Path:

@@ -115,6 +115,10 @@ def with_rule_set(recipe: Recipe, name: str, *, words: str = "unicode") -> Recip
     Raises:
         RecipeError: unknown rule set; the message lists the known ones.
         SettingError: unknown word convention.
+
+    Example:
+        >>> [step.id for step in ta.with_rule_set(ta.Recipe(title="Gopher"), "gopher-quality")][0]
+        'gopher-quality-gopher-short-doc'
     """
     for step in steps(rule_set(name), words=words):
         recipe = recipe.with_step(replace(step, id=recipe.fresh_id(step.id)))

@@ -12,10 +12,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tamis.analytics.operators.operator import OPERATORS, Operator
-from tamis.analytics.recipe.yaml_text import parse_yaml, write_yaml
+from tamis.analytics.recipe.listing import Listing
+from tamis.analytics.recipe.yaml_text import MAX_BYTES, parse_yaml, write_yaml
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import canonical_json, digest
@@ -183,7 +185,16 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True)
 class Recipe:
-    """An immutable list of steps with a title, a reason and an author; every edit returns a copy."""
+    """An immutable list of steps with a title, a reason and an author; every edit returns a copy.
+
+    Example:
+        >>> recipe = ta.Recipe(title="Clean").with_operator("signal_range", signal="n_tokens", min=5)
+        >>> recipe = recipe.with_operator("exact_dedup", note="copies add nothing")
+        >>> [step.operator.sentence() for step in recipe][0]
+        'Keep documents with n_tokens >= 5'
+        >>> recipe == ta.Recipe.from_yaml(recipe.to_yaml())
+        True
+    """
 
     steps: tuple[Step, ...] = ()
     title: str = "Untitled recipe"
@@ -263,8 +274,28 @@ class Recipe:
         place = len(self.steps) if at is None else max(0, min(at, len(self.steps)))
         return replace(self, steps=(*self.steps[:place], step, *self.steps[place:]))
 
-    def with_operator(self, operator: Operator, *, note: str = "", at: int | None = None) -> Recipe:
-        """Return a copy with a new step for an operator under a fresh id."""
+    def with_operator(
+        self, operator: Operator | str, /, *, note: str = "", at: int | None = None, **params: Any
+    ) -> Recipe:
+        """Return a copy with a new step under a fresh id.
+
+        Args:
+            operator: a rule, or the name of one, such as ``signal_range``.
+            note: a remark for people.
+            at: the place from 0; None for the end.
+            params: the parameters of an operator that is given by its name.
+
+        Raises:
+            RecipeError: unknown operator or parameter, wrong type, out of bounds; the message names each one.
+
+        Example:
+            >>> ta.Recipe().with_operator("exact_dedup").with_operator("exact_dedup", keep="longest").steps[-1].id
+            'exact-dedup-2'
+        """
+        if isinstance(operator, str):
+            operator = OPERATORS.build(operator, params)
+        elif params:
+            raise RecipeError("Parameters go with the name of an operator", value=sorted(params))
         return self.with_step(Step(id=self.fresh_id(operator.name), operator=operator, note=note), at=at)
 
     def without(self, step_id: str) -> Recipe:
@@ -337,6 +368,36 @@ class Recipe:
             RecipeError: not plain YAML, or anything that the closed schema does not allow.
         """
         return cls.from_dict(parse_yaml(text))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Recipe:
+        """Read a file of YAML 1.2 text, such as the recipe.yaml of a bundle.
+
+        Raises:
+            RecipeError: there is no such file, it is too large or not UTF-8; or as ``from_yaml``.
+
+        Example:
+            >>> ta.Recipe.from_file("recipe.yaml").title
+            'Notes that say something, once'
+        """
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise RecipeError("There is no recipe here", value=str(path), fix="name the file recipe.yaml")
+        if file.stat().st_size > MAX_BYTES:
+            raise RecipeError("Recipe is too large", value=file.stat().st_size, allowed=f"up to {MAX_BYTES} bytes")
+        try:
+            return cls.from_yaml(file.read_bytes().decode("utf-8"))
+        except UnicodeDecodeError:
+            raise RecipeError("Recipe is not UTF-8 text", value=file.name) from None
+
+    def _repr_html_(self) -> str:
+        """Return the steps as HTML for a notebook, everything escaped."""
+        rows = tuple(
+            (number, step.id, step.operator.sentence(), step.enabled, step.note)
+            for number, step in enumerate(self.steps, start=1)
+        )
+        title = f"{self.title} ({self.digest[:12]}){': ' if self.why else ''}{self.why}"
+        return Listing(title, ("", "step", "rule", "on", "note"), rows)._repr_html_()
 
 
 def operator_digest(operators: Iterable[Operator]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
@@ -18,6 +20,7 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
+from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
 
 
@@ -34,7 +37,29 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     plugins = workspace_plugins(workspace.root)
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
     mapped = mapping_steps(corpus, size_of(corpus), options or read_options(workspace, corpus))
-    steps = (*measured, *modelled, *own, *mapped)
+    return _with_facts((*measured, *modelled, *own, *mapped))
+
+
+def some_steps(corpus: Corpus, workspace: Workspace, names: Sequence[str]) -> tuple[StepSpec, ...]:
+    """Return the named steps of the standard analysis, all they are made from, and the facts of those alone.
+
+    Raises:
+        SettingError: the standard analysis has no such step; the message lists them.
+    """
+    steps = {step.name: step for step in analysis_steps(corpus, workspace) if step.name != "facts"}
+    unknown = [name for name in names if name not in steps]
+    if unknown:
+        raise SettingError("The analysis has no such step", value=unknown[0], allowed=steps)
+    needed, waiting = {"documents"}, list(names)
+    while waiting:
+        step = steps[waiting.pop()]
+        needed.add(step.name)
+        waiting += [name for name in step.upstream if name not in needed]
+    return _with_facts([step for step in steps.values() if step.name in needed])
+
+
+def _with_facts(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+    """Return the steps and the one that joins what they measure."""
     edited = any(step.name == EDITED for step in steps)
     told = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
     return (*steps, facts_step(told))

@@ -249,16 +249,13 @@ def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, An
         SettingError, RoleError: one is unknown, or does not fit the corpus.
     """
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.map.options import MapOptions, mapping_steps, read_options, write_options
+    from tamis.analytics.map.options import change_options
     from tamis.analytics.steps.pipeline import size_of
     from tamis.app.dashboard.open_corpus import corpus_of
 
-    if not chosen:
-        return
-    corpus = corpus_of(workspace, entry)
-    options = MapOptions.of(read_options(workspace, corpus).plain | dict(chosen))
-    mapping_steps(corpus, size_of(corpus), options)
-    write_options(workspace, corpus, options)
+    if chosen:
+        corpus = corpus_of(workspace, entry)
+        change_options(workspace, corpus, size_of(corpus), chosen)
 
 
 def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 from docstrings import docstrings, write_corpus
 from typer.testing import CliRunner
 
+import tamis.analytics as ta
 from tamis.analytics.operators.operator import OPERATORS
-from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.app.cli.docs import commands, generated_pages, generated_parts, with_parts
 from tamis.app.cli.main import app
@@ -48,14 +49,31 @@ def test_every_command_says_what_it_does() -> None:
 
 @pytest.mark.slow
 def test_the_example_recipe_runs_in_the_example_notebook(
-    tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = example("recipe")
-    corpus = write_corpus(tmp_path / "corpus", docstrings(("json", "collections")))
-    exec(compile(example("notebook"), "README.md", "exec"), {"path": str(corpus), "text": text})
-    kept, _, total = capsys.readouterr().out.split()
-    assert 0 < int(kept) < int(total)
-    assert [step.id for step in Recipe.from_yaml(text)] == ["long-enough", "words-not-tables", "once"]
+    monkeypatch.chdir(tmp_path)
+    Path("recipe.yaml").write_text(example("recipe"), "utf-8")
+    write_corpus(tmp_path / "corpus", docstrings(("json", "collections")))
+    code = example("notebook")
+    assert len([line for line in code.splitlines() if line]) == 5
+    exec(compile(code, "README.md", "exec"), {})
+    steps = [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert steps == ["input", "long-enough", "words-not-tables", "once"]
+    assert (tmp_path / "curated" / "run.json").is_file()
+
+
+def test_the_example_of_the_quality_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "quality.md").read_text("utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    exec(compile(code, "quality.md", "exec"), {})
+    assert "gopher-quality" in capsys.readouterr().out
+
+
+def test_the_page_on_python_describes_the_whole_face_and_no_more() -> None:
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `ta\.(\w+)", page, re.MULTILINE)) == set(ta.__all__)
+    methods = {name for name, _ in inspect.getmembers(ta.Study, inspect.isfunction) if not name.startswith("_")}
+    assert set(re.findall(r"^\| `study\.(\w+)", page, re.MULTILINE)) == methods
 
 
 def test_the_commands_of_the_tour_run_in_their_order(

@@ -15,10 +15,6 @@ from tamis.analytics.recipe.ledger import LEDGER_SCHEMA
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.recipe.reference_docs import operator_docs, operator_table
 from tamis.analytics.recipe.schema import params_schema, recipe_schema
-from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
-from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -71,15 +67,10 @@ def test_the_examples_of_the_recipes_page_run(
     assert [step.id for step in Recipe.from_yaml(text)] == ["long-enough", "english", "once"]
     code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     path = write_corpus(tmp_path / "corpus", docstrings(("json",)))
-    corpus = open_corpus(path)
-    cheap = [step for step in analysis_steps(corpus, workspace) if step.name in ("signals", "tokens", "exact")]
-    code = code.replace(
-        "Study.open(open_corpus(path), workspace)", "Study.open(open_corpus(path), workspace, steps=steps)"
-    )
-    steps = (documents_step(), *cheap, facts_step((documents_step(), *cheap)))
-    exec(compile(code, "recipes.md", "exec"), {"path": path, "workspace": workspace, "out": tmp_path, "steps": steps})
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("input ") and lines[-1].startswith("{'kept'")
+    code = code.replace("ta.open(path)", 'ta.open(path, steps=["signals", "tokens", "exact"])')
+    exec(compile(code, "recipes.md", "exec"), {"path": path, "out": tmp_path})
+    assert capsys.readouterr().out.startswith("From a notebook: ")
+    assert (tmp_path / "bundle" / "recipe.lock.json").is_file() and (tmp_path / "run" / "run.json").is_file()
 
 
 def test_the_recipes_page_lists_the_columns_that_are_written() -> None:

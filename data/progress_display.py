@@ -1,0 +1,113 @@
+"""Displays of progress: a bar in a terminal, a bar in a notebook, one line per step in neither."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from html import escape
+from typing import Any, Literal, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from tamis.data.progress import NullProgress, Progress, ProgressState, TrackedProgress
+
+Shown = Progress | Literal[False] | None
+"""Where to report: to somebody, to nobody (False), or on a display that fits the place (None)."""
+
+
+def shown(progress: Shown = None) -> AbstractContextManager[Progress]:
+    """Return the progress to report to; a display that Tamis chose shows nothing when there is nothing to do."""
+    if progress is False:
+        return nullcontext(NullProgress())
+    if progress is not None:
+        return nullcontext(progress)
+    if in_notebook():
+        return notebook_bar()
+    return bar(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else step_lines(sys.stderr)
+
+
+def in_notebook() -> bool:
+    """Say whether the code runs in a kernel, whose front end shows HTML."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+@contextmanager
+def bar(console: Console) -> Iterator[TrackedProgress]:
+    """Show the progress of work done in this process on a terminal."""
+    display = rich_bar(console)
+    tasks: list[TaskID] = []
+
+    def listen(state: ProgressState) -> None:
+        if not tasks:
+            display.start()
+            tasks.append(display.add_task("", total=1.0, left=""))
+        display.update(tasks[0], completed=state.fraction, description=state.step, left=time_left(state))
+
+    try:
+        yield TrackedProgress(listen)
+        for task in tasks:
+            display.update(task, completed=1.0, left="")
+    finally:
+        if tasks:
+            display.stop()
+
+
+@contextmanager
+def notebook_bar() -> Iterator[TrackedProgress]:
+    """Show the progress in the output of the running cell, replaced in place."""
+    from IPython.display import HTML, display
+
+    handles: list[Any] = []
+
+    def show(state: ProgressState, after: str) -> None:
+        text = HTML(_html(state, after))
+        if handles:
+            handles[0].update(text)
+        else:
+            handles.append(display(text, display_id=True))
+
+    tracked = TrackedProgress(lambda state: show(state, time_left(state)))
+    yield tracked
+    if handles:
+        show(replace(tracked.state, fraction=1.0), f"after {tracked.state.elapsed:.0f} s")
+
+
+def _html(state: ProgressState, after: str) -> str:
+    said = f"{escape(state.step)} {state.fraction:.0%} {escape(after)}".strip()
+    return f'<progress max="1" value="{state.fraction:.4f}"></progress> <span>{said}</span>'
+
+
+@contextmanager
+def step_lines(stream: TextIO) -> Iterator[TrackedProgress]:
+    """Write one line when a step begins: for logs, where nothing can be replaced."""
+    steps: list[str] = []
+
+    def listen(state: ProgressState) -> None:
+        if state.step not in steps[-1:]:
+            steps.append(state.step)
+            print(f"tamis: {state.step}, {state.fraction:.0%} done", file=stream, flush=True)
+
+    yield TrackedProgress(listen)
+
+
+def rich_bar(console: Console) -> RichProgress:
+    """Return the bar of a terminal, not yet started."""
+    return RichProgress(
+        TextColumn("  {task.description:<34}"),
+        BarColumn(bar_width=36),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=console,
+        transient=False,
+    )
+
+
+def time_left(state: ProgressState) -> str:
+    """Return the time left as words, empty before anything can be said."""
+    return "" if state.eta is None else f"about {state.eta:.0f} s left"
