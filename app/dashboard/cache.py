@@ -105,7 +105,7 @@ def _scene_name(key: SceneKey) -> str:
 def scene(key: SceneKey) -> Scene:
     """Return the facts seen through a selection and a recipe."""
     source = opened(key.corpus)
-    if source.study is not None and source.study.pending(key.recipe, key.selection):
+    if source.study.pending(key.recipe, key.selection):
         with st.spinner("Measuring what the rules need …"):
             source.study.measure(key.recipe, key.selection)
     return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe)

@@ -39,8 +39,7 @@ def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | 
     chosen = now.selection if selection is None else tuple(selection)
     wanted = now.recipe if recipe is None else recipe
     here = stage()
-    study = here.opened.study
-    waiting = study.pending(wanted, chosen) if study is not None else ()
+    waiting = here.opened.study.pending(wanted, chosen)
     if sum(step.estimate.seconds for step in waiting) > QUICK_SECONDS:
         _wait(here, chosen, wanted)
         return False
@@ -74,7 +73,6 @@ def _refusal(here: Stage, rule: RowOperator) -> str:
 def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> None:
     """Start what a change needs, and remember the change."""
     login.demand("owner", to="start a measurement")
-    assert here.opened.study is not None
     whole = reduce(lambda joined, rule: joined.with_operator(rule), selection, recipe)
     job = start_measure(here.opened.study.corpus, here.workspace, whole)
     change = session.SharedView(selection, recipe).to_value()

@@ -32,37 +32,39 @@ class Opened:
 
     Attributes:
         name: its name in the workspace.
-        facts: the facts table.
-        evidence: what rules may consult besides.
-        analysis: artifacts and documents; None for facts that come from no corpus.
-        study: the same for recipes; None as above.
+        study: the corpus with its facts.
+        analysis: the artifacts they were made from.
     """
 
     name: str
-    facts: Facts
-    evidence: Evidence
-    analysis: Analysis | None = None
-    study: Study | None = None
+    study: Study
+    analysis: Analysis
+
+    @property
+    def facts(self) -> Facts:
+        """Return the facts table."""
+        return self.study.facts
+
+    @property
+    def evidence(self) -> Evidence:
+        """Return what rules may consult besides the facts."""
+        return self.study.evidence
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """Return the texts of a few documents by facts row."""
-        if self.analysis is None or not len(rows):
-            return [f"Invented document {row}" for row in rows]
-        corpus = self.analysis.corpus
-        table = corpus.fetch(self.analysis.documents, np.asarray(rows, dtype=np.int64))
+        corpus = self.study.corpus
+        table = corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64))
         return [text or "" for text in at_path(table, corpus.roles.text).to_pylist()]
 
     def record(self, row: int) -> dict[str, object]:
         """Return all columns of one document as the corpus has them, by facts row."""
-        if self.analysis is None:
-            return {}
-        table = self.analysis.corpus.fetch(self.analysis.documents, np.asarray([row], dtype=np.int64))
+        table = self.study.corpus.fetch(self.study.documents, np.asarray([row], dtype=np.int64))
         found: dict[str, object] = table.to_pylist()[0]
         return found
 
     def clusters(self) -> Artifact | None:
         """Return the clusters in use, None where there are none."""
-        return None if self.analysis is None else clusters_of(self.analysis.artifacts)
+        return clusters_of(self.analysis.artifacts)
 
     def cluster_names(self) -> dict[str, str]:
         """Return the names of the clusters by number as text: people's, else a model's, else those from their words."""
@@ -70,11 +72,9 @@ class Opened:
         if artifact is None:
             return {}
         rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
-        given: dict[int, str] = {}
-        if self.study is not None:
-            root = self.study.workspace.root
-            answered = {number: name.name for number, name in model_names(root, artifact.digest).items()}
-            given = answered | given_names(root, artifact.digest)
+        root = self.study.workspace.root
+        answered = {number: name.name for number, name in model_names(root, artifact.digest).items()}
+        given = answered | given_names(root, artifact.digest)
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def snippet(self, row: int) -> Snippet:
@@ -127,5 +127,4 @@ def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
     """Return an analysed corpus. Every step must be done: nothing is computed here."""
     steps = analysis_steps(corpus, workspace)
     analysis = analyze(corpus, workspace, steps=steps)
-    study = Study.of(analysis, workspace, steps)
-    return Opened(name, study.facts, study.evidence, analysis, study)
+    return Opened(name, Study.of(analysis, workspace, steps), analysis)

@@ -128,7 +128,7 @@ def _selection() -> None:
 def _sampled() -> None:
     """Say of what the open corpus is a sample."""
     here = stage()
-    drawn = None if here.opened.study is None else sample_at(here.opened.study.corpus.path)
+    drawn = sample_at(here.opened.study.corpus.path)
     if drawn is not None:
         st.caption(f"A sample of {count(drawn.documents)} documents: keyed hash within sources, seed {drawn.seed}")
 
@@ -184,8 +184,8 @@ def _funnel() -> None:
         f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})."
     )
     study = stage().opened.study
-    drawn = None if study is None else sample_at(study.corpus.path)
-    if drawn is not None and study is not None:
+    drawn = sample_at(study.corpus.path)
+    if drawn is not None:
         whole = predictions(study, outcome, drawn)[-1]
         st.caption(
             f"Of the whole: about {count(whole.middle)} documents, {count(whole.low)} to {count(whole.high)} (95%), "

@@ -22,7 +22,7 @@ SHOWN = 30
 def log_of(here: Stage) -> ReviewLog:
     """Return what people said about the open corpus."""
     study = here.opened.study
-    corpus = study.corpus.text_fingerprint if study is not None else here.facts.digest
+    corpus = study.corpus.text_fingerprint
     return cache.review_log(str(here.workspace.root), corpus)
 
 

@@ -66,14 +66,12 @@ def _plot(figure: go.Figure, name: str) -> None:
 def _profiles(here: Stage) -> ConceptProfiles | None:
     """Return the profiles of the concepts where they have been measured."""
     study = here.opened.study
-    artifact = None if study is None else found_artifact(study, NAME, also=[concept_profiles_step()])
+    artifact = found_artifact(study, NAME, also=[concept_profiles_step()])
     return None if artifact is None else ConceptProfiles(artifact.table("profiles"))
 
 
 def _offer(here: Stage) -> None:
     study = here.opened.study
-    if study is None:
-        return
     if st.button("Measure the complexity of the concepts", key="clusters/profile", disabled=not login.may("owner")):
         login.demand("owner", to="start a measurement")
         session.choose(concepts_job=start_concepts(study.corpus, here.workspace).id)

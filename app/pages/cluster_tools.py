@@ -25,7 +25,7 @@ from tamis.data.model_names import forget_model_names, model_names
 
 def show(here: Stage, artifact: Artifact, numbers: Sequence[int]) -> None:
     """Offer to split the chosen cluster, or to merge the chosen ones."""
-    if here.opened.study is None or not login.may("owner"):
+    if not login.may("owner"):
         return
     if len(numbers) > 1:
         if st.button(f"Merge these {len(numbers)}", key="clusters/merge", help="They become one cluster"):
@@ -40,7 +40,7 @@ def show(here: Stage, artifact: Artifact, numbers: Sequence[int]) -> None:
 def history(here: Stage, artifact: Artifact) -> None:
     """Say how many edits the clusters carry, and offer to take the last one back."""
     edits = int(artifact.facts.get("edits", 0))
-    if here.opened.study is not None and edits and login.may("owner"):
+    if edits and login.may("owner"):
         cells = st.columns([3, 2], vertical_alignment="center")
         cells[0].caption(f"{count(edits)} edits by hand; rules made before keep the clusters they were made with.")
         if cells[1].button("Take the last edit back", key="clusters/back"):
@@ -50,7 +50,6 @@ def history(here: Stage, artifact: Artifact) -> None:
 
 def _start(here: Stage, edit: ClusterEdit | None) -> None:
     login.demand("owner", to="edit the clusters")
-    assert here.opened.study is not None
     session.choose(cluster_job=start_edit(here.opened.study.corpus, here.workspace, edit).id)
     st.rerun()
 
@@ -76,7 +75,7 @@ def configured() -> ChatEndpoint | None:
 
 def offer_names(here: Stage) -> None:
     """Say what would be sent, and send it once an owner agrees."""
-    if not os.environ.get(ENDPOINT) or here.opened.analysis is None or not login.may("owner"):
+    if not os.environ.get(ENDPOINT) or not login.may("owner"):
         return
     with st.expander("Names by a model", icon=":material/label:"):
         try:
@@ -87,7 +86,7 @@ def offer_names(here: Stage) -> None:
 
 def _panel(here: Stage) -> None:
     endpoint = configured()
-    assert endpoint is not None and here.opened.analysis is not None and here.opened.study is not None
+    assert endpoint is not None
     if job := session.current().setting("names_job"):
         watch(here.workspace, str(job), "names_job")
         return

@@ -80,7 +80,7 @@ def _marks() -> str:
 def _nearest(here: Stage, row: int) -> None:
     """Show the documents whose embedding is nearest, and which vectors say so."""
     study = here.opened.study
-    found = None if study is None else neighbours_of(study, row, k=6)
+    found = neighbours_of(study, row, k=6)
     if found is None:
         st.caption("This document has no embedding.")
         return

@@ -90,7 +90,7 @@ def _rule(here: Stage) -> Rule:
     elif kind == "semantic":
         rule = SemanticDedup(eps=round(1 - threshold, 4), **params)
     with cells[4]:
-        ready = here.opened.study is None or not here.opened.study.pending(Recipe().with_operator(rule))
+        ready = not here.opened.study.pending(Recipe().with_operator(rule))
         if st.button(
             "Add to the recipe", key="duplicates/add", type="primary", icon=":material/add:", disabled=not ready
         ):
@@ -103,7 +103,7 @@ def _look(here: Stage, rule: Rule) -> Look | None:
     """Try the rule on all documents, measuring first where needed and wanted."""
     study = here.opened.study
     recipe = Recipe().with_operator(rule)
-    if study is not None and (pending := study.pending(recipe)):
+    if pending := study.pending(recipe):
         seconds = sum(step.estimate.seconds for step in pending)
         st.markdown(f"Similar pairs have not been measured yet: about {duration(seconds)}, once.")
         job = session.current().setting("dup_job")

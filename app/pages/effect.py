@@ -25,9 +25,6 @@ MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"
 def page() -> None:
     """Lay out the page."""
     here = stage()
-    if here.opened.study is None:
-        st.info("An effect is measured on the texts of a corpus.")
-        return
     target = _target(here)
     found = _measured(here, target)
     recipe = session.current().recipe
@@ -114,7 +111,6 @@ def _offer(here: Stage, target: TargetEntry | None) -> None:
     )
     if st.button("Measure the effect", type="primary", key="effect/measure", disabled=not login.may("owner")):
         login.demand("owner", to="start a measurement")
-        assert here.opened.study is not None
         started = start_effect(here.opened.study.corpus, here.workspace, recipe, target.name if target else "")
         session.choose(effect_job=started.id)
         st.rerun()

@@ -83,7 +83,6 @@ def _megabytes(here: Stage) -> float:
 
 def _attribution(here: Stage, target: TargetEntry | None) -> None:
     recipe, study = session.current().recipe, here.opened.study
-    assert study is not None
     done = _last(here, ATTRIBUTION, digest=recipe.digest, target=target.name if target else "")
     if done is None:
         st.markdown(
@@ -120,7 +119,6 @@ def _step_row(each: StepEffect) -> Mapping[str, object]:
 
 def _suggest(here: Stage, target: TargetEntry | None) -> None:
     study = here.opened.study
-    assert study is not None
     if target is None:
         st.caption("Choose a target above: a recipe is proposed for a purpose.")
         return
@@ -166,7 +164,6 @@ def _suggestion(value: Mapping[str, Any]) -> None:
 
 def _report(here: Stage, target: TargetEntry | None) -> None:
     recipe, study = session.current().recipe, here.opened.study
-    assert study is not None
     st.markdown(
         "One HTML file with recipe, funnel, effect, mix, examples and provenance, and a dataset card in Markdown. "
         "Examples quote the corpus: choose none when its text must not leave."

@@ -157,8 +157,6 @@ def _select_value(here: Stage, column: str, value: str | None) -> None:
 
 def _files(here: Stage) -> None:
     analysis = here.opened.analysis
-    if analysis is None:
-        return
     corpus = analysis.corpus
     with st.expander(f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}"):
         st.dataframe(
@@ -187,7 +185,6 @@ def _files(here: Stage) -> None:
 
 def _roles(here: Stage) -> None:
     """Offer to give the roles to other columns."""
-    assert here.opened.analysis is not None
     corpus = here.opened.analysis.corpus
     names = ["(none)", *corpus.schema.names]
     with st.form("roles", border=False):

@@ -206,11 +206,10 @@ def _approve(table: Table, proposal: Proposal, words: str) -> bool:
     here, newest = table.here, proposal.newest
     try:
         login.demand("owner", to="approve recipes")
-        recipe, bundle = newest.recipe(), None
-        if (study := here.opened.study) is not None:
-            with st.spinner("Exporting the bundle …"):
-                study.measure(recipe)
-                bundle = sealed_bundle(study, recipe)
+        recipe, study = newest.recipe(), here.opened.study
+        with st.spinner("Exporting the bundle …"):
+            study.measure(recipe)
+            bundle = sealed_bundle(study, recipe)
     except TamisError as error:
         st.text(brief(error))
         return False

@@ -21,7 +21,7 @@ from tamis.app.jobs.worker import start_run
 def export_panel(here: Stage) -> None:
     """Offer the bundle and the run of the live recipe."""
     recipe, outcome = session.current().recipe, here.scene.outcome
-    if outcome is None or not recipe.active or here.opened.study is None:
+    if outcome is None or not recipe.active:
         st.caption("Add a rule first. An export holds the recipe, a lock of everything it depends on, and plain data.")
         return
     kept = outcome.output
@@ -43,7 +43,6 @@ def _bundle(here: Stage) -> Bundle | None:
     """Return the exported bundle of the live recipe, or offer to export it."""
     folder = bundle_folder(here, session.current().recipe)
     if not folder.is_dir():
-        assert here.opened.study is not None
         allowed = login.may("owner")
         if not st.button(
             "Export bundle", type="primary", key="export/bundle", icon=":material/archive:", disabled=not allowed
@@ -82,7 +81,6 @@ def _run(here: Stage, bundle: Bundle) -> None:
     allowed = login.may("owner")
     if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed):
         login.demand("owner", to="start a run")
-        assert here.opened.study is not None
         session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
         st.rerun()
     if job:

@@ -36,8 +36,6 @@ _SECONDS = 40.0
 
 def show(here: Stage) -> None:
     """Lay out the two makers."""
-    if here.opened.study is None:
-        return
     with st.expander("Keep what is relevant to a target", icon=":material/target:"):
         _relevance(here)
     with st.expander("Give every concept a budget", icon=":material/donut_small:"):
@@ -68,7 +66,6 @@ def _relevance(here: Stage) -> None:
     done = _done(here, SCORER, target=name, method=method)
     if done is None:
         study = here.opened.study
-        assert study is not None
         if st.button("Fit the scorer", key="makers/fit", disabled=not login.may("owner")):
             login.demand("owner", to="start a measurement")
             session.choose(scorer_job=start_scorer(study.corpus, here.workspace, name, method).id)
@@ -98,7 +95,6 @@ def _budget(here: Stage) -> None:
     done = _done(here, CONCEPTS)
     if done is None:
         study = here.opened.study
-        assert study is not None
         if st.button("Measure the complexity of the concepts", key="makers/concepts", disabled=not login.may("owner")):
             login.demand("owner", to="start a measurement")
             session.choose(concepts_job=start_concepts(study.corpus, here.workspace).id)

@@ -16,8 +16,6 @@ from tamis.data.errors import TamisError
 
 def show(here: Stage) -> None:
     """Lay out requests and answers."""
-    if here.opened.study is None:
-        return
     st.caption(
         "Relevant, good documents of scarce concepts are worth a rewrite; styles take turns. Nothing is sent: "
         "give the requests to a model of yours, then bring its answers back. Source: BeyondWeb, arXiv 2508.10975."
@@ -55,7 +53,6 @@ def _answers(here: Stage) -> None:
     given = st.file_uploader("Answers of the batch (JSONL)", type=["jsonl"], key="rephrase/answers")
     if given is None:
         return
-    assert here.opened.study is not None
     try:
         found = checked_rewrites(here.opened.study, given.getvalue().decode("utf-8", "replace").split("\n"))
     except TamisError as error:

@@ -13,16 +13,16 @@ CASES = [(name, place) for name in sorted(kind.name for kind in OPERATORS) for p
 
 def script(name: str, params: dict[str, object]) -> None:
     """Show one form; what it gives is kept."""
-    import streamlit as st
+    from types import SimpleNamespace
 
-    from tamis.analytics.facts.synthetic import synthetic_facts
+    import streamlit as st
+    from synthetic import synthetic_facts
+
     from tamis.analytics.operators.operator import OPERATORS
-    from tamis.analytics.study.evidence import GivenEvidence
     from tamis.app.dashboard import forms
-    from tamis.app.dashboard.open_corpus import Opened
 
     facts = synthetic_facts(50, seed=1)
-    known = forms.Known(facts, Opened("synthetic", facts, GivenEvidence()))
+    known = forms.Known(facts, SimpleNamespace(cluster_names=dict))
     kind = OPERATORS[name]
     values = kind.model_validate(params).model_dump(mode="json") if params else {}
     st.session_state["filled"] = forms.operator_form(kind, values, known=known, scope="step")
