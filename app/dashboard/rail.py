@@ -11,8 +11,7 @@ from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
-from tamis.analytics.study.issues import remedy
-from tamis.analytics.study.queries import selection_rules, totals
+from tamis.analytics.study.queries import remedy, selection_rules, totals
 from tamis.app.dashboard import cache, login, selection_bar, session
 from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
 from tamis.app.dashboard.job_view import watch

@@ -11,8 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from tamis.analytics.study.duplicate_groups import DuplicateSweep, GroupSizes
-from tamis.analytics.study.queries import Histogram, Sweep
+from tamis.analytics.study.queries import DuplicateSweep, GroupSizes, Histogram, Sweep
 
 KEPT = "#2c7fb8"
 DROPPED = "#d95f0e"

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from tamis.analytics.study.numbers import Spread
+from tamis.analytics.study.queries import Spread
 from tamis.app.figures.figures import CUT, KEPT, NEUTRAL, CutLine, axis_place, axis_title, frame, log_ticks
 
 ROW = 22

@@ -9,8 +9,7 @@ import streamlit as st
 
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
-from tamis.analytics.study.nearest_documents import neighbours_of
-from tamis.analytics.study.queries import extent, why
+from tamis.analytics.study.queries import extent, neighbours_of, why
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain

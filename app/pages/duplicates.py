@@ -13,7 +13,7 @@ from tamis.analytics.duplicates.word_diff import Span, word_diff
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.duplicate_groups import (
+from tamis.analytics.study.queries import (
     Look,
     Order,
     Rule,

@@ -11,8 +11,7 @@ import streamlit as st
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.steps.corpus_columns import left_out_notes
-from tamis.analytics.study.issues import Issue, find_issues
-from tamis.analytics.study.queries import SceneTotals, extent, group_counts, histogram, totals
+from tamis.analytics.study.queries import Issue, SceneTotals, extent, find_issues, group_counts, histogram, totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats

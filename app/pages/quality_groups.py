@@ -9,8 +9,7 @@ import streamlit as st
 from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
-from tamis.analytics.study.numbers import SHARES, Spread, percentile_bounds, spread
-from tamis.analytics.study.queries import extent
+from tamis.analytics.study.queries import SHARES, Spread, extent, percentile_bounds, spread
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count
