@@ -1,10 +1,12 @@
-"""Names that people gave to clusters: kept in the workspace, one file per clustering; an empty name takes it back."""
+"""Names of clusters, kept in the workspace: those people gave, and beside them those a model gave, by clustering."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tamis.data.errors import SettingError
 from tamis.data.lock import Lock
@@ -14,17 +16,29 @@ from tamis.data.parquet import write_bytes
 LONGEST = 80
 
 
+@dataclass(frozen=True)
+class ModelName:
+    """A name with its provenance.
+
+    Attributes:
+        name: plain text.
+        model: which model gave it.
+        terms: digest of the words and snippets it was shown.
+    """
+
+    name: str
+    model: str
+    terms: str
+
+
 def given_names(root: Path, clustering: str) -> dict[int, str]:
-    """Return the names given to clusters of a clustering, by cluster number.
+    """Return the names that people gave to clusters of a clustering, by cluster number.
 
     Args:
         root: the workspace.
         clustering: digest of the clustering.
     """
-    path = _path(root, clustering)
-    if not path.is_file():
-        return {}
-    return {int(number): str(name) for number, name in json.loads(path.read_bytes()).items()}
+    return {number: str(name) for number, name in _read(_people(root, clustering)).items()}
 
 
 def name_cluster(root: Path, clustering: str, cluster: int, name: str) -> None:
@@ -37,31 +51,68 @@ def name_cluster(root: Path, clustering: str, cluster: int, name: str) -> None:
     chosen = name.strip()
     if len(chosen) > LONGEST or not chosen.isprintable():
         raise SettingError("Name of a cluster", value=name, allowed=f"at most {LONGEST} printable characters")
-    path = _path(root, clustering)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with Lock(path.with_suffix(".lock"), what="The names of the clusters"):
-        names = given_names(root, clustering)
-        names.pop(cluster, None)
-        if chosen:
-            names[cluster] = chosen
-        value = {str(number): names[number] for number in sorted(names)}
-        write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode())
+    _change(_people(root, clustering), {cluster: chosen or None})
 
 
 def carry_names(root: Path, clustering: str, *, to: str, without: Collection[int] = ()) -> None:
-    """Give the names of one clustering to another that numbers its clusters alike.
+    """Give the names of one clustering, people's and the model's, to another that numbers its clusters alike.
 
     Args:
         root: the workspace.
         clustering: digest of the clustering with the names.
-        to: digest of the other one; names given there stay.
+        to: digest of the other one; names it has already stay.
         without: clusters that are something else now.
+
+    Raises:
+        LockedError: somebody else is naming at this moment.
     """
-    there = given_names(root, to)
-    for number, name in given_names(root, clustering).items():
-        if number not in without and number not in there:
-            name_cluster(root, to, number, name)
+    for path in (_people, _model):
+        there = _read(path(root, to))
+        old = _read(path(root, clustering)).items()
+        _change(path(root, to), {number: name for number, name in old if number not in {*without, *there}})
 
 
-def _path(root: Path, clustering: str) -> Path:
+def model_names(root: Path, clustering: str) -> dict[int, ModelName]:
+    """Return the names that a model gave to clusters of a clustering, by cluster number."""
+    return {number: ModelName(**value) for number, value in _read(_model(root, clustering)).items()}
+
+
+def keep_model_name(root: Path, clustering: str, cluster: int, name: ModelName | None) -> None:
+    """Keep the name that a model gave to a cluster; None forgets it.
+
+    Raises:
+        LockedError: somebody else is naming at this moment.
+    """
+    _change(_model(root, clustering), {cluster: None if name is None else asdict(name)})
+
+
+def forget_model_names(root: Path, clustering: str) -> int:
+    """Forget all names that a model gave to the clusters of a clustering; return how many there were."""
+    known = _read(_model(root, clustering))
+    _change(_model(root, clustering), dict.fromkeys(known))
+    return len(known)
+
+
+def _people(root: Path, clustering: str) -> Path:
     return inside(root / "cluster-names", f"{clustering[:40]}.json", what="Clustering")
+
+
+def _model(root: Path, clustering: str) -> Path:
+    return inside(root / "cluster-names", f"{clustering[:40]}.model.json", what="Clustering")
+
+
+def _read(path: Path) -> dict[int, Any]:
+    if not path.is_file():
+        return {}
+    return {int(number): value for number, value in json.loads(path.read_bytes()).items()}
+
+
+def _change(path: Path, changed: Mapping[int, Any]) -> None:
+    """Write the names again with those that changed; None takes a name away."""
+    if not changed:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Lock(path.with_suffix(".lock"), what="The names of the clusters"):
+        names = _read(path) | dict(changed)
+        value = {str(number): name for number, name in sorted(names.items()) if name is not None}
+        write_bytes(path, json.dumps(value, ensure_ascii=False, indent=1).encode())

@@ -25,10 +25,9 @@ from tamis.analytics.steps.chosen_texts import texts_of
 from tamis.analytics.steps.pipeline import Analysis
 from tamis.data.artifact import Artifact
 from tamis.data.chat import ChatEndpoint
-from tamis.data.cluster_names import given_names
+from tamis.data.cluster_names import ModelName, given_names, keep_model_name, model_names
 from tamis.data.errors import EndpointError, SettingError
 from tamis.data.hashing import digest
-from tamis.data.model_names import ModelName, keep_model_name, model_names
 from tamis.data.progress import NullProgress, Progress
 
 LONGEST_NAME = 60

@@ -20,9 +20,9 @@ from tamis.app.cli.terminal import (
     roles_of,
 )
 from tamis.data.chat import ChatEndpoint
+from tamis.data.cluster_names import forget_model_names
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
-from tamis.data.model_names import forget_model_names
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import duration
 from tamis.app.dashboard.page_context import plain
 from tamis.data.errors import TamisError
-from tamis.data.jobs import find_job
+from tamis.data.jobs import Job, find_job, list_jobs
 from tamis.data.workspace import Workspace
+
+
+def last_job(workspace: Workspace, corpus: str, kind: str, **wanted: Any) -> Job | None:
+    """Return the latest finished job of a kind on a corpus, by its fingerprint, with these parameters."""
+    for job in list_jobs(workspace.jobs):
+        same = all(job.params.get(name) == value for name, value in wanted.items())
+        if job.kind == kind and job.state == "done" and job.params["fingerprint"] == corpus and same:
+            return job
+    return None
 
 
 @st.fragment(run_every=1.0)

@@ -17,11 +17,10 @@ from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Snippet
 from tamis.data.artifact import Artifact
-from tamis.data.cluster_names import given_names
+from tamis.data.cluster_names import given_names, model_names
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.formats import list_files
-from tamis.data.model_names import model_names
 from tamis.data.schema import at_path
 from tamis.data.workspace import CorpusEntry, Workspace
 

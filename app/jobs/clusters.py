@@ -22,7 +22,6 @@ from tamis.data.cluster_names import carry_names
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, start
-from tamis.data.model_names import carry_model_names
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -66,7 +65,6 @@ def edit_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
     if old is not None and new is not None:
         changed = () if edit is None else edit["clusters"]
         carry_names(workspace.root, old.digest, to=new.digest, without=changed)
-        carry_model_names(workspace.root, old.digest, to=new.digest, without=changed)
     write_options(workspace, corpus, after)
     return {"edits": len(edits)}
 

@@ -19,8 +19,8 @@ from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.app.jobs.clusters import start_edit, start_naming
 from tamis.data.artifact import Artifact
 from tamis.data.chat import ChatEndpoint
+from tamis.data.cluster_names import forget_model_names, model_names
 from tamis.data.errors import TamisError
-from tamis.data.model_names import forget_model_names, model_names
 
 
 def show(here: Stage, artifact: Artifact, numbers: Sequence[int]) -> None:

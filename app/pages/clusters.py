@@ -18,8 +18,7 @@ from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import share_bars, treemap_figure
 from tamis.app.pages import cluster_charts, cluster_tools, review_panel
 from tamis.data.artifact import Artifact
-from tamis.data.cluster_names import LONGEST, name_cluster
-from tamis.data.model_names import ModelName, model_names
+from tamis.data.cluster_names import LONGEST, ModelName, model_names, name_cluster
 
 EXAMPLES = 5
 MOST_CHOSEN = 12

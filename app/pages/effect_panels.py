@@ -14,7 +14,7 @@ from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.job_view import last_job, watch
 from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.figures.effect import attribution_figure, search_figure
@@ -28,7 +28,7 @@ from tamis.app.jobs.effect import (
     start_suggest,
     step_effects,
 )
-from tamis.data.jobs import Job, list_jobs
+from tamis.data.jobs import Job
 
 DRAWS = 5
 SECONDS_PER_MEGABYTE = 0.15
@@ -48,17 +48,8 @@ def show(here: Stage, target: TargetEntry | None) -> None:
 
 def proposed(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
     """Return the trials of the last search for this target, for the scatter of recipes."""
-    job = _last(here, SUGGEST, target=target.name) if target else None
+    job = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name) if target else None
     return search_trials(here.workspace.value(str(job.result["suggestion"]))["trials"]) if job else ()
-
-
-def _last(here: Stage, kind: str, **wanted: Any) -> Job | None:
-    """Return the latest finished job of a kind on this corpus with these parameters."""
-    for job in list_jobs(here.workspace.jobs):
-        same = all(job.params.get(name) == value for name, value in wanted.items())
-        if job.kind == kind and job.state == "done" and job.params["fingerprint"] == here.facts.corpus and same:
-            return job
-    return None
 
 
 def _start(here: Stage, title: str, setting: str, start: Callable[[], Job], *, seconds: float, ready: bool) -> None:
@@ -83,7 +74,9 @@ def _megabytes(here: Stage) -> float:
 
 def _attribution(here: Stage, target: TargetEntry | None) -> None:
     recipe, study = session.current().recipe, here.opened.study
-    done = _last(here, ATTRIBUTION, digest=recipe.digest, target=target.name if target else "")
+    done = last_job(
+        here.workspace, here.facts.corpus, ATTRIBUTION, digest=recipe.digest, target=target.name if target else ""
+    )
     if done is None:
         st.markdown(
             "Every step is left out in turn; what the recipe then loses is what the step contributes, "
@@ -135,7 +128,7 @@ def _suggest(here: Stage, target: TargetEntry | None) -> None:
         lambda: start_suggest(study.corpus, here.workspace, target.name, tokens=tokens, trials=trials, near=near),
         seconds=30 + trials * 3 * SECONDS_PER_MEGABYTE * megabytes * 2, ready=True,
     )  # fmt: skip
-    done = _last(here, SUGGEST, target=target.name)
+    done = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name)
     if done is not None:
         _suggestion(here.workspace.value(str(done.result["suggestion"])))
 
@@ -176,7 +169,9 @@ def _report(here: Stage, target: TargetEntry | None) -> None:
         ),
         seconds=20 + 11 * SECONDS_PER_MEGABYTE * _megabytes(here), ready=bool(recipe.active),
     )  # fmt: skip
-    done = _last(here, REPORT, digest=recipe.digest, target=target.name if target else "")
+    done = last_job(
+        here.workspace, here.facts.corpus, REPORT, digest=recipe.digest, target=target.name if target else ""
+    )
     if done is None:
         return
     with st.container(horizontal=True):

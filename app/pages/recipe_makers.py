@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
@@ -16,13 +14,12 @@ from tamis.analytics.recipe.presets import d4_recipe
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.job_view import last_job, watch
 from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.figures.effect import quota_figure
 from tamis.app.jobs.effect import CONCEPTS, SCORER, start_concepts, start_scorer
 from tamis.data.errors import TamisError
-from tamis.data.jobs import Job, list_jobs
 
 _METHODS = {
     "classifier": "Linear classifier on word n-grams",
@@ -42,14 +39,6 @@ def show(here: Stage) -> None:
         _budget(here)
 
 
-def _done(here: Stage, kind: str, **wanted: Any) -> Job | None:
-    for job in list_jobs(here.workspace.jobs):
-        same = all(job.params.get(name) == value for name, value in wanted.items())
-        if job.kind == kind and job.state == "done" and job.params["fingerprint"] == here.facts.corpus and same:
-            return job
-    return None
-
-
 def _relevance(here: Stage) -> None:
     """Fit a scorer to a saved target, then add the rule that uses it."""
     targets = list_targets(here.workspace)
@@ -63,7 +52,7 @@ def _relevance(here: Stage) -> None:
     st.caption(plain(f"{kind.summary} Source: {kind.source}"))
     if kind.warning:
         st.caption(f":material/warning: {plain(kind.warning)}")
-    done = _done(here, SCORER, target=name, method=method)
+    done = last_job(here.workspace, here.facts.corpus, SCORER, target=name, method=method)
     if done is None:
         study = here.opened.study
         if st.button("Fit the scorer", key="makers/fit", disabled=not login.may("owner")):
@@ -92,7 +81,7 @@ def _budget(here: Stage) -> None:
         "Concepts are the k-means groups of the embeddings. Simple ones are worth fewer documents than complex ones; "
         "deduplicate first. Source: Abbas et al. 2024, arXiv 2401.04578."
     )
-    done = _done(here, CONCEPTS)
+    done = last_job(here.workspace, here.facts.corpus, CONCEPTS)
     if done is None:
         study = here.opened.study
         if st.button("Measure the complexity of the concepts", key="makers/concepts", disabled=not login.may("owner")):

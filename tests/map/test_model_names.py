@@ -15,9 +15,8 @@ from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, Asking, asking, 
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.app.dashboard.open_corpus import corpus_of, opened
 from tamis.data.chat import ChatEndpoint
-from tamis.data.cluster_names import name_cluster
+from tamis.data.cluster_names import ModelName, carry_names, forget_model_names, model_names, name_cluster
 from tamis.data.errors import Cancelled, EndpointError, SettingError
-from tamis.data.model_names import ModelName, carry_model_names, forget_model_names, model_names
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
 
@@ -133,7 +132,7 @@ def test_names_are_carried_to_edited_clusters_except_the_edited(home: Workspace)
     asked = asked_of(home)
     with chat_server(lambda n: Reply(f"Name of {'abcdefghijklmnopqrstuvwxyz'[n]}")) as server:
         name_by_model(asked, ChatEndpoint(server.url, "small"), home.root)
-    carry_model_names(home.root, asked.clustering, to="e" * 64, without=(0,))
+    carry_names(home.root, asked.clustering, to="e" * 64, without=(0,))
     before, after = model_names(home.root, asked.clustering), model_names(home.root, "e" * 64)
     assert after == {number: name for number, name in before.items() if number != 0} and len(after) >= 2
 
