@@ -99,8 +99,8 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         JobError: unknown kind, or the corpus is not the one the job was started for.
         TamisError: as the work raises.
     """
-    works = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure, EDIT: edit_clusters, **WORKS}
-    works[NAMES] = name_clusters
+    own = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
+    works = {**own, EDIT: edit_clusters, NAMES: name_clusters, **WORKS}
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)
