@@ -73,7 +73,7 @@ def _matrix(column: pa.Array, name: str) -> NDArray[np.float32]:
     Raises:
         CorpusError: the lists are of different lengths.
     """
-    lists = column.cast(pa.large_list(pa.float32()))
+    lists = column.cast(pa.large_list(pa.float32()), safe=False)
     lengths = np.asarray(lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     widths = np.unique(lengths[lengths > 0])
     if len(widths) > 1:
@@ -205,7 +205,10 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
         for shard in context.shards_to_do():
             batches = context.corpus.batches(shard, columns=[text, x, y])
             kept = [batch.filter(batch.column(0).is_valid()) for batch in batches]
-            columns = [pa.chunked_array([b.column(at).cast(pa.float32()) for b in kept], pa.float32()) for at in (1, 2)]
+            columns = [
+                pa.chunked_array([b.column(at).cast(pa.float32(), safe=False) for b in kept], pa.float32())
+                for at in (1, 2)
+            ]
             context.out.write_table(shard.part, pa.table(columns, names=["x", "y"]))
         parts = [context.out.read_table(shard.part) for shard in context.corpus.shards()]
         table = pa.concat_tables(parts).combine_chunks().take(pa.array(context.documents.part_order))

@@ -159,7 +159,7 @@ def test_mixture_by_weights_has_mean_weight_one_over_tokens() -> None:
 
 def test_mixture_of_unknown_groups_is_an_error() -> None:
     with pytest.raises(RecipeError, match="No group of the mixture"):
-        _decide("mixture", by="lang", weights=[{"group": "tlh", "weight": 1}])
+        _decide("mixture", by="lang", weights=[{"group": "la", "weight": 1}])
 
 
 def test_rehydration_follows_the_bins() -> None:

@@ -15,12 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tamis.analytics.embedding.own_vectors import column_vectors_step, given_map_step
 from tamis.analytics.operators.rows import Category, SignalRange, SqlPredicate
+from tamis.analytics.operators.sampling import last_if_absent, ranks_within, standardised, strata
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.steps.corpus_columns import columns_step, facts_names
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.study.numbers import extent, histogram
 from tamis.analytics.study.study import Study
+from tamis.app.dashboard.open_corpus import notes_of
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import CorpusError, RecipeError
 from tamis.data.workspace import Workspace
@@ -140,6 +144,28 @@ def test_a_column_that_is_left_out_is_named_with_the_reason(tmp_path: Path, work
     }
 
 
+def test_coordinates_and_vectors_of_large_whole_numbers_are_read(tmp_path: Path, workspace: Workspace) -> None:
+    large, vectors = [2**40 + 1, 3], [[2**30 + 1, 0], [0, 1]]
+    pq.write_table(pa.table({"text": ["a", "b"], "x": large, "y": large, "v": vectors}), tmp_path / "a.parquet")
+    corpus = open_corpus(tmp_path / "a.parquet")
+    steps = (documents_step(), given_map_step(corpus, "x", "y"), column_vectors_step(corpus, "v"))
+    found = analyze(corpus, workspace, steps=steps).artifacts
+    assert sorted(found["map"].array("x").tolist()) == [3.0, float(np.float32(2**40 + 1))]
+    assert found["embeddings"].facts["no_embedding"] == 0
+
+
+def test_what_is_left_out_and_ids_that_are_none_are_said_after_an_analysis(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    table = pa.table({"id": ["a", "a"], "text": ["one", "two"], "tags": [["x"], ["y"]]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    study = study_of(tmp_path / "a.parquet", workspace)
+    assert notes_of(workspace, study.corpus) == (
+        "column id is not used as id: 2 documents share 1 values",
+        "column tags is not in the facts: lists are not compared",
+    )
+
+
 def test_columns_whose_names_fold_to_one_keep_apart(tmp_path: Path, workspace: Workspace) -> None:
     study = study_with(
         tmp_path,
@@ -169,6 +195,26 @@ def test_every_name_becomes_a_name_of_its_own() -> None:
     assert facts_names(["meta.Lang-Code"]) == {"meta.Lang-Code": "meta_meta_lang_code"}
     # A column keeps its name whatever other columns share it.
     assert facts_names(["a b", "a.b"])["a b"] == names["a b"]
+
+
+def test_top_shares_and_keep_policies_rank_infinite_scores_before_all_and_absent_ones_last() -> None:
+    scores = np.array([1.0, np.inf, -np.inf, np.nan, 2.0])
+    rows, whole = np.arange(5), np.zeros(5, dtype=np.int64)
+    assert ranks_within(scores, rows, whole)[0].tolist() == [1, 4, 0, 2, 3]
+    assert ranks_within(-scores, rows, whole)[0].tolist() == [2, 0, 4, 1, 3]
+    assert np.argsort(last_if_absent(scores), kind="stable").tolist() == [2, 0, 4, 1, 3]
+    assert standardised(scores).tolist()[1:3] == [np.inf, -np.inf]
+    assert strata(scores, 4).tolist() == [0, 3, 0, -1, 3]
+    assert np.isnan(standardised(np.array([np.nan, 1.0, np.inf]))).tolist() == [True, False, False]
+
+
+def test_a_histogram_spans_the_finite_scores_and_counts_the_others(tmp_path: Path, workspace: Workspace) -> None:
+    scores = pa.array([*map(float, range(50)), *[float("inf")] * 50, None])
+    study = study_with(tmp_path, workspace, score=scores)
+    reach = extent(study.facts, "meta_score")
+    assert (reach.low, reach.high, reach.documents, reach.missing) == (0.0, 49.0, 100, 1)
+    drawn = histogram(study.scene(), "meta_score")
+    assert (drawn.all.sum(), drawn.above, drawn.missing) == (50, 50, 1)
 
 
 def test_infinite_scores_are_ordered_as_infinity(tmp_path: Path, workspace: Workspace) -> None:
