@@ -193,7 +193,7 @@ def _read(corpus: Corpus, shard: Shard, columns: Mapping[str, str], labels: Mapp
 def _value(array: pa.Array, *, role: bool, names: Sequence[str] | None = None) -> pa.Array | None:
     """Return values as the facts hold them, None where Arrow cannot say what they are."""
     try:
-        return _converted(array if names is None else _named(array, names), role=role)
+        return _converted(array if names is None else label_values(array, names), role=role)
     except pa.ArrowException:
         return None
 
@@ -211,7 +211,7 @@ def _converted(array: pa.Array, *, role: bool) -> pa.Array:
     return array if types.is_boolean(array.type) else array.cast(pa.string())
 
 
-def _named(array: pa.Array, names: Sequence[str]) -> pa.Array:
+def label_values(array: pa.Array, names: Sequence[str]) -> pa.Array:
     """Return labels by their names, (n,); a number without a name stays a number, below 0 is no label."""
     numbers = array.cast(pa.int64())
     known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))

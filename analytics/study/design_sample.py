@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.steps.corpus_columns import label_values
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError
 from tamis.data.hashing import digest, key64, uniform
 from tamis.data.parquet import atomic_write, parquet_writer, write_bytes
+from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.workspace import Workspace
 
@@ -125,7 +129,7 @@ def draw(
     watch = progress or NullProgress()
     documents = analyze(corpus, workspace, steps=[documents_step()], progress=watch).documents
     wanted = sample_size(size, documents.n)
-    key = digest(["sample 2", corpus.fingerprint, wanted, seed])[:24]
+    key = digest([f"sample {3 if corpus.labels else 2}", corpus.fingerprint, wanted, seed])[:24]
     folder = workspace.root / FOLDER / key
     known = sample_at(folder / "documents.parquet")
     if known is not None and Path(known.path).is_file():
@@ -152,7 +156,12 @@ def sample_at(path: str | Path) -> DesignSample | None:
 
 def roles_of_sample(corpus: Corpus) -> dict[str, str]:
     """Return the roles of the sample of a corpus: those of the corpus, and the ids its documents have there."""
-    return {role: path for role, path in corpus.roles.known().items() if role != "id"} | {"id": ID}
+    return {role: path for role, path in corpus.roles.known().items() if role != "id"} | {"id": id_column(corpus)}
+
+
+def id_column(corpus: Corpus) -> str:
+    """Return the name of the column of ids in a sample: ``ID``, longer where the corpus has such a column itself."""
+    return next(name for name in (ID + "_" * times for times in count()) if name not in corpus.schema.names)
 
 
 def _sources(corpus: Corpus, documents: Documents) -> NDArray[np.object_] | None:
@@ -169,10 +178,27 @@ def _sources(corpus: Corpus, documents: Documents) -> NDArray[np.object_] | None
     return found
 
 
+def _labelled(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.Table:
+    """Return rows with labels as their names: the file they go to does not name them.
+
+    Args:
+        part: the rows.
+        names: names of the labels of each column, None where it has none.
+    """
+    columns = [
+        column if known is None else label_values(column.combine_chunks(), known)
+        for column, known in zip(part.columns, names, strict=True)
+    ]
+    return pa.table(columns, names=part.column_names)
+
+
 def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path: Path, progress: Progress) -> None:
     """Write the drawn rows with all their columns and their ids, ordered by id within a shard."""
     progress.step("drawing a sample", corpus.rows)
-    schema = corpus.schema.append(pa.field(ID, pa.string()))
+    id_field = pa.field(id_column(corpus), pa.string())
+    names = [corpus.labels.get(path_of(corpus.schema, (column,))) for column in corpus.schema.names]
+    kinds = zip(corpus.schema, names, strict=True)
+    schema = pa.schema([*(field.with_type(pa.string()) if known else field for field, known in kinds), id_field])
     with atomic_write(path) as temporary, parquet_writer(temporary, schema) as writer:
         for shard in corpus.shards():
             mine = np.flatnonzero(chosen & (documents.shard == shard.index))
@@ -185,6 +211,6 @@ def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path
                 if here.stop > here.start:
                     part = pa.Table.from_batches([batch]).take(pa.array(row_of[here] - first))
                     ids = documents.ids.take(pa.array(mine[here])).cast(pa.string())
-                    writer.write_table(part.append_column(pa.field(ID, pa.string()), ids).cast(schema))
+                    writer.write_table(_labelled(part, names).append_column(id_field, ids).cast(schema))
                 first += batch.num_rows
                 progress.advance(batch.num_rows)

@@ -14,6 +14,7 @@ import pytest
 from docstrings import docstrings, write_corpus
 from typer.testing import CliRunner, Result
 
+from tamis.analytics.export.run import Run
 from tamis.app.cli import main
 from tamis.data.errors import TamisError
 from tamis.data.jobs import list_jobs
@@ -136,6 +137,10 @@ def test_run_says_which_columns_it_took_for_what_and_which_nobody_looked_at(
     assert manifest["roles"] == {"text": "instruction"}
     assert manifest["unread"] == ["input", 'meta."dc.title"', "output"]
     assert manifest["run_version"] == 3
+    former = {name: value for name, value in manifest.items() if name not in ("roles", "unread")} | {"run_version": 2}
+    (tmp_path / "former").mkdir()
+    (tmp_path / "former" / "run.json").write_text(json.dumps(former), "utf-8")
+    assert (Run.open(tmp_path / "former").roles, Run.open(tmp_path / "former").unread) == ({}, ())
     chosen = invoke("run", *paths, "-o", str(tmp_path / "two"), "--text", "input", "--source", "instruction")
     assert "roles: text=input, source=instruction\n" in chosen.output
 

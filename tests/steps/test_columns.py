@@ -22,6 +22,7 @@ from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.steps.corpus_columns import columns_step, facts_names
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.study.design_sample import draw, roles_of_sample
 from tamis.analytics.study.numbers import extent, histogram
 from tamis.analytics.study.study import Study
 from tamis.app.dashboard.open_corpus import notes_of
@@ -249,6 +250,18 @@ def test_label_names_that_differ_between_files_are_said_and_not_used(tmp_path: P
     study = study_of(tmp_path, workspace)
     assert set(study.facts.array("label").to_pylist()) == {"0", "1"}
     assert any("label names" in note and "label" in note for note in study.corpus.notes)
+
+
+def test_a_sample_has_the_labels_of_the_whole_and_ids_beside_any_column(tmp_path: Path, workspace: Workspace) -> None:
+    labelled(tmp_path / "a.parquet", ["world", "sports"], [0, 1, None, 1])
+    table = pq.read_table(tmp_path / "a.parquet")
+    pq.write_table(table.append_column("tamis_id", pa.array(["x"] * 4)), tmp_path / "a.parquet")
+    corpus = open_corpus(tmp_path / "a.parquet")
+    drawn = draw(corpus, workspace, "4")
+    sample = open_corpus(drawn.path, roles=roles_of_sample(corpus))
+    assert sample.roles.id == "tamis_id_"
+    assert sorted(sample.take(range(4)).column("label").to_pylist(), key=str) == [None, "sports", "sports", "world"]
+    assert set(sample.take(range(4)).column("tamis_id").to_pylist()) == {"x"}
 
 
 @pytest.mark.parametrize("block", [b"", b"[]", b"{}", b'{"info": {"features": {"label": {"_type": "ClassLabel"}}}}'])
