@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,15 @@ from tamis.data.formats import Cut
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
-from tamis.data.opening import READER_VERSION, OnBadFile, OpenedFile, open_files, reader_of, sample_values
+from tamis.data.opening import (
+    READER_VERSION,
+    LeftOut,
+    OnBad,
+    OpenedFile,
+    open_files,
+    sample_values,
+)
+from tamis.data.path_columns import ORIGINS, PathColumns
 from tamis.data.paths import Pieces, find_path, path_of
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
@@ -26,6 +34,7 @@ from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
 from tamis.data.schema import conform, field_of, paths, union
 from tamis.data.shards import Shard, cut_shards
+from tamis.data.source_schema import source_schema
 
 if TYPE_CHECKING:
     from tamis.data.documents import Documents
@@ -44,11 +53,12 @@ class SourceFile:
         path: where it is.
         name: path below the corpus root.
         format: ``parquet``, ``jsonl`` or ``csv``.
-        compression: empty, ``gz`` or ``zst``.
+        compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
         rows: number of rows.
         recoded: columns read as text though the file says bytes, sorted.
+        path_values: columns that its path carries, as text.
     """
 
     path: Path
@@ -59,6 +69,7 @@ class SourceFile:
     sha256: str
     rows: int
     recoded: tuple[str, ...] = ()
+    path_values: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +92,8 @@ class Corpus:
         by_hand: roles that a person chose; what is found wrong with those is an error.
         labels: names of the labels 0, 1, ... by path of the column, where the files state them and agree.
         uuids: top-level columns that are UUIDs in every file that has them; they are read as text.
+        on_bad_line: the same for lines.
+        left_out: files and lines that were left out.
     """
 
     root: str
@@ -93,7 +106,9 @@ class Corpus:
     text_fingerprint: str
     notes: tuple[str, ...] = ()
     path: str = ""
-    on_bad_file: OnBadFile = "fail"
+    on_bad_file: OnBad = "fail"
+    on_bad_line: OnBad = "fail"
+    left_out: tuple[LeftOut, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uuids: frozenset[str] = frozenset()
     by_hand: frozenset[str] = frozenset()
@@ -108,6 +123,27 @@ class Corpus:
     def explicit_roles(self) -> dict[str, str]:
         """Return every role with its path, empty where no column has it: opening with these detects nothing anew."""
         return {role: self.roles.known().get(role, "") for role in ROLES}
+
+    @property
+    def path_columns(self) -> tuple[str, ...]:
+        """Return the columns that paths carry, sorted by name."""
+        return tuple(sorted({name for file in self.files for name in file.path_values}))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Return those columns of paths that say where a row was found: they are written only when asked for."""
+        return tuple(name for name in self.path_columns if name in ORIGINS)
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """Return how it was opened, besides path and roles, as ``open_corpus`` takes it and JSON holds it."""
+        columns = list(self.path_columns)
+        return {"on_bad_file": self.on_bad_file, "on_bad_line": self.on_bad_line, "path_columns": columns}
+
+    @cached_property
+    def source_schema(self) -> pa.Schema:
+        """Return the columns as the files have them: their types, order and features."""
+        return source_schema(self.schema, self._opened)
 
     @cached_property
     def _shards(self) -> tuple[Shard, ...]:
@@ -142,11 +178,11 @@ class Corpus:
         for piece in shard.pieces:
             opened = self._opened[piece.file]
             opened.check_unchanged()
-            inside = opened.probe.schema.names
+            inside = opened.schema.names
             wanted = tuple(dict.fromkeys(head for head in heads if head in inside))
             cut = Cut(piece.marks, wanted, max_rows, max_bytes)
             rows = 0
-            for batch in reader_of(opened).read(opened.path, opened.probe, cut, counted):
+            for batch in opened.read(cut, counted):
                 rows += batch.num_rows
                 yield self._select(batch, labels, places)
             if rows != piece.rows:
@@ -257,7 +293,9 @@ def open_corpus(
     path: str | Path,
     *,
     roles: Mapping[str, str] | None = None,
-    on_bad_file: OnBadFile = "fail",
+    on_bad_file: OnBad = "fail",
+    on_bad_line: OnBad = "fail",
+    path_columns: PathColumns | Sequence[str] = "found",
     by_hand: Collection[str] | None = None,
     probes: Path | None = None,
     progress: Progress | None = None,
@@ -268,8 +306,11 @@ def open_corpus(
         path: what to open; files whose name begins with a dot or an underscore are left out of folders.
         roles: columns by role (text, id, source, language, label); the others are detected by name and type.
         by_hand: which of these roles a person chose; all that have a column unless given.
-        on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes``, and for
-            this reads every file whole.
+        on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes`` and
+            ``left_out``, and for this reads every file whole.
+        on_bad_line: the same for lines of JSON Lines and CSV that cannot be read.
+        path_columns: ``found`` reads the partitions that folders name (``lang=en``) and, where files belong to several
+            splits, ``split``; ``all`` also ``file``; names just those.
         probes: folder to remember what was learnt from a file in, by its content, such as ``Workspace.probes``.
         progress: advanced by bytes; checked for cancellation between files.
 
@@ -277,35 +318,47 @@ def open_corpus(
         CorpusError: nothing to open, a bad file, no rows.
         RoleError: no text column, or a role that does not fit.
     """
-    root, opened, notes = open_files(path, on_bad_file=on_bad_file, probes=probes, progress=progress or NullProgress())
-    schema, _ = union({item.name: item.probe.schema for item in opened})
-    picked = find_roles(schema, roles, samples=partial(sample_values, opened))
-    sound = []
-    for item in opened:
+    wanted: PathColumns = path_columns if path_columns in ("found", "all") else tuple(path_columns)
+    if wanted == "found" and set(ORIGINS) & set((roles or {}).values()):
+        wanted = "all"
+    opening = open_files(
+        path,
+        on_bad_file=on_bad_file,
+        on_bad_line=on_bad_line,
+        path_columns=wanted,
+        probes=probes,
+        progress=progress or NullProgress(),
+    )
+    schema, _ = union({item.name: item.schema for item in opening.files})
+    picked = find_roles(schema, roles, samples=partial(sample_values, opening.files))
+    left_out, sound = list(opening.left_out), []
+    for item in opening.files:
         try:
             item.check_text(picked.text)
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise
-            notes.append(f"left out: {error}")
+            left_out = [LeftOut(item.name, None, str(error)), *(each for each in left_out if each.file != item.name)]
             continue
         sound.append(item)
     if not any(item.probe.rows for item in sound):
         raise CorpusError("The corpus has no rows", value=str(path), allowed="at least one row with text")
-    schema, differences = union({item.name: item.probe.schema for item in sound})
+    schema, differences = union({item.name: item.schema for item in sound})
     files = tuple(map(_source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
-        root=root,
-        name=(Path(path).stem.split(".")[0] if len(files) == 1 else Path(root).name) or "corpus",
+        root=opening.root,
+        name=(Path(path).stem.split(".")[0] if len(files) == 1 else Path(opening.root).name) or "corpus",
         files=files,
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*notes, *differences, *disagreeing),
+        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
+        on_bad_line=on_bad_line,
+        left_out=tuple(left_out),
         labels={path_of(schema, (column,)): names for column, names in labels.items()},
         uuids=_uuids(sound),
         by_hand=frozenset(chosen if by_hand is None else by_hand),
@@ -316,21 +369,26 @@ def open_corpus(
 
 
 def _source_file(item: OpenedFile) -> SourceFile:
-    return SourceFile(
-        item.path,
-        item.name,
-        item.format,
-        item.compression,
-        item.bytes,
-        item.sha256,
-        item.probe.rows,
-        item.probe.recoded,
-    )
+    read = (item.probe.rows, item.probe.recoded, item.path_texts)
+    return SourceFile(item.path, item.name, item.format, item.compression, item.bytes, item.sha256, *read)
 
 
 def _uuids(files: Sequence[OpenedFile]) -> frozenset[str]:
     other = {name for file in files for name in {*file.probe.schema.names} - {*file.probe.uuids}}
     return frozenset(name for file in files for name in file.probe.uuids if name not in other)
+
+
+def _left_out_notes(left_out: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield a sentence for every file left out, and one for the lines of every file."""
+    lines: dict[str, list[LeftOut]] = {}
+    for item in left_out:
+        if item.line is None:
+            yield f"left out: {item.reason}"
+        else:
+            lines.setdefault(item.file, []).append(item)
+    for file, bad in lines.items():
+        count = f"{len(bad):,} line" + ("" if len(bad) == 1 else "s")
+        yield f"left out: {count} of {file}, the first is line {bad[0].line}: it {bad[0].reason}"
 
 
 def _fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
@@ -343,6 +401,11 @@ def _text_fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
 
 def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
     contents = [
-        [file.sha256, file.format, file.compression, *([list(file.recoded)] if file.recoded else [])] for file in files
+        [
+            *(file.sha256, file.format, file.compression),
+            *([list(file.recoded)] if file.recoded else []),
+            *([dict(file.path_values)] if file.path_values else []),
+        ]
+        for file in files
     ]
     return digest({"reader": READER_VERSION, "files": contents, "roles": roles})

@@ -15,13 +15,14 @@ from typing import Any
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, rows_only, slices
+from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import to_array
 from tamis.data.jsonl_reader import BLOCK_BYTES, BLOCK_ROWS
 from tamis.data.repair import Repairs, repair
 from tamis.data.streams import opened
 
 _BOM = "\ufeff"
+_UNNAMED = "Unnamed: 0"
 _INT = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _BOOL = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
@@ -39,27 +40,31 @@ class CsvReader:
     text, so nothing is lost.
 
     Attributes:
-        compression: empty, ``gz`` or ``zst``.
+        compression: as ``formats.open_stream`` takes it.
+        skip: whether records that cannot be read are left out.
     """
 
     compression: str = ""
+    skip: bool = False
 
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the whole file once: rows, types, places where reading can begin."""
         with opened(path, self.compression, 0) as stream:
-            lines = _Lines(iter(stream))
-            records = _records(lines, path)
-            names = _header(lines, records, path)
+            lines, bad = _Lines(iter(stream)), BadLines(path, skip=self.skip)
+            records = _records(lines, bad)
+            names, notes = _header(records, path)
             columns = [_Column() for _ in names]
             marks: list[Mark] = []
             row, offset = 0, lines.consumed
-            for block, end in _blocks(records, lines, names, path):
+            for block, end in _blocks(records, lines, len(names), bad):
                 for column, values in zip(columns, zip(*block, strict=True), strict=False):
                     column.see(values)
                 marks.append(Mark(row, len(block), offset, end - offset))
                 row, offset = row + len(block), end
+            bad.check(row)
         schema = pa.schema([pa.field(name, column.kind) for name, column in zip(names, columns, strict=True)])
-        return Probe(row, schema, tuple(marks), dialect=lines.delimiter)
+        places = tuple(range(len(names)))
+        return Probe(row, schema, tuple(marks), lines.delimiter, places=places, bad_lines=tuple(bad), notes=notes)
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the cut."""
@@ -70,8 +75,8 @@ class CsvReader:
                 data = stream.read(mark.bytes)
                 if len(data) != mark.bytes:
                     raise CorpusError(f"{path.name} is shorter than when it was opened", fix="open it again")
-                text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
-                rows = [row for row in csv.reader(text, delimiter=probe.dialect, strict=True) if row]
+                text = (line.decode("utf-8", "surrogateescape") for line in io.BytesIO(data))
+                rows = list(_sound(csv.reader(text, delimiter=probe.dialect, strict=True), len(names)))
                 for start, stop in slices(len(rows), mark, cut):
                     columns = dict(zip(names, zip(*rows[start:stop], strict=True), strict=True))
                     arrays = [
@@ -88,6 +93,7 @@ class _Lines:
     consumed: int = 0
     count: int = 0
     delimiter: str = ","
+    ended: bool = False
 
     def __iter__(self) -> Iterator[str]:
         for line in self.source:
@@ -95,6 +101,7 @@ class _Lines:
             self.count += 1
             text = line.decode("utf-8", "surrogateescape")
             yield text[1:] if self.count == 1 and text.startswith(_BOM) else text
+        self.ended = True
 
 
 def _delimiter(header: bytes) -> str:
@@ -102,32 +109,57 @@ def _delimiter(header: bytes) -> str:
     return max(_DELIMITERS, key=lambda mark: (bare.count(mark), -_DELIMITERS.index(mark)))
 
 
-def _records(lines: _Lines, path: Path) -> Iterator[list[str]]:
+def _records(lines: _Lines, bad: BadLines) -> Iterator[list[str]]:
     first = next(lines.source, b"")
     if not first:
-        raise CorpusError(f"{path.name} is empty (zero bytes)")
+        raise CorpusError(f"{bad.path.name} is empty (zero bytes)")
     lines.source, lines.delimiter = chain([first], lines.source), _delimiter(first)
-    try:
-        yield from csv.reader(iter(lines), delimiter=lines.delimiter, strict=True)
-    except csv.Error as error:
-        raise CorpusError(
-            f"{path.name}, line {lines.count} is not CSV ({error}); the file may be truncated or of another format",
-            fix="repair the line, or open with on_bad_file='skip' to leave the file out",
-        ) from error
+    reader = csv.reader(iter(lines), delimiter=lines.delimiter, strict=True)
+    while True:
+        begun = lines.count + 1
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if lines.ended and bad.skip:
+                raise CorpusError(
+                    f"{bad.path.name}, line {begun} opens a quote that never closes",
+                    fix="repair the line, or leave out the file with --skip-bad-files",
+                ) from error
+            bad.add(lines.count, f"is not CSV ({error}); the file may be truncated or of another format", cause=error)
 
 
-def _header(lines: _Lines, records: Iterable[list[str]], path: Path) -> list[str]:
-    names = [repair(name) for name in next(iter(records), [])]
+def _sound(reader: Iterator[list[str]], width: int) -> Iterator[list[str]]:
+    """Yield the records of a block; those that the probe left out fail here in the same way."""
+    while True:
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        if len(record) == width:
+            yield record
+
+
+def _header(records: Iterable[list[str]], path: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Return the names of the columns and notes about them."""
+    names, notes = [repair(name) for name in next(iter(records), [])], []
+    if len(names) > 1 and not names[0] and "" not in names[1:] and _UNNAMED not in names:
+        # What pandas writes unless it is told to leave its index out, and the name it reads that back by.
+        names[0] = _UNNAMED
+        notes.append(f"the first column has no name and is read as {_UNNAMED}")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise CorpusError(f"{path.name} has several columns of the same name", value=twice)
     if not names or "" in names:
         raise CorpusError(f"{path.name} has columns without a name", value=names, fix="give every column a name")
-    return names
+    return names, tuple(notes)
 
 
 def _blocks(
-    records: Iterable[list[str]], lines: _Lines, names: Sequence[str], path: Path
+    records: Iterable[list[str]], lines: _Lines, width: int, bad: BadLines
 ) -> Iterator[tuple[list[list[str]], int]]:
     """Yield records and the byte where the next one begins."""
     held: list[list[str]] = []
@@ -135,12 +167,10 @@ def _blocks(
     for record in records:
         if not record:
             continue
-        if len(record) != len(names):
-            raise CorpusError(
-                f"{path.name}, line {lines.count} has {len(record)} cells but the header has {len(names)}; "
-                "the file may be truncated",
-                fix="repair the line, or open with on_bad_file='skip' to leave the file out",
-            )
+        if len(record) != width:
+            says = f"has {len(record)} cells but the header has {width}; the file may be truncated"
+            bad.add(lines.count, says)
+            continue
         held.append(record)
         if len(held) >= BLOCK_ROWS or lines.consumed - begun >= BLOCK_BYTES:
             yield held, lines.consumed

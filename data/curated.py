@@ -24,6 +24,7 @@ from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, parquet_writer, write_error
 from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.source_schema import restored
 
 GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
@@ -62,6 +63,22 @@ def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = Non
         raise StoreError("A column of the output has the name of a source column", value=clash, fix="rename it")
     fields = [corpus.schema.field(name) for name in sorted(corpus.schema.names)]
     return pa.schema([*(field.with_type(UUID) if field.name in corpus.uuids else field for field in fields), *added])
+
+
+def written_schema(
+    corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None, *, origins: bool = False
+) -> pa.Schema:
+    """Return the schema of the files: the source's columns as the source has them, then the ``extra`` columns.
+
+    Args:
+        corpus: the source.
+        extra: columns that are added.
+        origins: whether the columns that say where a row was found are written (``Corpus.origins``).
+    """
+    source = corpus.source_schema
+    left_out = () if origins else corpus.origins
+    fields = [field for field in source if field.name not in left_out]
+    return pa.schema([*fields, *(pa.field(name, kind) for name, kind in (extra or {}).items())], source.metadata)
 
 
 def kept_batches(
@@ -116,6 +133,7 @@ def write_sorted(
     *,
     rows: int,
     schema: pa.Schema,
+    written: pa.Schema | None = None,
     shard_rows: int = SHARD_ROWS,
     group_rows: int = GROUP_ROWS,
     spill_bytes: int = SPILL_BYTES,
@@ -127,7 +145,8 @@ def write_sorted(
         batches: every rank from 0 to ``rows - 1`` exactly once, in any order.
         folder: where to write; made when missing. A spill folder inside it is removed at the end.
         rows: number of rows in all.
-        schema: of the batches and of the files.
+        schema: of the batches.
+        written: of the files, with their metadata, as ``written_schema`` gives it; that of the batches otherwise.
         shard_rows: rows per file, a multiple of ``group_rows``; the last file may have fewer.
         group_rows: rows per row group; one row group must fit into memory.
         spill_bytes: rows held in memory before they are spilled to disk.
@@ -153,7 +172,7 @@ def write_sorted(
         spill.close()
         files = []
         for path, file, start, size in zip(paths, whole, starts, sizes, strict=True):
-            files.append(file or _write_file(spill, path, start, size))
+            files.append(file or _write_file(spill, path, start, size, written or spill.schema))
             if markers and not file:
                 markers.mark(files[-1])
         return tuple(files)
@@ -163,11 +182,13 @@ def write_sorted(
         spill.remove()
 
 
-def _write_file(spill: _Spill, path: Path, start: int, size: int) -> WrittenFile:
-    with atomic_write(path) as temporary, parquet_writer(temporary, spill.schema) as writer:
+def _write_file(spill: _Spill, path: Path, start: int, size: int, schema: pa.Schema) -> WrittenFile:
+    with atomic_write(path) as temporary, parquet_writer(temporary, schema, metadata=schema.metadata) as writer:
+        bare = schema.remove_metadata()
         for first in range(start, start + size, spill.group_rows):
             count = min(spill.group_rows, start + size - first)
-            writer.write_table(spill.group(first // spill.group_rows, first, count), row_group_size=count)
+            group = spill.group(first // spill.group_rows, first, count)
+            writer.write_table(restored(group, bare), row_group_size=count)
     return WrittenFile.at(path, rows=size)
 
 

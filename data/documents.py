@@ -41,6 +41,7 @@ class Documents:
         errors: rows that are not documents: position int64, shard int32, row_in_shard int32, reason string.
         id_source: ``column`` or ``text``.
         notes: why the id column was not used, rows repaired.
+        repaired: texts that held bytes or code points that are not Unicode; each of them became U+FFFD.
         texts: sha256 of all texts' hashes in id order: equal corpora of texts have equal ones, whatever their files.
         digest: of the artifact.
     """
@@ -55,6 +56,7 @@ class Documents:
     notes: tuple[str, ...]
     texts: str
     digest: str
+    repaired: int = 0
 
     @classmethod
     def read(cls, artifact: Artifact) -> Documents:
@@ -76,6 +78,17 @@ class Documents:
             notes=tuple(artifact.facts["notes"]),
             texts=str(artifact.facts["texts"]),
             digest=artifact.digest,
+            repaired=int(artifact.facts["repaired"]),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what should be known before the texts are trusted, one sentence each."""
+        if not self.repaired:
+            return ()
+        texts = "1 text holds" if self.repaired == 1 else f"{self.repaired:,} texts hold"
+        return (
+            f"{texts} bytes that are not UTF-8 (Latin-1?); each byte is read as U+FFFD: convert the files to keep them",
         )
 
     def __len__(self) -> int:

@@ -1,14 +1,15 @@
-"""Files of a corpus: which there are, in which format, and how their bytes are opened."""
+"""Formats of the files of a corpus: by name and by first bytes, what a reader tells, and how bytes are opened."""
 
 from __future__ import annotations
 
-import glob
+import bz2
 import gzip
 import io
+import lzma
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Protocol, cast
 
 import pyarrow as pa
@@ -22,8 +23,20 @@ _SUFFIXES = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".csv": "csv", ".tsv": "csv",
 }  # fmt: skip
-_PACKED = {".gz": "gz", ".zst": "zst"}
+_PACKED = {
+    ".gz": "gz", ".gzip": "gz",
+    ".zst": "zst", ".zstd": "zst",
+    ".bz2": "bz2",
+    ".xz": "xz",
+}  # fmt: skip
+_INSIDE = (*_PACKED, ".snappy", ".lz4", ".br", ".brotli", ".lzo")
+"""Endings that writers put behind ``.parquet`` to name the compression inside the file."""
+
+_PARQUET = b"PAR1"
+_MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 SUFFIXES = (*_SUFFIXES, *(f"{plain}{packed}" for plain in (".jsonl", ".csv", ".tsv") for packed in _PACKED))
+WINDOW = 1 << 27
+"""Bytes a Zstandard frame may refer back to: what the library decodes unless it is told to take more memory."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,14 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class BadLine:
+    """A line that cannot be read: its number from 1, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Probe:
     """What one pass over a file, or its footer, tells.
 
@@ -55,6 +76,10 @@ class Probe:
         recoded: columns that version 1 of the reader read as bytes and this one reads as text, sorted.
         uuids: columns of UUIDs, read as text, sorted.
         labels: names of the labels 0, 1, ... of columns that state them.
+        source: schema of a Parquet file as it is in the file, with its metadata; None for formats without types.
+        places: where each column of ``schema`` stands in the file's own order, from 0.
+        bad_lines: lines left out.
+        notes: what was read otherwise than it stands there, one sentence each.
     """
 
     rows: int
@@ -64,6 +89,10 @@ class Probe:
     recoded: tuple[str, ...] = ()
     uuids: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    source: pa.Schema | None = None
+    places: tuple[int, ...] = ()
+    bad_lines: tuple[BadLine, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,40 @@ class Cut:
     columns: tuple[str, ...]
     max_rows: int
     max_bytes: int
+
+
+MAX_BAD_LINES = 100_000
+"""A file with more bad lines than this is of another format."""
+
+REPAIR = "repair the line, or leave out the line with --skip-bad-lines or the file with --skip-bad-files"
+
+
+class BadLines(list[BadLine]):
+    """Bad lines of one file, in order; where lines must not be left out, the first one is an error.
+
+    Args:
+        path: the file.
+        skip: whether lines are left out.
+    """
+
+    def __init__(self, path: Path, *, skip: bool) -> None:
+        super().__init__()
+        self.path, self.skip = path, skip
+
+    def add(self, line: int | None, says: str, cause: Exception | None = None) -> None:
+        """Take a line note of, by number; raises ``CorpusError`` when it, or the number of them, ends the reading."""
+        if not self.skip:
+            where = "a line" if line is None else f"line {line}"
+            raise CorpusError(f"{self.path.name}, {where} {says}", fix=REPAIR) from cause
+        if line is not None:
+            self.append(BadLine(line, says))
+        if len(self) > MAX_BAD_LINES:
+            raise CorpusError(f"{self.path.name} has more than {MAX_BAD_LINES:,} lines that cannot be read")
+
+    def check(self, rows: int) -> None:
+        """Raise ``CorpusError`` when no line could be read."""
+        if self and not rows:
+            raise CorpusError(f"{self.path.name} has no line that can be read: line {self[0].line} {self[0].reason}")
 
 
 def slices(rows: int, mark: Mark, cut: Cut) -> Iterator[tuple[int, int]]:
@@ -106,66 +169,52 @@ class Reader(Protocol):
         """Yield the rows of ``cut`` in file order, text valid UTF-8, columns in the order of ``cut.columns``."""
 
 
-def format_of(path: Path) -> tuple[str, str] | None:
-    """Return (format, compression) of a file by its name, None when it is not one of ours."""
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if not suffixes:
-        return None
-    packed = _PACKED.get(suffixes[-1], "")
-    inner = suffixes[-2] if packed and len(suffixes) > 1 else suffixes[-1]
-    kind = _SUFFIXES.get(inner)
-    return None if kind is None or (packed and kind == "parquet") else (kind, packed)
+def format_of(path: PurePath) -> tuple[str, str] | None:
+    """Return (format, compression) of a file by its name, None when it is not one of ours.
 
-
-def list_files(path: str | Path) -> tuple[str, list[Path]]:
-    """Return the common root and the data files of a file, a folder (with sub-folders) or a glob, sorted by name.
-
-    Raises:
-        CorpusError: nothing is there, or nothing of a known format.
+    The last ending decides; behind ``.parquet`` one more may name the compression inside the file, as writers do.
     """
-    given = Path(path).expanduser()
-    if given.is_dir():
-        found = [item for item in given.rglob("*") if item.is_file() and not _hidden(item, given)]
-        root = given
-    elif given.is_file():
-        found, root = [given], given.parent
-    else:
-        root = _fixed_part(given)
-        found = [item for item in root.glob(str(given.absolute().relative_to(root))) if item.is_file()]
-    if not found:
-        raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
-    files = sorted(item.absolute() for item in found if format_of(item))
-    if given.is_dir():
-        # Folders of data often hold descriptions as .json; they are data only where nothing else is.
-        files = [item for item in files if item.suffix.lower() != ".json"] or files
-    if not files:
-        raise CorpusError(
-            "No file has a known format", value=[item.name for item in sorted(found)[:5]], allowed=", ".join(SUFFIXES)
-        )
-    return str(root.absolute()), files
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    last = suffixes.pop() if suffixes else ""
+    if last in _SUFFIXES:
+        return _SUFFIXES[last], ""
+    kind = _SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if kind == "parquet":
+        return (kind, "") if last in _INSIDE else None
+    return None if kind is None or last not in _PACKED else (kind, _PACKED[last])
 
 
-def _fixed_part(pattern: Path) -> Path:
-    """Return the folder that all matches of a glob lie in."""
-    pieces = pattern.absolute().parts
-    fixed = next((index for index, piece in enumerate(pieces) if glob.has_magic(piece)), len(pieces) - 1)
-    return Path(*pieces[:fixed])
+def is_parquet(path: Path) -> bool:
+    """Say whether a file begins as Parquet does; one that cannot be read does not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PARQUET)) == _PARQUET
+    except OSError:
+        return False
 
 
-def _hidden(item: Path, root: Path) -> bool:
-    return any(piece.startswith((".", "_")) for piece in item.relative_to(root).parts)
+def packed_as(path: Path, named: str) -> str:
+    """Return how the bytes of a text file are compressed: as its first bytes say, else as its name says."""
+    with path.open("rb") as file:
+        head = file.read(max(map(len, _MAGIC)))
+    return next((packed for magic, packed in _MAGIC.items() if head.startswith(magic)), named)
 
 
 def open_stream(path: Path, compression: str) -> BinaryIO:
     """Open a file for reading decompressed bytes.
 
-    A damaged or truncated file raises OSError, EOFError or ``zlib.error`` while reading, never a short result.
+    A damaged or truncated file raises OSError, EOFError, ``zlib.error`` or ``lzma.LZMAError`` while reading, never a
+    short result.
     """
     raw = path.open("rb")
     if compression == "gz":
         return _buffered(_Closing(gzip.GzipFile(fileobj=raw, mode="rb"), raw))
     if compression == "zst":
         return _buffered(_Zstandard(raw))
+    if compression == "bz2":
+        return _buffered(_Closing(bz2.BZ2File(raw), raw))
+    if compression == "xz":
+        return _buffered(_Closing(lzma.LZMAFile(raw), raw))
     return raw
 
 
@@ -176,7 +225,7 @@ def _buffered(raw: io.RawIOBase) -> BinaryIO:
 class _Closing(io.RawIOBase):
     """A readable that closes the file below it too."""
 
-    def __init__(self, inner: gzip.GzipFile, below: BinaryIO) -> None:
+    def __init__(self, inner: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, below: BinaryIO) -> None:
         self._inner, self._below = inner, below
 
     def readable(self) -> bool:
@@ -197,7 +246,7 @@ class _Zstandard(io.RawIOBase):
     def __init__(self, below: BinaryIO) -> None:
         self._below = below
         self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._fresh = True
+        self._fresh, self._head = True, b""
         self._ready = memoryview(b"")
         self._packed = b""
 
@@ -219,10 +268,12 @@ class _Zstandard(io.RawIOBase):
         return count
 
     def _decode(self) -> None:
+        if self._fresh:
+            self._head = self._packed
         try:
             self._ready = memoryview(self._frame.decompress(self._packed))
         except zstandard.ZstdError as error:
-            raise OSError(f"not a sound zstandard file: {error}") from error
+            raise OSError(_too_wide(self._head) or f"not a sound zstandard file: {error}") from error
         self._fresh, self._packed = False, b""
         if self._frame.eof:
             self._packed = self._frame.unused_data
@@ -231,3 +282,17 @@ class _Zstandard(io.RawIOBase):
     def close(self) -> None:
         self._below.close()
         super().close()
+
+
+def _too_wide(head: bytes) -> str:
+    """Return what to do about a frame whose window is wider than this reader takes, empty for any other frame."""
+    try:
+        window = zstandard.get_frame_parameters(head).window_size
+    except zstandard.ZstdError:
+        return ""
+    if window <= WINDOW:
+        return ""
+    return (
+        f"it may be sound, but its Zstandard window is {window >> 20:,} MiB (--long) and this reader takes "
+        f"{WINDOW >> 20}; compress it again: zstd -dc --long=31 FILE | zstd -o NEW"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, rows_only, slices
+from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import infer, to_array, widen
 from tamis.data.repair import Repairs, repair
 from tamis.data.streams import opened
@@ -26,31 +26,40 @@ class JsonlReader:
     """The JSON Lines format.
 
     Attributes:
-        compression: empty, ``gz`` or ``zst``.
+        compression: as ``formats.open_stream`` takes it.
+        skip: whether lines that cannot be read are left out.
     """
 
     compression: str = ""
+    skip: bool = False
 
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the whole file once: rows, types, places where reading can begin."""
         marks: list[Mark] = []
         kinds: dict[str, pa.DataType] = {}
-        row = offset = line = 0
+        places: dict[str, int] = {}
+        bad = BadLines(path, skip=self.skip)
+        row = offset = end = line = 0
         with opened(path, self.compression, 0) as stream:
             for lines in _blocks(stream):
-                values = list(_objects(lines, path, line))
-                names: set[str] = set()
-                for value in values:
-                    names.update(value)
-                for name in names:
+                values = list(_objects(lines, line, bad))
+                end, line = end + sum(map(len, lines)), line + len(lines)
+                if not values:
+                    # A mark without rows would be passed over, and the reader with it: these bytes go to the next one.
+                    continue
+                for keys in set(map(tuple, values)):
+                    places |= {key: max(place, places.get(key, 0)) for place, key in enumerate(keys)}
+                for name in {key for value in values for key in value}:
                     kind = infer([value.get(name) for value in values])
                     kinds[name] = widen(kinds.get(name, pa.null()), kind)
-                size = sum(map(len, lines))
-                marks.append(Mark(row, len(values), offset, size))
-                row, offset, line = row + len(values), offset + size, line + len(lines)
-        if not offset:
+                marks.append(Mark(row, len(values), offset, end - offset))
+                row, offset = row + len(values), end
+        if not end:
             raise CorpusError(f"{path.name} is empty (zero bytes)")
-        return Probe(row, pa.schema([pa.field(name, kinds[name]) for name in sorted(kinds)]), tuple(marks))
+        bad.check(row)
+        schema = pa.schema([pa.field(name, kinds[name]) for name in sorted(kinds)])
+        ordered = tuple(places[name] for name in schema.names)
+        return Probe(row, schema, tuple(marks), places=ordered, bad_lines=tuple(bad))
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the cut."""
@@ -60,7 +69,7 @@ class JsonlReader:
                 data = stream.read(mark.bytes)
                 if len(data) != mark.bytes:
                     raise CorpusError(f"{path.name} is shorter than when it was opened", fix="open it again")
-                values = list(_objects(data.split(b"\n"), path, None))
+                values = list(_objects(data.split(b"\n"), None, BadLines(path, skip=self.skip)))
                 for start, stop in slices(len(values), mark, cut):
                     part = values[start:stop]
                     arrays = [
@@ -88,7 +97,7 @@ def _repaired_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {repair(key): value for key, value in pairs}
 
 
-def _objects(lines: list[bytes], path: Path, first: int | None) -> Iterator[dict[str, Any]]:
+def _objects(lines: list[bytes], first: int | None, bad: BadLines) -> Iterator[dict[str, Any]]:
     for number, raw in enumerate(lines):
         try:
             text, broken = raw.decode("utf-8"), False
@@ -98,18 +107,15 @@ def _objects(lines: list[bytes], path: Path, first: int | None) -> Iterator[dict
             text = text[1:]
         if not text or text.isspace():
             continue
-        where = f"line {first + number + 1}" if first is not None else "a line"
+        line = None if first is None else first + number + 1
         try:
             # Only lines that may hold lone surrogates pay for looking at every key.
             broken = broken or "\\ud" in text or "\\uD" in text
             value = json.loads(text, object_pairs_hook=_repaired_keys) if broken else json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise CorpusError(
-                f"{path.name}, {where} is not JSON ({error}); the file may be truncated or of another format",
-                fix="repair the line, or open with on_bad_file='skip' to leave the file out",
-            ) from error
-        if not isinstance(value, dict):
-            raise CorpusError(
-                f"{path.name}, {where} is not a JSON object", value=text[:80], allowed="{...} on each line"
-            )
-        yield value
+            bad.add(line, f"is not JSON ({error}); the file may be truncated or of another format", error)
+            continue
+        if isinstance(value, dict):
+            yield value
+        else:
+            bad.add(line, f"is not a JSON object but of type {type(value).__name__}")

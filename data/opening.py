@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, Reader, format_of, list_files
-from tamis.data.hashing import digest, file_sha256
+from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, format_of, packed_as
+from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.jsonl_reader import JsonlReader
+from tamis.data.listing import list_files
 from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
+from tamis.data.path_columns import ORIGINS, PathColumns, path_values
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
@@ -26,13 +29,28 @@ READER_VERSION = 1
 """Raised whenever the same bytes are read as other rows: it is part of every fingerprint."""
 
 PROBE_VERSION = 2
-"""Raised whenever a probe tells more: it is part of the names probes are remembered by. 2 knows text in bytes, UUIDs
-and names of labels; a fingerprint names the columns that are read as text for it."""
+"""Raised whenever a probe tells more or something else; those remembered before are made anew. 2 knows text in bytes,
+UUIDs, names of labels, the schema of the source and lines left out; a fingerprint names the columns read as text."""
 
-OnBadFile = Literal["fail", "skip"]
+OnBad = Literal["fail", "skip"]
 _SAMPLE_FILES = 3
 _SAMPLE_ROWS = 1_000
 _SAMPLE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file, or a line of it, that is left out.
+
+    Attributes:
+        file: path below the corpus root.
+        line: number of the line, from 1; None for the whole file.
+        reason: why, a sentence.
+    """
+
+    file: str
+    line: int | None
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -43,11 +61,15 @@ class OpenedFile:
         path: where it is.
         name: path below the corpus root.
         format: ``parquet``, ``jsonl`` or ``csv``.
-        compression: empty, ``gz`` or ``zst``.
+        compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
         stamp: inode and modification time in ns when it was hashed.
         probe: what it holds.
+        on_bad_line: whether lines that cannot be read are left out.
+        path_schema: columns that its path carries, besides or instead of those it holds.
+        path_texts: their values as they stand in the path.
+        path_values: their values.
     """
 
     path: Path
@@ -58,6 +80,35 @@ class OpenedFile:
     sha256: str
     stamp: tuple[int, int]
     probe: Probe
+    on_bad_line: OnBad = "fail"
+    path_schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    path_texts: Mapping[str, str | None] = field(default_factory=dict)
+    path_values: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Return the plain schema of its rows: columns it holds, then columns of its path."""
+        held = [column for column in self.probe.schema if column.name not in self.path_schema.names]
+        return pa.schema([*held, *self.path_schema])
+
+    @property
+    def content(self) -> list[Any]:
+        """Return what decides its rows: hash, format, compression, and what its path says where it says anything."""
+        return [self.sha256, self.format, self.compression, *([dict(self.path_texts)] if self.path_texts else [])]
+
+    def read(self, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``cut`` with the columns asked for, those of the path among them."""
+        held = tuple(name for name in cut.columns if name not in self.path_schema.names)
+        reader = _reader(self.format, self.compression, self.on_bad_line)
+        for batch in reader.read(self.path, self.probe, replace(cut, columns=held), repairs):
+            if len(held) == len(cut.columns):
+                yield batch
+                continue
+            arrays = [batch.column(name) if name in held else self._same(name, batch.num_rows) for name in cut.columns]
+            yield pa.RecordBatch.from_arrays(arrays, names=list(cut.columns))
+
+    def _same(self, name: str, rows: int) -> pa.Array:
+        return pa.repeat(pa.scalar(self.path_values[name], self.path_schema.field(name).type), rows)
 
     def check_unchanged(self) -> None:
         """Raise ``CorpusError`` when the file is gone or looks changed since it was hashed."""
@@ -72,72 +123,130 @@ class OpenedFile:
         """Raise ``CorpusError`` when the file has no text at ``path``; a file without rows may be anything."""
         if not self.probe.rows:
             return
-        kind = type_at(self.probe.schema, path)
+        kind = type_at(self.schema, path)
         if kind is None:
-            raise CorpusError(f"{self.name} has no column {path}", value=self.probe.schema.names)
+            raise CorpusError(f"{self.name} has no column {path}", value=self.schema.names)
         if not is_text(kind) and not pa.types.is_null(kind):
             raise CorpusError(f"Column {path} of {self.name} is not text", value=str(kind), allowed="text")
 
 
-def reader_of(file: OpenedFile) -> Reader:
-    """Return the reader of a file's format."""
-    return _reader(file.format, file.compression)
-
-
-def _reader(kind: str, compression: str) -> Reader:
+def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
     if kind == "parquet":
         return ParquetReader()
-    return JsonlReader(compression) if kind == "jsonl" else CsvReader(compression)
+    skip = on_bad_line == "skip"
+    return JsonlReader(compression, skip) if kind == "jsonl" else CsvReader(compression, skip)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The files of a corpus as far as they can be read.
+
+    Attributes:
+        root: folder they lie in.
+        files: the sound ones, in an order that depends on their rows only.
+        left_out: bad files and bad lines.
+        notes: what lies there and is no data, and what was read otherwise than it stands there.
+    """
+
+    root: str
+    files: tuple[OpenedFile, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
 
 
 def open_files(
-    path: str | Path, *, on_bad_file: OnBadFile, probes: Path | None, progress: Progress
-) -> tuple[str, list[OpenedFile], list[str]]:
-    """Return the root, the sound files sorted by content hash, and notes about the files left out.
+    path: str | Path,
+    *,
+    on_bad_file: OnBad,
+    on_bad_line: OnBad,
+    path_columns: PathColumns,
+    probes: Path | None,
+    progress: Progress,
+) -> Opening:
+    """Open the files of a corpus.
 
     Raises:
         CorpusError: a bad file (with ``fail``), or no sound file at all.
     """
-    root, files = list_files(path)
-    opened, notes = [], []
-    sizes = [file.stat().st_size for file in files]
+    listing = list_files(path)
+    opened, bad, notes = [], [], list(listing.notes)
+    sizes = [file.stat().st_size for file in listing.files]
     progress.step("opening", sum(sizes), "bytes")
-    for file, size in zip(files, sizes, strict=True):
+    for file, size in zip(listing.files, sizes, strict=True):
         progress.check()
+        name = file.relative_to(listing.root).as_posix()
         try:
-            opened.append(_open_file(file, root, thorough=on_bad_file == "skip", probes=probes))
+            one = _open_file(file, name, thorough=on_bad_file == "skip", on_bad_line=on_bad_line, probes=probes)
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise
-            notes.append(f"left out: {error}")
+            bad.append(LeftOut(name, None, str(error)))
+        else:
+            opened.append(one)
+            bad += [LeftOut(name, line.line, line.reason) for line in one.probe.bad_lines]
+            notes += [f"{name}: {note}" for note in one.probe.notes]
         progress.advance(size)
     if not opened:
-        raise CorpusError("No file can be read", value=notes)
-    return root, sorted(opened, key=lambda item: (item.sha256, item.format, item.compression, item.name)), notes
+        raise CorpusError("No file can be read", value=[item.reason for item in bad])
+    return Opening(str(listing.root), _with_paths(listing.root, opened, path_columns), tuple(bad), tuple(notes))
 
 
-def _open_file(path: Path, root: str, *, thorough: bool, probes: Path | None) -> OpenedFile:
-    kind, compression = format_of(path) or ("", "")
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+def _with_paths(root: Path, files: Sequence[OpenedFile], wanted: PathColumns) -> tuple[OpenedFile, ...]:
+    """Return the files with the columns of their paths, sorted by content; a column in a file is never an origin."""
+    found = path_values(root, [file.path for file in files], wanted=wanted)
+    held = {name for file in files for name in file.probe.schema.names}
+    names = {name for name in found.schema.names if not (name in ORIGINS and name in held)}
+    known = []
+    for file, texts, values in zip(files, found.texts, found.values, strict=True):
+        mine = names & texts.keys()
+        known.append(
+            replace(
+                file,
+                path_schema=pa.schema([column for column in found.schema if column.name in mine]),
+                path_texts={name: texts[name] for name in texts if name in mine},
+                path_values={name: values[name] for name in values if name in mine},
+            )
+        )
+    return tuple(sorted(known, key=lambda file: (*file.content[:3], canonical_json(file.content[3:]), file.name)))
+
+
+def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, probes: Path | None) -> OpenedFile:
+    kind, compression = format_of(path) or ("parquet", "")
     try:
         stat = path.stat()
         sha256 = file_sha256(path)
+        compression = compression if kind == "parquet" else packed_as(path, compression)
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
-    remembered = digest([sha256, kind, compression, READER_VERSION, PROBE_VERSION, thorough])
+    lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]
+    remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
     probe = _recall(probes, remembered)
     if probe is None:
-        probe = _reader(kind, compression).probe(path, thorough=thorough)
+        probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)
         if probes is not None:
-            write_bytes(probes / f"{remembered}.json", _encode(probe))
-    file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, (stat.st_ino, stat.st_mtime_ns), probe)
+            # Thousands of small files would wait for the disk one by one; a torn one is not recalled.
+            write_bytes(probes / f"{remembered}.json", _encode(probe), durable=False)
+    stamp = (stat.st_ino, stat.st_mtime_ns)
+    file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, stamp, probe, on_bad_line)
     file.check_unchanged()
     return file
 
 
 def _encode(probe: Probe) -> bytes:
-    schema = base64.b64encode(probe.schema.serialize().to_pybytes()).decode()
-    return json.dumps({**asdict(probe), "schema": schema}).encode()
+    value = {
+        name: getattr(probe, name) for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes")
+    }
+    value |= {"marks": [astuple(mark) for mark in probe.marks], "bad": [astuple(line) for line in probe.bad_lines]}
+    value |= {"schema": _packed(probe.schema), "source": None if probe.source is None else _packed(probe.source)}
+    return json.dumps(value).encode()
+
+
+def _packed(schema: pa.Schema) -> str:
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def _unpacked(text: str) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def _recall(probes: Path | None, name: str) -> Probe | None:
@@ -145,11 +254,19 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
         return None
     try:
         value = json.loads((probes / f"{name}.json").read_bytes())
-        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(value["schema"])))
-        marks = tuple(Mark(**mark) for mark in value["marks"])
-        labels = {column: tuple(names) for column, names in value["labels"].items()}
-        recoded, uuids = tuple(value["recoded"]), tuple(value["uuids"])
-        return Probe(value["rows"], schema, marks, value["dialect"], recoded, uuids, labels)
+        return Probe(
+            rows=value["rows"],
+            schema=_unpacked(value["schema"]),
+            marks=tuple(Mark(*mark) for mark in value["marks"]),
+            dialect=value["dialect"],
+            recoded=tuple(value["recoded"]),
+            uuids=tuple(value["uuids"]),
+            labels={column: tuple(names) for column, names in value["labels"].items()},
+            source=None if value["source"] is None else _unpacked(value["source"]),
+            places=tuple(value["places"]),
+            bad_lines=tuple(BadLine(*line) for line in value["bad"]),
+            notes=tuple(value["notes"]),
+        )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None
 
@@ -168,7 +285,7 @@ def sample_values(files: Sequence[OpenedFile], wanted: Sequence[str]) -> dict[st
         if not marks or not heads:
             continue
         cut = Cut((marks[0],), tuple(dict.fromkeys(heads.values())), _SAMPLE_ROWS, _SAMPLE_BYTES)
-        for batch in reader_of(file).read(file.path, file.probe, cut, Repairs()):
+        for batch in file.read(cut, Repairs()):
             for path in heads:
                 values = at_path(batch, path).to_pylist()
                 found[path] += [

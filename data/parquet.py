@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,8 +18,12 @@ ZSTD_LEVEL = 3
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is fsynced and renamed, on failure removed.
+
+    Args:
+        path: final name.
+        durable: wait for the disk; what can be made again, and is checked when read, need not.
 
     Raises:
         StoreError: the disk is full, a limit is reached, or the folder cannot be written.
@@ -29,9 +33,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            sync(temporary)
+            if durable:
+                sync(temporary)
             temporary.replace(path)
-            sync(path.parent)
+            if durable:
+                sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -55,23 +61,26 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file atomically."""
-    with atomic_write(path) as temporary:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a whole file atomically; ``durable`` as ``atomic_write``."""
+    with atomic_write(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
-def parquet_writer(where: Path, schema: pa.Schema, *, plain: bool = False) -> pq.ParquetWriter:
-    """Return a writer with every setting that decides bytes fixed: zstd 3, page checksums, no metadata.
+def parquet_writer(
+    where: Path, schema: pa.Schema, *, plain: bool = False, metadata: Mapping[bytes, bytes] | None = None
+) -> pq.ParquetWriter:
+    """Return a writer with every setting that decides bytes fixed: zstd 3, page checksums, no metadata but the given.
 
     Args:
         where: the file.
         schema: of the tables.
         plain: neither compressed nor encoded, for what a person waits for.
+        metadata: of the file.
     """
     return pq.ParquetWriter(
         where,
-        schema.remove_metadata(),
+        schema.remove_metadata().with_metadata(metadata),
         version="2.6",
         compression="none" if plain else "zstd",
         compression_level=None if plain else ZSTD_LEVEL,
@@ -122,6 +131,14 @@ def parquet_columns(path: Path) -> list[str]:
     """
     try:
         return [str(name) for name in pq.read_schema(path).names]
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"Cannot read {path}: {error}", fix="remove the file and start again") from error
+
+
+def parquet_rows(path: Path) -> int:
+    """Return the number of rows of a file. Raises as ``parquet_columns``."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowInvalid) as error:
         raise StoreError(f"Cannot read {path}: {error}", fix="remove the file and start again") from error
 

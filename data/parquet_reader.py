@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, rows_only
+from tamis.data.formats import Cut, Mark, Probe, packed_as, rows_only
 from tamis.data.label_names import label_names
 from tamis.data.repair import Repairs, repair_batch
 from tamis.data.schema import conform, plain
@@ -89,6 +89,8 @@ def _probe(file: pq.ParquetFile, marks: Sequence[Mark], rows: int) -> Probe:
         recoded=tuple(sorted(recoded)),
         uuids=tuple(sorted(field.name for field in source if isinstance(field.type, pa.UuidType))),
         labels={name: names for name, names in labels.items() if pa.types.is_integer(kinds[name])},
+        source=source,
+        places=tuple(range(len(source))),
     )
 
 
@@ -124,7 +126,14 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             path, page_checksum_verification=True, pre_buffer=False, buffer_size=1 << 20, memory_map=False
         ) as file:
             yield file
+    except pa.ArrowNotImplementedError as error:
+        raise CorpusError(
+            f"{path.name} holds something this reader does not know: {_first_line(error)}",
+            fix="the file may be sound; write it again with the column as another type, such as text, or without it",
+        ) from error
     except (OSError, pa.lib.ArrowException) as error:
+        if packed_as(path, ""):
+            raise CorpusError(f"{path.name} is compressed as a whole", fix="unpack it first") from error
         raise CorpusError(f"{path.name} is not a sound Parquet file: {_first_line(error)}") from error
 
 

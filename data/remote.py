@@ -13,12 +13,12 @@ import os
 import re
 import shutil
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from tamis.data.errors import CorpusError, SettingError
-from tamis.data.formats import SUFFIXES
+from tamis.data.formats import SUFFIXES, format_of
 from tamis.data.hashing import digest
 from tamis.data.names import inside
 from tamis.data.parquet import sync, write_bytes
@@ -115,7 +115,8 @@ def _files(store: Any, start: str) -> list[str]:
 
 
 def _readable(path: str) -> bool:
-    return path.endswith(SUFFIXES) and not any(part.startswith((".", "_")) for part in path.split("/"))
+    parts = path.split("/")
+    return format_of(PurePosixPath(parts[-1])) is not None and not any(part.startswith((".", "_")) for part in parts)
 
 
 def _name(path: str, start: str) -> str:

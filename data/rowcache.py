@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.data.errors import CorpusError
 from tamis.data.formats import Cut
-from tamis.data.opening import OpenedFile, reader_of
+from tamis.data.opening import OpenedFile
 from tamis.data.repair import Repairs
 
 _BLOCK_ROWS = 4096
@@ -73,9 +73,9 @@ class RowCache:
 
     def _decode(self, file: OpenedFile, number: int, mark: int, missing: set[int]) -> dict[int, pa.RecordBatch]:
         found: dict[int, pa.RecordBatch] = {}
-        cut = Cut((file.probe.marks[mark],), tuple(file.probe.schema.names), _BLOCK_ROWS, _BLOCK_BYTES)
+        cut = Cut((file.probe.marks[mark],), tuple(file.schema.names), _BLOCK_ROWS, _BLOCK_BYTES)
         first = 0
-        for block in reader_of(file).read(file.path, file.probe, cut, Repairs()):
+        for block in file.read(cut, Repairs()):
             hits = {row for row in missing if first <= row < first + block.num_rows}
             if hits:
                 found |= {row: block.slice(row - first, 1) for row in hits}

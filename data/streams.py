@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import lzma
 import threading
 import zlib
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def opened(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]
                 PARKING.leave(key, stream)
             else:
                 stream.inner.close()
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise CorpusError(f"{path.name} cannot be read: {error or type(error).__name__}") from error
 
 

@@ -47,12 +47,14 @@ class CorpusEntry:
         path: what was opened: file, folder or glob, absolute.
         roles: roles set by hand; the others are detected.
         fingerprint: of the corpus when it was last opened.
+        opening: how else it was opened, as ``Corpus.opening``.
     """
 
     name: str
     path: str
     roles: Mapping[str, str] = field(default_factory=dict)
     fingerprint: str = ""
+    opening: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -263,5 +265,7 @@ class Workspace:
                 known[add.name] = add
             if remove is not None:
                 known.pop(remove, None)
-            rows = [asdict(entry) | {"roles": dict(entry.roles)} for entry in known.values()]
+            rows = [
+                asdict(entry) | {"roles": dict(entry.roles), "opening": dict(entry.opening)} for entry in known.values()
+            ]
             write_bytes(self.root / "corpora.json", json.dumps(rows, indent=1, sort_keys=True).encode() + b"\n")

@@ -32,7 +32,9 @@ from tamis.analytics.study.study import Study, found_artifact
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.hashing import digest as digest_of
+from tamis.data.listing import LOCK_FILE
 from tamis.data.names import inside
+from tamis.data.outputs import output_folder
 from tamis.data.parquet import atomic_write, read_parquet, sync, write_bytes, write_parquet
 from tamis.data.workspace import Workspace
 
@@ -145,7 +147,7 @@ def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
             np.save(stream, np.ascontiguousarray(clustering.centroids, dtype=np.float32), allow_pickle=False)
 
 
-RECIPE_FILE, LOCK_FILE, ARTIFACTS = "recipe.yaml", "recipe.lock.json", "artifacts"
+RECIPE_FILE, ARTIFACTS = "recipe.yaml", "artifacts"
 MAX_FILE = 2 << 30
 MAX_FILES = 1_000
 ALWAYS = ("n_tokens",)
@@ -256,10 +258,10 @@ def export_bundle(folder: str | Path, *, study: Study, recipe: Recipe, replace: 
         replace: put the new bundle in place of an old one.
 
     Raises:
-        StoreError: something else is at ``folder``, or the disk is full.
+        StoreError: something else is at ``folder``, it lies inside the corpus, or the disk is full.
         RecipeError: as ``plan.evaluate``.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_folder(folder, study.corpus.path)
     if target.exists() and not (target / RECIPE_FILE).is_file():
         raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
     outcome = study.evaluate(recipe)

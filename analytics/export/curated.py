@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +15,17 @@ from tamis.analytics.operators.operator import TextOperator
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Step
 from tamis.data.corpus import Corpus
-from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted
+from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted, written_schema
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError
+from tamis.data.listing import CURATED
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import write_parquet
 from tamis.data.progress import NullProgress, Progress
 
-CURATED = "curated"
+CURATED_VERSION = 2
+"""Raised whenever the same rows are written as other bytes. 2 writes the source's types, order and features."""
+
 EDITS_SCHEMA = pa.schema(
     [("id", pa.string()), ("step", pa.string()), ("bytes_before", pa.int64()), ("bytes_after", pa.int64())]
 )
@@ -35,10 +38,18 @@ class CuratedOptions:
     Attributes:
         repeat: write a document once per copy instead of stating ``copies``.
         ordered: write documents by ``position`` instead of by id, when the recipe orders.
+        origin: write the columns that say in which file and split a document was found.
     """
 
     repeat: bool = False
     ordered: bool = False
+    origin: bool = False
+
+    @property
+    def plain(self) -> dict[str, bool]:
+        """Return the options as plain values; those that came later only where they are set, so identities stay."""
+        later = {"origin"}
+        return {name: value for name, value in asdict(self).items() if value or name not in later}
 
 
 def write_curated(
@@ -53,8 +64,9 @@ def write_curated(
 ) -> tuple[WrittenFile, ...]:
     """Write ``curated/part-*.parquet`` and, when the recipe edits texts, ``edits.parquet``.
 
-    Files hold all source columns sorted by name, then ``document_id``, ``copies`` (unless repeated), ``position`` and
-    ``weight`` (when the recipe makes them). A name the corpus already uses gets the prefix ``tamis_``.
+    Files hold all source columns with the source's types, order and features (``Corpus.source_schema``), then
+    ``document_id``, ``copies`` (unless repeated), ``position`` and ``weight`` (when the recipe makes them). A name the
+    corpus already uses gets the prefix ``tamis_``.
 
     Args:
         folder: of the run.
@@ -71,7 +83,8 @@ def write_curated(
     """
     chosen, watch = options or CuratedOptions(), progress or NullProgress()
     extra = _extra(corpus, documents, outcome, repeat=chosen.repeat)
-    schema = curated_schema(corpus, {name: values.type for name, values in extra.items()})
+    kinds = {name: values.type for name, values in extra.items()}
+    schema, written = curated_schema(corpus, kinds), written_schema(corpus, kinds, origins=chosen.origin)
     copies = outcome.copies if chosen.repeat else (outcome.copies > 0).astype(np.int32)
     text_steps = [step for step in outcome.steps if isinstance(step.operator, TextOperator)]
     editor = Editor(corpus, text_steps, next(iter(extra))) if text_steps else None
@@ -81,7 +94,8 @@ def write_curated(
         batches = _by_position(batches, copies, outcome.position)
     if editor is not None:
         batches = editor.edited(batches)
-    files = write_sorted(batches, folder / CURATED, rows=int(copies.sum()), schema=schema, markers=markers)
+    rows, place = int(copies.sum()), folder / CURATED
+    files = write_sorted(batches, place, rows=rows, schema=schema, written=written, markers=markers)
     if editor is not None:
         write_parquet(editor.table(), folder / "edits.parquet")
     return files

@@ -3,8 +3,9 @@
 curated/part-*.parquet   the kept documents, sorted by id, all columns of the source
 selection.parquet        copies, position, weight and deciding step of every document
 ledger.parquet           why each dropped document was dropped
-errors.parquet           rows that are not documents
+errors.parquet           rows that are not documents, lines and files left out
 recipe.yaml, run.json    what was run, counts, checksums, agreement with the lock
+README.md                which of these files are the data, for people and for loaders
 
 The folder of a finished run and its manifest.
 """
@@ -18,17 +19,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.export.bundle import (
-    ALWAYS,
-    LOCK_FILE,
-    RECIPE_FILE,
-    Bundle,
-    locked_counts,
-    needed_steps,
-    unpack_bundle,
-)
-from tamis.analytics.export.curated import CuratedOptions, write_curated
+from tamis.analytics.export.bundle import ALWAYS, RECIPE_FILE, Bundle, locked_counts, needed_steps, unpack_bundle
+from tamis.analytics.export.curated import CURATED_VERSION, CuratedOptions, write_curated
 from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile, tool_versions
+from tamis.analytics.export.run_errors import errors_table
+from tamis.analytics.export.run_splits import Across, across_splits
 from tamis.analytics.export.verify import Verification, compare
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.recipe.outcome import Outcome, Selection
@@ -46,19 +41,36 @@ from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
+from tamis.data.listing import LOCK_FILE, RUN_FILE
 from tamis.data.lock import Lock
 from tamis.data.markers import Markers
-from tamis.data.opening import OnBadFile
-from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
+from tamis.data.opening import LeftOut, OnBad
+from tamis.data.outputs import output_folder
+from tamis.data.parquet import parquet_rows, sync, write_blocks, write_bytes, write_parquet
+from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.schema import head_of
 from tamis.data.workspace import Workspace
 
 __all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
 
-RUN_FILE = "run.json"
 RUN_VERSION = 3
-"""3 added ``roles`` and ``unread``; manifests of version 2 are read, too."""
+"""3 added ``roles``, ``unread``, ``left_out``, ``lines_left_out``, ``repaired``, ``notes``, ``across_splits`` and rows
+of the files; version 2 is read, too."""
+
+README = """---
+configs:
+- config_name: default
+  data_files: curated/*.parquet
+---
+
+# A curated corpus
+
+`curated/` holds the kept documents; `datasets.load_dataset` reads them from this folder as it is.
+`selection.parquet` says what became of every document of the source, `ledger.parquet` why one was dropped,
+`errors.parquet` which rows are no documents. `recipe.yaml` is what was run, `run.json` has counts and checksums.
+"""
+"""What a run's folder says of itself; the front matter tells loaders which of the files are the data."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class Run:
         selection: digest of the selection.
         corpus: fingerprint of the corpus.
         counts: input first, then one per active step.
-        errors: rows that are not documents.
+        errors: rows and lines that are not documents.
         files: every file of the folder but the manifest.
         agrees: whether everything is as the bundle's lock says; None without a lock.
         difference: the first difference from the lock as a sentence, empty when there is none.
@@ -113,6 +125,11 @@ class Run:
         roles: path of the column of each role.
         unread: columns of the corpus that have no role and that no rule looked at, by path.
         promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
+        left_out: files that were left out, and why.
+        lines_left_out: number of lines that were left out; ``errors.parquet`` lists them.
+        repaired: texts that held bytes or code points that are not Unicode.
+        notes: what should be known of the corpus, sentences.
+        across_splits: documents dropped for a twin that was kept in another split.
         run_version: of this format.
     """
 
@@ -130,6 +147,11 @@ class Run:
     promised: tuple[Promise, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    lines_left_out: int = 0
+    repaired: int = 0
+    notes: tuple[str, ...] = ()
+    across_splits: tuple[Across, ...] = ()
     run_version: int = RUN_VERSION
 
     def to_json(self) -> bytes:
@@ -151,6 +173,9 @@ class Run:
             value["files"] = tuple(LockedFile(**item) for item in value["files"])
             value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
             value["unread"] = tuple(value.get("unread", ()))
+            value["left_out"] = tuple(LeftOut(**item) for item in value.get("left_out", ()))
+            value["across_splits"] = tuple(Across(**item) for item in value.get("across_splits", ()))
+            value["notes"] = tuple(value.get("notes", ()))
             return cls(folder=path, **value)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error
@@ -196,7 +221,9 @@ def run_bundle(
     workspace: Workspace | None = None,
     roles: Mapping[str, str] | None = None,
     by_hand: Collection[str] | None = None,
-    on_bad_file: OnBadFile = "fail",
+    on_bad_file: OnBad = "fail",
+    on_bad_line: OnBad = "fail",
+    path_columns: PathColumns | Sequence[str] = "found",
     options: CuratedOptions | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
@@ -215,21 +242,24 @@ def run_bundle(
         roles: columns by role; those the lock names otherwise.
         by_hand: which of them a person chose; see ``open_corpus``.
         on_bad_file: whether a bad file ends the run or is left out.
+        on_bad_line: the same for a line of JSON Lines or CSV.
+        path_columns: which columns are read from paths, as ``open_corpus`` takes it.
         options: how curated files are written.
         engine: measures shards elsewhere, which changes no byte.
         progress: where to report.
 
     Raises:
         LockedError: another process writes the same folder.
-        StoreError: something else is at ``out``, or the disk is full.
+        StoreError: something else is at ``out``, it lies inside the corpus, or the disk is full.
         TamisError: as opening, analysis and recipe raise.
     """
     home, watch = workspace or Workspace.default(), progress or NullProgress()
     opened = _opened(bundle, home)
-    corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, on_bad_file=on_bad_file)
+    opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
+    corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
     chosen = options or CuratedOptions()
-    identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(chosen)})
-    target = Path(out).expanduser().absolute()
+    identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain})
+    target = output_folder(out, corpus.path)
     with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
         finished = _finished(target, identity)
         if finished is not None:
@@ -286,17 +316,36 @@ def open_for(
     *,
     roles: Mapping[str, str] | None = None,
     by_hand: Collection[str] | None = None,
-    on_bad_file: OnBadFile = "fail",
+    opening: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Open a corpus with the roles that the lock names, as far as the corpus has those columns.
+
+    The very files of the lock are read with those columns of paths only that the lock knows.
+
+    Args:
+        bundle: with or without a lock.
+        path: the corpus.
+        workspace: where probes are kept.
+        roles: columns by role, instead of the lock's.
+        opening: how else to open it, as ``open_corpus`` takes it.
 
     Raises:
         CorpusError: as ``open_corpus``.
     """
-    corpus = open_corpus(path, roles=roles, by_hand=by_hand, on_bad_file=on_bad_file, probes=workspace.probes)
+    how = dict(opening or {})
+    corpus = open_corpus(path, roles=roles, by_hand=by_hand, probes=workspace.probes, **how)
     if roles is not None or bundle.lock is None:
         return corpus
-    known = bundle.lock.corpus.roles
+    locked = bundle.lock.corpus
+    corpus = _with_locked_roles(corpus, locked.roles)
+    if set(corpus.path_columns) <= set(locked.schema):
+        return corpus
+    how["path_columns"] = tuple(locked.schema)
+    as_locked = _with_locked_roles(open_corpus(path, probes=workspace.probes, **how), locked.roles)
+    return as_locked if as_locked.fingerprint == locked.fingerprint else corpus
+
+
+def _with_locked_roles(corpus: Corpus, known: Mapping[str, str]) -> Corpus:
     wanted = {role: known.get(role, "") for role in corpus.explicit_roles}
     fitting = {role: name for role, name in wanted.items() if not name or head_of(corpus.schema, name)}
     return corpus.with_roles({role: name for role, name in fitting.items() if name or role != "text"})
@@ -378,7 +427,8 @@ def _write(
     selection = Selection.from_outcome(outcome, facts)
     verification = compare(bundle, study, outcome) if bundle.lock is not None else None
     made_for = {"run": identity, "recipe": bundle.recipe.digest, "selection": selection.digest}
-    markers = Markers(draft / DONE, made_for | {"tools": digest(tool_versions())})
+    tools = tool_versions() | {"curated files": str(CURATED_VERSION)}
+    markers = Markers(draft / DONE, made_for | {"tools": digest(tools)})
     _clear(draft, markers)
     progress.step("selection and ledger", 1, "files")
     write_bytes(draft / RECIPE_FILE, bundle.recipe.to_yaml().encode())
@@ -386,10 +436,13 @@ def _write(
         write_bytes(draft / LOCK_FILE, bundle.lock.to_json())
     write_parquet(selection.table(), draft / "selection.parquet")
     write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
-    write_parquet(study.documents.errors.select(["position", "reason"]), draft / "errors.parquet")
+    errors = errors_table(study.corpus, study.documents)
+    write_parquet(errors, draft / "errors.parquet")
+    write_bytes(draft / "README.md", README.encode())
     write_curated(draft, study.corpus, study.documents, outcome, options=options, markers=markers, progress=progress)
     shutil.rmtree(markers.folder)
     counts = locked_counts(outcome, selection)
+    files = tuple(item for item in study.corpus.left_out if item.line is None)
     run = Run(
         folder=draft,
         identity=identity,
@@ -397,14 +450,19 @@ def _write(
         selection=selection.digest,
         corpus=study.corpus.fingerprint,
         counts=counts,
-        errors=study.documents.errors.num_rows,
+        errors=errors.num_rows - len(files),
         files=_listed(draft),
         agrees=None if verification is None else verification.ok,
         difference="" if verification is None or verification.ok else verification.sentence,
-        tools=tool_versions(),
+        tools=tools,
         promised=kept_promises(bundle.lock, counts),
         roles=study.corpus.roles.known(),
         unread=unread_columns(study.corpus, bundle.recipe.columns(), study.evidence.steps),
+        left_out=files,
+        lines_left_out=len(study.corpus.left_out) - len(files),
+        repaired=study.documents.repaired,
+        notes=(*study.corpus.notes, *study.documents.warnings),
+        across_splits=across_splits(study.corpus, study.documents, outcome),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
@@ -421,7 +479,13 @@ def _clear(draft: Path, markers: Markers) -> None:
 def _listed(folder: Path) -> tuple[LockedFile, ...]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return tuple(
-        LockedFile(path.relative_to(folder).as_posix(), file_sha256(path), path.stat().st_size) for path in files
+        LockedFile(
+            path.relative_to(folder).as_posix(),
+            file_sha256(path),
+            path.stat().st_size,
+            parquet_rows(path) if path.suffix == ".parquet" else 0,
+        )
+        for path in files
     )
 
 
@@ -431,7 +495,8 @@ def verify_bundle(
     *,
     workspace: Workspace | None = None,
     roles: Mapping[str, str] | None = None,
-    on_bad_file: OnBadFile = "fail",
+    on_bad_file: OnBad = "fail",
+    on_bad_line: OnBad = "fail",
     progress: Progress | None = None,
 ) -> Verification:
     """Run a bundle's recipe on a corpus without writing anything, and compare with its lock.
@@ -442,6 +507,7 @@ def verify_bundle(
     """
     home = workspace or Workspace.default()
     opened = _opened(bundle, home)
-    corpus = open_for(opened, path, home, roles=roles, on_bad_file=on_bad_file)
+    opening = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line}
+    corpus = open_for(opened, path, home, roles=roles, opening=opening)
     study = study_for(opened, corpus, home, progress=progress)
     return compare(opened, study, study.evaluate(opened.recipe, progress=progress))

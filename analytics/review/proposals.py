@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from tamis.analytics.export.bundle import LOCK_FILE, RECIPE_FILE, Bundle, export_bundle
+from tamis.analytics.export.bundle import RECIPE_FILE, Bundle, export_bundle
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import digest, file_sha256
+from tamis.data.listing import LOCK_FILE
 from tamis.data.names import check_name
 from tamis.data.reviews import APPROVALS, LONGEST_VALUE, Event, event_key
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import logging
 import os
 import socket
@@ -33,7 +34,7 @@ from numpy.typing import NDArray
 from tamis.analytics.steps.engine import Given, K, Part, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError, SettingError, TamisError
-from tamis.data.opening import OnBadFile
+from tamis.data.hashing import canonical_json
 from tamis.data.progress import Progress
 
 
@@ -153,7 +154,7 @@ class Task:
     Attributes:
         make: see ``Work``.
         shared: what all pieces are given, None for nothing.
-        opening: how the corpus was opened: ``path``, ``roles``, ``on_bad_file``.
+        opening: how the corpus was opened: ``path``, ``roles`` and ``Corpus.opening``.
         fingerprint: of the corpus.
         tools: versions where the recipe runs.
         given: each piece and what it alone is given, in the object store, by the number of the piece.
@@ -187,8 +188,7 @@ class Task:
         if here != dict(self.tools):
             other = {name: f"{here[name]}, not {self.tools[name]}" for name in here if here[name] != self.tools[name]}
             raise JobError("A worker has other versions", value=other, fix="install the same packages everywhere")
-        roles = tuple(sorted(self.opening["roles"].items()))
-        corpus = _opened(self.opening["path"], roles, self.opening["on_bad_file"])
+        corpus = _opened(canonical_json(dict(self.opening)))
         if corpus.fingerprint != self.fingerprint:
             raise JobError(
                 "A worker sees other files", value=self.opening["path"], fix="use a folder all machines share"
@@ -204,8 +204,8 @@ class Task:
 
 
 @lru_cache(maxsize=2)
-def _opened(path: str, roles: tuple[tuple[str, str], ...], on_bad_file: OnBadFile) -> Corpus:
-    return open_corpus(path, roles=dict(roles), on_bad_file=on_bad_file)
+def _opened(opening: bytes) -> Corpus:
+    return open_corpus(**json.loads(opening))
 
 
 def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
@@ -250,7 +250,7 @@ class RayEngine:
         """
         if not pieces:
             return
-        opening = {"path": corpus.path, "roles": corpus.explicit_roles, "on_bad_file": corpus.on_bad_file}
+        opening = {"path": corpus.path, "roles": corpus.explicit_roles, **corpus.opening}
         task = Task(work.make, _shared(work.common), opening, corpus.fingerprint, versions())
         for given in _waves(work, pieces):
             wave = pa.table({"piece": list(given)}, schema=_PIECES)

@@ -21,9 +21,12 @@ from tamis.app.cli.terminal import (
     MapSetting,
     Model,
     Name,
+    Origin,
     Port,
     SampleSize,
     Site,
+    Skip,
+    SkipLines,
     SourceRole,
     TextRole,
     Tier,
@@ -31,7 +34,9 @@ from tamis.app.cli.terminal import (
     Vectors,
     app,
     err,
+    opening_of,
     out,
+    print_notes,
     roles_of,
 )
 from tamis.app.server import server
@@ -47,23 +52,31 @@ SHOWN = 3
 
 
 def register(
-    workspace: Workspace, path: str, *, name: str | None, roles: Mapping[str, str], sample: str | None = None
+    workspace: Workspace,
+    path: str,
+    *,
+    name: str | None,
+    roles: Mapping[str, str],
+    sample: str | None = None,
+    opening: Mapping[str, Any] | None = None,
 ) -> CorpusEntry:
     """Open a corpus, or draw a sample of it, print what was found, and remember it in the workspace."""
     with err.status("Reading the corpus"):
-        corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+        corpus = open_corpus(path, roles=roles, probes=workspace.probes, **(opening or {}))
     if sample is not None:
         name = name or free_name(f"{corpus.name}-sample")
+        print_notes(corpus.notes)
         corpus, roles = _sampled(workspace, corpus, sample)
-    entry = CorpusEntry(name or free_name(corpus.name), corpus.path, dict(roles), corpus.fingerprint)
+        opening = {}
+    name = name or free_name(corpus.name)
+    entry = CorpusEntry(name, corpus.path, dict(roles), corpus.fingerprint, dict(opening or {}))
     workspace.remember(entry)
     out.print(
         f"{entry.name}: {corpus.rows:,} rows in {len(corpus.files)} file(s), fingerprint {corpus.fingerprint[:12]}"
     )
     known = corpus.roles.known()
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
-    for note in corpus.notes:
-        out.print(f"  {note}", markup=False)
+    print_notes(corpus.notes)
     return entry
 
 
@@ -134,15 +147,20 @@ def open_path(
     coordinates: Coordinates = None,
     settings: MapSetting = None,
     sample: SampleSize = None,
+    skip_bad_files: Skip = False,
+    skip_bad_lines: SkipLines = False,
+    origin: Origin = False,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     open_and_serve(
-        Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample
-    )
+        Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample,
+        opening=opening,
+    )  # fmt: skip
 
 
 def open_and_serve(
@@ -155,11 +173,12 @@ def open_and_serve(
     port: int,
     chosen: Mapping[str, Any] | None = None,
     sample: str | None = None,
+    opening: Mapping[str, Any] | None = None,
 ) -> None:
     """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
     server.settings(host=host, port=port)
     server.require_free(host, port)
-    entry = register(workspace, path, name=name, roles=roles, sample=sample)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
     choose_map(workspace, entry, chosen or {})
     run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
@@ -202,13 +221,17 @@ def analyze(
     coordinates: Coordinates = None,
     settings: MapSetting = None,
     sample: SampleSize = None,
+    skip_bad_files: Skip = False,
+    skip_bad_lines: SkipLines = False,
+    origin: Origin = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
-    entry = register(workspace, path, name=name, roles=roles, sample=sample)
+    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
+    entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
     choose_map(workspace, entry, chosen)
     if plan:
         print_plan(workspace, entry)
@@ -270,7 +293,6 @@ def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
 
 def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
-    # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, notes_of, plan_of
     from tamis.app.jobs.worker import start_analysis
 
@@ -278,12 +300,12 @@ def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     missing = [step for step in plan_of(workspace, corpus) if not step.done]
     if not missing:
         out.print("  analysis: complete")
+        print_notes(notes_of(workspace, corpus))
         return
     seconds = sum(step.estimate.seconds for step in missing)
     out.print(f"  analysis: {len(missing)} steps to do, about {seconds:.0f} s estimated")
     watch(err, start_analysis(corpus, workspace))
-    for note in notes_of(workspace, corpus):
-        out.print(f"  {note}", markup=False)
+    print_notes(notes_of(workspace, corpus))
 
 
 @app.command()

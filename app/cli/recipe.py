@@ -14,12 +14,16 @@ from tamis.app.cli.terminal import (
     IdRole,
     LabelRole,
     LanguageRole,
+    Origin,
     Skip,
+    SkipLines,
     SourceRole,
     TextRole,
     app,
     err,
+    opening_of,
     out,
+    print_notes,
     read_text,
     roles_of,
 )
@@ -42,6 +46,8 @@ def run(
     language: LanguageRole = None,
     label: LabelRole = None,
     skip_bad_files: Skip = False,
+    skip_bad_lines: SkipLines = False,
+    origin: Origin = False,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
@@ -63,9 +69,11 @@ def run(
         bar(err) as progress,
     ):
         done = run_bundle(
-            bundle, path, folder, roles=chosen or None, on_bad_file="skip" if skip_bad_files else "fail",
-            options=CuratedOptions(repeat=repeat, ordered=ordered), engine=cluster, progress=progress,
+            bundle, path, folder, roles=chosen or None,
+            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=origin), engine=cluster, progress=progress,
+            **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
         )  # fmt: skip
+    print_notes(done.notes, where="run.json has all")
     _against_the_sample(bundle, done)
     before = done.counts[0]
     for count in done.counts[1:]:
@@ -80,6 +88,13 @@ def run(
         f"{before.documents + done.errors:,} rows = {last.documents:,} kept + {dropped:,} dropped"
         f" + {done.errors:,} errors"
     )
+    if done.left_out or done.lines_left_out:
+        left = f"{len(done.left_out):,} files and {done.lines_left_out:,} lines"
+        out.print(
+            f"left out: {left}, listed in {folder}/errors.parquet; these lines are among the errors", markup=False
+        )
+    for across in done.across_splits:
+        out.print(f"across splits, {across.sentence}", markup=False)
     out.print(f"selection {done.selection}")
     if done.agrees is not None:
         out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
@@ -110,13 +125,16 @@ def _against_the_sample(bundle: str, done: Run) -> None:
 def verify(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
     path: CorpusPath,
+    skip_bad_files: Skip = False,
+    skip_bad_lines: SkipLines = False,
 ) -> None:
     """Run a bundle again without writing anything and compare every step with its lock."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.run import verify_bundle
 
     with bar(err) as progress:
-        result = verify_bundle(bundle, path, progress=progress)
+        opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines)
+        result = verify_bundle(bundle, path, progress=progress, **opening)
     for note in result.notes:
         out.print(f"  note: {note}", markup=False)
     result.require()
@@ -133,16 +151,24 @@ def export(
     source: SourceRole = None,
     language: LanguageRole = None,
     label: LabelRole = None,
+    skip_bad_files: Skip = False,
+    skip_bad_lines: SkipLines = False,
+    origin: Origin = False,
 ) -> None:
     """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import export_bundle
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
+    from tamis.app.cli.progress import bar
+    from tamis.data.outputs import output_folder
 
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
+    corpus = open_corpus(path, roles=roles, probes=workspace.probes, **opening)
+    output_folder(folder, corpus.path)
+    print_notes(corpus.notes)
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
         study.measure(Recipe.from_yaml(read_text(recipe)), progress=progress)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +23,8 @@ app = typer.Typer(
 )
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+SHOWN_NOTES = 30
 
 Host = Annotated[str, typer.Option(help="Address to serve on; one that others reach needs a login.")]
 Port = Annotated[int, typer.Option(help="Port to serve on.")]
@@ -80,13 +83,34 @@ CorpusPath = Annotated[
         callback=local,
     ),
 ]
-Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and say so.")]
+Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and name them.")]
+SkipLines = Annotated[
+    bool, typer.Option("--skip-bad-lines", help="Leave out lines that cannot be read, and say how many and where.")
+]
+Origin = Annotated[
+    bool, typer.Option("--origin", help="Add the columns file and, where names tell it, split; a run writes them, too.")
+]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 
 
 def roles_of(**roles: str | None) -> dict[str, str]:
     """Return the roles that were given."""
     return {role: column for role, column in roles.items() if column is not None}
+
+
+def opening_of(*, skip_bad_files: bool, skip_bad_lines: bool, origin: bool = False) -> dict[str, Any]:
+    """Return the options of opening that were given, as ``open_corpus`` takes them."""
+    given: dict[str, Any] = {"on_bad_file": "skip"} if skip_bad_files else {}
+    given |= {"on_bad_line": "skip"} if skip_bad_lines else {}
+    return given | ({"path_columns": "all"} if origin else {})
+
+
+def print_notes(notes: Sequence[str], *, where: str = "the Overview has all") -> None:
+    """Print what should be known of a corpus: the first notes, and how many there are besides."""
+    for note in notes[:SHOWN_NOTES]:
+        out.print(f"  {note}", markup=False)
+    if len(notes) > SHOWN_NOTES:
+        out.print(f"  and {len(notes) - SHOWN_NOTES:,} more notes; {where}", markup=False)
 
 
 def read_text(path: Path) -> str:

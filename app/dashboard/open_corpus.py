@@ -19,8 +19,9 @@ from tamis.app.server.routes import SNIPPET_CHARACTERS, Snippet
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import given_names, model_names
 from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
-from tamis.data.formats import list_files
+from tamis.data.listing import list_files
 from tamis.data.schema import at_path
 from tamis.data.workspace import CorpusEntry, Workspace
 
@@ -94,8 +95,7 @@ class Opened:
 
 def stamp(entry: CorpusEntry) -> str:
     """Return how files and roles of a corpus are now; another stamp means the corpus has to be opened again."""
-    _, files = list_files(entry.path)
-    stats = [(file.name, file.stat()) for file in files]
+    stats = [(file.name, file.stat()) for file in list_files(entry.path).files]
     looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
     return ";".join([*looks, repr(sorted(entry.roles.items()))])
 
@@ -106,7 +106,7 @@ def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:
     Raises:
         CorpusError: it cannot be read.
     """
-    return open_corpus(Path(entry.path), roles=entry.roles, probes=workspace.probes)
+    return open_corpus(Path(entry.path), roles=entry.roles, probes=workspace.probes, **entry.opening)
 
 
 def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
@@ -118,7 +118,7 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     """Return what the analysis says of documents and columns, as far as it is done."""
     found = {step.spec.name: workspace.store.find(step.key) for step in plan_of(workspace, corpus)}
     documents, columns = found.get("documents"), found.get("columns")
-    notes = () if documents is None else tuple(map(str, documents.facts["notes"]))
+    notes = () if documents is None else Documents.read(documents).warnings
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 

@@ -20,7 +20,7 @@ def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
         "path": corpus.path,
         "roles": corpus.explicit_roles,
         "by_hand": sorted(corpus.by_hand),
-        "on_bad_file": corpus.on_bad_file,
+        "opening": corpus.opening,
         "fingerprint": corpus.fingerprint,
     }
 
@@ -35,9 +35,9 @@ def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) 
         params["path"],
         roles=params["roles"],
         by_hand=params.get("by_hand", ()),
-        on_bad_file=params["on_bad_file"],
         probes=workspace.probes,
         progress=progress,
+        **params["opening"],
     )
     if corpus.fingerprint != params["fingerprint"]:
         raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")

@@ -114,8 +114,8 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         workspace=Workspace(Path(params["workspace"])),
         roles=params["roles"],
         by_hand=params.get("by_hand"),
-        on_bad_file=params["on_bad_file"],
         progress=progress,
+        **params["opening"],
     )
     return summary(done)
 

@@ -1,0 +1,168 @@
+"""Which files a corpus consists of, and a sentence for everything that lies there and is left out."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tamis.data.errors import CorpusError
+from tamis.data.formats import SUFFIXES, format_of, is_parquet
+
+RUN_FILE, LOCK_FILE, CORPORA_FILE = "run.json", "recipe.lock.json", "corpora.json"
+CURATED = "curated"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a corpus.
+
+    Attributes:
+        root: folder they lie in.
+        files: sorted by path.
+        notes: what else lies there, one sentence a reason.
+    """
+
+    root: Path
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def list_files(path: str | Path) -> Listing:
+    """Return the data files of a file, a folder (with sub-folders) or a glob.
+
+    A file that is named, or matched by a glob, may be Parquet by its first bytes alone; in a folder only one whose name
+    has no ending. What Tamis itself made inside a folder (runs, bundles, workspaces) is no part of the corpus; of a
+    run's own folder the curated files are.
+
+    Raises:
+        CorpusError: nothing is there, or nothing of a known format.
+    """
+    given = Path(path).expanduser().absolute()
+    left = _LeftOut()
+    if given.is_dir():
+        root, found = given, list(_walk(given, left))
+    elif given.is_file():
+        root, found = given.parent, [given]
+    else:
+        root = _fixed_part(given)
+        found = [item for item in root.glob(str(given.relative_to(root))) if item.is_file()]
+        found = list(_without_made(found, root, left))
+    if not found and not left.any:
+        raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
+    files = sorted(item for item in found if _is_data(item, left, named=not given.is_dir()))
+    if given.is_dir() and any(item.suffix.lower() != ".json" for item in files):
+        # Folders of data often hold descriptions as .json; they are data only where nothing else is.
+        left.add("{} beside data, taken as a description", [item for item in files if item.suffix.lower() == ".json"])
+        files = [item for item in files if item.suffix.lower() != ".json"]
+    notes = left.notes(root)
+    if not files:
+        raise CorpusError(
+            "No file has a known format",
+            value=[item.name for item in sorted(found)[:5]],
+            allowed=", ".join(SUFFIXES),
+            fix="; ".join(notes) or None,
+        )
+    return Listing(root, tuple(files), notes)
+
+
+def made_by_tamis(folder: Path) -> str | None:
+    """Return what of Tamis a folder is: a run, a bundle or a workspace; None for any other."""
+    if (folder / RUN_FILE).is_file() and _is_run(folder / RUN_FILE):
+        return "a run"
+    if (folder / LOCK_FILE).is_file():
+        return "a bundle"
+    if (folder / CORPORA_FILE).is_file() and (folder / "store").is_dir():
+        return "a workspace"
+    return None
+
+
+def _is_run(manifest: Path) -> bool:
+    try:
+        return "run_version" in json.loads(manifest.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+class _LeftOut:
+    """What is left out, by reason, in the order met."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Path]] = {}
+
+    @property
+    def any(self) -> bool:
+        return bool(self._found)
+
+    def add(self, reason: str, files: Sequence[Path]) -> None:
+        """Add files; ``{}`` in the reason stands for "1 file" or "7 files"."""
+        if files:
+            self._found.setdefault(reason, []).extend(files)
+
+    def notes(self, root: Path) -> tuple[str, ...]:
+        """Return a sentence per reason with a count and the first names."""
+        return tuple(f"left out: {_sentence(reason, files, root)}" for reason, files in self._found.items())
+
+
+def _sentence(reason: str, files: Sequence[Path], root: Path) -> str:
+    count = f"{len(files):,} file" + ("" if len(files) == 1 else "s")
+    names = ", ".join(item.relative_to(root).as_posix() for item in sorted(files)[:_SHOWN])
+    more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+    return f"{reason.format(count)} ({names}{more})"
+
+
+def _walk(folder: Path, left: _LeftOut) -> Iterator[Path]:
+    """Yield the files of a folder, those hidden or made by Tamis left out."""
+    start = folder / CURATED if made_by_tamis(folder) == "a run" and (folder / CURATED).is_dir() else folder
+    if start != folder:
+        beside = [item for item in folder.iterdir() if item.is_file()]
+        left.add("{} beside the curated files of a run", beside)
+    found = sorted(item for item in start.rglob("*") if item.is_file())
+    hidden = [item for item in found if _hidden(item, start)]
+    left.add("{} of data whose name or folder begins with . or _", [item for item in hidden if format_of(item)])
+    yield from _without_made((item for item in found if not _hidden(item, start)), start, left)
+
+
+def _without_made(found: Iterator[Path] | Sequence[Path], root: Path, left: _LeftOut) -> Iterator[Path]:
+    """Yield the files that lie in nothing that Tamis made below the root."""
+    known: dict[Path, str | None] = {root: None}
+
+    def made(folder: Path) -> str | None:
+        if folder not in known:
+            known[folder] = made(folder.parent) or made_by_tamis(folder)
+        return known[folder]
+
+    for item in found:
+        kind = made(item.parent)
+        if kind is None:
+            yield item
+        else:
+            left.add(f"{{}} of {kind} of Tamis", [item])
+
+
+def _is_data(item: Path, left: _LeftOut, *, named: bool) -> bool:
+    """Say whether a file is read; the reason why not is noted."""
+    known = format_of(item)
+    if known is None and (named or not item.suffix) and is_parquet(item):
+        return True
+    if known is None:
+        left.add("{} without a known format", [item])
+        return False
+    if known[0] == "parquet" and item.suffix.lower() not in (".parquet", ".pq") and not (named or is_parquet(item)):
+        left.add("{} of Parquet compressed as a whole, to be unpacked first", [item])
+        return False
+    return True
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """Return the folder that all matches of a glob lie in."""
+    pieces = pattern.parts
+    fixed = next((index for index, piece in enumerate(pieces) if glob.has_magic(piece)), len(pieces) - 1)
+    return Path(*pieces[:fixed])
+
+
+def _hidden(item: Path, root: Path) -> bool:
+    return any(piece.startswith((".", "_")) for piece in item.relative_to(root).parts)
