@@ -21,6 +21,7 @@ from tamis.data.nearest import did_you_mean
 from tamis.data.schema import paths, type_at
 from tamis.data.shards import Shard
 
+GIVEN_MAP_VERSION = 2
 _SOME_ROWS = 1024
 
 
@@ -188,6 +189,9 @@ def _vectors_step(name: str, params: dict[str, Any], fill: Callable[[StepContext
 def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
     """Return the step that takes the map from two columns of numbers; a document without both stays off the map.
 
+    Its artifact holds ``x`` and ``y`` float32 (n,) in facts order, and where those cannot tell apart what the columns
+    do, as with a large offset, also ``fine`` float64 (n, 2).
+
     Args:
         corpus: the corpus.
         x, y: paths of the columns.
@@ -205,30 +209,48 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
         for shard in context.shards_to_do():
             batches = context.corpus.batches(shard, columns=[text, x, y])
             kept = [batch.filter(batch.column(0).is_valid()) for batch in batches]
-            columns = [
-                pa.chunked_array([b.column(at).cast(pa.float32(), safe=False) for b in kept], pa.float32())
-                for at in (1, 2)
-            ]
+            columns = [pa.chunked_array([_double(b.column(at)) for b in kept], pa.float64()) for at in (1, 2)]
             context.out.write_table(shard.part, pa.table(columns, names=["x", "y"]))
         parts = [context.out.read_table(shard.part) for shard in context.corpus.shards()]
         table = pa.concat_tables(parts).combine_chunks().take(pa.array(context.documents.part_order))
         places = np.column_stack([table.column(name).to_numpy(zero_copy_only=False) for name in ("x", "y")])
-        places = np.where(np.isfinite(places).all(axis=1, keepdims=True), places, np.nan).astype(np.float32)
+        with np.errstate(over="ignore"):
+            places[~np.isfinite(places.astype(np.float32)).all(axis=1)] = np.nan
         for at, name in enumerate(("x", "y")):
-            context.out.write_array(name, np.ascontiguousarray(places[:, at]))
+            context.out.write_array(name, np.ascontiguousarray(places[:, at].astype(np.float32)))
+        if not told_apart(places):
+            context.out.write_array("fine", places)
         for shard in context.corpus.shards():
             context.out.drop_part(shard.part)
         context.out.commit(rows=len(places), facts={"method": "given", "columns": [x, y]})
 
     return StepSpec(
         name="map",
-        version=1,
+        version=GIVEN_MAP_VERSION,
         upstream=("documents",),
         params={"x": x, "y": y},
         title="Reading the map",
         estimate=lambda size: Estimate(0.5 + size.documents * 2e-6 + size.bytes / 300e6, size.documents * 8),
         run=run,
     )
+
+
+def _double(column: pa.Array) -> pa.Array:
+    """Return the numbers as float64; whole numbers beyond 2**53 lose their last digits, which no map shows."""
+    return column.cast(pa.float64(), safe=False)
+
+
+def told_apart(places: NDArray[np.float64]) -> bool:
+    """Say whether float32 moves no place by more than a 65,536th of the extent of all.
+
+    Args:
+        places: float64 (n, 2), NaN for documents off the map.
+    """
+    there = places[np.isfinite(places[:, 0])]
+    if not len(there):
+        return True
+    moved = np.abs(there.astype(np.float32) - there).max()
+    return bool(moved * 65_536 <= (there.max(axis=0) - there.min(axis=0)).max())
 
 
 def _number_columns(corpus: Corpus) -> list[str]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.copies import Copies
 from tamis.analytics.embedding.kmeans import spherical_kmeans
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
@@ -161,7 +162,7 @@ def _middle(points: NDArray[np.float32]) -> tuple[float | None, float | None]:
     return float(x), float(y)
 
 
-CLUSTERS_VERSION = 5
+CLUSTERS_VERSION = 6
 EDITED = "edited_clusters"
 
 
@@ -194,14 +195,16 @@ def clusters_step(
 
     def run(context: StepContext) -> None:
         known = ClusteringInput(
-            _positions(context.inputs["map"]),
+            _fine_positions(context.inputs["map"]),
             lambda: load_vectors(context.inputs["embeddings"], context.documents),
             context.progress.check,
         )
         found = way.find(known, fine)
         labels = numbered_by_size(found.labels)
         if noise == "vote":
-            labels = numbered_by_size(vote(labels, read_graph(context.inputs["knn"]).indices))
+            copies = Copies.of(known.vectors())
+            graph = read_graph(context.inputs["knn"], different=True)
+            labels = numbered_by_size(vote(labels[copies.rows], graph.indices)[copies.group])
         context.out.write_json("sweep", [asdict(point) for point in found.sweep])
         about = {"method": clustering, "found_by": found.words, "noise": noise, **found.settings}
         _write(context, labels, None, seed=fine.seed, about=about)
@@ -304,6 +307,11 @@ def _by_size(
     number[labels[labels >= 0]] = renumbered[labels >= 0]
     used = np.flatnonzero(number >= 0)
     return renumbered, centroids[used[np.argsort(number[used])]]
+
+
+def _fine_positions(artifact: Artifact) -> NDArray[np.floating[Any]]:
+    """Return the positions as exactly as the map knows them, (n, 2)."""
+    return artifact.array("fine") if "fine" in artifact.parts() else _positions(artifact)
 
 
 def _positions(artifact: Artifact) -> NDArray[np.float32]:

@@ -28,12 +28,13 @@ class ClusteringInput:
     """What a clustering may look at; rows are documents in facts order.
 
     Attributes:
-        positions: float32 (n, 2), places on the map, NaN for documents without.
+        positions: (n, 2), places on the map, float32 or, where that cannot tell them apart, float64; NaN for
+            documents without.
         vectors: returns the embedding, float16 (n, d), rows of zeros for documents without.
         check: called between pieces of work, may raise.
     """
 
-    positions: NDArray[np.float32]
+    positions: NDArray[np.floating[Any]]
     vectors: Callable[[], NDArray[np.float16]]
     check: Callable[[], None] = _never
 
@@ -127,7 +128,7 @@ def _dense(known: ClusteringInput, fineness: Fineness) -> Found:
     tree = DensityTree.of(known.positions[there], core_points=fineness.core_points)
     known.check()
     sweep = tree.sweep()
-    size = fineness.min_cluster_size or fitting_size(sweep, len(there))
+    size = fineness.min_cluster_size or fitting_size(sweep, tree.places)
     labels = np.full(len(known.positions), -1, dtype=np.int32)
     labels[there] = tree.labels(size)
     settings = {"min_cluster_size": size, "core_points": fineness.core_points}

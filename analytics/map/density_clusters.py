@@ -38,6 +38,7 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
     from hdbscan._hdbscan_linkage import label
     from scipy.spatial import cKDTree
 
+    points = in_own_frame(points)
     few = min(core_points, len(points) - 1)
     pairs = _spanned_in_parallel(points, few) if len(points) >= many else _spanned(points, few)
     core = cKDTree(points).query(points, k=few + 1, workers=-1)[0][:, -1]
@@ -47,6 +48,21 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
     order = np.argsort(weight, kind="stable")
     tree: NDArray[np.float64] = label(np.column_stack([left, right, weight]).astype(np.float64)[order])
     return tree
+
+
+def in_own_frame(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the points moved near zero and scaled to within 1, so that single precision can tell them apart.
+
+    fast_hdbscan computes in float32, where coordinates of a million are a sixteenth apart at the nearest. The scale is
+    a power of two and the way moved a multiple of it: of points around zero every bit stays.
+
+    Args:
+        points: float64 (m, 2), finite, m > 0.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    unit = 2.0 ** np.ceil(np.log2(max(float((high - low).max()), np.finfo(np.float64).tiny)))
+    middle = low + (high - low) / 2
+    return np.asarray((points - np.round(middle / unit) * unit) / unit)
 
 
 def _spanned(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
@@ -156,7 +172,7 @@ Noise = Literal["leave", "vote"]
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """What HDBSCAN finds at one setting.
+    """What HDBSCAN finds at one setting; documents at one place count once.
 
     Attributes:
         min_cluster_size: the setting.
@@ -173,14 +189,19 @@ class SweepPoint:
 
 @dataclass(frozen=True, eq=False)
 class DensityTree:
-    """HDBSCAN's tree of the points on the map, from which the clusters of any minimum size follow in a moment.
+    """HDBSCAN's tree of the places on the map, from which the clusters of any minimum size follow in a moment.
+
+    Points at one place are one there: copies of a text, however many, neither make a region dense nor part one. Where
+    a place is in no cluster and holds enough points, they are a cluster of their own.
 
     Attributes:
-        points: how many.
-        nodes: the tree, see ``density_tree.forest``; empty for fewer than three points.
+        group: int64 (m,), the place of each point.
+        places: how many there are.
+        nodes: the tree, see ``density_tree.forest``; None for fewer than three places.
     """
 
-    points: int
+    group: NDArray[np.int64]
+    places: int
     nodes: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]] | None
 
     @classmethod
@@ -192,21 +213,33 @@ class DensityTree:
             core_points: HDBSCAN's ``min_samples``.
         """
         wide = np.asarray(points, dtype=np.float64)
-        return cls(len(wide), forest(linkage_of(wide, core_points=core_points)) if len(wide) > 2 else None)
+        rows, group = different_places(wide)
+        nodes = forest(linkage_of(wide[rows], core_points=core_points)) if len(rows) > 2 else None
+        return cls(group, len(rows), nodes)
 
     def labels(self, min_cluster_size: int) -> NDArray[np.int32]:
-        """Return the clusters of at least so many points, int32 (m,), -1 = none; numbered by size, largest 0."""
+        """Return the clusters of at least so many places, int32 (m,), -1 = none; numbered by size, largest 0.
+
+        So many points at one place that is in none are a cluster as well.
+        """
+        least = max(2, min_cluster_size)
+        labels = self._of_places(least)
+        alone = np.flatnonzero((labels < 0) & (np.bincount(self.group, minlength=self.places) >= least))
+        labels[alone] = int(labels.max(initial=UNCLUSTERED)) + 1 + np.arange(len(alone), dtype=np.int32)
+        return numbered_by_size(labels[self.group])
+
+    def _of_places(self, least: int) -> NDArray[np.int32]:
         if self.nodes is None:
-            return np.full(self.points, UNCLUSTERED, dtype=np.int32)
-        return numbered_by_size(tree_labels(*self.nodes, max(2, min_cluster_size)))
+            return np.full(self.places, UNCLUSTERED, dtype=np.int32)
+        return numbered_by_size(tree_labels(*self.nodes, least))
 
     def sweep(self, sizes: Sequence[int] | None = None) -> tuple[SweepPoint, ...]:
-        """Return what each minimum size gives; None for a geometric series from 10 to a fiftieth of the points."""
-        chosen = sweep_sizes(self.points) if sizes is None else sizes
+        """Return what each minimum size gives; None for a geometric series from 10 to a fiftieth of the places."""
+        chosen = sweep_sizes(self.places) if sizes is None else sizes
         return tuple(self._sweep_point(size) for size in chosen)
 
     def _sweep_point(self, size: int) -> SweepPoint:
-        labels = self.labels(size)
+        labels = self._of_places(max(2, size))
         counts = np.bincount(labels[labels >= 0])
         total = max(len(labels), 1)
         return SweepPoint(
@@ -215,6 +248,22 @@ class DensityTree:
             float((labels < 0).mean()) if len(labels) else 0.0,
             float(counts.max(initial=0)) / total,
         )
+
+
+def different_places(points: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row at each place, int64 (u,), ascending, and the place of each row, int64 (m,).
+
+    Args:
+        points: (m, 2), finite.
+    """
+    if not len(points):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    pairs = np.ascontiguousarray(points + 0.0).view(np.complex128)[:, 0]
+    _, first, group = np.unique(pairs, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(first), dtype=np.int64)
+    number[order] = np.arange(len(first))
+    return first[order].astype(np.int64), number[group]
 
 
 def sweep_sizes(points: int) -> list[int]:

@@ -46,7 +46,7 @@ def _clipped(value):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, parallel=True, fastmath={"contract", "reassoc", "afn"})
-def move(old, new, starts, ends, chances, key, a, b, alpha, negatives, others):  # type: ignore[no-untyped-def]
+def move(old, new, starts, ends, chances, key, a, b, alpha, negatives, others, farthest):  # type: ignore[no-untyped-def]
     """Write the positions after one epoch.
 
     Args:
@@ -58,6 +58,7 @@ def move(old, new, starts, ends, chances, key, a, b, alpha, negatives, others): 
         a, b: of the curve 1 / (1 + a d^2b).
         alpha: float32, learning rate of this epoch.
         negatives: points each pulling edge is weighed against.
+        farthest: float32, no point goes further than this times ``alpha``.
         others: positions that pull and push, float32 (m, 2): ``old`` itself, or a frozen map that points are added to.
     """
     n, m = len(old), len(others)
@@ -90,6 +91,9 @@ def move(old, new, starts, ends, chances, key, a, b, alpha, negatives, others): 
                 force = repel / ((np.float32(0.001) + square) * (a * square**b + np.float32(1.0)))
                 move_x += _clipped(force * dx)
                 move_y += _clipped(force * dy)
+        length = np.float32(np.sqrt(move_x * move_x + move_y * move_y))
+        if length > farthest:
+            move_x, move_y = move_x * (farthest / length), move_y * (farthest / length)
         new[i, 0], new[i, 1] = x + alpha * move_x, y + alpha * move_y
 
 
@@ -100,6 +104,10 @@ NEIGHBOURS = 15
 NEGATIVES = 5
 SPREAD, MIN_DIST = 1.0, 0.1
 EXTENT = 10.0
+FARTHEST = np.float32(32.0)
+"""How far a point may go in one epoch at a learning rate of 1. On ordinary maps hardly one ever does; where hundreds of
+vectors are nearly the same, the sum of all that pulls and pushes at once would throw points a hundred times as far as
+the map is wide (umap-learn moves after each pull, so it needs no such limit)."""
 PLACE_EPOCHS = 30
 
 
@@ -233,7 +241,7 @@ def optimise(
         check()
         rate = np.float32(alpha * (1.0 - epoch / epochs))
         field = old if others is None else others
-        move(old, new, edges.starts, edges.ends, chances, keys[epoch], a, b, rate, NEGATIVES, field)
+        move(old, new, edges.starts, edges.ends, chances, keys[epoch], a, b, rate, NEGATIVES, field, FARTHEST)
         old, new = new, old
         advance(len(old))
     return old

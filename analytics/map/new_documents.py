@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.copies import Copies
 from tamis.analytics.embedding.step import embeddings_like, load_vectors
 from tamis.analytics.facts.stored_sets import FrozenClustering, WorkspaceSources
 from tamis.analytics.map.cluster_steps import clusters_of
@@ -101,7 +102,9 @@ class FrozenMap:
             check: called between blocks, may raise.
         """
         home = np.asarray(pc.index_in(ids, value_set=self.ids.cast(ids.type)).fill_null(-1), dtype=np.int64)
-        indices, distances = neighbours_among(self.vectors, vectors, check=check)
+        rows = Copies.of(self.vectors).rows
+        indices, distances = neighbours_among(self.vectors[rows], vectors, check=check)
+        indices = np.where(indices >= 0, rows[indices], -1).astype(np.int32)
         positions = place(self.positions, indices, distances)
         positions[home >= 0] = self.positions[home[home >= 0]]
         columns: dict[str, pa.Array] = {"id": ids, "known": pa.array(home >= 0)}

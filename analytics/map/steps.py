@@ -5,13 +5,15 @@ How much of the neighbourhoods a map keeps, measured on a sample.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.copies import Copies, graph_of_all
 from tamis.analytics.embedding.neighbours import EXACT_LIMIT, NEIGHBOURS, PROBES, KnnGraph, knn_graph
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
@@ -88,8 +90,8 @@ def _trustworthiness(vectors: NDArray[np.float16], positions: NDArray[np.float32
     return float(trustworthiness(vectors.astype(np.float32), positions, n_neighbors=max(k, 1), metric="cosine"))
 
 
-KNN_VERSION = 1
-MAP_VERSION = 1
+KNN_VERSION = 2
+MAP_VERSION = 2
 LANDMARKS = 2_000_000
 """Beyond so many documents the map is laid out for a sample and the others are placed beside their neighbours."""
 
@@ -103,13 +105,15 @@ def knn_step(
 
     Its artifact, in facts order: ``indices`` int32 (n, k) and ``distances`` float32 (n, k), see ``KnnGraph``;
     ``outlier`` float32 (n,), the mean distance, NaN without an embedding; the table ``facts`` with ``density`` and
-    ``no_embedding``.
+    ``no_embedding``. Where vectors are equal also ``different_indices`` and ``different_distances``, the graph of the
+    different ones, which is what was searched for.
     """
 
     def run(context: StepContext) -> None:
         vectors = load_vectors(context.inputs[on], context.documents)
-        graph = knn_graph(
-            vectors,
+        copies = Copies.of(vectors)
+        different = knn_graph(
+            vectors[copies.rows],
             k=k,
             exact_limit=exact_limit,
             probes=probes,
@@ -117,6 +121,11 @@ def knn_step(
             check=context.progress.check,
             advance=context.progress.advance,
         )
+        context.progress.advance(copies.count)
+        graph = graph_of_all(different, copies)
+        if copies.count:
+            context.out.write_array("different_indices", different.indices)
+            context.out.write_array("different_distances", different.distances)
         outlier, density = scores(graph)
         context.out.write_array("indices", graph.indices)
         context.out.write_array("distances", graph.distances)
@@ -124,7 +133,7 @@ def knn_step(
         missing = ~vectors.any(axis=1)
         context.out.write_table("facts", pa.table({"density": pa.array(density), "no_embedding": pa.array(missing)}))
         facts = {"k": k, "seed": seed, "method": graph.method, "recall": graph.recall, "recall_rows": graph.recall_rows}
-        context.out.commit(rows=len(vectors), facts=facts | _about(context.inputs[on]))
+        context.out.commit(rows=len(vectors), facts=facts | {"copies": copies.count} | _about(context.inputs[on]))
 
     return StepSpec(
         name="knn",
@@ -145,16 +154,21 @@ def _about(embeddings: Artifact) -> dict[str, Any]:
     return {name: embeddings.facts[name] for name in _FROM_EMBEDDINGS if name in embeddings.facts}
 
 
-def read_graph(artifact: Artifact) -> KnnGraph:
+def read_graph(artifact: Artifact, *, different: bool = False) -> KnnGraph:
     """Return the graph of a knn artifact.
+
+    Args:
+        artifact: of ``knn_step``.
+        different: of the different vectors only, ``Copies.rows``, instead of all.
 
     Raises:
         StoreError: the artifact is damaged.
     """
     facts = artifact.facts
+    which = "different_" if different and "different_indices" in artifact.parts() else ""
     return KnnGraph(
-        indices=artifact.array("indices"),
-        distances=artifact.array("distances"),
+        indices=artifact.array(f"{which}indices"),
+        distances=artifact.array(f"{which}distances"),
         method=str(facts["method"]),
         recall=float(facts["recall"]),
         recall_rows=int(facts["recall_rows"]),
@@ -186,7 +200,7 @@ def map_step(
     landmarks: int = LANDMARKS,
     on: str = "embeddings",
 ) -> StepSpec:
-    """Return the step that lays the documents out on a map.
+    """Return the step that lays the documents out on a map; documents with equal vectors share a place.
 
     Its artifact, in facts order: ``x`` and ``y`` float32 (n,), NaN for documents without an embedding, and beyond
     ``landmarks`` documents ``landmarks`` int64, the facts rows that were laid out. The manifest states the quality.
@@ -195,18 +209,19 @@ def map_step(
         seed: of the layout.
         epochs: None for ``layout.epochs_for``.
         optimiser: ``synchronous`` (default) or ``umap-learn``.
-        landmarks: most documents that are laid out; the rest is placed.
+        landmarks: most different vectors that are laid out; the rest is placed.
         on: the embeddings step.
     """
 
     def run(context: StepContext) -> None:
-        vectors = load_vectors(context.inputs[on], context.documents)
-        graph = read_graph(context.inputs["knn"])
-        rows = landmark_rows(key64(context.documents.ids.to_pylist()), vectors, landmarks, seed=seed)
+        everything = load_vectors(context.inputs[on], context.documents)
+        copies = Copies.of(everything)
+        vectors, graph = everything[copies.rows], read_graph(context.inputs["knn"], different=True)
+        keys = key64(context.documents.ids.to_pylist())[copies.rows]
+        rows = landmark_rows(keys, vectors, landmarks, seed=seed)
         progress = context.progress
         count = epochs_for(len(rows)) if epochs is None else epochs
         progress.step("map", len(rows) * count, "points moved")
-        positions = np.full((len(vectors), 2), np.nan, dtype=np.float32)
         whole = len(rows) == int(vectors.any(axis=1).sum())
         part = graph if whole else knn_graph(vectors[rows], k=graph.k, seed=seed, check=progress.check)
         laid = umap_layout(
@@ -218,26 +233,24 @@ def map_step(
             check=progress.check,
             advance=progress.advance,
         )
-        if whole:
-            positions = laid
-        else:
-            others = np.setdiff1d(np.flatnonzero(vectors.any(axis=1)), rows)
-            positions[rows] = laid
-            found = neighbours_among(vectors[rows], vectors[others], seed=seed, check=progress.check)
-            positions[others] = place(laid, *found)
-            context.out.write_array("landmarks", rows)
-        context.out.write_array("x", np.ascontiguousarray(positions[:, 0]))
-        context.out.write_array("y", np.ascontiguousarray(positions[:, 1]))
+        positions = laid if whole else _with_others(vectors, rows, laid, seed=seed, check=progress.check)
+        if not whole:
+            context.out.write_array("landmarks", copies.rows[rows])
+        for axis, name in enumerate("xy"):
+            context.out.write_array(name, np.ascontiguousarray(positions[copies.group, axis]))
+        quality = map_quality(vectors, graph, positions, seed=seed)
+        mapped = int(everything.any(axis=1).sum())
         facts = {
             "seed": seed,
             "epochs": count,
             "optimiser": optimiser,
             "laid_out": len(rows),
-            "placed": 0 if whole else int(vectors.any(axis=1).sum()) - len(rows),
+            "copies": copies.count,
+            "placed": mapped - copies.count - len(rows),
             "method": "exact" if whole else "sampled",
-            "quality": asdict(map_quality(vectors, graph, positions, seed=seed)),
+            "quality": asdict(replace(quality, documents=mapped)),
         }
-        context.out.commit(rows=len(vectors), facts=facts | _about(context.inputs[on]))
+        context.out.commit(rows=len(everything), facts=facts | _about(context.inputs[on]))
 
     return StepSpec(
         name="map",
@@ -248,6 +261,22 @@ def map_step(
         estimate=lambda size: Estimate(8 + _map_seconds(min(size.documents, landmarks), epochs), size.documents * 8),
         run=run,
     )
+
+
+def _with_others(
+    vectors: NDArray[np.float16],
+    rows: NDArray[np.int64],
+    laid: NDArray[np.float32],
+    *,
+    seed: int,
+    check: Callable[[], None],
+) -> NDArray[np.float32]:
+    """Return the positions of all vectors, float32 (n, 2), where only ``rows`` are laid out."""
+    positions = np.full((len(vectors), 2), np.nan, dtype=np.float32)
+    others = np.setdiff1d(np.flatnonzero(vectors.any(axis=1)), rows)
+    positions[rows] = laid
+    positions[others] = place(laid, *neighbours_among(vectors[rows], vectors[others], seed=seed, check=check))
+    return positions
 
 
 def _map_seconds(points: int, epochs: int | None) -> float:

@@ -26,6 +26,7 @@ from tamis.analytics.map.density_clusters import (
     centroids_of,
     fitting_size,
     forest,
+    in_own_frame,
     linkage_of,
     numbered_by_size,
     tree_labels,
@@ -88,6 +89,25 @@ def test_either_spanning_tree_gives_the_same_clusters_also_where_distances_are_e
         for size in (2, 5, 25):
             one, two = tree_labels(*few, size), tree_labels(*many, size)
             assert np.array_equal(numbered_by_size(one), numbered_by_size(two))
+
+
+@pytest.mark.parametrize("many", [10**9, 0], ids=["hdbscan", "fast_hdbscan"])
+@pytest.mark.parametrize("unit, offset", [(2.0**-8, 1e6), (2.0**40, 2.0**60), (2.0**-60, 0.0)])
+def test_neither_an_offset_nor_a_scale_changes_a_cluster(many: int, unit: float, offset: float) -> None:
+    whole = np.round(mixed(3) * 256)
+    near, far = (
+        forest(linkage_of(points, core_points=6, many=many)) for points in (whole / 256, whole * unit + offset)
+    )
+    for size in (5, 25):
+        assert np.array_equal(tree_labels(*near, size), tree_labels(*far, size))
+
+
+def test_points_around_zero_keep_every_bit_in_their_own_frame() -> None:
+    points = mixed(3)
+    framed = in_own_frame(points)
+    scale = points[0, 0] / framed[0, 0]
+    assert np.log2(scale) % 1 == 0 and np.abs(framed).max() <= 1.5
+    assert np.array_equal(framed * scale, points)
 
 
 def test_clusters_do_not_depend_on_the_order_of_points() -> None:

@@ -130,6 +130,27 @@ def test_own_vectors_and_coordinates_make_the_map_and_its_clusters(
     assert all(len(set(labels[(groups == group) & (labels >= 0)])) == 1 for group in range(4))
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64()])
+@pytest.mark.parametrize("offset", [1e6, 1e9])
+def test_far_off_coordinates_give_the_clusters_of_the_same_places_near_zero(
+    table: pa.Table, tmp_path: Path, offset: float, kind: pa.DataType
+) -> None:
+    places = np.round(np.stack([table.column(name).to_numpy() for name in ("px", "py")]) * 256).astype(np.float64)
+    scale = 1 if pa.types.is_integer(kind) else 256
+    found = []
+    for name, far in (("near", 0.0), ("far", offset)):
+        x, y = (pa.array(values / scale + far * sign, kind) for values, sign in zip(places, (1, -3), strict=True))
+        columns = {"text": table.column("text"), "vector": table.column("vector"), "x": x, "y": y}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+        corpus = open_corpus(tmp_path / f"{name}.parquet")
+        workspace = Workspace(tmp_path / name)
+        write_options(workspace, corpus, MapOptions(tier="given", vectors="vector", x="x", y="y", min_cluster_size=10))
+        made = analyze(corpus, workspace).artifacts
+        assert ("fine" in made["map"].parts()) == (name == "far")
+        found.append(made["clusters"].array("labels"))
+    assert np.array_equal(*found) and len(set(found[0].tolist()) - {-1}) >= 4
+
+
 def test_vectors_from_npy_files_are_those_of_the_column(corpus: Corpus, table: pa.Table, tmp_path: Path) -> None:
     lists = [[0.0] * 12 if value is None else value for value in table.column("vector").to_pylist()]
     array = np.array(lists, dtype=np.float32)
