@@ -184,7 +184,7 @@ def _tests(operator: RowOperator, facts: Facts) -> tuple[Test, ...] | None:
     if isinstance(operator, SignalRange):
         low, high = (comparable(end, operator.signal, facts) for end in (operator.min, operator.max))
         return (Between(operator.signal, low, high, operator.strict_min, operator.strict_max),)
-    if isinstance(operator, Language):
+    if isinstance(operator, Language) and operator.read is None:
         known = OneOf("lang", operator.languages)
         if operator.min_confidence is None:
             return (known,)

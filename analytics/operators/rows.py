@@ -22,6 +22,7 @@ from tamis.analytics.operators.operator import (
     value_in,
 )
 from tamis.analytics.operators.predicate import check_regex, number, parse_predicate
+from tamis.analytics.signals.language import whole_language_measure
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import digest
@@ -98,15 +99,32 @@ class Language(RowOperator):
     languages: LanguageSet = Field(min_length=1, description="Language codes, for example en; en-US and EN are en.")
     min_confidence: float | None = Field(None, ge=0, le=1, description="Least confidence of the detection.")
 
+    read: Literal["whole"] | None = Field(
+        None, description="Detect the language of the whole text, not of its first 2,000 characters."
+    )
+
+    @property
+    def column(self) -> str:
+        """Return the facts column that holds how sure it is that a whole text is in one of the languages."""
+        return f"language_{digest([self.languages, self.read])[:16]}"
+
     def columns(self) -> frozenset[str]:
+        if self.read is not None:
+            return frozenset({self.column})
         return frozenset({"lang"} if self.min_confidence is None else {"lang", "lang_confidence"})
 
+    def measures(self) -> tuple[Measure, ...]:
+        return () if self.read is None else (whole_language_measure(self.languages, self.column),)
+
     def match(self) -> str:
+        if self.read is not None:
+            least = "> 0" if self.min_confidence is None else f">= {number(self.min_confidence)}"
+            return f"{ident(self.column)} {least}"
         sure = "" if self.min_confidence is None else f" AND lang_confidence >= {number(self.min_confidence)}"
         return f"lang IN {literals(self.languages)}{sure}"
 
     def value(self) -> str:
-        return "lang"
+        return "lang" if self.read is None else ident(self.column)
 
     def threshold(self) -> str:
         sure = "" if self.min_confidence is None else f" at {self.min_confidence:g}"
@@ -114,7 +132,8 @@ class Language(RowOperator):
 
     def sentence(self) -> str:
         sure = "" if self.min_confidence is None else f" with confidence of at least {self.min_confidence:g}"
-        return f"{self.mode.capitalize()} documents in {named_list(self.languages)}{sure}"
+        whole = "" if self.read is None else ", read as a whole"
+        return f"{self.mode.capitalize()} documents in {named_list(self.languages)}{sure}{whole}"
 
 
 @OPERATORS.register

@@ -156,6 +156,13 @@ DEVIATIONS = (
         " decides like exact fractions for documents of up to 300,000 lines or 20 million words.",
     ),
     Deviation(
+        "datatrove, the FineWeb and RefinedWeb rule sets",
+        "the language of texts of more than 2,000 characters",
+        "their language rule reads the language that every analysis detects, from the first 2,000 characters; datatrove"
+        " reads the whole text. A long notice in another language at the beginning decides ours. The rule with"
+        " read: whole reads all of it, as datatrove does.",
+    ),
+    Deviation(
         "C4 in TensorFlow Datasets",
         "number of sentences",
         "sentences are cut by the rules of spaCy's sentencizer, as datatrove does, not by NLTK's punkt; pages are not"

