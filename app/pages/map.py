@@ -112,10 +112,10 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     selected = bool(now.selection)
     failed = said_failed(session.widget_value(KEY))
     cannot = point_map(
-        points=DESK.publish(f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
-        groups=DESK.publish(f"groups-{_groups_name(here, groups)}", groups.data),
-        flags=DESK.publish(f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
-        snippets=DESK.publish_snippets(digest(vars(here.key.corpus))[:24], here.opened.snippet),
+        points=DESK.publish(now.token, "points", f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
+        groups=DESK.publish(now.token, "groups", f"groups-{_groups_name(here, groups)}", groups.data),
+        flags=DESK.publish(now.token, "flags", f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
+        snippets=DESK.publish_snippets(now.token, digest(vars(here.key.corpus))[:24], here.opened.snippet),
         token=now.token,
         bounds=points.bounds,
         home=_home(here),

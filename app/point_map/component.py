@@ -137,7 +137,7 @@ def point_map(
     """Show the map and return why the browser cannot draw it, empty when it can.
 
     Args:
-        points, groups, flags: paths of the bytes (``routes.DESK.publish``).
+        points, groups, flags: paths of the bytes (``routes.Desk.publish``).
         snippets: beginning of the snippets' paths.
         token: of the session.
         bounds: frame of the quantised points.
@@ -166,7 +166,7 @@ def point_map(
             "groups": groups,
             "flags": flags,
             "snippets": snippets,
-            "token": token,
+            "token": str(token),
             "bounds": vars(bounds),
             "home": _view(bounds, home),
             "map": digest,

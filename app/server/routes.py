@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections import OrderedDict
+import weakref
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from tamis.data.errors import TamisError
 
 BLOB_BYTES = 512 << 20
 MAX_TOKENS = 10_000
+SHOWN = 4
+"""Things of a kind a session can still ask for: what it is shown and what it was shown just before."""
+
 SNIPPET_CHARACTERS = 280
 
 
@@ -34,34 +38,61 @@ class Snippet:
     lines: tuple[str, ...] = ()
 
 
+class Token(str):
+    """The secret of one browser session; when Streamlit lets go of the session, the desk forgets it."""
+
+
 class BlobDesk:
-    """What may be fetched: blobs by digest, snippets by corpus; and the tokens of the sessions that may."""
+    """What may be fetched: blobs by digest, snippets by corpus; and the sessions that may, each with what it was shown.
+
+    Of what a session was shown, the last ``SHOWN`` of each kind are kept, since a browser may still be asking for those
+    of the run before; what no open session can ask for is dropped.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._tokens: OrderedDict[str, None] = OrderedDict()
+        self._ended: deque[str] = deque()
+        self._shown: OrderedDict[str, dict[str, tuple[str, ...]]] = OrderedDict()
         self._blobs: OrderedDict[str, bytes] = OrderedDict()
         self._snippets: dict[str, Callable[[int], Snippet]] = {}
 
-    def new_token(self) -> str:
-        """Return a fresh token for one browser session; the oldest is forgotten beyond the limit."""
-        token = secrets.token_urlsafe(24)
+    @property
+    def assets(self) -> int:
+        """Return how many things may be fetched."""
         with self._lock:
-            self._tokens[token] = None
-            while len(self._tokens) > MAX_TOKENS:
-                self._tokens.popitem(last=False)
+            self._forget_ended()
+        return len(self._blobs) + len(self._snippets)
+
+    def new_token(self) -> Token:
+        """Return a fresh token for one browser session; the oldest is forgotten beyond the limit."""
+        token = Token(secrets.token_urlsafe(24))
+        # Garbage may be collected anywhere, also while the lock is held: sessions that end are only noted.
+        weakref.finalize(token, self._ended.append, str(token)).atexit = False
+        with self._lock:
+            self._forget_ended()
+            self._shown[str(token)] = {}
+            while len(self._shown) > MAX_TOKENS:
+                self._forget(next(iter(self._shown)))
         return token
 
     def admits(self, token: str) -> bool:
         """Say whether a session owns the token."""
         with self._lock:
-            return token in self._tokens
+            return token in self._shown
 
-    def publish(self, name: str, data: bytes) -> str:
-        """Make bytes fetchable under the name of their content and return their path."""
+    def publish(self, token: str, kind: str, name: str, data: bytes) -> str:
+        """Make bytes fetchable under the name of their content and return their path.
+
+        Args:
+            token: of the session that is shown them.
+            kind: what they are to it, such as ``points``; newer ones of a kind take the place of older ones.
+            name: unique by content.
+            data: the bytes.
+        """
         with self._lock:
             self._blobs[name] = data
             self._blobs.move_to_end(name)
+            self._show(token, kind, name)
             while len(self._blobs) > 1 and sum(map(len, self._blobs.values())) > BLOB_BYTES:
                 self._blobs.popitem(last=False)
         return f"/tamis/blob/{name}"
@@ -71,16 +102,45 @@ class BlobDesk:
         with self._lock:
             return self._blobs.get(name)
 
-    def publish_snippets(self, name: str, read: Callable[[int], Snippet]) -> str:
+    def publish_snippets(self, token: str, name: str, read: Callable[[int], Snippet]) -> str:
         """Make snippets of a corpus fetchable by facts row and return the path's beginning."""
         with self._lock:
             self._snippets[name] = read
+            self._show(token, "snippets", name)
         return f"/tamis/snippet/{name}"
 
     def snippets(self, name: str) -> Callable[[int], Snippet] | None:
         """Return the reader of a corpus' snippets."""
         with self._lock:
             return self._snippets.get(name)
+
+    def _forget_ended(self) -> None:
+        while self._ended:
+            self._forget(self._ended.popleft())
+
+    def _forget(self, token: str) -> None:
+        """End a session: its token opens nothing any more, and what only it was shown is dropped."""
+        shown = self._shown.pop(token, {})
+        self._drop({name for names in shown.values() for name in names})
+
+    def _show(self, token: str, kind: str, name: str) -> None:
+        """Note what a session is shown and drop what that takes the place of."""
+        self._forget_ended()
+        shown = self._shown.get(token)
+        if shown is None:
+            self._drop({name})
+            return
+        names = (*(old for old in shown.get(kind, ()) if old != name), name)
+        shown[kind] = names[-SHOWN:]
+        self._drop(set(names[:-SHOWN]))
+
+    def _drop(self, names: set[str]) -> None:
+        """Drop those of the names that no session is shown."""
+        if names:
+            names = names.difference(*(kept for shown in self._shown.values() for kept in shown.values()))
+        for name in names:
+            self._blobs.pop(name, None)
+            self._snippets.pop(name, None)
 
 
 DESK = BlobDesk()
