@@ -59,6 +59,8 @@ class FrozenClustering:
     def nearest(self, vectors: NDArray[np.floating]) -> NDArray[np.int32]:
         """Return the cluster of the nearest centroid by cosine, int32 (m,); rows of zeros get -1, ties the first.
 
+        Where there is no cluster, all get -1.
+
         Args:
             vectors: (m, d), unit rows, in the space of the centroids.
 
@@ -68,7 +70,9 @@ class FrozenClustering:
         if self.centroids is None or self.centroid_labels is None:
             raise StoreError("This clustering has no centroids", value=self.digest)
         wide = np.asarray(vectors, dtype=np.float32)
-        best = np.empty(len(wide), dtype=np.int32)
+        best = np.full(len(wide), UNCLUSTERED, dtype=np.int32)
+        if not len(self.centroids):
+            return best
         for start in range(0, len(wide), 8192):
             part = wide[start : start + 8192]
             best[start : start + len(part)] = self.centroid_labels[np.argmax(part @ self.centroids.T, axis=1)]

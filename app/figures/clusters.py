@@ -39,7 +39,7 @@ def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: 
     figure.update_yaxes(type="log", dtick=1)
     figure.update_layout(
         yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero", "type": "linear",
-                "showgrid": False, "title": {"text": "in no cluster"}}
+                "minallowed": 0, "maxallowed": 1, "showgrid": False, "title": {"text": "in no cluster"}}
     )  # fmt: skip
     return figure
 

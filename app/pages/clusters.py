@@ -36,21 +36,36 @@ def page() -> None:
     left, right = st.columns([5, 4], gap="medium")
     with left:
         _headline(here, artifact, rows)
-        st.plotly_chart(
-            treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
-            config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
-        )  # fmt: skip
-        chosen = _table(rows, artifact)
+        chosen = _chosen(rows, artifact) if rows else _none()
     with right:
         if not chosen:
-            st.caption(
-                "Choose a cluster in the table to read, name or split it, two to compare them, more to merge them."
-            )
-            cluster_tools.offer_names(here)
+            if rows:
+                st.caption(
+                    "Choose a cluster in the table to read, name or split it, two to compare them, more to merge them."
+                )
+                cluster_tools.offer_names(here)
             cluster_tools.history(here, artifact)
             cluster_charts.show(here, artifact)
         else:
             _detail(here, artifact, [rows[place] for place in chosen])
+
+
+def _none() -> list[int]:
+    """Say that there are no clusters; nothing can be chosen."""
+    st.info(
+        "No clusters were found: every document is in none. Clusters may be smaller with"
+        " `tamis open PATH --map min_cluster_size=5`; `--map clustering=k-means` leaves no document out."
+    )
+    return []
+
+
+def _chosen(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
+    """Show the clusters as areas and as a table; return the places chosen in it."""
+    st.plotly_chart(
+        treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
+        config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
+    )  # fmt: skip
+    return _table(rows, artifact)
 
 
 def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:

@@ -137,7 +137,7 @@ def point_map(
     """Show the map and return why the browser cannot draw it, empty when it can.
 
     Args:
-        points, groups, flags: paths of the bytes (``routes.Desk.publish``).
+        points, groups, flags: paths of the bytes (``routes.BlobDesk.publish``).
         snippets: beginning of the snippets' paths.
         token: of the session.
         bounds: frame of the quantised points.

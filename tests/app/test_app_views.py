@@ -23,7 +23,8 @@ from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard.look import told_apart
 from tamis.app.dashboard.page_context import brief
 from tamis.app.dashboard.rail import phrase
-from tamis.app.dashboard.session import View
+from tamis.app.dashboard.session import SharedView
+from tamis.app.figures.clusters import fineness_figure
 from tamis.app.figures.figures import (
     TREEMAP_MOST,
     axis_place,
@@ -37,6 +38,12 @@ from tamis.data.errors import RecipeError
 ROOT = Path(__file__).parents[2]
 FACTS = synthetic_facts(3_000, seed=3)
 SCENE = Scene.build(FACTS, GivenEvidence(), recipe=Recipe())
+
+
+def test_no_more_than_all_documents_are_in_no_cluster() -> None:
+    sweep = [{"min_cluster_size": size, "clusters": 0, "unclustered": 1.0, "largest": 0.0} for size in (5, 10)]
+    axis = fineness_figure(sweep, chosen=10).layout.yaxis2
+    assert (axis.minallowed, axis.maxallowed) == (0, 1)
 
 
 @pytest.mark.parametrize("column", ["n_words", "norm_count", "mean_word_length"])
@@ -154,4 +161,4 @@ def test_different_numbers_read_differently(numbers: list[float]) -> None:
 @pytest.mark.parametrize("stored", [{}, [], "text", {"selection": []}, {"selection": [], "recipe": {}, "more": 1}])
 def test_what_is_not_a_view_is_refused_as_one(stored: object) -> None:
     with pytest.raises(RecipeError, match="not a view"):
-        View.from_value(stored)  # type: ignore[arg-type]
+        SharedView.from_value(stored)  # type: ignore[arg-type]

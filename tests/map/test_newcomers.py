@@ -11,9 +11,14 @@ import pytest
 from topics import topic_texts
 from typer.testing import CliRunner
 
+from tamis.analytics.export.bundle import export_bundle
+from tamis.analytics.export.run import run_bundle
 from tamis.analytics.map.new_documents import COLUMNS, FrozenMap, place_corpus
 from tamis.analytics.map.options import MapOptions, write_options
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import Analysis, analyze
+from tamis.analytics.study.study import Study
 from tamis.app.cli import main
 from tamis.data.cluster_names import name_cluster
 from tamis.data.corpus import Corpus, open_corpus
@@ -137,3 +142,36 @@ def test_the_command_writes_the_same_table(
     assert "placed 331 documents" in result.output and "10 of them the map has already" in result.output
     again = pq.read_table(target)
     assert again.drop_columns(["cluster_name"]).equals(placed.drop_columns(["cluster_name"]))
+
+
+@pytest.fixture(scope="module")
+def sparse(home: Path, topics: tuple[list[str], list[int]]) -> Analysis:
+    """Return the analysis of eight texts, which are too few for a cluster."""
+    corpus = corpus_at(home / "sparse.parquet", topics[0][:320:40], [f"lone-{row}" for row in range(8)])
+    workspace = Workspace(home / "home")
+    write_options(workspace, corpus, MapOptions(tier="fast", min_cluster_size=10))
+    return analyze(corpus, workspace)
+
+
+def test_where_there_are_no_clusters_new_documents_are_in_none(
+    home: Path, sparse: Analysis, topics: tuple[list[str], list[int]]
+) -> None:
+    assert sparse.artifacts["clusters"].facts["clusters"] == 0
+    workspace = Workspace(home / "home")
+    new = corpus_at(home / "some.parquet", topics[0][1:9], [f"new-{row}" for row in range(8)])
+    place_corpus(FrozenMap.of(sparse, workspace), new, workspace, home / "none.parquet")
+    table = pq.read_table(home / "none.parquet")
+    assert table["cluster"].to_pylist() == [-1] * 8 and table["cluster_name"].null_count == 8
+    assert table["x"].null_count == 0 and min(table["concept"].to_pylist()) >= 0
+
+
+def test_a_bundle_of_the_unclustered_group_runs_where_there_are_no_clusters(
+    home: Path, sparse: Analysis, topics: tuple[list[str], list[int]]
+) -> None:
+    workspace = Workspace(home / "home")
+    study = Study.open(sparse.corpus, workspace)
+    rule = OPERATORS.build("cluster", {"clusters": [-1], "clustering": sparse.artifacts["clusters"].digest})
+    bundle = export_bundle(home / "bundle", study=study, recipe=Recipe(title="unclustered").with_operator(rule))
+    corpus_at(home / "other.parquet", topics[0][1:9], [f"new-{row}" for row in range(8)])
+    run = run_bundle(bundle.folder, home / "other.parquet", home / "out", workspace=Workspace(home / "elsewhere"))
+    assert run.counts[-1].documents == 8

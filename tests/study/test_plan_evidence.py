@@ -122,6 +122,12 @@ def test_nearest_centroid_is_the_one_of_largest_cosine_ties_to_the_first() -> No
         FrozenClustering("c" * 64, FACTS.ids, np.zeros(FACTS.n, np.int32)).nearest(vectors)
 
 
+def test_without_any_cluster_nothing_is_near_one() -> None:
+    none = np.full(FACTS.n, -1, dtype=np.int32)
+    empty = FrozenClustering("d" * 64, FACTS.ids, none, np.empty((0, 3), np.float32), np.empty(0, np.int32))
+    assert empty.nearest(np.eye(3, dtype=np.float16)).tolist() == [-1, -1, -1]
+
+
 def test_given_evidence_says_what_was_not_given() -> None:
     evidence, measure = GivenEvidence(), Measure("near_pairs")
     for ask in (lambda: evidence.pairs(measure), lambda: evidence.array(measure, "value")):

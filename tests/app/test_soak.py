@@ -9,7 +9,7 @@ import pytest
 from session_client import Session
 from soak import draw, held, served_map
 
-from tamis.app.server.routes import SHOWN, Desk, Snippet
+from tamis.app.server.routes import SHOWN, BlobDesk, Snippet
 
 
 def no_snippet(row: int) -> Snippet:
@@ -17,7 +17,7 @@ def no_snippet(row: int) -> Snippet:
 
 
 def test_what_a_session_is_shown_takes_the_place_of_what_it_was_shown_before() -> None:
-    desk = Desk()
+    desk = BlobDesk()
     one, two = desk.new_token(), desk.new_token()
     desk.publish(two, "flags", "flags-0", b"0")
     for number in range(1000):
@@ -34,7 +34,7 @@ def test_what_a_session_is_shown_takes_the_place_of_what_it_was_shown_before() -
 
 
 def test_what_only_an_ended_session_was_shown_is_dropped_and_its_token_opens_nothing() -> None:
-    desk = Desk()
+    desk = BlobDesk()
     stays, goes = desk.new_token(), desk.new_token()
     secret = str(goes)
     for token in (stays, goes):
@@ -49,7 +49,7 @@ def test_what_only_an_ended_session_was_shown_is_dropped_and_its_token_opens_not
 
 def test_a_forgotten_session_is_not_let_in_again_by_what_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.app.server.routes.MAX_TOKENS", 2)
-    desk = Desk()
+    desk = BlobDesk()
     tokens = [desk.new_token() for _ in range(3)]
     desk.publish(tokens[0], "flags", "late", b"l")
     assert not desk.admits(tokens[0]) and desk.assets == 0
