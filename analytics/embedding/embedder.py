@@ -278,7 +278,7 @@ def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> Precis
         raise SettingError("Number format of a precise model", value=chosen, allowed="bfloat16, float32")
     if model == MINILM:
         return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
-    folder = _model_folder(model)
+    folder = model_folder(model)
     return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, _weights(folder), chosen)
 
 
@@ -296,7 +296,7 @@ def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
     return found
 
 
-def _model_folder(model: str) -> Path:
+def model_folder(model: str) -> Path:
     if Path(model).is_dir():
         return Path(model).resolve()
     from huggingface_hub import snapshot_download

@@ -150,7 +150,7 @@ def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
 RECIPE_FILE, ARTIFACTS = "recipe.yaml", "artifacts"
 MAX_FILE = 2 << 30
 MAX_FILES = 1_000
-ALWAYS = ("n_tokens",)
+ALWAYS = ("n_tokens", "unknown_share")
 """Facts columns that counts need whatever the recipe reads."""
 
 

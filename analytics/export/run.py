@@ -30,6 +30,8 @@ from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.step import signals_step
+from tamis.analytics.signals.token_counter import PACKAGED
+from tamis.analytics.signals.tokens import TOKENS_VERSION, counted_by, tokens_step
 from tamis.analytics.steps.corpus_columns import unread_columns
 from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
@@ -225,6 +227,7 @@ def run_bundle(
     on_bad_line: OnBad = "fail",
     path_columns: PathColumns | Sequence[str] = "found",
     options: CuratedOptions | None = None,
+    tokenizer: str | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Run:
@@ -245,6 +248,7 @@ def run_bundle(
         on_bad_line: the same for a line of JSON Lines or CSV.
         path_columns: which columns are read from paths, as ``open_corpus`` takes it.
         options: how curated files are written.
+        tokenizer: counts tokens; None for that of the lock where it is packaged, else the one chosen for the corpus.
         engine: measures shards elsewhere, which changes no byte.
         progress: where to report.
 
@@ -258,13 +262,14 @@ def run_bundle(
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
     chosen = options or CuratedOptions()
-    identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain})
+    counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
+    identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain, **counted})
     target = output_folder(out, corpus.path)
     with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
         finished = _finished(target, identity)
         if finished is not None:
             return finished
-        study = study_for(opened, corpus, home, engine=engine, progress=watch)
+        study = study_for(opened, corpus, home, tokenizer=tokenizer, engine=engine, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
         _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
         if not lock.is_mine():
@@ -357,6 +362,7 @@ def study_for(
     workspace: Workspace,
     *,
     also: Collection[str] = (),
+    tokenizer: str | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Study:
@@ -367,6 +373,7 @@ def study_for(
         corpus: what to analyse.
         workspace: where artifacts are kept.
         also: further analysis steps to run, by name.
+        tokenizer: see ``run_bundle``.
         engine: measures shards elsewhere.
         progress: where to report.
 
@@ -374,7 +381,7 @@ def study_for(
         TamisError: as the steps raise.
     """
     bundle.sources.lend(bundle.recipe.assets(), workspace)
-    known = analysis_steps(corpus, workspace)
+    known = _counted(analysis_steps(corpus, workspace), bundle, tokenizer)
     steps = steps_for(bundle, known, also=also)
     if not also:
         steps = _without_unread_signals(steps, corpus, workspace)
@@ -383,6 +390,16 @@ def study_for(
     )
     study.measure(bundle.recipe, engine=engine, progress=progress)
     return study
+
+
+def _counted(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
+    """Return the steps with tokens counted as asked, or else as the bundle's lock says where any machine can."""
+    if tokenizer is not None:
+        return counted_by(steps, tokenizer)
+    for locked in bundle.lock.steps if bundle.lock is not None else ():
+        if locked.name == "tokens" and locked.params["tokenizer"] in PACKAGED:
+            return counted_by(steps, locked.params["tokenizer"], version=min(locked.version, TOKENS_VERSION))
+    return steps
 
 
 def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
@@ -497,6 +514,7 @@ def verify_bundle(
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBad = "fail",
     on_bad_line: OnBad = "fail",
+    tokenizer: str | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Run a bundle's recipe on a corpus without writing anything, and compare with its lock.
@@ -509,5 +527,5 @@ def verify_bundle(
     opened = _opened(bundle, home)
     opening = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line}
     corpus = open_for(opened, path, home, roles=roles, opening=opening)
-    study = study_for(opened, corpus, home, progress=progress)
+    study = study_for(opened, corpus, home, tokenizer=tokenizer, progress=progress)
     return compare(opened, study, study.evaluate(opened.recipe, progress=progress))

@@ -1,4 +1,4 @@
-"""What a person may choose about embeddings, map and clusters of a corpus, remembered in the workspace."""
+"""What a person may choose about tokens, embeddings, map and clusters of a corpus, remembered in the workspace."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, Fineness
 from tamis.analytics.map.density_clusters import Noise
 from tamis.analytics.map.layout import Optimiser
 from tamis.analytics.map.steps import knn_step, map_step
+from tamis.analytics.signals.token_counter import BYTES
 from tamis.analytics.steps.step import Size, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
@@ -33,7 +34,7 @@ TIERS = ("auto", "fast", "tuned", "precise", "given")
 
 @dataclass(frozen=True)
 class MapOptions:
-    """Choices about embeddings, map and clusters; the defaults are right for most corpora.
+    """Choices about tokens, embeddings, map and clusters; the defaults are right for most corpora.
 
     Attributes:
         tier: ``auto`` takes ``precise`` while it is estimated to take less than five minutes, else ``tuned``.
@@ -48,6 +49,7 @@ class MapOptions:
         concepts: number of k-means concepts; None for about the square root of the number of documents.
         seed: of everything random.
         edits: what people changed in the clusters, in order.
+        tokenizer: what counts tokens; see ``token_counter.tokenizer_path``.
     """
 
     tier: str = "auto"
@@ -63,6 +65,7 @@ class MapOptions:
     concepts: int | None = None
     seed: int = 0
     edits: tuple[ClusterEdit, ...] = ()
+    tokenizer: str = BYTES
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from tamis.analytics.map.concepts import MEASURED
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, value_in
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
-from tamis.analytics.operators.sampling import first_of_each, ranks_within, token_cost, within_amount
+from tamis.analytics.operators.sampling import first_of_each, ranks_within, within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
+from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform
@@ -335,7 +336,7 @@ class Mixture(SetOperator):
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.by)
-        cost = token_cost(view)
+        cost = token_cost(view, codes, names)
         supply = np.bincount(codes, weights=cost, minlength=len(names)).astype(np.float64)
         wanted = self._wanted(supply, names)
         total = self.tokens if self.tokens is not None else None if self.share is None else self.share * supply.sum()

@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
 from tamis.analytics.operators.rows import NumericColumn
 from tamis.analytics.operators.sets import Seed, Within, group_codes
+from tamis.analytics.operators.token_costs import token_cost
 from tamis.data.hashing import uniform
 
 
@@ -162,7 +163,7 @@ class Choosing(SetOperator):
         codes, names = group_codes(view, self.within)
         order, rank = ranks_within(scores, view.rows, codes)
         if self.tokens is not None:
-            return within_amount(order, codes, token_cost(view), np.full(len(names), float(self.tokens)))
+            return within_amount(order, codes, token_cost(view, codes, names), np.full(len(names), float(self.tokens)))
         sizes = np.bincount(codes, minlength=len(names))
         if self.share is not None:
             counts = rounded_share(self.share, sizes)
@@ -189,12 +190,6 @@ class Choosing(SetOperator):
         else:
             size = f"{self.tokens:,} tokens"
         return size + (f" within each {self.within}" if self.within else "")
-
-
-def token_cost(view: View) -> NDArray[np.int64]:
-    """Return the tokens of each document, copies counted, int64 (n,)."""
-    column = view.column("n_tokens").cast(pa.int64()).fill_null(0)
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64) * view.copies
 
 
 @OPERATORS.register

@@ -13,6 +13,7 @@ from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
 from tamis.analytics.operators.sampling import last_if_absent
+from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import salted, uniform
@@ -298,7 +299,9 @@ class TokenBudget(SetOperator):
         """Return what each document takes from the budget, int64 (n,)."""
         if self.unit == "documents":
             return view.copies.astype(np.int64)
-        column = view.column("n_tokens" if self.unit == "tokens" else "bytes").cast(pa.int64()).fill_null(0)
+        if self.unit == "tokens":
+            return token_cost(view, *group_codes(view, None))
+        column = view.column("bytes").cast(pa.int64()).fill_null(0)
         size = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64)
         return size * view.copies
 

@@ -31,6 +31,7 @@ from tamis.analytics.operators.operator import (
     View,
 )
 from tamis.analytics.operators.sets import PercentileBand
+from tamis.analytics.operators.token_costs import TOLD
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
 from tamis.analytics.recipe.recipe import Provenance, Recipe, Step, operator_digest
 from tamis.analytics.steps.measures import Measure
@@ -247,11 +248,13 @@ def _set_step(
 
     def decide() -> tuple[_State, Trace]:
         rows = np.flatnonzero(state.deciding == 0)
+        columns = operator.columns()
+        told = {name for name in TOLD if name in facts.columns} if "n_tokens" in columns else set()
         view = View(
             rows=rows,
             keys=facts.keys[rows],
             copies=state.copies[rows],
-            table=facts.table(sorted(operator.columns()), rows),
+            table=facts.table(sorted(columns | told), rows),
             evidence=evidence,
         )
         decision = operator.decide(view)

@@ -30,13 +30,15 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     Args:
         corpus: the corpus.
         workspace: whose plugins, scores and options count.
-        options: about embedding, map and clusters; None for those the workspace remembers for this corpus.
+        options: about tokens, embedding, map and clusters; None for those the workspace remembers for this corpus.
     """
-    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), tokens_step(), exact_step())
+    chosen = options or read_options(workspace, corpus)
+    counted = tokens_step(chosen.tokenizer)
+    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
     plugins = workspace_plugins(workspace.root)
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
-    mapped = mapping_steps(corpus, size_of(corpus), options or read_options(workspace, corpus))
+    mapped = mapping_steps(corpus, size_of(corpus), chosen)
     return _with_facts((*measured, *modelled, *own, *mapped))
 
 

@@ -30,6 +30,7 @@ from tamis.app.cli.terminal import (
     SourceRole,
     TextRole,
     Tier,
+    Tokenizer,
     UserHeader,
     Vectors,
     app,
@@ -143,6 +144,7 @@ def open_path(
     label: LabelRole = None,
     tier: Tier = None,
     model: Model = None,
+    tokenizer: Tokenizer = None,
     vectors: Vectors = None,
     coordinates: Coordinates = None,
     settings: MapSetting = None,
@@ -155,7 +157,9 @@ def open_path(
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    chosen = map_settings(
+        tier=tier, model=model, tokenizer=tokenizer, vectors=vectors, coordinates=coordinates, more=settings
+    )
     opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     open_and_serve(
         Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample,
@@ -217,6 +221,7 @@ def analyze(
     label: LabelRole = None,
     tier: Tier = None,
     model: Model = None,
+    tokenizer: Tokenizer = None,
     vectors: Vectors = None,
     coordinates: Coordinates = None,
     settings: MapSetting = None,
@@ -229,7 +234,9 @@ def analyze(
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    chosen = map_settings(tier=tier, model=model, vectors=vectors, coordinates=coordinates, more=settings)
+    chosen = map_settings(
+        tier=tier, model=model, tokenizer=tokenizer, vectors=vectors, coordinates=coordinates, more=settings
+    )
     opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
     choose_map(workspace, entry, chosen)
@@ -240,14 +247,24 @@ def analyze(
 
 
 def map_settings(
-    *, tier: str | None, model: str | None, vectors: str | None, coordinates: str | None, more: Sequence[str] | None
+    *,
+    tier: str | None,
+    model: str | None,
+    tokenizer: str | None,
+    vectors: str | None,
+    coordinates: str | None,
+    more: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return the options of the map that were given, by name.
+    """Return the options of tokens and map that were given, by name.
 
     Raises:
-        SettingError: a setting that cannot be read.
+        SettingError: a setting that cannot be read, or an unknown tokenizer.
     """
+    from tamis.analytics.signals.token_counter import tokenizer_name
+
     chosen: dict[str, Any] = {name: value for name, value in (("tier", tier), ("model", model)) if value is not None}
+    if tokenizer is not None:
+        chosen["tokenizer"] = tokenizer_name(tokenizer)
     if vectors is not None:
         chosen |= {"tier": tier or "given", "vectors": vectors}
     elif tier is not None:

@@ -19,6 +19,7 @@ from tamis.app.cli.terminal import (
     SkipLines,
     SourceRole,
     TextRole,
+    Tokenizer,
     app,
     err,
     opening_of,
@@ -48,6 +49,7 @@ def run(
     skip_bad_files: Skip = False,
     skip_bad_lines: SkipLines = False,
     origin: Origin = False,
+    tokenizer: Tokenizer = None,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
@@ -69,7 +71,7 @@ def run(
         bar(err) as progress,
     ):
         done = run_bundle(
-            bundle, path, folder, roles=chosen or None,
+            bundle, path, folder, roles=chosen or None, tokenizer=tokenizer,
             options=CuratedOptions(repeat=repeat, ordered=ordered, origin=origin), engine=cluster, progress=progress,
             **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
         )  # fmt: skip
@@ -127,6 +129,7 @@ def verify(
     path: CorpusPath,
     skip_bad_files: Skip = False,
     skip_bad_lines: SkipLines = False,
+    tokenizer: Tokenizer = None,
 ) -> None:
     """Run a bundle again without writing anything and compare every step with its lock."""
     # Late: duckdb, numba and sqlglot.
@@ -134,7 +137,7 @@ def verify(
 
     with bar(err) as progress:
         opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines)
-        result = verify_bundle(bundle, path, progress=progress, **opening)
+        result = verify_bundle(bundle, path, tokenizer=tokenizer, progress=progress, **opening)
     for note in result.notes:
         out.print(f"  note: {note}", markup=False)
     result.require()
@@ -154,11 +157,14 @@ def export(
     skip_bad_files: Skip = False,
     skip_bad_lines: SkipLines = False,
     origin: Origin = False,
+    tokenizer: Tokenizer = None,
 ) -> None:
     """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import export_bundle
     from tamis.analytics.recipe.recipe import Recipe
+    from tamis.analytics.signals.tokens import counted_by
+    from tamis.analytics.study.standard_analysis import analysis_steps
     from tamis.analytics.study.study import Study
     from tamis.app.cli.progress import bar
     from tamis.data.outputs import output_folder
@@ -170,7 +176,9 @@ def export(
     output_folder(folder, corpus.path)
     print_notes(corpus.notes)
     with bar(err) as progress:
-        study = Study.open(corpus, workspace, progress=progress)
+        steps = analysis_steps(corpus, workspace)
+        steps = steps if tokenizer is None else counted_by(steps, tokenizer)
+        study = Study.open(corpus, workspace, steps=steps, progress=progress)
         study.measure(Recipe.from_yaml(read_text(recipe)), progress=progress)
     bundle = export_bundle(folder, study=study, recipe=Recipe.from_yaml(read_text(recipe)))
     out.print(f"{bundle.folder}", markup=False)

@@ -48,6 +48,14 @@ Tier = Annotated[
 Model = Annotated[
     str | None, typer.Option(help="Model of the precise tier: a folder or a cached name.", show_default=False)
 ]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        help="What counts tokens: minilm-bytes (default), minilm-wordpiece, a tokenizer.json, its folder or a cached"
+        " name.",
+        show_default=False,
+    ),
+]
 Vectors = Annotated[
     str | None, typer.Option(help="Your own vectors: a column of lists, or npy file or folder.", show_default=False)
 ]
