@@ -1,7 +1,8 @@
-"""A lasso drawn on a large map gives the rows that are exported: ``bench_lasso.py --home FOLDER --corpus NAME``
+"""A lasso drawn on a large map gives the rows that are exported: ``bench_lasso.py [--home FOLDER --corpus NAME]``
 
-Opens an analysed corpus in Chromium, draws a lasso, drops what it holds, exports the bundle, runs it headless on the
-same corpus, and compares: the number selected, the funnel, the ids in the bundle, and the rows the run kept.
+Opens an analysed corpus, or a million documents on a given map, in Chromium, draws a lasso, drops what it holds,
+exports the bundle, runs it headless on the same corpus, and compares: the number selected, the funnel, the ids in the
+bundle, and the rows the run kept.
 """
 
 from __future__ import annotations
@@ -16,25 +17,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from dashboard import browser, funnel, lasso, number, served, settle, tamis
+from clicks import funnel, lasso, number
+from dashboard import PROGRAM, browser, served, settle, tamis
+from mapped_corpus import SERVER, analysed, write_mapped
 from playwright.sync_api import expect
 
 from tamis.data.workspace import Workspace
 
+DOCUMENTS = 1_000_000
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw, export, run, compare."""
+    """Take the given corpus, or make one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=os.environ.get("TAMIS_BENCH_HOME"))
     parser.add_argument("--corpus", default="demo")
     chosen = parser.parse_args(arguments)
-    if chosen.home is None:
-        print("no workspace: give --home with an analysed corpus")
-        return 0
-    path = Workspace(chosen.home).corpus(chosen.corpus).path
-    with served(chosen.home, Path(path)) as dashboard, browser() as chromium:
+    if chosen.home is not None:
+        return compare(chosen.home, chosen.corpus, program=PROGRAM)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder, "home")
+        analysed(write_mapped(Path(folder, "corpus"), DOCUMENTS), home, "large")
+        return compare(home, "large", program=SERVER)
+
+
+def compare(home: Path, name: str, *, program: str) -> int:
+    """Draw, export, run, compare on an analysed corpus; return 1 where something differs."""
+    path = Workspace(home).corpus(name).path
+    with served(home, Path(path), program=program) as dashboard, browser() as chromium:
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{dashboard.url}/map?corpus={chosen.corpus}", timeout=300_000)
+        page.goto(f"{dashboard.url}/map?corpus={name}", timeout=300_000)
         begun = time.perf_counter()
         lasso(page, radius=160)
         print(f"map opened and lasso drawn: {time.perf_counter() - begun:.1f} s")
@@ -47,13 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         page.get_by_role("link", name="Recipe").first.click()
         settle(page)
         page.get_by_role("tab", name="Export and run").click()
-        known = set((chosen.home / "bundles").glob("*"))
+        known = set((home / "bundles").glob("*"))
         page.get_by_role("button", name="Export bundle").click()
         expect(page.get_by_text("Exported.")).to_be_visible(timeout=600_000)
-        bundle = next(new for new in (chosen.home / "bundles").glob("[!.]*") if new not in known)
+        bundle = next(new for new in (home / "bundles").glob("[!.]*") if new not in known)
     held = sum(pq.read_metadata(file).num_rows for file in (bundle / "artifacts").glob("*.parquet"))
     with tempfile.TemporaryDirectory() as folder:
-        tamis("run", str(bundle), path, "-o", f"{folder}/out", home=chosen.home)
+        tamis("run", str(bundle), path, "-o", f"{folder}/out", home=home)
         manifest = json.loads(Path(folder, "out", "run.json").read_bytes())
         kept = sum(pq.read_metadata(file).num_rows for file in Path(folder, "out").glob("curated*/*.parquet"))
         kept = kept or sum(pq.read_metadata(file).num_rows for file in Path(folder, "out").glob("curated*.parquet"))

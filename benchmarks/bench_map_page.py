@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
-from dashboard import browser, outline, served
+from clicks import outline
+from dashboard import browser, served
 from mapped_corpus import SERVER, analysed, write_mapped
 from playwright.sync_api import Locator, Page, expect
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
 from tamis.data.workspace import Workspace
+
+if TYPE_CHECKING:
+    from shared_corpus import SharedCorpus
 
 # Test processes run beside each other: none takes every processor, and none waits by spinning.
 os.environ.setdefault("NUMBA_NUM_THREADS", "2")
@@ -30,6 +34,14 @@ def models(request: pytest.FixtureRequest) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAMIS_MODELS", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def docstring_corpus(models: Path, tmp_path_factory: pytest.TempPathFactory) -> SharedCorpus:
+    """Return analysed docstrings that all test processes share; a test copies the workspace and changes the copy."""
+    from shared_corpus import analysed_docstrings
+
+    return analysed_docstrings(tmp_path_factory)
 
 
 @pytest.fixture

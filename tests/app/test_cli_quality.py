@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import tamis
+from command_line import tamis
 
 from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
@@ -41,7 +41,6 @@ def test_signals_are_listed_and_explained(tmp_path: Path) -> None:
     assert "n_words" in _error("signals", "explain", "n_wrds", home=tmp_path)
 
 
-@pytest.mark.slow
 def test_imported_scores_become_a_column_of_the_next_analysis(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus.parquet"
     texts = [f"document {k} about the sieve in the kitchen" for k in range(30)]

@@ -63,7 +63,6 @@ def holders(root: Path) -> set[str]:
     }
 
 
-@pytest.mark.slow
 def test_nothing_that_is_printed_logged_or_recorded_holds_a_text(home: Path) -> None:
     assert "analysis" in (home / "said.txt").read_text() and (home / "home" / "server.log").is_file()
     plain = {name for name in holders(home) if not name.endswith((".parquet", ".npy"))}

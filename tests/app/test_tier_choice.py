@@ -14,7 +14,6 @@ from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 
-@pytest.mark.slow
 def test_another_tier_is_remembered_and_its_analysis_is_planned(tmp_path: Path) -> None:
     corpus, home = write_corpus(tmp_path / "corpus", docstrings(("json", "logging"))), tmp_path / "home"
     tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)

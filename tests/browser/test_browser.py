@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import Dashboard, funnel, lasso, number, served, settle, small_corpus, tamis, visit
+from clicks import funnel, go, lasso, number
+from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
 
@@ -49,12 +50,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 def show(page: Page, dashboard: Dashboard, name: str, corpus: str = "corpus") -> None:
     page.goto(f"{dashboard.url}/{name}?corpus={corpus}")
-    settle(page)
-
-
-def go(page: Page, name: str) -> None:
-    page.get_by_role("link", name=name).first.click()
-    expect(page).to_have_url(re.compile(f"/{name.lower()}"))
     settle(page)
 
 

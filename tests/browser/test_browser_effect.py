@@ -7,22 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
+from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
+from shared_corpus import SharedCorpus
 
 pytestmark = pytest.mark.browser
 JOB = 240_000
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve several hundred real docstrings."""
-    root = tmp_path_factory.mktemp("effect")
-    home = root / "home"
-    home.mkdir()
-    corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging", "email", "asyncio"))
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
-    with served(home, corpus) as running:
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("effect") / "home")
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from dashboard import Dashboard, funnel, lasso, number, served
+from clicks import funnel, lasso, number
+from dashboard import Dashboard, served
 from mapped_corpus import SERVER, analysed, write_mapped
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 

@@ -6,21 +6,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
+from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Page, expect
+from shared_corpus import SharedCorpus
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve a few hundred real docstrings."""
-    root = tmp_path_factory.mktemp("quality")
-    home = root / "home"
-    home.mkdir()
-    corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging", "email"))
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
-    with served(home, corpus) as running:
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("quality") / "home")
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from dashboard import Dashboard, served, settle, small_corpus, tamis
+from dashboard import Dashboard, served, settle
 from playwright.sync_api import Browser, Page, expect
 from reviewing import review_together
+from shared_corpus import SharedCorpus
 
 from tamis.data.reviews import ReviewStore
 
@@ -16,14 +17,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve a few hundred real docstrings."""
-    root = tmp_path_factory.mktemp("review")
-    home = root / "home"
-    home.mkdir()
-    corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging"))
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
-    with served(home, corpus) as running:
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("review") / "home")
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 

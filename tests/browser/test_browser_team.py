@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboard import Dashboard, served, settle, small_corpus, tamis
+from dashboard import Dashboard, served, settle
 from playwright.sync_api import Browser, Page, expect
+from shared_corpus import SharedCorpus
 
 from tamis.analytics.review.proposals import proposals_of
 from tamis.data.people import change_people
@@ -17,16 +18,13 @@ from tamis.data.reviews import ReviewStore
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve an analysed corpus in which Grace is owner and others review, until the tests of this file end."""
-    root = tmp_path_factory.mktemp("team")
-    corpus, home = small_corpus(root / "corpus"), root / "home"
-    home.mkdir()
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("team") / "home")
     change_people(home, "grace", "owner")
     change_people(home, "vera", "viewer")
     change_people(home, "*", "reviewer")
-    with served(home, corpus) as running:
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 

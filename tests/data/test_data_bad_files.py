@@ -259,7 +259,6 @@ def test_nul_characters_are_kept(tmp_path: Path) -> None:
         assert repaired(tmp_path / name)[0] == ["a\x00b"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.csv"])
 def test_cell_of_100_megabytes_is_read(tmp_path: Path, name: str) -> None:
     cell = "0123456789" * 10_000_000

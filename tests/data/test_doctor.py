@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dashboard import tamis
+from command_line import tamis
 
 from tamis.data import health
 from tamis.data.health import Finding, examine, repair

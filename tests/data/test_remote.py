@@ -50,7 +50,6 @@ def bucket(folder: Path) -> Iterator[str]:
     server.stop()
 
 
-@pytest.mark.slow
 def test_a_run_on_a_bucket_is_the_run_on_its_files(bucket: str, folder: Path, tmp_path: Path) -> None:
     recipe = Recipe(title="Far away").with_operator(OPERATORS.build("signal_range", {"signal": "n_words", "min": 8}))
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())

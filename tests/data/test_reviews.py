@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import free_port, tamis
+from command_line import tamis
+from dashboard import free_port
 from hypothesis import given
 from hypothesis import strategies as st
 

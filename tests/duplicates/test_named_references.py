@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import tamis
+from command_line import tamis
 
 from tamis.analytics.duplicates.references import list_references, save_reference
 from tamis.analytics.operators.operator import OPERATORS

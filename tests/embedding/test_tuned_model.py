@@ -11,6 +11,7 @@ import pytest
 from docstrings import docstrings, write_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from narrow_analysis import narrow_steps
 
 from tamis.analytics.embedding.static_model import StaticModel, distilled
 from tamis.analytics.embedding.step import embedder_of, load_vectors
@@ -110,7 +111,7 @@ def test_the_tuned_tier_places_new_documents_where_its_bundle_runs(tmp_path: Pat
     home, away = Workspace(tmp_path / "home"), Workspace(tmp_path / "away")
     corpus = open_corpus(write_corpus(tmp_path / "half", table.slice(0, half)))
     write_options(home, corpus, MapOptions(tier="tuned", min_cluster_size=5))
-    study = Study.open(corpus, home)
+    study = Study.open(corpus, home, steps=narrow_steps(corpus, home, "clusters", "tokens"))
     embeddings = study.workspace.store.open(study.facts.info("no_embedding").origin)
     assert embeddings.facts["tier"] == "tuned"
 
@@ -124,12 +125,11 @@ def test_the_tuned_tier_places_new_documents_where_its_bundle_runs(tmp_path: Pat
     assert run.counts[-1].documents > study.evaluate(bundle.recipe).counts[-1].documents
 
 
-@pytest.mark.slow
 def test_more_texts_are_embedded_into_the_space_of_the_corpus(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "home")
     corpus = open_corpus(write_corpus(tmp_path / "corpus", docstrings()))
     write_options(workspace, corpus, MapOptions(tier="tuned"))
-    study = Study.open(corpus, workspace)
+    study = Study.open(corpus, workspace, steps=narrow_steps(corpus, workspace, "embeddings", "tokens"))
     embedded, fitted = found_artifact(study, "embeddings"), found_artifact(study, "tuned_model")
     assert embedded is not None and fitted is not None
     assert fitted.facts["recall"] > fitted.facts["recall_plain"] and fitted.facts["held_out"] > 20

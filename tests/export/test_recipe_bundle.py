@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -17,34 +12,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from docstrings import docstrings, write_corpus
+from killing import run_until
+from narrow_analysis import narrow_steps
 
 from tamis.analytics.export.bundle import Bundle, BundleSources, export_bundle, unpack_bundle, write_clustering
 from tamis.analytics.export.diff import diff_bundles
 from tamis.analytics.export.run import Run, run_bundle, summary, verify_bundle
 from tamis.analytics.facts.column_info import describe
 from tamis.analytics.facts.stored_sets import FrozenClustering
+from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.facts_step import step_of
-from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.queries import polygon_rule
-from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError, StoreError, TamisError, VerifyError
 from tamis.data.hashing import digest
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.workspace import Workspace
 
 CHEAP = ("documents", "columns", "signals", "language", "tokens", "exact")
-
-
-def cheap_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
-    """Return the analysis without vectors, map and clusters."""
-    from tamis.analytics.steps.facts_step import facts_step
-
-    steps = [step for step in analysis_steps(corpus, workspace) if step.name in CHEAP]
-    return (*steps, facts_step(steps))
 
 
 class Made:
@@ -55,7 +43,7 @@ class Made:
         self.corpus = write_corpus(root / "corpus", self.table)
         self.workspace = Workspace(root / "workspace")
         corpus = open_corpus(self.corpus)
-        self.study = Study.open(corpus, self.workspace, steps=cheap_steps(corpus, self.workspace))
+        self.study = Study.open(corpus, self.workspace, steps=narrow_steps(corpus, self.workspace, *CHEAP))
         self.recipe = self._recipe()
         self.study.measure(self.recipe)
         self.bundle = export_bundle(root / "bundle", study=self.study, recipe=self.recipe)
@@ -296,28 +284,17 @@ run_bundle(sys.argv[1], sys.argv[2], sys.argv[3], workspace=Workspace(sys.argv[4
 """
 
 
-@pytest.mark.slow
 def test_killed_run_leaves_nothing_that_looks_finished_and_resumes_to_the_same_bytes(made: Made, first: Run) -> None:
-    out, home = made.root / "killed", made.root / "killed home"
-    command = [sys.executable, "-c", RUN, str(made.bundle.folder), str(made.corpus), str(out), str(home)]
-    environment = {**os.environ, "NUMBA_NUM_THREADS": "2"}
-    start = time.monotonic()
-    subprocess.run(command, check=True, env=environment)
-    whole = time.monotonic() - start
-    shutil.rmtree(out)
-    shutil.rmtree(home)
-    for moment in (0.5, 0.75, 0.9, 0.97):
-        process = subprocess.Popen(command, env=environment)
-        time.sleep(whole * moment)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if out.exists():
-            Run.open(out).check_files()
-            shutil.rmtree(out)
-            shutil.rmtree(home)
-    resumed = run_bundle(made.bundle, made.corpus, out, workspace=Workspace(home))
+    out, home = made.root / "killed", Workspace(made.root / "killed home")
+    for moment in (110, 130, f"before {out}"):
+        run_until(moment, RUN, made.bundle.folder, made.corpus, out, home.root)
+        assert not out.exists()
+    resumed = run_bundle(made.bundle, made.corpus, out, workspace=home)
     assert {file.name: file.sha256 for file in resumed.files} == {file.name: file.sha256 for file in first.files}
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in first.folder.iterdir())
+    again = made.root / "killed again"
+    run_until(f"after {again}", RUN, made.bundle.folder, made.corpus, again, home.root)
+    Run.open(again).check_files()
 
 
 def test_an_unfinished_run_is_gone_on_with_by_its_own_recipe_only(made: Made, first: Run) -> None:
@@ -373,12 +350,12 @@ def test_diff_of_bundles_names_rules_documents_and_reasons(made: Made, tmp_path:
     assert {row["column"] for row in found.documents.groups.to_pylist()} >= {"source"}
 
 
-@pytest.mark.slow
 def test_cluster_rule_places_documents_it_never_saw_by_the_stored_centroids(made: Made, tmp_path: Path) -> None:
     rows = [row for row in made.table.to_pylist() if row["text"]]
     half = write_corpus(tmp_path / "half", pa.Table.from_pylist(rows[::2]))
-    home = Workspace(tmp_path / "home")
-    study = Study.open(open_corpus(half), home)
+    home, corpus = Workspace(tmp_path / "home"), open_corpus(half)
+    write_options(home, corpus, MapOptions(tier="fast"))
+    study = Study.open(corpus, home)
     assert {name: info.step for name, info in study.facts.columns.items()} == {
         name: step_of(name) for name in study.facts.columns
     }

@@ -29,7 +29,6 @@ def _answer(request: dict[str, object], text: str) -> str:
     return json.dumps({"custom_id": request["custom_id"], "response": {"body": body}})
 
 
-@pytest.mark.slow
 def test_requests_go_out_and_only_faithful_answers_come_back(tmp_path: Path) -> None:
     corpus, home = _corpus(tmp_path), tmp_path / "home"
     asked = tmp_path / "requests.jsonl"

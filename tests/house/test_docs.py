@@ -47,7 +47,6 @@ def test_every_command_says_what_it_does() -> None:
             assert getattr(option, "help", None), f"{name} {option.name}"
 
 
-@pytest.mark.slow
 def test_the_example_recipe_runs_in_the_example_notebook(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

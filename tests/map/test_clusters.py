@@ -81,7 +81,6 @@ def test_where_no_two_distances_are_equal_clusters_are_those_of_hdbscan(seed: in
         assert np.array_equal(DensityTree.of(points, core_points=1).labels(size), numbered_by_size(reference))
 
 
-@pytest.mark.slow
 def test_either_spanning_tree_gives_the_same_clusters_also_where_distances_are_equal() -> None:
     for seed in range(60):
         points = mixed(seed, digits=1 if seed % 2 else None)

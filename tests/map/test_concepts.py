@@ -46,7 +46,6 @@ def _measured() -> NDArray[np.float64]:
     return complexities(spread(vectors, labels, centroids), isolation(centroids), profiles)
 
 
-@pytest.mark.slow
 def test_template_family_has_the_lowest_redundancy_aware_and_measured_complexity() -> None:
     found = _measured()
     assert np.argmin(found[:, 1]) == 0 and np.argmin(found[:, 2]) == 0

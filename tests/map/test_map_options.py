@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import tamis
+from command_line import tamis
 from docstrings import write_corpus
 
 from tamis.analytics.embedding.step import load_vectors, precise_estimate

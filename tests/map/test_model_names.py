@@ -169,7 +169,6 @@ def test_a_job_that_failed_says_why_without_the_key(home: Workspace, monkeypatch
     assert held == []
 
 
-@pytest.mark.slow
 def test_the_page_asks_for_names_only_with_an_endpoint_and_consent(
     home: Workspace, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

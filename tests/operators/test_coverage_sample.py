@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from narrow_analysis import narrow_steps
 
 from tamis.analytics.duplicates.greedy_star import PairGraph
 from tamis.analytics.duplicates.word_neighbours import NeighbourParams, neighbours_step, word_neighbours
@@ -109,7 +110,8 @@ def _corpus(folder: Path, table: pa.Table) -> Study:
     folder.mkdir()
     pq.write_table(table, folder / "corpus.parquet")
     corpus = open_corpus(folder / "corpus.parquet", roles={"text": "text", "id": "id", "label": "label"})
-    return Study.open(corpus, Workspace(folder / "home"))
+    workspace = Workspace(folder / "home")
+    return Study.open(corpus, workspace, steps=narrow_steps(corpus, workspace, "columns", "words", "tokens"))
 
 
 def _families(*, families: int = 12, members: int = 20) -> pa.Table:

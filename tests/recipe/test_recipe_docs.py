@@ -58,7 +58,6 @@ def test_every_parameter_has_help_for_its_form() -> None:
             assert field.get("description"), f"{kind.name}.{name}"
 
 
-@pytest.mark.slow
 def test_the_examples_of_the_recipes_page_run(
     tmp_path: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:

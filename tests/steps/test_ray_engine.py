@@ -169,7 +169,6 @@ def same(run: Run, local: Run) -> bool:
     return run.selection == local.selection and contents(run.folder) == contents(local.folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("nodes", "settings"), [(1, [(1, 1), (7, 2048)]), (2, [(2, 17)])])
 def test_every_byte_is_that_of_the_local_run(
     root: Path, local: Run, nodes: int, settings: list[tuple[int | None, int]]
@@ -210,7 +209,6 @@ class Shuffled(RayEngine):
         return super()._rows(task, wave.take(order))
 
 
-@pytest.mark.slow
 def test_three_nodes_of_which_two_are_lost_change_no_byte_whatever_the_order(root: Path, local: Run) -> None:
     with cluster(3) as (made, address):
         losing = Losing(made)

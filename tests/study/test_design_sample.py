@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dashboard import tamis
+from command_line import tamis
 from docstrings import docstrings, write_corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,7 +79,6 @@ def test_of_many_small_sources_the_sample_is_a_fair_share_and_duplicates_within_
     assert abs(together / 20 - 800 * 0.029) < 4
 
 
-@pytest.mark.slow
 def test_a_recipe_made_on_a_sample_runs_on_the_whole_and_says_predicted_against_actual(tmp_path: Path) -> None:
     home, whole = tmp_path / "home", write_corpus(tmp_path / "whole", docstrings(), files=3)
     said = tamis("analyze", str(whole), "--sample", "50%", "--tier", "fast", home=home).stdout

@@ -272,7 +272,6 @@ def test_neighbours_are_the_nearest_by_cosine(study: Study) -> None:
     assert nearest_documents(vectors, study.documents, int(np.flatnonzero(sizes == 5)[0])) is None
 
 
-@pytest.mark.slow
 def test_the_graph_of_the_map_gives_the_neighbours_that_all_vectors_give(tmp_path: Path) -> None:
     table = pa.table({"text": [*topic_texts(20)[0], "\U0001d573"]})
     corpus = open_corpus(write_corpus(tmp_path / "corpus", table))

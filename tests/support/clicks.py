@@ -1,0 +1,55 @@
+"""What people do on a page and read from it, for all browser tests."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from dashboard import settle
+from playwright.sync_api import Page, expect
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name).first.click()
+    expect(page).to_have_url(re.compile(f"/{name.lower()}"))
+    settle(page)
+
+
+def lasso(page: Page, *, radius: float) -> None:
+    """Draw a circle around the middle of the map and wait for what it selects."""
+    outline(page, radius=radius)
+    release(page)
+
+
+def release(page: Page) -> None:
+    """Let the mouse go and wait until the selection is there."""
+    page.mouse.up()
+    expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
+
+
+def outline(page: Page, *, radius: float) -> None:
+    """Draw a circle and keep the button of the mouse down."""
+    area = page.locator(".tamis-map[data-ready]")
+    area.wait_for(timeout=60_000)
+    box = area.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.42 * box["width"], box["y"] + 0.5 * box["height"]
+    area.get_by_role("button", name="Lasso").click()
+    page.mouse.move(x + radius, y)
+    page.mouse.down()
+    for step in range(1, 25):
+        angle = 2 * math.pi * step / 24
+        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle))
+
+
+def number(text: str) -> int:
+    """Return the first number of a text, thin spaces removed."""
+    found = re.search(r"\d+", text.replace("\u202f", ""))
+    assert found, text
+    return int(found.group())
+
+
+def funnel(page: Page) -> list[int]:
+    """Return the counts the funnel shows."""
+    page.get_by_test_id("funnel").wait_for(timeout=30_000)
+    return [number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()]
