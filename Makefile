@@ -9,7 +9,7 @@ PORT ?= 8501
 WORKERS ?= logical
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs screenshots clean chromium
+.PHONY: help setup demo test lint kernels bench docs screenshots clean chromium
 
 help: ## Show these targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -52,8 +52,13 @@ lint: $(VENV)/.testing ## Check style, boundaries and types
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
-test: lint chromium ## Check style and types, run every test, the browser ones included
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
+kernels: $(VENV)/.testing ## Compile what is compiled at first use, once for all processes that come later
+	TAMIS_MODELS=$(CURDIR)/.pytest_cache/d/models $(BIN)/python -m tamis.app.jobs.warm_up
+
+# mypy and the compiler work on one processor each, so they work beside each other.
+test: $(VENV)/.testing chromium ## Check style and types, run every test, the browser ones included
+	@$(MAKE) --no-print-directory --jobs 2 lint kernels
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 
 bench: $(VENV)/.testing ## Measure speed and memory of every step and every query
 	$(BIN)/python -m benchmarks

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
+# Test processes run beside each other: none takes every processor, and none waits by spinning. Numba reads this when it
+# is imported.
+os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
     from shared_corpus import SharedCorpus
-
-# Test processes run beside each other: none takes every processor, and none waits by spinning.
-os.environ.setdefault("NUMBA_NUM_THREADS", "2")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 # No test is timed: what is compiled when it is first called would be.

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command_line import tamis
+from narrow_analysis import narrow_steps
 
 from tamis.analytics.duplicates.references import list_references, save_reference
 from tamis.analytics.operators.operator import OPERATORS
@@ -37,7 +38,8 @@ def test_a_reference_made_on_the_command_line_is_found_by_name_and_decides(tmp_p
     entry = list_references(workspace)["exam"]
     assert entry.digest in said and entry.origin == ("evaluation.jsonl",) and entry.n == 13
     assert save_reference(workspace, "again", [evaluation], n=13).digest == entry.digest
-    study = Study.open(open_corpus(corpus), workspace)
+    opened = open_corpus(corpus)
+    study = Study.open(opened, workspace, steps=narrow_steps(opened, workspace, "tokens"))
     recipe = Recipe(title="r").with_operator(OPERATORS.build("decontaminate", {"evaluation": entry.digest}))
     study.measure(recipe)
     dropped = study.evaluate(recipe).deciding > 0

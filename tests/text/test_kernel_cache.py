@@ -186,3 +186,21 @@ def test_every_kernel_of_the_project_is_kept_below_the_folder_of_their_digest() 
                 assert Path(value.stats.cache_path).parent == folder
                 found += 1
     assert found > 50
+
+
+def test_warming_up_compiles_every_kernel_that_is_called_from_python(tmp_path: Path) -> None:
+    """What kernels call is compiled with them; what is written out inside them is never compiled alone."""
+    inner = set()
+    for content in compiled_sources(PACKAGE).values():
+        for kernel in _kernels(ast.parse(content)):
+            inner |= {name for line in kernel.body for name in _names(line)}
+    code = (
+        "from pathlib import Path; from tamis.analytics import warm_up; import sys\n"
+        "warm_up.warm_up(Path(sys.argv[1]))\n"
+        "print(*(f'{name}={ready}' for name, ready in warm_up.kernels().items()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    ready = dict(item.split("=") for item in done.stdout.splitlines()[-1].split())
+    called = {name: value for name, value in ready.items() if name.rpartition(".")[2] not in inner}
+    assert len(called) > 50
+    assert [name for name, value in called.items() if value != "True"] == []

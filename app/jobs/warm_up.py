@@ -1,0 +1,118 @@
+"""Compile all kernels once: ``python -m tamis.app.jobs.warm_up``.
+
+A kernel is compiled when it is first called, and then kept (see ``kernel_cache``). Processes that start beside each
+other would each compile the same ones. So one of them runs everything on a few hundred short texts, in a workspace that
+it throws away; whatever comes later finds the kernels ready. ``TAMIS_MODELS`` says where the static model is kept.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tamis.analytics.duplicates.references import save_reference
+from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.evaluation import evaluate_effect
+from tamis.analytics.effect.purpose import EffectStudy
+from tamis.analytics.effect.scorer_fit import relevance_operator
+from tamis.analytics.effect.target import Target, save_target
+from tamis.analytics.embedding.cell_search import neighbours_by_cells
+from tamis.analytics.embedding.static_model import distilled
+from tamis.analytics.embedding.tuned_model import fit_tuned
+from tamis.analytics.map.options import MapOptions, write_options
+from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.recipe.presets import with_rule_set
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.relevance_step import METHODS
+from tamis.analytics.study.nearest_documents import neighbours_of
+from tamis.analytics.study.study import Study
+from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.workspace import Workspace
+
+PROTOCOL = Protocol(budget_bytes=4_000, draws=2, holdout_bytes=4_000)
+
+
+def kernels() -> dict[str, bool]:
+    """Return the kernels of the imported modules by full name, and whether this process has their machine code.
+
+    Kernels that are only written out inside others are not among them.
+    """
+    found = {}
+    for module in [each for name, each in sys.modules.items() if name.startswith("tamis.analytics.")]:
+        for name, value in vars(module).items():
+            if _is_kernel(value) and value.__module__ == module.__name__:
+                found[f"{module.__name__}.{name}"] = bool(value.signatures)
+    return found
+
+
+def warm_up(folder: Path) -> None:
+    """Run everything that has kernels once, on a small corpus, in an empty folder."""
+    texts = list(dict.fromkeys(_docstrings()))[:300]
+    workspace, corpus = Workspace(folder / "home"), _corpus(folder / "corpus.parquet", texts)
+    write_options(workspace, corpus, MapOptions(tier="fast", min_cluster_size=5, concepts=4))
+    study = Study.open(corpus, workspace)
+    study.measure(with_rule_set(Recipe(), "gopher-quality", words="spacy"))
+    for rule in _rules(workspace, corpus):
+        study.measure(Recipe().with_operator(rule))
+        study.evaluate(Recipe().with_operator(rule))
+    neighbours_of(study, 0)
+    target = save_target(workspace, "target", texts[::3], origin="warm-up")
+    for method in METHODS:
+        rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)
+        study.measure(Recipe().with_operator(rule))
+    evaluate_effect(EffectStudy.open(study, target, protocol=PROTOCOL), Recipe().with_operator(rule))
+    model = fit_tuned(distilled(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
+    # Where there are many documents, neighbours are found in another way.
+    neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
+
+
+def _is_kernel(value: Any) -> bool:
+    return hasattr(value, "py_func") and value.targetoptions.get("inline") != "always"
+
+
+def _docstrings() -> Iterator[str]:
+    """Yield the docstrings of what Python has built in."""
+    for kind in vars(builtins).values():
+        for member in [kind, *vars(kind).values()] if isinstance(kind, type) else [kind]:
+            text = getattr(member, "__doc__", None)
+            if isinstance(text, str):
+                yield text
+
+
+def _corpus(path: Path, texts: list[str]) -> Corpus:
+    texts = [*texts, *(text.upper() for text in texts[::9]), *(f"{text} More." for text in texts[::7])]
+    sources = [f"source {k % 3}" for k in range(len(texts))]
+    pq.write_table(pa.table({"text": texts, "source": sources, "label": sources}), path)
+    return open_corpus(path)
+
+
+def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
+    reference = save_reference(workspace, "reference", [corpus.path], n=13).digest
+    yield OPERATORS.build("near_dedup", {})
+    yield OPERATORS.build("near_dedup", {"similarity": "containment", "unit": "character"})
+    yield OPERATORS.build("semantic_dedup", {"allow_static": True})
+    yield OPERATORS.build("semantic_dedup", {"allow_static": True, "rule": "published"})
+    yield OPERATORS.build("exclude_known", {"reference": reference})
+    yield OPERATORS.build("c4_lines", {})
+    yield OPERATORS.build("boilerplate", {})
+    yield OPERATORS.build("decontaminate", {"evaluation": reference})
+    yield OPERATORS.build("coverage_sample", {"share": 0.5})
+
+
+def main() -> None:
+    """Compile all kernels and say how many there are."""
+    with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
+        warm_up(Path(folder))
+    print(f"{sum(kernels().values())} kernels are compiled")
+
+
+if __name__ == "__main__":
+    main()
