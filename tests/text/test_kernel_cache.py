@@ -195,7 +195,7 @@ def test_warming_up_compiles_every_kernel_that_is_called_from_python(tmp_path: P
         for kernel in _kernels(ast.parse(content)):
             inner |= {name for line in kernel.body for name in _names(line)}
     code = (
-        "from pathlib import Path; from tamis.analytics import warm_up; import sys\n"
+        "from pathlib import Path; from tamis.app.jobs import warm_up; import sys\n"
         "warm_up.warm_up(Path(sys.argv[1]))\n"
         "print(*(f'{name}={ready}' for name, ready in warm_up.kernels().items()))"
     )
