@@ -184,7 +184,7 @@ def _nearest(shard: Shard, given: Given) -> pa.Table:
     return pa.table({"share": values, "item": items})
 
 
-_NOTHING = pa.array([], pa.large_string())
+_NOTHING = pa.nulls(0, pa.large_string())
 
 
 def _step(measure: Measure, title: str, run: Any) -> StepSpec:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +68,15 @@ def test_every_file_that_is_read_at_run_time_is_packaged() -> None:
     shipped = {path for name, patterns in data.items() for each in patterns for path in folders[name].glob(each)}
     others = {path for floor in FLOORS for path in (ROOT / floor).rglob("*.*") if "__pycache__" not in path.parts}
     assert {path for path in others if path.suffix != ".py" and path.is_file()} == shipped
+
+
+def test_analytics_loads_no_library_that_it_needs_for_one_task_alone() -> None:
+    # Every process pays for what is imported; ``pa.array([])`` at the top of a module is enough to load pandas.
+    paths = [path.relative_to(ROOT) for path in FILES if path not in APP and path.stem != "__init__"]
+    names = [".".join(("tamis", *path.with_suffix("").parts)) for path in paths]
+    code = f"import sys\nfor name in {names}: __import__(name)\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pandas", "torch", "streamlit", "hdbscan", "umap", "sklearn"} & set(loaded.stdout.split())
 
 
 def test_nothing_is_pickled() -> None:
