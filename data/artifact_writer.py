@@ -70,10 +70,6 @@ class ArtifactWriter:
         """Return the names of the parts that are whole, sorted."""
         return tuple(sorted(self._parts))
 
-    def part_rows(self, name: str) -> int:
-        """Return the rows of a part that is already whole."""
-        return self._parts[name].rows
-
     def write_table(self, name: str, table: pa.Table) -> None:
         """Write a table part as deterministic Parquet."""
         path = self._path(name, "table")

@@ -5,7 +5,6 @@ Layout::
     store/      artifacts (``tamis.data.store``)
     models/     model cache
     assets/     id sets, tables and values that recipes name by digest
-    recipes/    saved recipes
     jobs/       background jobs (``tamis.data.jobs``)
     bundles/    bundles exported from the dashboard
     runs/       runs started from the dashboard
@@ -59,7 +58,7 @@ class CorpusEntry:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder of artifacts, models, assets, recipes and jobs.
+    """A folder of artifacts, models, assets and jobs.
 
     Attributes:
         root: the folder; it and its sub-folders are made when first written to.
@@ -87,11 +86,6 @@ class Workspace:
         return Path(shared).expanduser().absolute() if shared else self._folder("models")
 
     @property
-    def recipes(self) -> Path:
-        """Return the folder of saved recipes."""
-        return self._folder("recipes")
-
-    @property
     def jobs(self) -> Path:
         """Return the folder of background jobs."""
         return self._folder("jobs")
@@ -115,14 +109,6 @@ class Workspace:
     def probes(self) -> Path:
         """Return the folder where ``open_corpus`` remembers what it learnt from a file, by content."""
         return self._folder("probes")
-
-    def recipe_path(self, name: str) -> Path:
-        """Return where the recipe ``name`` is saved.
-
-        Raises:
-            SettingError: the name is not allowed.
-        """
-        return inside(self.recipes, f"{check_name(name, what='Recipe name')}.yaml", what="Recipe name")
 
     def _folder(self, name: str) -> Path:
         path = self.root / name

@@ -25,7 +25,6 @@ from tamis.data.corpus import Corpus
 from tamis.data.shards import Shard
 
 EXACT_VERSION = 1
-GROUP_COLUMNS = ("text_group", "norm_group", "norm_count")
 _HASHES = ("raw_low", "raw_high", "norm_low", "norm_high")
 
 

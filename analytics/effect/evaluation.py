@@ -56,14 +56,6 @@ def evaluate_effect(bed: EffectStudy, recipe: Recipe, *, progress: Progress | No
     return replace(Effect.from_json(found.json("effect")), recipe=recipe.digest, title=recipe.title)
 
 
-def cached_effect(bed: EffectStudy, recipe: Recipe) -> Effect | None:
-    """Return the effect of a recipe if it was measured before; what the recipe selects is computed."""
-    found = bed.study.workspace.store.find(effect_key(bed, bed.copies(recipe)))
-    if found is None:
-        return None
-    return replace(Effect.from_json(found.json("effect")), recipe=recipe.digest, title=recipe.title)
-
-
 def effect_key(bed: EffectStudy, copies: NDArray[np.int32]) -> ArtifactKey:
     """Return the key of a measured effect: it depends on what is selected, not on how."""
     return ArtifactKey(

@@ -28,7 +28,6 @@ from tamis.analytics.export.verify import Verification, compare
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
-from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.token_counter import PACKAGED
 from tamis.analytics.signals.tokens import TOKENS_VERSION, counted_by, tokens_step
@@ -205,11 +204,6 @@ def summary(run: Run) -> dict[str, Any]:
         "tokens": last.tokens,
         "selection": run.selection,
     }
-
-
-def recipe_of(run: Run) -> Recipe:
-    """Return the recipe a run executed."""
-    return Recipe.from_yaml((run.folder / RECIPE_FILE).read_text("utf-8"))
 
 
 DONE = ".done"

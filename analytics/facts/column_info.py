@@ -113,11 +113,6 @@ def describe(name: str, kind: pa.DataType, *, path: str = "") -> ColumnInfo:
     return ColumnInfo(name=name, type=type_, title=title, role=role, help=help_)
 
 
-def with_origin(info: ColumnInfo, origin: str) -> ColumnInfo:
-    """Return the info of a column whose values came from the artifact ``origin``."""
-    return replace(info, origin=origin)
-
-
 def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
     """Return a title for each column by name, no two alike: columns that share a title carry their name beside it.
 

@@ -108,7 +108,6 @@ FARTHEST = np.float32(32.0)
 """How far a point may go in one epoch at a learning rate of 1. On ordinary maps hardly one ever does; where hundreds of
 vectors are nearly the same, the sum of all that pulls and pushes at once would throw points a hundred times as far as
 the map is wide (umap-learn moves after each pull, so it needs no such limit)."""
-PLACE_EPOCHS = 30
 
 
 @dataclass(frozen=True, eq=False)

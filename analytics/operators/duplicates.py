@@ -100,10 +100,6 @@ class NearDedup(Keeping):
         """Return the smallest similarity of duplicates."""
         return self.threshold
 
-    def at_level(self, level: float) -> NearDedup:
-        """Return the same rule with another threshold."""
-        return NearDedup.model_validate({**self.model_dump(), "threshold": level})
-
     def sentence(self) -> str:
         per = f" within each {self.within}" if self.within else ""
         alike = f"{self.threshold * 100:g}% of their {self.unit} {self.n}-grams ({self.similarity})"
@@ -272,10 +268,6 @@ class SemanticDedup(Keeping):
     def level(self) -> float:
         """Return the smallest cosine of duplicates."""
         return 1 - self.eps
-
-    def at_level(self, level: float) -> SemanticDedup:
-        """Return the same rule with another threshold."""
-        return SemanticDedup.model_validate({**self.model_dump(), "eps": round(1 - level, 6)})
 
     def _published(self, view: View) -> Decision:
         """Decide by the published rule."""

@@ -37,9 +37,6 @@ class Evidence(Protocol):
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
         """Return a measured array, row-aligned with the facts table, or a small named array such as centroids."""
 
-    def id_set(self, digest: str) -> frozenset[str]:
-        """Return a stored set of document ids by the digest the recipe names."""
-
 
 @dataclass(frozen=True)
 class View:
@@ -50,7 +47,7 @@ class View:
         keys: uint64 (n,), ``hashing.key64`` of the ids, for keyed randomness.
         copies: int32 (n,), copies so far, all >= 1.
         table: the columns the operator asked for, (n,) rows.
-        evidence: measured pairs, vectors and id sets.
+        evidence: measured pairs and arrays.
     """
 
     rows: NDArray[np.int64]
@@ -254,7 +251,6 @@ LanguageSet = Annotated[tuple[str, ...], AfterValidator(_language_codes)]
 NumberSet = Annotated[tuple[int, ...], AfterValidator(_sorted_numbers)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 NumericColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "numeric column"})]
-AnyColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "column"})]
 CategoryColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "category column"})]
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
@@ -33,52 +31,6 @@ EXAMPLES = {**LABELS, "email": "email@example.com", "ip": "192.0.2.1"}
 """Replacements that read like the thing itself, from ranges reserved for examples (RFC 2606, RFC 5737)."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
-_DIFF_CHARACTERS = 20_000
-
-
-@dataclass(frozen=True)
-class Edit:
-    """What an edit did to one text.
-
-    Attributes:
-        before, after: the text.
-        removed: (begin, end) code points of ``before`` that are gone or replaced.
-        added: (begin, end) code points of ``after`` that are new.
-    """
-
-    before: str
-    after: str
-    removed: tuple[tuple[int, int], ...]
-    added: tuple[tuple[int, int], ...]
-
-    @property
-    def changed(self) -> bool:
-        """Say whether anything changed."""
-        return self.before != self.after
-
-
-def preview(edit: Callable[[pa.Array], pa.Array], text: str) -> Edit:
-    """Return what an edit of Arrow texts does to one text, with the places that changed.
-
-    Places are found by comparing words and lines; of texts beyond 20,000 characters the whole text counts as changed.
-    """
-    after = edit(pa.array([text], type=pa.large_string()))[0].as_py()
-    if after == text:
-        return Edit(text, after, (), ())
-    if max(len(text), len(after)) > _DIFF_CHARACTERS:
-        return Edit(text, after, ((0, len(text)),), ((0, len(after)),))
-    old, new = re.findall(r"\w+|\s|.", text, re.S), re.findall(r"\w+|\s|.", after, re.S)
-    old_ends, new_ends = _offsets(old), _offsets(new)
-    removed, added = [], []
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind != "equal":
-            removed += [(old_ends[a], old_ends[b])] if b > a else []
-            added += [(new_ends[c], new_ends[d])] if d > c else []
-    return Edit(text, after, tuple(removed), tuple(added))
-
-
-def _offsets(pieces: Sequence[str]) -> list[int]:
-    return [0, *np.cumsum([len(piece) for piece in pieces]).tolist()]
 
 
 def clean_c4_lines(texts: pa.Array, *, variant: str = "c4") -> pa.Array:

@@ -27,13 +27,12 @@ from tamis.analytics.operators.operator import (
     Operator,
     RowOperator,
     SetOperator,
-    TextOperator,
     View,
 )
 from tamis.analytics.operators.sets import PercentileBand
 from tamis.analytics.operators.token_costs import TOLD
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
-from tamis.analytics.recipe.recipe import Provenance, Recipe, Step, operator_digest
+from tamis.analytics.recipe.recipe import Provenance, Recipe, operator_digest
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
 from tamis.data.progress import NullProgress, Progress
@@ -306,11 +305,6 @@ def _without_gaps(position: NDArray[np.int64] | None) -> NDArray[np.int64] | Non
     found = np.full(len(position), -1, dtype=np.int64)
     found[kept[np.argsort(position[kept], kind="stable")]] = np.arange(len(kept))
     return found
-
-
-def runs_on_text(recipe: Recipe) -> tuple[Step, ...]:
-    """Return the active steps that change text when the curated files are written, in order."""
-    return tuple(step for step in recipe.active if isinstance(step.operator, TextOperator))
 
 
 def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") -> Recipe:

@@ -123,11 +123,6 @@ class Proposal:
         """Return the newest version."""
         return self.versions[-1]
 
-    @property
-    def approved(self) -> Version | None:
-        """Return the newest approved version."""
-        return next((version for version in reversed(self.versions) if version.state == "approved"), None)
-
 
 def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
     """Return the proposals that events tell of, by name. Opinions about unknown versions are left out."""

@@ -68,15 +68,6 @@ def spans(text: str, signal_name: str) -> list[Span]:
     return merged(finder(text)) if finder is not None else []
 
 
-def has_spans(signal_name: str) -> bool:
-    """Say whether a signal has places in a text."""
-    name = signal_name
-    for by in CONVENTIONS.values():
-        name = name.removeprefix(by.prefix) if by.prefix else name
-    gram = re.fullmatch(r"(rw_|rps_)?(top|duplicate)_(\d+)gram_share", name) is not None
-    return gram or name in _BY_WORDS or name.removeprefix("after_c4_") in _FINDERS
-
-
 def merged(found: Iterable[Span]) -> list[Span]:
     """Return spans sorted, with overlapping and touching ones joined and empty ones left out."""
     result: list[Span] = []

@@ -91,15 +91,6 @@ def _known(values: NDArray[np.float64]) -> pa.Array:
     return pa.array(values, mask=~np.isfinite(values))
 
 
-def concept_profiles(study: Study, *, progress: Progress | None = None) -> ConceptProfiles:
-    """Return the profiles of a study's concepts, measured on the first call.
-
-    Raises:
-        SettingError: the analysis has no concepts.
-    """
-    return ConceptProfiles(_artifacts(study, progress)[NAME].table("profiles"))
-
-
 def freeze_concepts(study: Study, *, progress: Progress | None = None) -> str:
     """Store the concepts of an analysis with their complexities, for a budget rule, and return the digest.
 

@@ -103,7 +103,6 @@ class DuplicateTotals:
         groups: kept documents that others were dropped for.
         dropped: documents dropped.
         dropped_tokens: their tokens.
-        without_twin: dropped documents without a kept twin; only the published semantic rule has any.
         large: groups that the page points out before they are dropped, see ``is_large``.
     """
 
@@ -111,7 +110,6 @@ class DuplicateTotals:
     groups: int
     dropped: int
     dropped_tokens: int
-    without_twin: int
     large: int
 
 
@@ -124,7 +122,6 @@ def duplicate_totals(found: Look) -> DuplicateTotals:
         groups=len(counts),
         dropped=len(found.dropped),
         dropped_tokens=int(found.tokens[found.dropped].sum()),
-        without_twin=len(found.dropped) - len(with_twin),
         large=int(np.count_nonzero(is_large(counts + 1, len(found.view)))),
     )
 

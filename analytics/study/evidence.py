@@ -120,10 +120,6 @@ class LocalEvidence:
             measured_key(self.facts, measure, name), read, size=lambda array: int(array.nbytes)
         )
 
-    def id_set(self, digest: str) -> frozenset[str]:
-        """Return a stored id set."""
-        return frozenset(self.frozen.ids(digest).to_pylist())
-
     def _steps_of(self, measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
         """Return the steps that measures need: their own, and embeddings where a clustering must place newcomers."""
         listed = list(measures)
@@ -208,12 +204,10 @@ class GivenEvidence:
     Attributes:
         arrays: row-aligned or named arrays by (measure, name).
         found: pairs by measure.
-        sets: id sets by digest.
     """
 
     arrays: Mapping[tuple[Measure, str], NDArray[Any]] = field(default_factory=dict)
     found: Mapping[Measure, Pairs] = field(default_factory=dict)
-    sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return given pairs.
@@ -234,13 +228,3 @@ class GivenEvidence:
         if (measure, name) not in self.arrays:
             raise _unmeasured(measure)
         return np.asarray(self.arrays[(measure, name)])
-
-    def id_set(self, digest: str) -> frozenset[str]:
-        """Return a given id set.
-
-        Raises:
-            RecipeError: it was not given.
-        """
-        if digest not in self.sets:
-            raise RecipeError("There is no id set with this digest", value=digest)
-        return self.sets[digest]

@@ -18,7 +18,6 @@ from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.evidence import LocalEvidence
-from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
@@ -109,10 +108,6 @@ class Study:
     def evaluate(self, recipe: Recipe, *, progress: Progress | None = None) -> Outcome:
         """Return what a recipe does; see ``plan.evaluate``."""
         return evaluate(recipe, self.facts, self.evidence, progress=progress)
-
-    def scene(self, *, selection: Sequence[RowOperator] = (), recipe: Recipe | None = None) -> Scene:
-        """Return the facts seen through a selection and a recipe; see ``Scene.build``."""
-        return Scene.build(self.facts, self.evidence, selection=selection, recipe=recipe)
 
 
 def artifacts_of(

@@ -208,13 +208,6 @@ def widget(*parts: str) -> str:
     return "/".join(part.replace("/", "_") for part in parts)
 
 
-def forget_widgets(*parts: str) -> None:
-    """Drop the remembered values of the widgets below a key, so that they show the session's value again."""
-    prefix = widget(*parts)
-    for key in [key for key in st.session_state if isinstance(key, str) and key.startswith(prefix)]:
-        del st.session_state[key]
-
-
 def widget_value(key: str, default: Any = None) -> Any:
     """Return what a widget holds, for callbacks."""
     return st.session_state.get(key, default)

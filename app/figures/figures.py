@@ -47,8 +47,8 @@ def histogram_figure(
 ) -> go.Figure:
     """Return a histogram with kept and dropped documents stacked and cut lines over it.
 
-    Bins that are even in log(1 + value) are drawn evenly, with labels at round values; ``axis_value`` and
-    ``axis_place`` turn places on that axis into values and back. ``log`` is about the counts.
+    Bins that are even in log(1 + value) are drawn evenly, with labels at round values; ``axis_place``
+    says where a value stands on that axis. ``log`` is about the counts.
     """
     edges = axis_place(found.edges, found.scale)
     spans = [f"{low:.4g} to {high:.4g}" for low, high in zip(found.edges[:-1], found.edges[1:], strict=True)]
@@ -107,11 +107,6 @@ def _cut_line(figure: go.Figure, cut: CutLine, place: float) -> None:
 def axis_place(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
     """Return where values stand on the axis of a histogram."""
     return np.asarray(np.log1p(np.maximum(values, 0.0)) if scale == "log" else values, dtype=np.float64)
-
-
-def axis_value(place: float, scale: str) -> float:
-    """Return the value at a place on the axis of a histogram."""
-    return float(np.expm1(place)) if scale == "log" else place
 
 
 def round_values(low: float, high: float) -> NDArray[np.float64]:

@@ -119,7 +119,7 @@ def test_unfinished_writer_is_resumed_by_part(tmp_path: Path) -> None:
     (orphan.path / ".part-00002.parquet.1.tmp").write_bytes(b"half")
     with store.writer(KEY) as out:
         assert out.has_part("part-00000")
-        assert out.part_rows("part-00000") == 1
+        assert out.read_table("part-00000").num_rows == 1
         assert not out.has_part("part-00001")
         assert not out.has_part("part-00002")
         out.write_table("part-00001", pa.table({"x": [2]}))

@@ -82,9 +82,9 @@ def test_unknown_asset_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "", ".", "..", "-x", "a\nb", "x" * 97, "a\x00"])
-def test_names_of_recipes_assets_and_corpora_stay_inside(tmp_path: Path, name: str) -> None:
+def test_names_of_assets_and_corpora_stay_inside(tmp_path: Path, name: str) -> None:
     workspace = Workspace(tmp_path)
-    for use in (workspace.recipe_path, workspace.asset_path, workspace.ids, workspace.value):
+    for use in (workspace.asset_path, workspace.ids, workspace.value):
         with pytest.raises(SettingError, match="not allowed"):
             use(name)
     with pytest.raises(SettingError, match="not allowed"):
@@ -93,9 +93,9 @@ def test_names_of_recipes_assets_and_corpora_stay_inside(tmp_path: Path, name: s
 
 def test_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "home")
-    (workspace.recipes / "evil.yaml").symlink_to(tmp_path / "secret")
+    (workspace.assets / "evil.parquet").symlink_to(tmp_path / "secret")
     with pytest.raises(SettingError, match="leads outside"):
-        workspace.recipe_path("evil")
+        workspace.asset_path("evil")
 
 
 def test_corpora_are_remembered_replaced_and_forgotten(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_corpora_are_remembered_replaced_and_forgotten(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match=r"cannot be made.*TAMIS_HOME"):
-        _ = Workspace(tmp_path / "file").recipes
+        _ = Workspace(tmp_path / "file").jobs

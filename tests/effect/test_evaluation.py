@@ -10,7 +10,7 @@ from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
 from tamis.analytics.effect.composition import composition, diversity, largest_cosines, repetition, vendi
-from tamis.analytics.effect.evaluation import cached_effect, evaluate_effect, leave_one_out, random_trials
+from tamis.analytics.effect.evaluation import evaluate_effect, leave_one_out, random_trials
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.scorer_fit import fit_scorer, relevance_operator
@@ -64,9 +64,8 @@ def test_effect_is_measured_once_and_read_back_whole(bed: EffectStudy, monkeypat
     first = evaluate_effect(bed, recipe)
     monkeypatch.setattr("tamis.analytics.effect.evaluation.measure_effect", None)
     assert evaluate_effect(bed, recipe) == first
-    renamed = cached_effect(bed, recipe.described(title="another name"))
-    assert renamed is not None and renamed.title == "another name" and renamed.trials == first.trials
-    assert cached_effect(bed, _relevant(bed, share=0.123)) is None
+    renamed = evaluate_effect(bed, recipe.described(title="another name"))
+    assert renamed.title == "another name" and renamed.trials == first.trials
     assert Effect.from_json(first.to_json()) == first
 
 

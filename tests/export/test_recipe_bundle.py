@@ -162,7 +162,7 @@ def test_verify_passes_on_another_layout(made: Made) -> None:
 
 
 def test_verify_names_the_step_after_one_document_is_changed(made: Made) -> None:
-    kept = set(made.study.scene(recipe=made.recipe).kept.nonzero()[0].tolist())
+    kept = set(made.study.evaluate(made.recipe).kept.nonzero()[0].tolist())
     texts = {id_: row for row, id_ in enumerate(made.study.facts.ids.to_pylist())}
     row = next(
         place for place, item in enumerate(made.table.to_pylist())

@@ -11,7 +11,7 @@ from operator_examples import EXAMPLES
 from plain_signals import closed_c4_lines
 
 from tamis.analytics.operators.operator import OPERATORS, TextOperator
-from tamis.analytics.operators.text import drop_repeats, normalize_text, preview, repair_mojibake
+from tamis.analytics.operators.text import drop_repeats, normalize_text, repair_mojibake
 from tamis.analytics.signals.pii import find_pii
 
 EDITS = [
@@ -102,12 +102,3 @@ def test_removed_lines_had_an_earlier_copy(text: str) -> None:
 def test_repeated_paragraphs_and_short_lines() -> None:
     assert drop_repeats("one\n\ntwo\n\none\n\nthree", unit="paragraph") == "one\n\ntwo\n\nthree"
     assert drop_repeats("--\na line\n--\na line\nend", shortest=3) == "--\na line\n--\nend"
-
-
-def test_preview_says_where_a_text_changed() -> None:
-    operator = OPERATORS.build("pii_redaction", {})
-    assert isinstance(operator, TextOperator)
-    edit = preview(operator.edit, "mail a@b.org now")
-    assert edit.changed and edit.after == "mail <EMAIL> now"
-    assert all("mail" not in edit.before[begin:end] for begin, end in edit.removed)
-    assert not preview(operator.edit, "nothing here").changed

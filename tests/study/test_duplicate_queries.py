@@ -23,6 +23,7 @@ from tamis.analytics.duplicates.references import put_reference
 from tamis.analytics.duplicates.word_diff import MOST_WORDS, WordDiff, word_diff
 from tamis.analytics.embedding.step import embeddings_step
 from tamis.analytics.map.steps import knn_step
+from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.corpus_columns import columns_step
@@ -142,7 +143,8 @@ def test_threshold_sweep_is_what_each_threshold_would_drop(place: int) -> None:
     levels = [0.88, 0.9, 0.97]
     swept = threshold_sweep(found, levels)
     for k, level in enumerate(levels):
-        other = look(FACTS, EVIDENCE, found.rule.at_level(level))  # type: ignore[union-attr]
+        changed = {"threshold": level} if isinstance(found.rule, NearDedup) else {"eps": round(1 - level, 6)}
+        other = look(FACTS, EVIDENCE, type(found.rule).model_validate({**found.rule.model_dump(), **changed}))
         assert swept.documents[k] == len(other.dropped)
         assert swept.tokens[k] == duplicate_totals(other).dropped_tokens
     assert (swept.by_source.sum(axis=1) == swept.documents).all()

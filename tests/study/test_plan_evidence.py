@@ -89,7 +89,6 @@ def test_workspace_keeps_id_sets_by_their_content(study: Study) -> None:
     outcome = study.evaluate(Recipe().with_operator(OPERATORS.build("id_list", {"stored": stored})))
     assert np.flatnonzero(outcome.kept).tolist() == list(range(0, study.facts.n, 2))
     assert WorkspaceSources(study.workspace).ids(stored).to_pylist() == ids
-    assert study.evidence.id_set(stored) == frozenset(ids)
 
 
 def test_unknown_clustering_is_a_named_error(study: Study) -> None:
@@ -133,8 +132,6 @@ def test_given_evidence_says_what_was_not_given() -> None:
     for ask in (lambda: evidence.pairs(measure), lambda: evidence.array(measure, "value")):
         with pytest.raises(RecipeError, match="not been measured"):
             ask()
-    with pytest.raises(RecipeError, match="no id set"):
-        evidence.id_set("d" * 64)
 
 
 def test_measures_are_registered_once_and_are_quick_or_a_step() -> None:

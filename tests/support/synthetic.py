@@ -5,11 +5,13 @@ Every value is a keyed hash of (seed, column, document number), so the same call
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import ColumnInfo, describe, with_origin
+from tamis.analytics.facts.column_info import ColumnInfo, describe
 from tamis.analytics.facts.facts import Facts
 from tamis.data.hashing import digest, salted, uniform
 
@@ -22,7 +24,7 @@ VERSION = 1
 def synthetic_facts(n: int, seed: int = 0, *, threads: int | None = None) -> Facts:
     """Return facts of ``n`` invented documents: skewed sources, clusters on a map, duplicates, signals with NULLs."""
     origin = digest({"synthetic": VERSION, "n": n, "seed": seed})
-    infos = {name: with_origin(describe(name, pa.float32()), origin) for name in ("cluster", "x", "y")}
+    infos = {name: replace(describe(name, pa.float32()), origin=origin) for name in ("cluster", "x", "y")}
     infos["meta_year"] = ColumnInfo("meta_year", "integer", "Year", role="meta", help="Year the corpus states.")
     return Facts.from_table(
         synthetic_table(n, seed), digest=origin, columns=infos, corpus=origin, errors=n // 1000, threads=threads
