@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.data.errors import RecipeError
 
 Tool = Literal["sql", "datatrove", "data-juicer"]
+TOOLS: tuple[Tool, ...] = get_args(Tool)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,16 @@ class Export:
     losses: tuple[Loss, ...]
     columns: tuple[str, ...]
     needs_text: bool = False
+
+    @property
+    def file(self) -> str:
+        """Return the name of the file."""
+        return f"rules{self.suffix}"
+
+    @property
+    def table(self) -> str:
+        """Return where the file expects ``rule_columns``, below the folder it lies in."""
+        return "documents/part-0.parquet" if self.tool == "datatrove" else "documents.parquet"
 
 
 def row_steps(recipe: Recipe) -> tuple[tuple[Step, RowOperator], ...]:

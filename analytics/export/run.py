@@ -107,7 +107,7 @@ def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tup
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run.
 
@@ -154,6 +154,13 @@ class Run:
     notes: tuple[str, ...] = ()
     across_splits: tuple[Across, ...] = ()
     run_version: int = RUN_VERSION
+
+    def __repr__(self) -> str:
+        before, after = self.counts[0].documents, self.counts[-1].documents
+        counted = (
+            f"{before + self.errors:,} rows = {after:,} kept + {before - after:,} dropped + {self.errors:,} errors"
+        )
+        return f"Run in {self.folder}: {counted}, selection {self.selection[:12]}"
 
     def to_json(self) -> bytes:
         """Return the manifest; it does not say where the folder is."""

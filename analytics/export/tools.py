@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -14,7 +16,8 @@ from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.chosen_texts import texts_of
 from tamis.analytics.study.study import Study
-from tamis.data.errors import RecipeError
+from tamis.data.errors import RecipeError, StoreError
+from tamis.data.parquet import sync, write_bytes, write_parquet
 from tamis.data.sql import ident
 
 
@@ -53,6 +56,41 @@ def rule_columns(study: Study, recipe: Recipe, export: Export) -> pa.Table:
     return table.append_column("text", texts_of(study.corpus, study.documents, rows))
 
 
+def write_rules(folder: str | Path, *, study: Study, recipe: Recipe, tool: Tool) -> Export:
+    """Write the rule part of a recipe for a tool, with the table it reads beside it, and return it.
+
+    Args:
+        folder: to make; it appears when it is whole, in place of an earlier export for the same tool.
+        study: the corpus; what the recipe needs must have been measured.
+        recipe: what to export.
+        tool: ``sql``, ``datatrove`` or ``data-juicer``.
+
+    Raises:
+        RecipeError: unknown tool, or a column has not been measured.
+        StoreError: something else is at ``folder``.
+    """
+    export = export_rules(recipe, study.facts, tool)
+    target = Path(folder).expanduser().absolute()
+    if target.exists() and not _replaceable(target, export, study):
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder")
+    draft = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    write_parquet(rule_columns(study, recipe, export), draft / export.table)
+    write_bytes(draft / export.file, export.text.encode())
+    if target.exists():
+        shutil.rmtree(target)
+    draft.rename(target)
+    sync(target.parent)
+    return export
+
+
+def _replaceable(target: Path, export: Export, study: Study) -> bool:
+    """Say whether a folder is empty, or holds an earlier export for the same tool and no file of the corpus."""
+    found = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    ours = target.is_dir() and (not found or {export.file} <= found <= {export.file, export.table})
+    return ours and not any(file.path.resolve().is_relative_to(target.resolve()) for file in study.corpus.files)
+
+
 def table_rows(facts: Facts) -> pa.Array:
     """Return all facts rows, int64 (n,)."""
     return pa.array(range(facts.n), pa.int64()).to_numpy()
@@ -64,7 +102,7 @@ TABLE = "documents.parquet"
 def to_sql(recipe: Recipe, facts: Facts) -> Export:
     """Return a statement that selects the ids of the documents that pass every row rule, in id order.
 
-    It reads the columns of ``exporters.rule_columns`` from ``documents.parquet``.
+    It reads the columns of ``rule_columns`` from ``documents.parquet``.
     """
     steps = row_steps(recipe)
     losses = lost_steps(recipe)

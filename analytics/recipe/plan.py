@@ -339,6 +339,26 @@ def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") 
     return recipe.replaced(step_id, operator=OPERATORS.build("signal_range", params), provenance=origins)
 
 
+def freeze_bands(recipe: Recipe, *, outcome: Outcome, corpus: str = "", steps: Sequence[str] | None = None) -> Recipe:
+    """Return the recipe with some percentile bands frozen, all active ones by default; see ``freeze``.
+
+    Args:
+        recipe: the recipe of ``outcome``.
+        outcome: says which values the percentiles were.
+        corpus: fingerprint of the corpus, for the provenance.
+        steps: ids of the steps to freeze.
+
+    Raises:
+        RecipeError: as ``freeze``, or there is no percentile band.
+    """
+    bands = [step.id for step in recipe.active if isinstance(step.operator, PercentileBand)]
+    if not bands and not steps:
+        raise RecipeError("The recipe has no percentile band to freeze", allowed="steps with percentile_band")
+    for step_id in bands if steps is None else steps:
+        recipe = freeze(recipe, step_id, outcome=outcome, corpus=corpus)
+    return recipe
+
+
 def _bounds(found: Mapping[str, float]) -> dict[str, float]:
     """Return the ends of a band under the names that ranges give them."""
     return {name: found[end] for end, name in (("low", "min"), ("high", "max")) if end in found}

@@ -1,10 +1,12 @@
-"""Commands that work with recipes and bundles: run, verify, export, diff."""
+"""Commands that work with recipes and bundles: run, verify, export, freeze, schema, diff."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,15 +27,17 @@ from tamis.app.cli.terminal import (
     opening_of,
     out,
     print_notes,
-    read_text,
     roles_of,
 )
 from tamis.data.corpus import open_corpus
+from tamis.data.parquet import write_bytes
 from tamis.data.roles import ROLES
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
     from tamis.analytics.export.run import Run
+    from tamis.analytics.recipe.recipe import Recipe
+    from tamis.analytics.study.study import Study
 
 
 @app.command()
@@ -148,7 +152,11 @@ def verify(
 def export(
     recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
     path: CorpusPath,
-    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder of the bundle to make.")],
+    folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make, of the bundle or the rules.")],
+    tool: Annotated[
+        Literal["sql", "datatrove", "data-juicer"] | None,
+        typer.Option("--as", help="Write rules for sql, datatrove or data-juicer, not a bundle.", show_default=False),
+    ] = None,
     text: TextRole = None,
     id: IdRole = None,
     source: SourceRole = None,
@@ -159,29 +167,101 @@ def export(
     origin: Origin = False,
     tokenizer: Tokenizer = None,
 ) -> None:
-    """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus."""
+    """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus; or its rules."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import export_bundle
+    from tamis.analytics.export.tools import write_rules
     from tamis.analytics.recipe.recipe import Recipe
+    from tamis.data.outputs import output_folder
+
+    wanted = Recipe.from_file(recipe)
+    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
+    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
+    output_folder(folder, path)
+    study = measured(wanted, path, roles, opening=opening, tokenizer=tokenizer)
+    if tool is None:
+        out.print(f"{export_bundle(folder, study=study, recipe=wanted).folder}", markup=False)
+        return
+    written = write_rules(folder, study=study, recipe=wanted, tool=tool)
+    out.print(f"{folder / written.file} reads {written.table}", markup=False)
+    for loss in written.losses:
+        out.print(f"  {'left out' if loss.dropped else 'differs'}: {loss.step}: {loss.what}", markup=False)
+    if not written.losses:
+        out.print("  nothing gets lost")
+
+
+def measured(
+    recipe: Recipe,
+    path: str,
+    roles: Mapping[str, str],
+    *,
+    opening: Mapping[str, Any] | None = None,
+    tokenizer: str | None = None,
+) -> Study:
+    """Return the study of a corpus with everything measured that a recipe needs."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.signals.tokens import counted_by
     from tamis.analytics.study.standard_analysis import analysis_steps
     from tamis.analytics.study.study import Study
-    from tamis.app.cli.progress import bar
-    from tamis.data.outputs import output_folder
 
     workspace = Workspace.default()
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
-    corpus = open_corpus(path, roles=roles, probes=workspace.probes, **opening)
-    output_folder(folder, corpus.path)
+    corpus = open_corpus(path, roles=roles, probes=workspace.probes, **(opening or {}))
     print_notes(corpus.notes)
+    steps = analysis_steps(corpus, workspace)
+    steps = steps if tokenizer is None else counted_by(steps, tokenizer)
     with bar(err) as progress:
-        steps = analysis_steps(corpus, workspace)
-        steps = steps if tokenizer is None else counted_by(steps, tokenizer)
         study = Study.open(corpus, workspace, steps=steps, progress=progress)
-        study.measure(Recipe.from_yaml(read_text(recipe)), progress=progress)
-    bundle = export_bundle(folder, study=study, recipe=Recipe.from_yaml(read_text(recipe)))
-    out.print(f"{bundle.folder}", markup=False)
+        study.measure(recipe, progress=progress)
+    return study
+
+
+@app.command()
+def freeze(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
+    path: CorpusPath,
+    file: Annotated[Path, typer.Option("--out", "-o", help="The recipe.yaml to write.")],
+    steps: Annotated[
+        list[str] | None, typer.Option("--step", help="Only this step; may be repeated.", show_default=False)
+    ] = None,
+    text: TextRole = None,
+    id: IdRole = None,
+    source: SourceRole = None,
+    language: LanguageRole = None,
+    label: LabelRole = None,
+) -> None:
+    """Replace percentiles by the values they are on a corpus: fixed numbers that remember where they came from."""
+    # Late: duckdb, numba and sqlglot.
+    from tamis.analytics.recipe.plan import freeze_bands
+    from tamis.analytics.recipe.recipe import Recipe
+
+    wanted = Recipe.from_file(recipe)
+    study = measured(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
+    outcome = study.evaluate(wanted)
+    frozen = freeze_bands(wanted, outcome=outcome, corpus=study.corpus.fingerprint, steps=steps)
+    write_bytes(file, frozen.to_yaml().encode())
+    for before, after in zip(wanted, frozen, strict=True):
+        if before != after:
+            out.print(f"  {after.id}: {after.operator.sentence()}", markup=False)
+    out.print(f"wrote {file}, digest {frozen.digest[:16]}", markup=False)
+
+
+@app.command()
+def schema(
+    file: Annotated[
+        Path | None, typer.Option("--out", "-o", help="JSON file to write instead of printing.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a recipe, for editors that complete and check it."""
+    # Late: duckdb, numba and sqlglot.
+    from tamis.analytics.recipe.schema import recipe_schema
+
+    text = json.dumps(recipe_schema(), indent=1, ensure_ascii=False)
+    if file is None:
+        typer.echo(text)
+        return
+    write_bytes(file, f"{text}\n".encode())
+    out.print(f"wrote {file}", markup=False)
+    out.print(f"  first line of a recipe: # yaml-language-server: $schema={file.name}", markup=False)
 
 
 @app.command()

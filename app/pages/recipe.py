@@ -9,7 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
-from tamis.analytics.recipe.outcome import Count
+from tamis.analytics.operators.sets import PercentileBand
+from tamis.analytics.recipe.outcome import Count, Outcome
+from tamis.analytics.recipe.plan import freeze
 from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest
 from tamis.analytics.study.queries import attribution
@@ -18,7 +20,7 @@ from tamis.app.dashboard.changes import adopt, attempt
 from tamis.app.dashboard.look import count, share
 from tamis.app.dashboard.page_context import Stage, brief, plain, show_error, stage
 from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase
-from tamis.app.pages.recipe_export import export_panel
+from tamis.app.pages.recipe_export import export_panel, rules_menu
 from tamis.data.errors import RecipeError, TamisError
 from tamis.data.hashing import digest
 
@@ -44,6 +46,8 @@ def page() -> None:
             _yaml()
         with export:
             export_panel(here)
+            with st.expander("Export rules", icon=":material/code:"):
+                rules_menu(here)
             with st.expander("Rephrase candidates", icon=":material/edit_note:"):
                 recipe_rephrase.show(here)
         with compare:
@@ -134,6 +138,8 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
                 cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
         with cells[2], st.container(horizontal=True, gap="xsmall"):
             _controls(place, step, change=_change)
+        if here.scene.outcome is not None and isinstance(step.operator, PercentileBand) and effect is not None:
+            _fix(here.scene.outcome, here.facts.corpus, step)
         with st.expander("Edit"):
             _edit(here, step)
 
@@ -179,6 +185,19 @@ def _try(recipe: Recipe) -> None:
 
 def _known(here: Stage) -> forms.Known:
     return forms.Known(here.facts, here.opened)
+
+
+def _fix(outcome: Outcome, corpus: str, step: Step) -> None:
+    """Offer to turn the percentiles of a step into the values they are on this corpus."""
+    try:
+        frozen = freeze(outcome.recipe, step.id, outcome=outcome, corpus=corpus)
+    except RecipeError:  # Nothing reaches the step, or nothing of it has a value.
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        key = session.widget("step", step.id, "fix")
+        if st.button("Fix the numbers", key=key, help="Keeps these values, instead of finding others on each corpus."):
+            _change(frozen)
+        st.caption(plain(f"here: {frozen.step(step.id).operator.sentence()}"))
 
 
 def _edit(here: Stage, step: Step) -> None:

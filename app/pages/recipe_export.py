@@ -1,4 +1,4 @@
-"""Export of the live recipe as a bundle, and running it, from the Recipe page."""
+"""Export of the live recipe as a bundle or as rules for other tools, and running it, from the Recipe page."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.analytics.export.bundle import Bundle, export_bundle
+from tamis.analytics.export.rule_export import TOOLS, Tool
 from tamis.analytics.export.run import Run
+from tamis.analytics.export.tools import export_rules
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import bundle_name
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
-from tamis.app.dashboard.page_context import Stage
+from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.jobs.worker import start_run
 
 
@@ -85,6 +87,26 @@ def _run(here: Stage, bundle: Bundle) -> None:
         st.rerun()
     if job:
         watch(here.workspace, str(job), "run")
+
+
+def rules_menu(here: Stage) -> None:
+    """Offer the rules in other tools' languages: the text, what gets lost, and how to get the columns it reads."""
+    recipe = session.current().recipe
+    if not recipe.active:
+        st.caption("Add a rule first.")
+        return
+    tool: Tool = st.segmented_control("Tool", TOOLS, default="sql", required=True, key="export/tool")
+    export = export_rules(recipe, here.facts, tool)
+    for loss in export.losses:
+        word = "Left out" if loss.dropped else "Differs"
+        st.markdown(f":material/warning: {word}: **{plain(loss.step)}** · {plain(loss.what)}")
+    if not export.losses:
+        st.markdown(":material/check_circle: Nothing gets lost: it decides as the recipe does.")
+    st.download_button(f"Download {export.file}", export.text, export.file, "text/plain", key=f"export/rules/{tool}")
+    st.caption(f"It reads `{export.table}`: ids, {len(export.columns)} columns{' and texts' * export.needs_text}. "
+               "This writes both:")  # fmt: skip
+    st.code(f"tamis export recipe.yaml CORPUS --as {tool} -o rules", language="bash")
+    st.code(export.text, language="sql" if tool == "sql" else "python" if tool == "datatrove" else "yaml", height=300)
 
 
 def _finished(here: Stage, run: Run) -> None:

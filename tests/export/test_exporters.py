@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
-from operator import eq, ge, gt, le, lt, ne
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from data_juicer_conditions import passes_condition
 from docstrings import docstrings
 from generated_texts import generated_texts
 from operator_examples import EXAMPLES, evidence
@@ -146,27 +145,6 @@ def test_datatroves_own_filters_keep_the_same_documents() -> None:
         assert _passing(export, facts.table(["id", *export.columns]), texts) == kept
 
 
-def _juicer(condition: str, row: Mapping[str, Any]) -> bool:
-    """Answer a condition as data-juicer does: a comparison with an absent value is false."""
-
-    def value(node: ast.expr) -> Any:
-        if isinstance(node, ast.BoolOp):
-            answers = [value(part) for part in node.values]
-            return all(answers) if isinstance(node.op, ast.And) else any(answers)
-        if isinstance(node, ast.Compare):
-            left, right = value(node.left), value(node.comparators[0])
-            return left is not None and right is not None and bool(_SIGNS[type(node.ops[0])](left, right))
-        if isinstance(node, ast.Name):
-            return row.get(node.id)
-        assert isinstance(node, ast.Constant), ast.dump(node)
-        return node.value
-
-    return bool(value(ast.parse(condition, mode="eval").body))
-
-
-_SIGNS = {ast.Gt: gt, ast.GtE: ge, ast.Lt: lt, ast.LtE: le, ast.Eq: eq, ast.NotEq: ne}
-
-
 @pytest.mark.parametrize(("name", "params"), ROWS)
 def test_data_juicer_decides_the_same_where_values_are_there(name: str, params: Mapping[str, Any]) -> None:
     if name == "all_of":
@@ -182,7 +160,7 @@ def test_data_juicer_decides_the_same_where_values_are_there(name: str, params: 
     condition = operator["general_field_filter"]["filter_condition"]
     rows = _input(recipe, export).to_pylist()
     known = {row["id"] for row in rows if all(value is not None for value in row.values())}
-    found = {row["id"] for row in rows if _juicer(condition, {k: _float(v) for k, v in row.items()})}
+    found = {row["id"] for row in rows if passes_condition(condition, {k: _float(v) for k, v in row.items()})}
     assert found & known == set(_kept(recipe)) & known
     if any(not row.keys() or row["id"] not in known for row in rows) and found != set(_kept(recipe)):
         assert any("without a value" in loss.what for loss in export.losses)
