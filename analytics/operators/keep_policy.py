@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tamis.analytics.operators.operator import SetOperator, View
-from tamis.analytics.operators.sampling import last_if_absent
+from tamis.analytics.operators.operator import SetOperator, View, last_if_absent
 from tamis.analytics.steps.measures import Measure
 
 Simple = Literal["longest", "shortest", "newest", "oldest", "source order"]

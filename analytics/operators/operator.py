@@ -254,6 +254,11 @@ NumericColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_e
 CategoryColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "category column"})]
 
 
+def last_if_absent(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values to sort ascending, float64 (n,): NaN is infinity, and infinity the largest number before it."""
+    return np.where(np.isnan(values), np.inf, np.minimum(values, np.finfo(np.float64).max))
+
+
 def named_list(values: tuple[Any, ...], *, most: int = 4) -> str:
     """Return values for a sentence: the first few, then how many more."""
     shown = ", ".join(str(value) for value in values[:most])

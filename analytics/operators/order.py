@@ -9,9 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
+from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, last_if_absent
 from tamis.analytics.operators.rows import NumericColumn
-from tamis.analytics.operators.sampling import last_if_absent, ranks_within
+from tamis.analytics.operators.sampling import ranks_within
 from tamis.analytics.operators.sets import Seed
 from tamis.data.hashing import uniform
 

@@ -16,7 +16,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
+from tamis.analytics.operators.operator import (
+    OPERATORS,
+    Decision,
+    Group,
+    Scope,
+    SetOperator,
+    View,
+    last_if_absent,
+)
 from tamis.analytics.operators.rows import NumericColumn
 from tamis.analytics.operators.sets import Seed, Within, group_codes
 from tamis.analytics.operators.token_costs import token_cost
@@ -26,11 +34,6 @@ from tamis.data.hashing import uniform
 def gumbel(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.float64]:
     """Return standard Gumbel noise per document, float64 (n,), a pure function of (seed, salt, key)."""
     return np.asarray(-np.log(-np.log(uniform(keys, seed=seed, salt=salt))), dtype=np.float64)
-
-
-def last_if_absent(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values to sort ascending, float64 (n,): NaN is infinity, and infinity the largest number before it."""
-    return np.where(np.isnan(values), np.inf, np.minimum(values, np.finfo(np.float64).max))
 
 
 def ranks_within(

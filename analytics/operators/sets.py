@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tamis.analytics.operators.keep_policy import Keeping
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View
+from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, last_if_absent
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
-from tamis.analytics.operators.sampling import last_if_absent
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
