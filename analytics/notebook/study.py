@@ -247,7 +247,7 @@ class Study:
 
     def _scene(self, recipe: Recipe) -> Scene:
         self._measure(recipe)
-        return self.analysed.scene(recipe=recipe)
+        return Scene.build(self.analysed.facts, self.analysed.evidence, recipe=recipe)
 
     def _texts(self, rows: Any) -> list[str]:
         """Return the texts of a few documents by facts row."""

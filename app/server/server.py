@@ -16,6 +16,7 @@ from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
 
 HERE = Path(__file__).parents[1]
+SCRIPT = HERE / "main" / "script.py"
 DEFAULT_PORT = 8501
 
 
@@ -82,7 +83,7 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     checks = [Middleware(SafeHeaders)]
     if gate.mode == "proxy":
         checks.append(Middleware(ProxyCheck, gate=gate))
-    st.App(HERE / "main.py", routes=list(ROUTES), middleware=checks).run(config=chosen)
+    st.App(SCRIPT, routes=list(ROUTES), middleware=checks).run(config=chosen)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

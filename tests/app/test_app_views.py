@@ -32,6 +32,7 @@ from tamis.app.figures.figures import (
     round_values,
     treemap_figure,
 )
+from tamis.app.server.server import SCRIPT
 from tamis.data.errors import RecipeError
 
 ROOT = Path(__file__).parents[2]
@@ -161,3 +162,8 @@ def test_different_numbers_read_differently(numbers: list[float]) -> None:
 def test_what_is_not_a_view_is_refused_as_one(stored: object) -> None:
     with pytest.raises(RecipeError, match="not a view"):
         SharedView.from_value(stored)  # type: ignore[arg-type]
+
+
+def test_streamlit_finds_no_pages_of_its_own_beside_the_script() -> None:
+    # It would run a file of such a folder for the first address that somebody opens, and show nothing.
+    assert SCRIPT.is_file() and not (SCRIPT.parent / "pages").exists()

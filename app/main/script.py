@@ -1,4 +1,8 @@
-"""The dashboard: navigation, the rail, and the page that was asked for."""
+"""The dashboard: navigation, the rail, and the page that was asked for.
+
+Streamlit takes a folder named ``pages`` beside its script for pages of its own, and would run one of its files for the
+first address that somebody opens. So the script has a folder to itself.
+"""
 
 from __future__ import annotations
 
