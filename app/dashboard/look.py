@@ -62,6 +62,7 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
   margin-top: 3px;}
 .tamis-step .bar i {display: block; height: 100%; background: #2c7fb8;}
 .tamis-muted {opacity: 0.65; font-size: 0.85rem;}
+.tamis-text, .tamis-card {unicode-bidi: plaintext;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; line-height: 1.5;}
 .tamis-text mark, .tamis-card mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
 .tamis-samples {display: flex; flex-direction: column; gap: 5px;}

@@ -17,6 +17,17 @@ def marked(text: str, places: Sequence[Span]) -> str:
     return "".join([*parts, escape(text[at:])])
 
 
+def reader(text: str, places: Sequence[Span] = (), *, kind: str = "") -> str:
+    """Return a whole text as HTML for reading: lines as they are, each in the direction of its own script.
+
+    Args:
+        text: the text.
+        places: what is marked.
+        kind: a further CSS class.
+    """
+    return f'<div class="{f"tamis-text {kind}".strip()}" dir="auto">{marked(text, places)}</div>'
+
+
 def window(text: str, places: Sequence[Span], *, length: int) -> tuple[str, list[Span], bool, bool]:
     """Return a part of a text that shows the first place, the places inside it, and whether either end was cut."""
     begin = max(0, places[0][0] - length // 4) if places and places[0][1] > length else 0
@@ -29,7 +40,7 @@ def card(text: str, places: Sequence[Span] = (), *, length: int = 420) -> str:
     """Return a small card that shows the part of a text with the marked places."""
     shown, inside, before, after = window(text, places, length=length)
     body = f"{'… ' if before else ''}{marked(shown, inside)}{' …' if after else ''}"
-    return f'<div class="tamis-card">{body if shown.strip() else "<i>no visible text</i>"}</div>'
+    return f'<div class="tamis-card" dir="auto">{body if shown.strip() else "<i>no visible text</i>"}</div>'
 
 
 def cards(texts: Sequence[str], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:

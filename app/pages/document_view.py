@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import streamlit as st
 
@@ -14,7 +12,7 @@ from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import card, marked
+from tamis.app.dashboard.text_view import card, reader
 from tamis.app.pages import review_panel
 
 TEXT_LIMIT = 20_000
@@ -39,7 +37,7 @@ def show_document(here: Stage, row: int) -> None:
     cut = len(text) > TEXT_LIMIT
     shown = text[:TEXT_LIMIT]
     places = spans(shown, marks) if (marks := _marks()) else []
-    st.html(f'<div class="tamis-text">{marked(shown, places)}</div>')
+    st.html(reader(shown, places))
     if cut:
         st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
     st.divider()
@@ -112,7 +110,7 @@ def _verdict(here: Stage, row: int) -> None:
             if verdict.twin is not None:
                 twin = here.opened.texts([verdict.twin])[0]
                 st.caption("Kept twin")
-                st.html(f'<div class="tamis-text">{escape(twin[:2000])}</div>')
+                st.html(reader(twin[:2000]))
 
 
 def _signals(here: Stage, row: int) -> None:

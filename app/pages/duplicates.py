@@ -31,7 +31,7 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, duration, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
-from tamis.app.dashboard.text_view import cards, marked
+from tamis.app.dashboard.text_view import cards, reader
 from tamis.app.figures.figures import dial_figure, sizes_figure
 from tamis.app.jobs.worker import start_measure
 
@@ -225,12 +225,12 @@ def _difference(here: Stage, kept: str, row: int) -> None:
     text = here.opened.texts([row])[0][:DIFF_CHARACTERS]
     found = word_diff(kept[:DIFF_CHARACTERS], text)
     added, removed = _unlike(found.right), _unlike(found.left)
-    st.html(f'<div class="tamis-text">{marked(text, added)}</div>')
+    st.html(reader(text, added))
     lost = " … ".join(kept[begin:end].strip() for begin, end in removed)
     if not added and not lost:
         st.caption("Word for word the same.")
     elif lost:
-        st.html(f'<div class="tamis-muted">Only in the kept one: {escape(lost[:600])}</div>')
+        st.html(f'<div class="tamis-muted">Only in the kept one: <bdi>{escape(lost[:600])}</bdi></div>')
 
 
 def _unlike(spans: Sequence[Span]) -> list[tuple[int, int]]:
@@ -254,8 +254,8 @@ def _borderline(here: Stage, found: Look) -> None:
     left, right = left[:DIFF_CHARACTERS], right[:DIFF_CHARACTERS]
     difference = word_diff(left, right)
     cells = st.columns(2)
-    cells[0].html(f'<div class="tamis-text">{marked(left, _unlike(difference.left))}</div>')
-    cells[1].html(f'<div class="tamis-text">{marked(right, _unlike(difference.right))}</div>')
+    cells[0].html(reader(left, _unlike(difference.left)))
+    cells[1].html(reader(right, _unlike(difference.right)))
     st.caption(
         f"{count(int(np.count_nonzero([item['duplicate'] for item in rows])))} of these {len(rows)} are duplicates"
     )

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.operators.operator import RowOperator
-from tamis.analytics.steps.corpus_columns import left_out_notes
+from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
 from tamis.analytics.study.queries import Issue, SceneTotals, extent, find_issues, group_counts, histogram, totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.job_view import watch
@@ -20,7 +20,7 @@ from tamis.app.dashboard.page_context import Stage, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.worker import start_analysis
-from tamis.app.pages import tier_choice
+from tamis.app.pages import roles_form, tier_choice
 from tamis.data.workspace import Workspace
 
 SEVERITIES = ("high", "medium", "low")
@@ -43,6 +43,10 @@ def page() -> None:
 def _analysed(here: Stage) -> None:
     issues = here.ask(find_issues)
     _headline(here, here.ask(totals), issues)
+    if here.opened.analysis is not None:
+        corpus = here.opened.analysis.corpus
+        unread = unread_columns(corpus, here.facts.columns, here.opened.study.evidence.steps)
+        st.caption(roles_form.reads(corpus, unread))
     left, right = st.columns([3, 2], gap="medium")
     with left:
         heading("What stands out", "exact, over all documents")
@@ -178,31 +182,8 @@ def _files(here: Stage) -> None:
         )
         for note in (*corpus.notes, *analysis.documents.notes, *left_out_notes(analysis.artifacts["columns"])):
             st.text(note)
-        _roles(here)
+        roles_form.show(here.workspace, here.opened.name, corpus)
         tier_choice.show(here.workspace, corpus)
-
-
-def _roles(here: Stage) -> None:
-    """Offer to give the roles to other columns."""
-    corpus = here.opened.analysis.corpus
-    names = ["(none)", *corpus.schema.names]
-    with st.form("roles", border=False):
-        cells = st.columns(6, vertical_alignment="bottom")
-        chosen, before = {}, corpus.explicit_roles
-        for cell, role in zip(cells, ("text", "id", "source", "language", "label"), strict=False):
-            now = corpus.roles.known().get(role, "(none)")
-            options = names if now in names else [*names, now]
-            chosen[role] = cell.selectbox(role.capitalize(), options, index=options.index(now))
-        if cells[5].form_submit_button("Change roles", disabled=not login.may("owner")):
-            login.demand("owner", to="change the roles of columns")
-            entry = here.workspace.corpus(here.opened.name)
-            roles = {role: "" if column == "(none)" else column for role, column in chosen.items()}
-            # A role that was found stays found: what is chosen by hand is held to more.
-            roles = {role: path for role, path in roles.items() if role in entry.roles or path != before[role]}
-            roles = {**entry.roles, **roles}
-            corpus.with_roles(roles)
-            here.workspace.remember(type(entry)(entry.name, entry.path, roles, entry.fingerprint))
-            st.rerun()
 
 
 @dataclass(frozen=True)
@@ -218,7 +199,19 @@ def _missing(here: Workspace, name: str) -> None:
     missing = [step for step in plan if not step.done]
     cost = _Plan(sum(step.estimate.seconds for step in missing), sum(step.estimate.disk_bytes for step in missing))
     st.subheader(f"{count(corpus.rows)} rows, not analysed yet")
+    st.markdown(roles_form.reads(corpus))
+    roles_form.sample(corpus)
+    roles_form.show(here, name, corpus)
+    heading("Analysis")
     st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(cost.seconds)}, {size(cost.disk)} on disk")
+    tier_choice.show(here, corpus)
+    job = session.current().setting("job")
+    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
+        login.demand("owner", to="start an analysis")
+        session.choose(job=start_analysis(corpus, here).id)
+        st.rerun()
+    if job:
+        watch(here, str(job), "job")
     st.dataframe(
         [
             {
@@ -231,11 +224,3 @@ def _missing(here: Workspace, name: str) -> None:
         ],
         hide_index=True,
     )
-    tier_choice.show(here, corpus)
-    job = session.current().setting("job")
-    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
-        login.demand("owner", to="start an analysis")
-        session.choose(job=start_analysis(corpus, here).id)
-        st.rerun()
-    if job:
-        watch(here, str(job), "job")

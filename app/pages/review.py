@@ -16,7 +16,7 @@ from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import marked
+from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import review_panel
 from tamis.app.pages.review_panel import ReviewDesk
 from tamis.data.errors import TamisError
@@ -209,7 +209,7 @@ def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
     text = desk.here.opened.texts([row])[0]
     with st.container(height=520, border=True, key="review_text"):
-        st.html(f'<div class="tamis-text tamis-read">{marked(text[:TEXT_LIMIT], [])}</div>')
+        st.html(reader(text[:TEXT_LIMIT], kind="tamis-read"))
         if len(text) > TEXT_LIMIT:
             st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
     if not session.current().setting("review_blind", True):

@@ -594,6 +594,7 @@ class PointMap {
 
   showTip([x, y], found) {
     const text = document.createElement("div");
+    text.dir = "auto";
     text.textContent = found.text || "(no text)";
     const facts = document.createElement("div");
     facts.className = "facts";
