@@ -34,7 +34,7 @@ from tamis.data.hashing import digest, file_sha256
 
 Tier = Literal["fast", "tuned", "precise", "given"]
 BATCH = 32
-"""Texts per forward pass of a precise model; another number changes the last digits."""
+"""Texts per forward pass of a precise model."""
 
 _POOL = 2048
 
@@ -184,16 +184,18 @@ class PreciseEmbedder:
         return int(self._model.get_embedding_dimension())
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
-        """Return the vectors, computed in ``batches``."""
+        """Return the vectors, computed in ``batches``; the same bits for a text whatever stands beside it."""
         values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
         plain = [(text or "")[: 8 * int(self._model.max_seq_length or 512)] for text in values]
         found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
         _forbid_nested_threads()
         lengths, known = self._measured(plain)
-        for rows in batches(plain, lengths):
-            found[rows] = self._model.encode(
-                [plain[row] for row in rows], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
+        for rows in batches(lengths):
+            # The empty text makes every batch a padded one: unpadded ones go through other kernels, with other bits.
+            made = self._model.encode(
+                [*(plain[row] for row in rows), ""], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
             )
+            found[rows] = made[:-1]
         found[~known] = 0.0
         return unit_rows(found)
 
@@ -230,18 +232,21 @@ def _forbid_nested_threads() -> None:
         library.dynlib.omp_set_max_active_levels(1)
 
 
-def batches(texts: Sequence[str], lengths: Sequence[int]) -> list[list[int]]:
-    """Return the rows of each forward pass: texts of like numbers of tokens, so that hardly any of it is padding.
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the rows of each forward pass: texts of the same number of tokens, one fewer than ``BATCH`` at most.
 
-    By characters, as sentence-transformers sorts, more than half of a corpus of many scripts was padding: a character
-    is a quarter of a token in one script and a whole one in another.
+    None of it is padding, and the vector of a text depends on nothing but the text. Among texts of other lengths it
+    depends on the longest in its last digits; then an analysis of other shards had other vectors, and copies of a text
+    were not equal.
 
     Args:
-        texts: decide ties, so that the batches do not depend on the order of the texts.
-        lengths: tokens of each.
+        lengths: tokens of each text.
     """
-    order = sorted(range(len(texts)), key=lambda row: (lengths[row], texts[row]))
-    return [order[first : first + BATCH] for first in range(0, len(order), BATCH)]
+    by_length: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(row)
+    most = BATCH - 1
+    return [rows[first : first + most] for _, rows in sorted(by_length.items()) for first in range(0, len(rows), most)]
 
 
 def fast_embedder(models: Path) -> StaticEmbedder:

@@ -72,7 +72,7 @@ def _precise_step(embedder: PreciseEmbedder, name: str) -> StepSpec:
             "weights": embedder.weights,
             "compute": embedder.dtype,
             "batch": BATCH,
-            "order": "tokens",
+            "order": "same tokens",
         },
         title="Embedding (precise tier)",
         estimate=precise_estimate,

@@ -14,7 +14,7 @@ from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.errors import JobError
 from tamis.data.hashing import key64, uniform
 
-TUNED_VERSION = 2
+TUNED_VERSION = 3
 SAMPLE_SECONDS = 160.0
 """The sample is as large as the precise model is estimated to embed in this time."""
 

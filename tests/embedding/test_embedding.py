@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit, prange
 from threadpoolctl import ThreadpoolController
+from topics import topic_texts
 
-from tamis.analytics.embedding.embedder import batches, fast_embedder, precise_embedder
+from tamis.analytics.embedding.embedder import BATCH, batches, fast_embedder, precise_embedder
 from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distilled, minilm_path, unit_rows
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
@@ -118,15 +119,23 @@ def test_parallel_kernels_before_it_do_not_make_the_precise_model_nest_threads()
     assert [library.dynlib.omp_get_max_active_levels() for library in libraries] == [1] * len(libraries)
 
 
-def test_a_batch_is_hardly_padded_whatever_the_scripts_and_the_order() -> None:
-    lengths = [3 + row * 7 % 50 for row in range(640)]
-    texts = [("a" * 4 if row % 2 else "ကို") * length for row, length in enumerate(lengths)]
-    made = batches(texts, lengths)
-    assert sorted(row for rows in made for row in rows) == list(range(640))
-    padded = sum(max(lengths[row] for row in rows) * len(rows) for rows in made)
-    assert padded < 1.1 * sum(lengths)
-    other = batches(texts[::-1], lengths[::-1])
-    assert [[texts[row] for row in rows] for rows in made] == [[texts[639 - row] for row in rows] for rows in other]
+def test_batches_hold_texts_of_one_length_and_leave_room_for_an_empty_one() -> None:
+    lengths = [3 + row * 7 % 50 for row in range(640)] + [99] * 70
+    made = batches(lengths)
+    assert sorted(row for rows in made for row in rows) == list(range(710))
+    assert all(len({lengths[row] for row in rows}) == 1 and len(rows) < BATCH for rows in made)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_a_precise_vector_depends_on_the_text_alone(dtype: str) -> None:
+    texts = topic_texts(8)[0]
+    texts = [" ".join(text.split()[: 3 + row % 9]) for row, text in enumerate(texts)]
+    embedder = precise_embedder(dtype=dtype)
+    together = embedder.encode(texts)
+    rows = [*range(20, 3, -1), 5, 5, 30]
+    assert np.array_equal(embedder.encode([texts[row] for row in rows]), together[rows])
+    assert all(np.array_equal(embedder.encode([texts[row]])[0], together[row]) for row in (0, 7, 31))
 
 
 def test_a_model_that_is_not_here_is_refused_with_the_way_to_get_it() -> None:
