@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.data.errors import CorpusError, RoleError
-from tamis.data.formats import Cut
+from tamis.data.formats import Cut, joined
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
@@ -173,16 +173,22 @@ class Corpus:
         """
         labels = list(self.schema.names if columns is None else columns)
         places = [(name,) for name in labels] if columns is None else [self._place(path) for path in labels]
-        heads = [place[0] for place in places]
         counted = Repairs() if repairs is None else repairs
+        found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
+        # What is done a batch must not be done a file where files are small.
+        yield from found if len(shard.pieces) == 1 else joined(found, max_rows=max_rows, max_bytes=max_bytes)
+
+    def _batches(
+        self, shard: Shard, labels: Sequence[str], places: Sequence[Pieces], most: tuple[int, int], repairs: Repairs
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a shard file by file, at most so many rows and bytes at once."""
+        heads = [place[0] for place in places]
         for piece in shard.pieces:
             opened = self._opened[piece.file]
             opened.check_unchanged()
-            inside = opened.schema.names
-            wanted = tuple(dict.fromkeys(head for head in heads if head in inside))
-            cut = Cut(piece.marks, wanted, max_rows, max_bytes)
+            wanted = tuple(dict.fromkeys(head for head in heads if head in opened.names))
             rows = 0
-            for batch in opened.read(cut, counted):
+            for batch in opened.read(Cut(piece.marks, wanted, *most), repairs):
                 rows += batch.num_rows
                 yield self._select(batch, labels, places)
             if rows != piece.rows:

@@ -154,6 +154,20 @@ def slices(rows: int, mark: Mark, cut: Cut) -> Iterator[tuple[int, int]]:
     yield from pairwise([*range(0, rows, size), rows])
 
 
+def joined(batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Join consecutive batches of one schema as long as they stay below the limits; none is divided."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if held and (rows + batch.num_rows > max_rows or size + batch.nbytes > max_bytes):
+            yield pa.concat_batches(held) if len(held) > 1 else held[0]
+            held, rows, size = [], 0, 0
+        held.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+    if held:
+        yield pa.concat_batches(held) if len(held) > 1 else held[0]
+
+
 def rows_only(rows: int) -> pa.RecordBatch:
     """Return a batch of ``rows`` rows without columns."""
     return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))

@@ -32,6 +32,9 @@ PROBE_VERSION = 2
 """Raised whenever a probe tells more or something else; those remembered before are made anew. 2 knows text in bytes,
 UUIDs, names of labels, the schema of the source and lines left out; a fingerprint names the columns read as text."""
 
+FEW, SMALL = 64, 1 << 16
+"""Of more files than ``FEW``, those of fewer bytes than ``SMALL`` are read again: a note of each would take longer."""
+
 OnBad = Literal["fail", "skip"]
 _SAMPLE_FILES = 3
 _SAMPLE_ROWS = 1_000
@@ -90,6 +93,11 @@ class OpenedFile:
         """Return the plain schema of its rows: columns it holds, then columns of its path."""
         held = [column for column in self.probe.schema if column.name not in self.path_schema.names]
         return pa.schema([*held, *self.path_schema])
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Return the names of the columns of ``schema``."""
+        return frozenset(self.schema.names)
 
     @property
     def content(self) -> list[Any]:
@@ -176,7 +184,8 @@ def open_files(
         progress.check()
         name = file.relative_to(listing.root).as_posix()
         try:
-            one = _open_file(file, name, thorough=on_bad_file == "skip", on_bad_line=on_bad_line, probes=probes)
+            notes_in = probes if size >= SMALL or len(sizes) <= FEW else None
+            one = _open_file(file, name, thorough=on_bad_file == "skip", on_bad_line=on_bad_line, probes=notes_in)
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise
@@ -224,7 +233,7 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
     if probe is None:
         probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)
         if probes is not None:
-            # Thousands of small files would wait for the disk one by one; a torn one is not recalled.
+            # Nothing waits for the disk here, file by file: a torn note is not recalled.
             write_bytes(probes / f"{remembered}.json", _encode(probe), durable=False)
     stamp = (stat.st_ino, stat.st_mtime_ns)
     file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, stamp, probe, on_bad_line)

@@ -53,7 +53,8 @@ def import_scores(
     workspace = Workspace.default()
     known = workspace.corpora().get(corpus)
     roles = dict(known.roles) if known else roles_of(text=text, id=id)
-    opened = open_corpus(known.path if known else corpus, roles=roles or None, probes=workspace.probes)
+    opening = known.opening if known else {}
+    opened = open_corpus(known.path if known else corpus, roles=roles or None, probes=workspace.probes, **opening)
     stored = import_file(workspace.root, opened, path, id_column=id_column)
     out.print(f"stored {stored.name}; tamis analyze {corpus} reads it", markup=False)
 

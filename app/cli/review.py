@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli.terminal import app, out
-from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 reviews = typer.Typer(no_args_is_help=True, help="What people said about documents, clusters and recipes.")
@@ -23,7 +22,7 @@ def export(
     ] = None,
 ) -> None:
     """Write all review events: names of reviewers, ids of documents, decisions, and notes as people wrote them."""
-    # Late: SQLAlchemy.
+    from tamis.app.dashboard.open_corpus import corpus_of
     from tamis.data.review_files import write_events
     from tamis.data.reviews import ReviewStore
 
@@ -31,7 +30,7 @@ def export(
     fingerprint = None
     if corpus is not None:
         entry = workspace.corpus(corpus)
-        fingerprint = open_corpus(entry.path, roles=entry.roles, probes=workspace.probes).text_fingerprint
+        fingerprint = corpus_of(workspace, entry).text_fingerprint
     events = ReviewStore.of(workspace.root).events(fingerprint)
     write_events(events, path)
     out.print(f"wrote {len(events):,} events to {path}", markup=False)

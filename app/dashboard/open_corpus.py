@@ -97,7 +97,7 @@ def stamp(entry: CorpusEntry) -> str:
     """Return how files and roles of a corpus are now; another stamp means the corpus has to be opened again."""
     stats = [(file.name, file.stat()) for file in list_files(entry.path).files]
     looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
-    return ";".join([*looks, repr(sorted(entry.roles.items()))])
+    return ";".join([*looks, repr(sorted(entry.roles.items())), repr(sorted(entry.opening.items()))])
 
 
 def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:

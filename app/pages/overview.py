@@ -161,7 +161,10 @@ def _select_value(here: Stage, column: str, value: str | None) -> None:
 def _files(here: Stage) -> None:
     analysis = here.opened.analysis
     corpus = analysis.corpus
-    with st.expander(f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}"):
+    notes = (*corpus.notes, *analysis.documents.notes, *left_out_notes(analysis.artifacts["columns"]))
+    said = f", {len(notes)} note{'s' * (len(notes) > 1)}" if notes else ""
+    label = f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}{said}"
+    with st.expander(label):
         st.dataframe(
             [
                 {
@@ -180,7 +183,7 @@ def _files(here: Stage) -> None:
         st.text(
             f"Roles   {roles}\nColumns {', '.join(corpus.schema.names)}\nErrors  {here.facts.errors} rows without text"
         )
-        for note in (*corpus.notes, *analysis.documents.notes, *left_out_notes(analysis.artifacts["columns"])):
+        for note in notes:
             st.text(note)
         roles_form.show(here.workspace, here.opened.name, corpus)
         tier_choice.show(here.workspace, corpus)

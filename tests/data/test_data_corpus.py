@@ -29,6 +29,7 @@ ROWS: list[dict[str, Any]] = [
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Write rows in the format the name says."""
     name = path.name
+    path.parent.mkdir(exist_ok=True)
     if name.endswith(".parquet"):
         pq.write_table(pa.Table.from_pylist(rows), path)
         return path
@@ -281,6 +282,30 @@ def test_columns_without_values_are_read_as_text(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "a", "none": null, "list": [], "obj": {}}\n')
     (row,) = all_rows(open_corpus(tmp_path / "a.jsonl"))
     assert row == {"text": "a", "none": None, "list": [], "obj": "{}"}
+
+
+@pytest.mark.parametrize("most", [1, 7, 8192])
+def test_batches_of_small_files_are_joined_up_to_the_limits(tmp_path: Path, most: int) -> None:
+    for number in range(12):
+        write_rows(tmp_path / f"{number}.jsonl", [{"text": f"{number} {row}"} for row in range(3)])
+    corpus = open_corpus(tmp_path)
+    (shard,) = corpus.shards()
+    sizes = [batch.num_rows for batch in corpus.batches(shard, max_rows=most)]
+    assert sizes == {1: [1] * 36, 7: [6] * 6, 8192: [36]}[most]
+    assert len(list(corpus.batches(shard, max_bytes=1))) == 36
+    texts = [text for texts in corpus.texts(shard, max_rows=most) for text in texts.to_pylist()]
+    assert texts == [row["text"] for row in all_rows(corpus)]
+
+
+def test_probes_of_many_small_files_are_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tamis.data.opening.FEW", 2)
+    for number in range(3):
+        write_rows(tmp_path / "corpus" / f"{number}.jsonl", [{"text": f"{number}"}])
+    large = tmp_path / "corpus" / "large.jsonl"
+    write_rows(large, [{"text": "x" * 1000}] * 100)
+    corpus = open_corpus(tmp_path / "corpus", probes=tmp_path / "probes")
+    assert len(list((tmp_path / "probes").iterdir())) == 1
+    assert open_corpus(tmp_path / "corpus", probes=tmp_path / "probes").fingerprint == corpus.fingerprint
 
 
 def test_probes_are_remembered_by_content(tmp_path: Path) -> None:

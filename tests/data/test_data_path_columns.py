@@ -70,7 +70,8 @@ def test_partitions_can_be_roles_and_are_fetched_and_written(tmp_path: Path) -> 
     (mail,) = (row for row in rows(corpus) if row["source"] == "mail")
     assert mail == {"lang": None, "source": "mail", "text": "c"}
     assert written_schema(corpus).names == ["text", "lang", "source"]
-    assert [(s.rows, len(list(corpus.batches(s, columns=["lang"])))) for s in corpus.shards()] == [(3, 2)]
+    (shard,) = corpus.shards()
+    assert sorted(map(str, next(corpus.batches(shard, columns=["lang"])).column(0).to_pylist())) == ["None", "en", "en"]
 
 
 def test_equal_files_in_other_partitions_are_another_corpus_but_file_names_are_not(tmp_path: Path) -> None:
