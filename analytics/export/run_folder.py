@@ -1,0 +1,174 @@
+"""The folder of a finished run and its manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile
+from tamis.analytics.export.run_splits import Across
+from tamis.analytics.study.extrapolation import Method
+from tamis.data.errors import StoreError
+from tamis.data.hashing import file_sha256
+from tamis.data.listing import RUN_FILE
+from tamis.data.opening import LeftOut
+
+RUN_VERSION = 3
+"""3 added ``roles``, ``unread``, ``left_out``, ``lines_left_out``, ``repaired``, ``notes``, ``across_splits`` and rows
+of the files; version 2 is read, too."""
+
+README = """---
+configs:
+- config_name: default
+  data_files: curated/*.parquet
+---
+
+# A curated corpus
+
+`curated/` holds the kept documents; `datasets.load_dataset` reads them from this folder as it is.
+`selection.parquet` says what became of every document of the source, `ledger.parquet` why one was dropped,
+`errors.parquet` which rows are no documents. `recipe.yaml` is what was run, `run.json` has counts and checksums.
+"""
+"""What a run's folder says of itself; the front matter tells loaders which of the files are the data."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a recipe made on a sample promised for a step, beside what came.
+
+    Attributes:
+        step: id of the step.
+        low, middle, high: documents predicted to be left, 95%.
+        method: how that was derived.
+        actual: documents left.
+        inside: whether that lies between low and high.
+    """
+
+    step: str
+    low: int
+    middle: int
+    high: int
+    method: Method
+    actual: int
+    inside: bool
+
+
+def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tuple[Promise, ...]:
+    """Return predicted against actual per step; nothing where the corpus is not the one a sample was drawn from."""
+    if lock is None or lock.sample is None or lock.sample.documents != counts[0].documents:
+        return ()
+    left = {count.step: count.documents for count in counts[1:]}
+    return tuple(
+        Promise(each.step, each.low, each.middle, each.high, each.method, left[each.step], each.holds(left[each.step]))
+        for each in lock.sample.predictions
+        if each.step in left
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it is.
+        identity: digest of recipe, plain data, corpus and options.
+        recipe: digest of the recipe.
+        selection: digest of the selection.
+        corpus: fingerprint of the corpus.
+        counts: input first, then one per active step.
+        errors: rows and lines that are not documents.
+        files: every file of the folder but the manifest.
+        agrees: whether everything is as the bundle's lock says; None without a lock.
+        difference: the first difference from the lock as a sentence, empty when there is none.
+        tools: versions.
+        roles: path of the column of each role.
+        unread: columns of the corpus that have no role and that no rule looked at, by path.
+        promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
+        left_out: files that were left out, and why.
+        lines_left_out: number of lines that were left out; ``errors.parquet`` lists them.
+        repaired: texts that held bytes or code points that are not Unicode.
+        notes: what should be known of the corpus, sentences.
+        across_splits: documents dropped for a twin that was kept in another split.
+        run_version: of this format.
+    """
+
+    folder: Path
+    identity: str
+    recipe: str
+    selection: str
+    corpus: str
+    counts: tuple[LockedCount, ...]
+    errors: int
+    files: tuple[LockedFile, ...]
+    agrees: bool | None
+    difference: str
+    tools: Mapping[str, str]
+    promised: tuple[Promise, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    lines_left_out: int = 0
+    repaired: int = 0
+    notes: tuple[str, ...] = ()
+    across_splits: tuple[Across, ...] = ()
+    run_version: int = RUN_VERSION
+
+    def __repr__(self) -> str:
+        before, after = self.counts[0].documents, self.counts[-1].documents
+        counted = (
+            f"{before + self.errors:,} rows = {after:,} kept + {before - after:,} dropped + {self.errors:,} errors"
+        )
+        return f"Run in {self.folder}: {counted}, selection {self.selection[:12]}"
+
+    def to_json(self) -> bytes:
+        """Return the manifest; it does not say where the folder is."""
+        value = {key: item for key, item in asdict(self).items() if key != "folder"}
+        return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Read the manifest of a finished run.
+
+        Raises:
+            StoreError: there is no finished run.
+        """
+        path = Path(folder)
+        try:
+            value = json.loads((path / RUN_FILE).read_bytes())
+            value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
+            value["files"] = tuple(LockedFile(**item) for item in value["files"])
+            value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
+            value["unread"] = tuple(value.get("unread", ()))
+            value["left_out"] = tuple(LeftOut(**item) for item in value.get("left_out", ()))
+            value["across_splits"] = tuple(Across(**item) for item in value.get("across_splits", ()))
+            value["notes"] = tuple(value.get("notes", ()))
+            return cls(folder=path, **value)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error
+
+    def check_files(self) -> None:
+        """Compare every file with its checksum.
+
+        Raises:
+            StoreError: naming the first file that is missing or differs.
+        """
+        for file in self.files:
+            path = self.folder / file.name
+            if not path.is_file() or file_sha256(path) != file.sha256:
+                raise StoreError("A file of the run is missing or was changed", value=file.name)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the figures of a run as plain values, for a terminal or a page."""
+    first, last = run.counts[0], run.counts[-1]
+    return {
+        "kept": last.documents,
+        "dropped": first.documents - last.documents,
+        "errors": run.errors,
+        "rows": first.documents + run.errors,
+        "tokens": last.tokens,
+        "selection": run.selection,
+    }
