@@ -103,8 +103,8 @@ def rules_menu(here: Stage) -> None:
     if not export.losses:
         st.markdown(":material/check_circle: Nothing gets lost: it decides as the recipe does.")
     st.download_button(f"Download {export.file}", export.text, export.file, "text/plain", key=f"export/rules/{tool}")
-    st.caption(f"It reads `{export.table}`: ids, {len(export.columns)} columns{' and texts' * export.needs_text}. "
-               "This writes both:")  # fmt: skip
+    read = ", ".join(["id", *export.columns, *(["text"] if export.needs_text else [])])
+    st.caption(f"It reads {plain(export.table)} with the columns {plain(read)}. This writes both:")
     st.code(f"tamis export recipe.yaml CORPUS --as {tool} -o rules", language="bash")
     st.code(export.text, language="sql" if tool == "sql" else "python" if tool == "datatrove" else "yaml", height=300)
 
