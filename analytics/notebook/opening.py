@@ -46,7 +46,7 @@ def open(
     Example:
         >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
         >>> study
-        Study of notes: 5 documents, 30 tokens, 6 columns
+        Study of notes: 5 documents, 30 tokens
     """
     home = workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace)) if workspace else None
     home = home or Workspace.default()

@@ -35,7 +35,7 @@ class Study:
     Example:
         >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
         >>> study
-        Study of notes: 5 documents, 30 tokens, 6 columns
+        Study of notes: 5 documents, 30 tokens
         >>> len(study)
         5
     """
@@ -49,8 +49,7 @@ class Study:
     def __repr__(self) -> str:
         facts = self.analysed.facts
         tokens = int(facts.whole("n_tokens").sum())
-        name = self.analysed.corpus.name
-        return f"Study of {name}: {facts.n:,} documents, {tokens:,} tokens, {len(facts.columns)} columns"
+        return f"Study of {self.analysed.corpus.name}: {facts.n:,} documents, {tokens:,} tokens"
 
     def _repr_html_(self) -> str:
         """Return what the corpus is as HTML for a notebook, everything escaped."""

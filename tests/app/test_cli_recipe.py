@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import jsonschema
 import pyarrow.parquet as pq
 import pytest
 from data_juicer_conditions import passes_condition
-from docstrings import docstrings, write_corpus
+from shared_corpus import SharedCorpus
 from typer.testing import CliRunner, Result
 
 from tamis.analytics.export.rule_export import TOOLS, Tool
@@ -36,10 +37,11 @@ MORE = RULES.with_operator("regex", pattern="[Rr]eturn", mode="drop").with_opera
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a corpus and a workspace that the tests of this file share."""
+def place(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with an analysed corpus and its workspace, which the tests of this file share."""
     root = tmp_path_factory.mktemp("rules")
-    write_corpus(root / "corpus", docstrings(("json", "collections", "logging")))
+    docstring_corpus.copy_home(root / "home")
+    shutil.copytree(docstring_corpus.corpus, root / "corpus")
     return root
 
 
@@ -77,7 +79,6 @@ def selected_by_sql(folder: Path) -> list[str]:
         return [row[0] for row in connection.execute((folder / "rules.sql").read_text("utf-8")).fetchall()]
 
 
-@pytest.mark.slow
 def test_exported_sql_over_the_exported_table_selects_what_tamis_keeps(place: Path, tmp_path: Path) -> None:
     assert "nothing gets lost" in export(RULES, place, tmp_path / "sql", "sql")
     kept = kept_by_tamis(RULES, place, tmp_path / "out")
@@ -85,7 +86,6 @@ def test_exported_sql_over_the_exported_table_selects_what_tamis_keeps(place: Pa
     assert 0 < len(kept) < pq.read_metadata(tmp_path / "sql" / "documents.parquet").num_rows
 
 
-@pytest.mark.slow
 def test_what_an_export_leaves_out_is_said_and_the_rest_decides_the_same(place: Path, tmp_path: Path) -> None:
     said = export(MORE, place, tmp_path / "sql", "sql")
     assert "left out: exact-dedup" in said and "nothing gets lost" not in said
@@ -94,7 +94,6 @@ def test_what_an_export_leaves_out_is_said_and_the_rest_decides_the_same(place: 
     assert len(alone) > len(kept_by_tamis(MORE, place, tmp_path / "whole"))
 
 
-@pytest.mark.slow
 def test_an_exported_datatrove_pipeline_runs_and_keeps_what_tamis_keeps(place: Path, tmp_path: Path) -> None:
     pytest.importorskip("datatrove")
     recipe = RULES.without("sql-predicate")
@@ -105,7 +104,6 @@ def test_an_exported_datatrove_pipeline_runs_and_keeps_what_tamis_keeps(place: P
     assert sorted(found) == kept_by_tamis(recipe, place, tmp_path / "out")
 
 
-@pytest.mark.slow
 def test_an_exported_data_juicer_condition_keeps_what_tamis_keeps(place: Path, tmp_path: Path) -> None:
     recipe = RULES.without("sql-predicate")
     export(recipe, place, tmp_path / "juicer", "data-juicer")
@@ -117,7 +115,6 @@ def test_an_exported_data_juicer_condition_keeps_what_tamis_keeps(place: Path, t
     assert [row["id"] for row in rows if passes_condition(condition, row)] == kept
 
 
-@pytest.mark.slow
 def test_an_export_replaces_its_own_files_and_nothing_else(place: Path, tmp_path: Path) -> None:
     export(RULES, place, tmp_path / "sql", "sql")
     export(MORE, place, tmp_path / "sql", "sql")
@@ -139,7 +136,6 @@ def test_the_command_knows_the_tools_of_the_registry() -> None:
     assert all(tool in (getattr(option, "help", None) or "") for tool in TOOLS)
 
 
-@pytest.mark.slow
 def test_frozen_percentiles_are_fixed_numbers_that_decide_the_same(place: Path, tmp_path: Path) -> None:
     bands = (
         Recipe(title="Bands")

@@ -56,7 +56,6 @@ def test_a_forgotten_session_is_not_let_in_again_by_what_it_is_shown(monkeypatch
     assert desk.admits(tokens[1]) and desk.admits(tokens[2])
 
 
-@pytest.mark.slow
 def test_drawing_the_map_again_and_again_leaves_nothing_behind(tmp_path: Path) -> None:
     with served_map(tmp_path, 2000) as url:
         session = Session(url, query="corpus=mapped")

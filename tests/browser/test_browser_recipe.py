@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboard import Dashboard, funnel, served, settle, small_corpus, tamis, visit
+from clicks import funnel
+from dashboard import Dashboard, served, settle, tamis, visit
 from playwright.sync_api import Page, expect
+from shared_corpus import SharedCorpus
 
 from tamis.analytics.recipe.recipe import Recipe
 
@@ -22,14 +24,10 @@ RECIPE = (
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve a few hundred real docstrings."""
-    root = tmp_path_factory.mktemp("recipe")
-    home = root / "home"
-    home.mkdir()
-    corpus = small_corpus(root / "corpus", parts=("json", "xml", "logging"))
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
-    with served(home, corpus) as running:
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("recipe") / "home")
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 

@@ -29,7 +29,6 @@ def run(test: doctest.DocTest) -> None:
     assert not failed, "".join(report)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.removeprefix("tamis."))
 def test_examples_run_as_they_stand(
     module: ModuleType, tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
