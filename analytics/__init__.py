@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tamis.analytics.notebook.catalogue import catalogue, presets
     from tamis.analytics.notebook.funnel import Funnel
     from tamis.analytics.notebook.opening import open
-    from tamis.analytics.notebook.study import Study
+    from tamis.analytics.notebook.study import NotebookStudy
     from tamis.analytics.recipe.listing import Listing
     from tamis.analytics.recipe.presets import with_rule_set
     from tamis.analytics.recipe.recipe import Recipe
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Funnel",
     "Listing",
+    "NotebookStudy",
     "Progress",
     "Recipe",
-    "Study",
     "TamisError",
     "catalogue",
     "open",
@@ -64,7 +64,7 @@ _HOMES = {
     "Listing": "tamis.analytics.recipe.listing",
     "Progress": "tamis.data.progress",
     "Recipe": "tamis.analytics.recipe.recipe",
-    "Study": "tamis.analytics.notebook.study",
+    "NotebookStudy": "tamis.analytics.notebook.study",
     "TamisError": "tamis.data.errors",
     "catalogue": "tamis.analytics.notebook.catalogue",
     "open": "tamis.analytics.notebook.opening",

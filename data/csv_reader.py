@@ -53,7 +53,7 @@ class CsvReader:
             lines, bad = _Lines(iter(stream)), BadLines(path, skip=self.skip)
             records = _records(lines, bad)
             names, notes = _header(records, path)
-            columns = [_Column() for _ in names]
+            columns = [_CsvColumn() for _ in names]
             marks: list[Mark] = []
             row, offset = 0, lines.consumed
             for block, end in _blocks(records, lines, len(names), bad):
@@ -180,7 +180,7 @@ def _blocks(
 
 
 @dataclass
-class _Column:
+class _CsvColumn:
     """The narrowest type of the cells seen so far; empty cells fit every type."""
 
     fits: list[tuple[pa.DataType, Callable[[str], Any]]] = field(

@@ -17,7 +17,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Listing:
+class FileListing:
     """The files of a corpus.
 
     Attributes:
@@ -31,7 +31,7 @@ class Listing:
     notes: tuple[str, ...] = ()
 
 
-def list_files(path: str | Path) -> Listing:
+def list_files(path: str | Path) -> FileListing:
     """Return the data files of a file, a folder (with sub-folders) or a glob.
 
     A file that is named, or matched by a glob, may be Parquet by its first bytes alone; in a folder only one whose name
@@ -66,7 +66,7 @@ def list_files(path: str | Path) -> Listing:
             allowed=", ".join(SUFFIXES),
             fix="; ".join(notes) or None,
         )
-    return Listing(root, tuple(files), notes)
+    return FileListing(root, tuple(files), notes)
 
 
 def made_by_tamis(folder: Path) -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tamis.analytics.map.options import change_options
-from tamis.analytics.notebook.study import Study
+from tamis.analytics.notebook.study import NotebookStudy
 from tamis.analytics.steps.pipeline import size_of
 from tamis.analytics.study.standard_analysis import analysis_steps, some_steps
-from tamis.analytics.study.study import Study as AnalysedStudy
+from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
 from tamis.data.progress_display import Shown, shown
 from tamis.data.remote import fetch, is_remote
@@ -28,7 +28,7 @@ def open(
     workspace: str | Path | Workspace | None = None,
     steps: Sequence[str] | None = None,
     progress: Shown = None,
-) -> Study:
+) -> NotebookStudy:
     """Open a corpus, analyse what is missing, and return its study.
 
     Args:
@@ -59,4 +59,4 @@ def open(
             change_options(home, corpus, size_of(corpus), {"tier": tier, "vectors": ""})
         known = analysis_steps(corpus, home)
         chosen = known if steps is None else some_steps(corpus, home, steps)
-        return Study(AnalysedStudy.open(corpus, home, steps=chosen, known=known, progress=watch), progress)
+        return NotebookStudy(Study.open(corpus, home, steps=chosen, known=known, progress=watch), progress)

@@ -18,14 +18,14 @@ from tamis.analytics.recipe.outcome import Selection
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.documents import documents_page, rows_of, why
 from tamis.analytics.study.scene import Scene, Which
-from tamis.analytics.study.study import Study as AnalysedStudy
+from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError
 from tamis.data.progress_display import Shown, shown
 from tamis.data.schema import at_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Study:
+class NotebookStudy:
     """An analysed corpus; ``open`` makes it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Study:
         5
     """
 
-    analysed: AnalysedStudy
+    analysed: Study
     progress: Shown = None
 
     def __len__(self) -> int:

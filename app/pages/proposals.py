@@ -34,7 +34,7 @@ _MARKS = {"proposed": ":material/pending:", "approved": ":material/verified:", "
 
 
 @dataclass(frozen=True)
-class Table:
+class ProposalTable:
     """What the team has on the table.
 
     Attributes:
@@ -55,7 +55,7 @@ class Table:
 def panel(here: Stage) -> None:
     """Lay out the panel."""
     log = cache.review_log(str(here.workspace.root), "")
-    table = Table(here, log, proposals_of(log.events()))
+    table = ProposalTable(here, log, proposals_of(log.events()))
     _watch(log, _state(table.proposals))
     _propose(table)
     if not table.proposals:
@@ -73,7 +73,7 @@ def panel(here: Stage) -> None:
     _show(table, _known(table, chosen))
 
 
-def _known(table: Table, name: str) -> Proposal:
+def _known(table: ProposalTable, name: str) -> Proposal:
     found = table.named(name)
     assert found is not None
     return found
@@ -95,7 +95,7 @@ def _watch(log: ReviewLog, seen: int) -> None:
     look()
 
 
-def _propose(table: Table) -> None:
+def _propose(table: ProposalTable) -> None:
     """Offer to propose the live recipe."""
     who, recipe = login.person(), session.current().recipe
     if not who.name:
@@ -127,7 +127,7 @@ def _store(
     return True
 
 
-def _show(table: Table, proposal: Proposal) -> None:
+def _show(table: ProposalTable, proposal: Proposal) -> None:
     """Show one proposal: its newest version against the approved one, what was said, and its history."""
     newest = proposal.newest
     st.markdown(
@@ -171,7 +171,7 @@ def _documents(here: Stage, before: Recipe, after: Recipe) -> DocumentDiff:
     return diff_outcomes(first, second, here.opened.facts)
 
 
-def _judge(table: Table, proposal: Proposal) -> None:
+def _judge(table: ProposalTable, proposal: Proposal) -> None:
     """Offer the verdicts to owners, and the version to everyone."""
     newest, here = proposal.newest, table.here
     for opinion in newest.opinions:
@@ -201,7 +201,7 @@ def _judge(table: Table, proposal: Proposal) -> None:
         st.rerun()
 
 
-def _approve(table: Table, proposal: Proposal, words: str) -> bool:
+def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
     """Export the bundle of the newest version, make it read-only, and store the approval with its seal."""
     here, newest = table.here, proposal.newest
     try:
@@ -241,7 +241,7 @@ def _open(version: Version) -> None:
     adopt(recipe=recipe)
 
 
-def _remarks(table: Table, proposal: Proposal, recipe: Recipe) -> None:
+def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
     heading("Comments", f"{len(proposal.remarks)}")
     for remark in proposal.remarks[-REMARKS:]:
         about = f" on {remark.step}" if remark.step else ""

@@ -71,7 +71,7 @@ def test_the_example_of_the_quality_page_runs(capsys: pytest.CaptureFixture[str]
 def test_the_page_on_python_describes_the_whole_face_and_no_more() -> None:
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
     assert set(re.findall(r"^\| `ta\.(\w+)", page, re.MULTILINE)) == set(ta.__all__)
-    methods = {name for name, _ in inspect.getmembers(ta.Study, inspect.isfunction) if not name.startswith("_")}
+    methods = {name for name, _ in inspect.getmembers(ta.NotebookStudy, inspect.isfunction) if not name.startswith("_")}
     assert set(re.findall(r"^\| `study\.(\w+)", page, re.MULTILINE)) == methods
 
 

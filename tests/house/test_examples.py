@@ -46,7 +46,7 @@ def test_every_public_name_has_an_example(name: str) -> None:
     assert ">>>" in (inspect.getdoc(FACE[name]) or ""), name
 
 
-@pytest.mark.parametrize("kind", [ta.Funnel, ta.Listing, ta.Study], ids=lambda kind: str(kind.__name__))
+@pytest.mark.parametrize("kind", [ta.Funnel, ta.Listing, ta.NotebookStudy], ids=lambda kind: str(kind.__name__))
 def test_every_method_that_notebooks_call_has_an_example(kind: type) -> None:
     methods = inspect.getmembers(kind, inspect.isfunction)
     missing = [name for name, each in methods if not name.startswith("_") and ">>>" not in (inspect.getdoc(each) or "")]

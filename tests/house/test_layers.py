@@ -91,3 +91,12 @@ def test_no_module_is_called_after_nothing() -> None:
 
 def test_no_file_is_too_long_to_read_at_once() -> None:
     assert not {path.name: lines for path in FILES if (lines := len(path.read_text("utf-8").splitlines())) > LONGEST}
+
+
+def test_a_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert not {name: files for name, files in homes.items() if len(files) > 1}

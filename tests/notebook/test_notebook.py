@@ -52,7 +52,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def study(corpus: Path, workspace: Workspace) -> ta.Study:
+def study(corpus: Path, workspace: Workspace) -> ta.NotebookStudy:
     return ta.open(corpus, steps=STEPS, progress=False)
 
 
@@ -117,7 +117,7 @@ def test_a_recipe_is_read_from_a_file_or_refused(tmp_path: Path) -> None:
         ta.Recipe.from_file(tmp_path)
 
 
-def test_the_funnel_counts_what_every_step_leaves(study: ta.Study) -> None:
+def test_the_funnel_counts_what_every_step_leaves(study: ta.NotebookStudy) -> None:
     funnel = study.funnel(RECIPE)
     outcome = study.analysed.evaluate(RECIPE)
     assert funnel.counts == outcome.counts
@@ -130,7 +130,7 @@ def test_the_funnel_counts_what_every_step_leaves(study: ta.Study) -> None:
     assert study.funnel(ta.Recipe()).to_arrow().num_rows == 1
 
 
-def test_documents_say_what_dropped_them_and_why(study: ta.Study) -> None:
+def test_documents_say_what_dropped_them_and_why(study: ta.NotebookStudy) -> None:
     dropped = study.documents(RECIPE, which="dropped", columns=["n_tokens"])
     assert [(row[0], row[2]) for row in dropped] == [("note-1", "exact-dedup"), ("note-3", "signal-range")]
     assert dropped.to_pandas()["text"].tolist() == [TEXTS[1], TEXTS[3]]
@@ -146,7 +146,7 @@ def test_documents_say_what_dropped_them_and_why(study: ta.Study) -> None:
         study.why("note-9", RECIPE)
 
 
-def test_a_run_writes_the_bytes_of_the_command_line(study: ta.Study, corpus: Path, tmp_path: Path) -> None:
+def test_a_run_writes_the_bytes_of_the_command_line(study: ta.NotebookStudy, corpus: Path, tmp_path: Path) -> None:
     done = study.run(RECIPE, tmp_path / "mine")
     assert done.agrees and done.counts[-1].documents == 3
     (tmp_path / "recipe.yaml").write_text(RECIPE.to_yaml(), "utf-8")
@@ -165,7 +165,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_an_export_is_a_bundle_of_the_study(study: ta.Study, tmp_path: Path) -> None:
+def test_an_export_is_a_bundle_of_the_study(study: ta.NotebookStudy, tmp_path: Path) -> None:
     folder = study.export(RECIPE, tmp_path / "bundle")
     assert sorted(path.name for path in folder.iterdir()) == ["artifacts", "recipe.lock.json", "recipe.yaml"]
     assert study.selection(RECIPE).column("copies").to_pylist().count(0) == 2
@@ -198,7 +198,7 @@ class Tags(HTMLParser):
         self.seen.add((tag, tuple(name for name, _ in attrs)))
 
 
-def test_nothing_of_the_corpus_or_the_recipe_is_markup(study: ta.Study) -> None:
+def test_nothing_of_the_corpus_or_the_recipe_is_markup(study: ta.NotebookStudy) -> None:
     recipe = RECIPE.described(title=PAYLOAD, why=PAYLOAD).with_operator(
         "category", note=PAYLOAD, column="source", values=[PAYLOAD], mode="drop"
     )
@@ -216,7 +216,7 @@ def test_nothing_of_the_corpus_or_the_recipe_is_markup(study: ta.Study) -> None:
     assert sum("&lt;script&gt;" in page._repr_html_() for page in pages) == 5
 
 
-def test_a_terminal_gets_no_control_characters_and_no_endless_lines(study: ta.Study) -> None:
+def test_a_terminal_gets_no_control_characters_and_no_endless_lines(study: ta.NotebookStudy) -> None:
     for said in (repr(study.documents(columns=["source"])), repr(study.funnel(RECIPE.described(title=PAYLOAD)))):
         assert "script" in said and not set(said) & {"\x1b", "\x07", "\r"}
     long = ta.Listing("a", ("b",), (("word " * 900,), (None,)))
