@@ -25,6 +25,8 @@ def found_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[
     """
     digest = rule.evaluation if isinstance(rule, Decontaminate) else rule.reference
     items = study.evidence.array(rule.measures()[0], "item")[rows]
+    if not (items >= 0).any():
+        return [""] * len(items)
     reference = Reference.from_table(study.workspace.table(digest))
     return [reference.name(int(item)) for item in items]
 

@@ -21,6 +21,7 @@ from tamis.analytics.study.duplicate_groups import (
     look,
     threshold_sweep,
 )
+from tamis.analytics.study.duplicate_sources import boilerplate_passages, found_items
 from tamis.analytics.study.groups import (
     Groups,
     SceneTotals,
@@ -94,6 +95,7 @@ __all__ = [
     "Totals",
     "Verdict",
     "attribution",
+    "boilerplate_passages",
     "borderline_pairs",
     "cluster_table",
     "copies_sweep",
@@ -106,6 +108,7 @@ __all__ = [
     "duplicate_totals",
     "extent",
     "find_issues",
+    "found_items",
     "group_counts",
     "group_members",
     "group_sizes",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
+from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
-from tamis.analytics.study.queries import extent, neighbours_of, why
+from tamis.analytics.study.queries import extent, found_items, neighbours_of, why
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain
@@ -104,13 +106,23 @@ def _verdict(here: Stage, row: int) -> None:
         st.markdown(f":material/cancel: **Dropped** by step {number}, {plain(outcome.steps[number - 1].id)}")
     with st.expander("What each step says"):
         words = {True: "passes", False: "fails", None: "not reached"}
+        rules = {step.id: step.operator for step in outcome.steps}
         for verdict in why(outcome, here.facts, row):
             detail = "" if verdict.value is None else f"  {verdict.value} against {verdict.threshold}"
             st.text(f"{verdict.step}: {words[verdict.passed]}{detail}")
+            if item := _item(here, rules[verdict.step], row):
+                st.caption(f"Shared with {plain(item)}")
             if verdict.twin is not None:
                 twin = here.opened.texts([verdict.twin])[0]
                 st.caption("Kept twin")
                 st.html(reader(twin[:2000]))
+
+
+def _item(here: Stage, rule: Operator, row: int) -> str:
+    """Return the evaluation item or known text that a rule found in a document, empty for none."""
+    if here.opened.study is None or not isinstance(rule, Decontaminate | ExcludeKnown):
+        return ""
+    return found_items(here.opened.study, rule, np.asarray([row]))[0]
 
 
 def _signals(here: Stage, row: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from tamis.analytics.operators.known_text import Boilerplate
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.operators.sets import PercentileBand
@@ -19,7 +20,7 @@ from tamis.app.dashboard import cache, forms, session
 from tamis.app.dashboard.changes import adopt, attempt
 from tamis.app.dashboard.look import count, share
 from tamis.app.dashboard.page_context import Stage, brief, plain, show_error, stage
-from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase
+from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_passages, recipe_rephrase
 from tamis.app.pages.recipe_export import export_panel, rules_menu
 from tamis.data.errors import RecipeError, TamisError
 from tamis.data.hashing import digest
@@ -216,6 +217,8 @@ def _edit(here: Stage, step: Step) -> None:
             if operator is not None:
                 _try(session.current().recipe.replaced(step.id, operator=operator, note=note))
     st.caption(f"Source: {kind.source}")
+    if isinstance(step.operator, Boilerplate):
+        recipe_passages.show(here, step.operator)
 
 
 def _add(here: Stage) -> None:
