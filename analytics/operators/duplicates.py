@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+import tamis.analytics.duplicates.near  # noqa: F401 - registers the measure
 from tamis.analytics.duplicates.greedy_star import PairGraph, Star, greedy_star
 from tamis.analytics.duplicates.near_passes import NearParams, expected_recall
 from tamis.analytics.duplicates.semantic import SemanticParams

@@ -70,13 +70,30 @@ def test_every_file_that_is_read_at_run_time_is_packaged() -> None:
     assert {path for path in others if path.suffix != ".py" and path.is_file()} == shipped
 
 
+def run_alone(code: str) -> list[str]:
+    """Return the words that Python code prints in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+IMPORT_ALL = "\n".join(
+    f"import {'.'.join(('tamis', *path.relative_to(ROOT).with_suffix('').parts))}"
+    for path in FILES
+    if path not in APP and path.stem != "__init__"
+)
+
+
 def test_analytics_loads_no_library_that_it_needs_for_one_task_alone() -> None:
     # Every process pays for what is imported; ``pa.array([])`` at the top of a module is enough to load pandas.
-    paths = [path.relative_to(ROOT) for path in FILES if path not in APP and path.stem != "__init__"]
-    names = [".".join(("tamis", *path.with_suffix("").parts)) for path in paths]
-    code = f"import sys\nfor name in {names}: __import__(name)\nprint(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    assert not {"pandas", "torch", "streamlit", "hdbscan", "umap", "sklearn"} & set(loaded.stdout.split())
+    loaded = run_alone(f"{IMPORT_ALL}\nimport sys\nprint(*sys.modules)")
+    assert not {"pandas", "torch", "streamlit", "hdbscan", "umap", "sklearn"} & set(loaded)
+
+
+def test_the_operators_alone_register_every_measure() -> None:
+    listed = "from tamis.analytics.steps.measures import MEASURES\nprint(*sorted(kind.name for kind in MEASURES))"
+    alone = run_alone(f"import tamis.analytics.operators\n{listed}")
+    assert "near_pairs" in alone and alone == run_alone(f"{IMPORT_ALL}\n{listed}")
 
 
 def test_nothing_is_pickled() -> None:
