@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tamis.analytics.duplicates.references import put_reference
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.app.dashboard.session import View
+from tamis.app.dashboard.session import SharedView
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 def link(dashboard: Dashboard, recipe: Recipe, page: str, **settings: int) -> str:
     """Return the address of a page with a recipe in its view."""
-    view = View(recipe=recipe, settings=tuple(settings.items()))
+    view = SharedView(recipe=recipe, settings=tuple(settings.items()))
     return f"{dashboard.url}/{page}?corpus=corpus&view={Workspace(dashboard.home).put_value(view.to_value())}"
 
 
