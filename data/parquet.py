@@ -80,7 +80,8 @@ def parquet_writer(
     """
     return pq.ParquetWriter(
         where,
-        schema.remove_metadata().with_metadata(metadata),
+        # Empty metadata is written otherwise than none, and the bytes of a file name it.
+        schema.with_metadata(metadata) if metadata else schema.remove_metadata(),
         version="2.6",
         compression="none" if plain else "zstd",
         compression_level=None if plain else ZSTD_LEVEL,
