@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dashboard import served, tamis
+from dashboard import served
 from docstrings import docstrings, write_corpus
 from session_client import Session
+from shared_corpus import SharedCorpus
 
 from tamis.analytics.map.options import MapOptions, read_options, write_options
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 
-def test_another_tier_is_remembered_and_its_analysis_is_planned(tmp_path: Path) -> None:
-    corpus, home = write_corpus(tmp_path / "corpus", docstrings(("json", "logging"))), tmp_path / "home"
-    tamis("analyze", str(corpus), "--name", "corpus", "--tier", "fast", home=home)
+def test_another_tier_is_remembered_and_its_analysis_is_planned(docstring_corpus: SharedCorpus, tmp_path: Path) -> None:
+    corpus, home = docstring_corpus.corpus, docstring_corpus.copy_home(tmp_path / "home")
     with served(home, corpus) as dashboard:
         session = Session(dashboard.url, query="corpus=corpus")
         session.open("")

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from clicks import funnel, go, lasso, number
-from dashboard import Dashboard, served, settle, small_corpus, tamis, visit
+from dashboard import Dashboard, served, settle, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
+from shared_corpus import SharedCorpus
 
 pytestmark = pytest.mark.browser
 
@@ -30,12 +31,10 @@ PAYLOADS = (
 
 
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """Serve two analysed corpora: real docstrings, and texts that try to be more than text."""
     root = tmp_path_factory.mktemp("dashboard")
-    home = root / "home"
-    home.mkdir()
-    corpus = small_corpus(root / "corpus")
+    home = docstring_corpus.copy_home(root / "home")
     hostile = pa.table(
         {
             "text": [f"{payload} number {k} of the hostile documents" for k in range(12) for payload in PAYLOADS],
@@ -43,8 +42,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         }
     )
     tamis("analyze", str(write_corpus(root / "hostile", hostile)), "--name", "hostile", "--tier", "fast", home=home)
-    tamis("analyze", str(corpus), "--name", "corpus", home=home)
-    with served(home, corpus) as running:
+    with served(home, docstring_corpus.corpus) as running:
         yield running
 
 
