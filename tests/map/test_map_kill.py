@@ -15,6 +15,8 @@ from topics import topic_texts
 from tamis.data.hashing import file_sha256
 from tamis.data.store import Store
 
+PROGRAM = Path(__file__).parents[1] / "support" / "killed.py"
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,7 +30,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(home: Path, corpus: Path, tier: str, call: int, *, threads: int = 2) -> subprocess.CompletedProcess[str]:
     """Analyse in a process that is killed at a call of the model; 0: never."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).parents[1] / "support" / "killed.py"), str(home), str(corpus)]
+    command = [sys.executable, "-W", "ignore", str(PROGRAM), str(home), str(corpus)]
     count = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
     return subprocess.run([*command, tier, str(call)], env=os.environ | count, capture_output=True, text=True)
 

@@ -15,6 +15,7 @@ from typing import Any
 from tamis.analytics.embedding import embedder, step, tuned_step
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.steps.pipeline import analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data import jsonl_reader, shards
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -49,7 +50,7 @@ def main() -> None:
     workspace = Workspace(home)
     corpus = open_corpus(path, probes=workspace.probes)
     write_options(workspace, corpus, MapOptions(tier=tier))
-    analyze(corpus, workspace)
+    analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
     print("done", len(calls), flush=True)
 
 
