@@ -149,7 +149,7 @@ def language_step() -> StepSpec:
         return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *found])
 
     def run(context: StepContext) -> None:
-        processes = processes_for(int(context.documents.bytes.sum()))
+        processes = processes_for(int(np.minimum(context.documents.bytes, MAX_CHARACTERS).sum()))
         context.fill(shard_work(context.corpus, detect, processes=processes))
         context.out.commit(rows=context.documents.n)
 

@@ -16,13 +16,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from io import BufferedReader
+from itertools import chain, islice
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Self, cast
 
 import pyarrow as pa
 
-LEAST_BYTES = 16 << 20
+LEAST_BYTES = 64 << 20
 """Less text than this is done before a worker has started."""
 
 _ALONE = {"TOKENIZERS_PARALLELISM": "false", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -50,7 +51,7 @@ class TextFunction:
 
 
 def processes_for(texts_bytes: int) -> int:
-    """Return how many workers to use for so many bytes of text: one per processor, 1 where that does not pay."""
+    """Return how many workers to use where so many bytes are read: one per processor, 1 where that does not pay."""
     return 1 if texts_bytes < LEAST_BYTES else os.cpu_count() or 1
 
 
@@ -100,9 +101,14 @@ class TextWorkers:
         self._open = ExitStack()
 
     def map(self, function: TextFunction, batches: Iterable[pa.Array]) -> Iterator[pa.Table]:
-        """Yield the columns of every batch, in order."""
-        if self._count == 1:
-            yield from map(function, batches)
+        """Yield the columns of every batch, in order.
+
+        A single batch is done here, however large: a worker would start for longer than it takes, and help nobody.
+        """
+        rest = iter(batches)
+        first = list(islice(rest, 2))
+        if self._count == 1 or len(first) < 2:
+            yield from map(function, chain(first, rest))
             return
         free = self._free.get(function) or self._started(function)
 
@@ -114,7 +120,7 @@ class TextWorkers:
                 free.put(worker)
 
         with ThreadPoolExecutor(self._count) as pool:
-            yield from pool.map(ask, batches)
+            yield from pool.map(ask, chain(first, rest))
 
     def _started(self, function: TextFunction) -> SimpleQueue[Worker]:
         free: SimpleQueue[Worker] = SimpleQueue()

@@ -46,6 +46,20 @@ def test_two_processes_make_the_columns_of_one(function: TextFunction) -> None:
     assert [table.num_rows for table in alone] == [len(batch) for batch in batches()]
 
 
+def test_a_single_batch_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(text_processes, "Worker", refuse)
+    long = pa.array(["word " * 100_000], pa.large_string())
+    with TextWorkers(2) as workers:
+        (table,) = workers.map(TOKENS, iter([long]))
+        assert table.column("n_tokens").to_pylist() == [100_000]
+        assert list(workers.map(TOKENS, [])) == []
+        with pytest.raises(AssertionError, match="was started"):
+            list(workers.map(TOKENS, [long, long]))
+
+
 def test_a_killed_process_changes_nothing() -> None:
     with TextWorkers(1 + 1) as workers:
         before = list(workers.map(TOKENS, batches()))
@@ -69,7 +83,8 @@ def test_workers_end_with_the_block() -> None:
 def test_artifacts_have_the_same_bytes_with_and_without_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = open_corpus(write_corpus(tmp_path / "corpus", docstrings()))
+    several = pa.concat_tables([docstrings()] * 3)  # more than one batch of tokens
+    corpus = open_corpus(write_corpus(tmp_path / "corpus", several))
 
     def made(name: str) -> list[str]:
         artifacts = analyze(corpus, Workspace(tmp_path / name), steps=(language_step(), tokens_step())).artifacts
