@@ -12,6 +12,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,6 @@ from tamis.analytics.duplicates.near_passes import KIND, NearParams, Signed, can
 from tamis.analytics.duplicates.shingles import similarities
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, Pairs, step_name
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
-from tamis.analytics.text.normal_form import CONVENTION
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents
 
@@ -106,11 +106,16 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
         name=step_name(measure),
         version=NEAR_VERSION,
         upstream=("documents",),
-        params={**asdict(params), "convention": CONVENTION, "unicode": unicodedata.unidata_version},
+        params={**_stated(params), "unicode": unicodedata.unidata_version},
         title="Finding near-duplicates",
         estimate=_estimate,
         run=run,
     )
+
+
+def _stated(params: NearParams) -> dict[str, Any]:
+    """Return the parameters of the step; what there was no choice of before is stated where it is chosen."""
+    return {name: value for name, value in asdict(params).items() if name != "small" or value}
 
 
 def _estimate(size: Size) -> Estimate:

@@ -5,6 +5,7 @@ The work of finding near-duplicates that any machine may do: signing, pairing, s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -28,12 +29,13 @@ from tamis.analytics.duplicates.shingles import Metric, Shingles, Unit, band_key
 from tamis.analytics.steps.engine import Given, Part, Work, shard_work
 from tamis.analytics.steps.measures import Measure
 from tamis.analytics.text.block import block_ranges, utf8_buffers
-from tamis.analytics.text.normal_form import normalise
+from tamis.analytics.text.normal_form import CONVENTION, Convention, normalise
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.corpus import Corpus
 from tamis.data.shards import Shard
 
 KIND = "near_pairs"
+LEAST_BANDS, MOST_BANDS = 20, 64
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class NearParams:
         metric: ``jaccard`` (shared / union) or ``containment`` (shared / smaller set).
         bands, rows: banding of the MinHash signature, for ``jaccard``.
         floor: pairs below this similarity are not kept.
+        convention: what a word is, see ``normal``.
+        small: up to so many different sets, every pair is compared; at most ``lsh.ALL_PAIRS``.
     """
 
     unit: Unit = "word"
@@ -53,11 +57,16 @@ class NearParams:
     bands: int = 20
     rows: int = 4
     floor: float = 0.5
+    convention: Convention = CONVENTION
+    small: int = 0
 
     @property
     def measure(self) -> Measure:
         """Return the measure with these parameters."""
-        return Measure(KIND, tuple(sorted(asdict(self).items())))
+        # What was measured before there was a choice keeps its name.
+        later = {"convention": CONVENTION, "small": 0}
+        stated = asdict(self).items()
+        return Measure(KIND, tuple(sorted((name, value) for name, value in stated if later.get(name) != value)))
 
     @classmethod
     def of(cls, measure: Measure) -> NearParams:
@@ -66,7 +75,7 @@ class NearParams:
 
     def shingles(self, texts: pa.Array) -> Shingles:
         """Return the shingle sets of a string array, each ascending."""
-        return Shingles.of(texts, unit=self.unit, n=self.n).sorted()
+        return Shingles.of(texts, unit=self.unit, n=self.n, convention=self.convention).sorted()
 
 
 def expected_recall(similarity: float, *, bands: int, rows: int) -> float:
@@ -75,6 +84,18 @@ def expected_recall(similarity: float, *, bands: int, rows: int) -> float:
     Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4.2.
     """
     return float(1.0 - (1.0 - similarity**rows) ** bands)
+
+
+def banding(similarity: float, recall: float) -> tuple[int, int]:
+    """Return bands and rows that find a pair of this similarity with at least this chance.
+
+    As many rows, up to 4, as ``MOST_BANDS`` bands allow, since rows spare candidates; 20 bands at least.
+    """
+    for rows in (4, 3, 2, 1):
+        bands = math.ceil(math.log(1.0 - recall) / math.log(1.0 - min(similarity, 0.999) ** rows))
+        if bands <= MOST_BANDS or rows == 1:
+            return max(bands, LEAST_BANDS), rows
+    raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,7 @@ def sign(texts: pa.Array, params: NearParams, *, threads: int = 1) -> Signed:
     offsets, data = utf8_buffers(texts)
 
     def block(span: tuple[int, int]) -> Signed:
-        normal = normalise(offsets[span[0] : span[1] + 1], data)
+        normal = normalise(offsets[span[0] : span[1] + 1], data, params.convention)
         return _sign(Shingles.of_normal(normal, unit=params.unit, n=params.n), params)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -162,6 +183,9 @@ def candidates(signed: Signed, lengths: NDArray[np.int64], params: NearParams) -
         lengths: int64 (n,), bytes of each text.
         params: how similarity is measured.
     """
+    if len(signed) <= params.small:
+        ratio = params.floor * (1 - 1e-9) if params.metric == "jaccard" else 0.0
+        return BandCandidates(np.zeros((len(signed), 1), dtype=np.uint64), Sizes(signed.sizes, lengths, ratio))
     if params.metric == "jaccard":
         # A hair less than the floor, so that rounding never loses a pair that lies exactly on it.
         sizes = Sizes(signed.sizes, lengths, params.floor * (1 - 1e-9))

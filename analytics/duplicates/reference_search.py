@@ -90,7 +90,9 @@ class GramIndex:
         seen = np.full(len(starts) - 1, -1, dtype=np.int64)
         counts = np.zeros(len(sizes), dtype=np.int64)
         for first, end in block_ranges(offsets):
-            units, begins = units_of(normalise(offsets[first : end + 1], data), self.reference.unit)
+            units, begins = units_of(
+                normalise(offsets[first : end + 1], data, self.reference.convention), self.reference.unit
+            )
             ours = slice(first, end)
             index = (keys, numbers, starts, items, sizes, self.lengths)
             result = (found.matches[ours], found.share[ours], found.item[ours])
@@ -131,7 +133,7 @@ class KnownTexts:
         keys, items = self._keys
         offsets, data = utf8_buffers(texts)
         for first, end in block_ranges(offsets):
-            normal = normalise(offsets[first : end + 1], data)
+            normal = normalise(offsets[first : end + 1], data, self.reference.convention)
             sets = Shingles.of_normal(normal, unit=self.reference.unit, n=self.reference.n)
             wanted = self._banded(sets)
             begin, stop = np.searchsorted(keys, wanted, side="left"), np.searchsorted(keys, wanted, side="right")

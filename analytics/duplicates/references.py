@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tamis.analytics.duplicates.shingles import Shingles, Unit, units_of
 from tamis.analytics.steps.stored_arrays import pack, unpack
 from tamis.analytics.text.block import block_ranges, utf8_buffers
-from tamis.analytics.text.normal_form import CONVENTION, normalise
+from tamis.analytics.text.normal_form import CONVENTION, Convention, normalise
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.names import check_name, inside
@@ -44,6 +44,7 @@ class Reference:
         file: int32 (m,), which file an item is from.
         row: int64 (m,), its row in that file, from 0.
         files: names of the files.
+        convention: what a word is, see ``normal``.
     """
 
     unit: Unit
@@ -54,6 +55,7 @@ class Reference:
     file: NDArray[np.int32]
     row: NDArray[np.int64]
     files: tuple[str, ...]
+    convention: Convention = CONVENTION
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -68,7 +70,9 @@ class Reference:
         return f"{self.files[self.file[item]]}, row {self.row[item] + 1}" if item >= 0 else ""
 
     @classmethod
-    def of(cls, corpora: Iterable[Corpus], *, unit: Unit = "word", n: int = 13) -> Reference:
+    def of(
+        cls, corpora: Iterable[Corpus], *, unit: Unit = "word", n: int = 13, convention: Convention = CONVENTION
+    ) -> Reference:
         """Read the texts of other corpora; rows without text are left out."""
         parts: list[tuple[Shingles, NDArray[np.int64]]] = []
         files: list[str] = []
@@ -80,7 +84,7 @@ class Reference:
                 place = shard.first
                 for texts in corpus.texts(shard):
                     there = place + np.flatnonzero(~np.asarray(texts.is_null()))
-                    parts += _read(texts.drop_null(), unit, n)
+                    parts += _read(texts.drop_null(), unit, n, convention)
                     which = np.searchsorted(ends, there, side="right")
                     file.append((which + len(files)).astype(np.int32))
                     row.append(there - np.append(0, ends)[which])
@@ -96,12 +100,15 @@ class Reference:
             file=np.concatenate(file),
             row=np.concatenate(row),
             files=tuple(files),
+            convention=convention,
         )
 
     def table(self) -> pa.Table:
         """Return the form that is stored."""
         arrays = {name: getattr(self, name) for name in ("starts", "shingles", "units", "file", "row")}
-        return pack(arrays, {**_convention(self.unit, self.n), "files": list(self.files), "items": len(self)})
+        return pack(
+            arrays, {**_convention(self.unit, self.n, self.convention), "files": list(self.files), "items": len(self)}
+        )
 
     @classmethod
     def from_table(cls, table: pa.Table) -> Reference:
@@ -113,15 +120,24 @@ class Reference:
         arrays, about = unpack(table)
         if about.get("kind") != KIND:
             raise StoreError("This is not a reference", value=about.get("kind"), allowed=KIND)
-        if about != {**about, **_convention(about["unit"], about["n"])}:
+        known = about["convention"] in get_args(Convention)
+        if not known or about != {**about, **_convention(about["unit"], about["n"], about["convention"])}:
             raise StoreError(
                 "The reference was made under another text convention", value=about["convention"], fix="make it again"
             )
-        return cls(unit=about["unit"], n=about["n"], files=tuple(about["files"]), **arrays)
+        stated = {name: about[name] for name in ("unit", "n", "convention")}
+        held: dict[str, Any] = {**stated, **arrays}
+        return cls(files=tuple(about["files"]), **held)
 
 
 def put_reference(
-    paths: Iterable[str | Path], workspace: Workspace, *, unit: Unit = "word", n: int = 13, text: str | None = None
+    paths: Iterable[str | Path],
+    workspace: Workspace,
+    *,
+    unit: Unit = "word",
+    n: int = 13,
+    text: str | None = None,
+    convention: Convention = CONVENTION,
 ) -> str:
     """Read files, store their reference in the workspace and return its digest, which rules name.
 
@@ -130,25 +146,28 @@ def put_reference(
         workspace: where to store it.
         unit, n: what a shingle is.
         text: the text column; found by name otherwise.
+        convention: what a word is, see ``normal``.
 
     Raises:
         CorpusError, RoleError: as ``open_corpus``.
     """
     roles = None if text is None else {"text": text}
     corpora = [open_corpus(path, roles=roles, probes=workspace.probes) for path in paths]
-    return workspace.put_table(Reference.of(corpora, unit=unit, n=n).table())
+    return workspace.put_table(Reference.of(corpora, unit=unit, n=n, convention=convention).table())
 
 
-def _convention(unit: str, n: int) -> dict[str, Any]:
-    return {"kind": KIND, "unit": unit, "n": n, "convention": CONVENTION, "unicode": unicodedata.unidata_version}
+def _convention(unit: str, n: int, convention: Convention) -> dict[str, Any]:
+    return {"kind": KIND, "unit": unit, "n": n, "convention": convention, "unicode": unicodedata.unidata_version}
 
 
-def _read(texts: pa.Array, unit: Unit, n: int) -> list[tuple[Shingles, NDArray[np.int64]]]:
+def _read(
+    texts: pa.Array, unit: Unit, n: int, convention: Convention = CONVENTION
+) -> list[tuple[Shingles, NDArray[np.int64]]]:
     """Return shingle sets and numbers of units of texts, block by block."""
     offsets, data = utf8_buffers(texts)
     found = []
     for first, end in block_ranges(offsets):
-        normal = normalise(offsets[first : end + 1], data)
+        normal = normalise(offsets[first : end + 1], data, convention)
         _, starts = units_of(normal, unit)
         found.append((Shingles.of_normal(normal, unit=unit, n=n).sorted(), np.diff(starts)))
     return found
@@ -180,6 +199,7 @@ def save_reference(
     n: int,
     unit: Unit = "word",
     text: str | None = None,
+    convention: Convention = CONVENTION,
 ) -> ReferenceEntry:
     """Read files, store what they hold as hashes, and give it a name.
 
@@ -189,6 +209,7 @@ def save_reference(
         paths: files, folders or globs.
         n, unit: a shingle; 13 words for evaluation files, 5 for near-duplicates.
         text: the text column; found by name otherwise.
+        convention: what a word is, see ``normal``.
 
     Raises:
         SettingError: the name is not allowed, or no file is given.
@@ -197,7 +218,7 @@ def save_reference(
     path = _path(workspace, name)
     if not paths:
         raise SettingError("A reference is made of files", fix="name one or more files, folders or globs")
-    digest = put_reference(paths, workspace, unit=unit, n=n, text=text)
+    digest = put_reference(paths, workspace, unit=unit, n=n, text=text, convention=convention)
     entry = ReferenceEntry(name, digest, tuple(Path(each).name for each in paths), unit, n)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps(asdict(entry), sort_keys=True).encode())

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.hash_table import add
-from tamis.analytics.text.normal_form import Normal, decode_point, normalise
+from tamis.analytics.text.normal_form import CONVENTION, Convention, Normal, decode_point, normalise
 from tamis.analytics.text.siphash import hash_bytes
 from tamis.data.hashing import salted
 
@@ -54,9 +54,9 @@ class Shingles:
         return len(self.starts) - 1
 
     @classmethod
-    def of(cls, texts: pa.Array, *, unit: Unit, n: int) -> Shingles:
+    def of(cls, texts: pa.Array, *, unit: Unit, n: int, convention: Convention = CONVENTION) -> Shingles:
         """Return the shingle sets of a string array; NULL counts as an empty text."""
-        return cls.of_normal(normalise(*utf8_buffers(texts)), unit=unit, n=n)
+        return cls.of_normal(normalise(*utf8_buffers(texts), convention), unit=unit, n=n)
 
     @classmethod
     def of_normal(cls, normal: Normal, *, unit: Unit, n: int) -> Shingles:

@@ -24,6 +24,7 @@ import pyarrow as pa
 from tamis.analytics.export.lock import BundleLock, LockedCorpus, LockedCount, LockedFile, LockedStep, tool_versions
 from tamis.analytics.export.sample_predictions import locked_sample
 from tamis.analytics.facts.stored_sets import FrozenClustering
+from tamis.analytics.operators.token_costs import TOLD
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import clustering_of, steps_of
@@ -150,7 +151,7 @@ def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
 RECIPE_FILE, ARTIFACTS = "recipe.yaml", "artifacts"
 MAX_FILE = 2 << 30
 MAX_FILES = 1_000
-ALWAYS = ("n_tokens", "unknown_share")
+ALWAYS = ("n_tokens",)
 """Facts columns that counts need whatever the recipe reads."""
 
 
@@ -321,12 +322,18 @@ def _asset_file(study: Study, asset: str) -> Path:
     raise StoreError("A rule names something that is not stored here", value=asset, fix="make the rule again")
 
 
+def columns_read(recipe: Recipe) -> frozenset[str]:
+    """Return the facts columns that a recipe and its counts read, where the facts have them."""
+    told = frozenset(TOLD if "n_tokens" in recipe.columns() else ())
+    return recipe.columns() | told | frozenset(ALWAYS)
+
+
 def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) -> BundleLock:
     """Return the lock of an outcome."""
     recipe, corpus, documents = outcome.recipe, study.corpus, study.documents
     columns = {
         name: study.facts.columns[name].step
-        for name in sorted(recipe.columns() | set(ALWAYS))
+        for name in sorted(columns_read(recipe))
         if name in study.facts.columns and study.facts.columns[name].step
     }
     selection = Selection.from_outcome(outcome, study.facts)

@@ -23,6 +23,7 @@ from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import write_parquet
 from tamis.data.progress import NullProgress, Progress
 
+EDITS = "edits.parquet"
 CURATED_VERSION = 2
 """Raised whenever the same rows are written as other bytes. 2 writes the source's types, order and features."""
 
@@ -97,7 +98,7 @@ def write_curated(
     rows, place = int(copies.sum()), folder / CURATED
     files = write_sorted(batches, place, rows=rows, schema=schema, written=written, markers=markers)
     if editor is not None:
-        write_parquet(editor.table(), folder / "edits.parquet")
+        write_parquet(editor.table(), folder / EDITS)
     return files
 
 

@@ -234,5 +234,5 @@ def _richest(studies: list[Study]) -> Facts:
 
 def _explained(study: Study, outcome: Outcome, ids: pa.Array) -> pa.Table:
     """Return the ledger rows of the given documents."""
-    table = ledger(outcome, attach(study.facts, outcome.recipe.measures(), study.evidence))
+    table = ledger(outcome, attach(study.facts, outcome.recipe.measures(), study.evidence), study.evidence)
     return table.filter(pc.is_in(table.column("id"), value_set=ids))

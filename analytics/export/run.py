@@ -15,16 +15,27 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.export.bundle import ALWAYS, RECIPE_FILE, Bundle, locked_counts, needed_steps, unpack_bundle
-from tamis.analytics.export.curated import CURATED_VERSION, CuratedOptions, write_curated
+import pyarrow.parquet as pq
+
+from tamis.analytics.export.bundle import (
+    RECIPE_FILE,
+    Bundle,
+    columns_read,
+    locked_counts,
+    needed_steps,
+    unpack_bundle,
+)
+from tamis.analytics.export.curated import CURATED_VERSION, EDITS, CuratedOptions, write_curated
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run_errors import errors_table
-from tamis.analytics.export.run_folder import README, Run, kept_promises, summary
+from tamis.analytics.export.run_folder import README, EditCount, Run, edit_counts, kept_promises, summary
 from tamis.analytics.export.run_splits import across_splits
 from tamis.analytics.export.verify import Verification, compare
+from tamis.analytics.operators.operator import TextOperator
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.token_counter import PACKAGED
 from tamis.analytics.signals.tokens import TOKENS_VERSION, counted_by, tokens_step
@@ -248,7 +259,7 @@ def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str
     """
     measured = {measure.column for measure in bundle.recipe.measures()}
     known = dict(bundle.lock.columns) if bundle.lock else {}
-    read = (bundle.recipe.columns() | set(ALWAYS)) - measured
+    read = columns_read(bundle.recipe) - measured
     makers = {name: known.get(name) or step_of(name) for name in read}
     names = {step.name for step in steps}
     if not names >= set(makers.values()):
@@ -291,7 +302,7 @@ def _write(
     if bundle.lock is not None:
         write_bytes(draft / LOCK_FILE, bundle.lock.to_json())
     write_parquet(selection.table(), draft / "selection.parquet")
-    write_blocks(ledger_blocks(outcome, facts), LEDGER_SCHEMA, draft / "ledger.parquet")
+    write_blocks(ledger_blocks(outcome, facts, study.evidence), LEDGER_SCHEMA, draft / "ledger.parquet")
     errors = errors_table(study.corpus, study.documents)
     write_parquet(errors, draft / "errors.parquet")
     write_bytes(draft / "README.md", README.encode())
@@ -319,9 +330,16 @@ def _write(
         repaired=study.documents.repaired,
         notes=(*study.corpus.notes, *study.documents.warnings),
         across_splits=across_splits(study.corpus, study.documents, outcome),
+        edited=_edited(draft, bundle.recipe),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
+
+
+def _edited(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
+    """Return what the text steps did to the curated texts of a draft."""
+    steps = [step.id for step in recipe.active if isinstance(step.operator, TextOperator)]
+    return edit_counts(pq.read_table(draft / EDITS), steps) if steps else ()
 
 
 def _clear(draft: Path, markers: Markers) -> None:

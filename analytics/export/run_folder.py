@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile
 from tamis.analytics.export.run_splits import Across
 from tamis.analytics.study.extrapolation import Method
@@ -56,6 +59,35 @@ class Promise:
     inside: bool
 
 
+@dataclass(frozen=True)
+class EditCount:
+    """What a text step did to the kept documents.
+
+    Attributes:
+        step: id of the step.
+        documents: texts it changed.
+        emptied: those it left empty; they stay in the curated files, and the counts of the steps know nothing of it.
+        bytes_before, bytes_after: of the texts it changed.
+    """
+
+    step: str
+    documents: int
+    emptied: int
+    bytes_before: int
+    bytes_after: int
+
+
+def edit_counts(edits: pa.Table, steps: Sequence[str]) -> tuple[EditCount, ...]:
+    """Return the counts of some steps, in their order, from the rows of ``edits.parquet``."""
+    found = []
+    for step in steps:
+        own = edits.filter(pc.equal(edits.column("step"), step))
+        before, after = own.column("bytes_before").to_numpy(), own.column("bytes_after").to_numpy()
+        emptied = int(((after == 0) & (before > 0)).sum())
+        found.append(EditCount(step, own.num_rows, emptied, int(before.sum()), int(after.sum())))
+    return tuple(found)
+
+
 def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tuple[Promise, ...]:
     """Return predicted against actual per step; nothing where the corpus is not the one a sample was drawn from."""
     if lock is None or lock.sample is None or lock.sample.documents != counts[0].documents:
@@ -87,6 +119,7 @@ class Run:
         roles: path of the column of each role.
         unread: columns of the corpus that have no role and that no rule looked at, by path.
         promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
+        edited: what each text step changed, in order; empty without text steps.
         left_out: files that were left out, and why.
         lines_left_out: number of lines that were left out; ``errors.parquet`` lists them.
         repaired: texts that held bytes or code points that are not Unicode.
@@ -107,6 +140,7 @@ class Run:
     difference: str
     tools: Mapping[str, str]
     promised: tuple[Promise, ...] = ()
+    edited: tuple[EditCount, ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -126,6 +160,8 @@ class Run:
     def to_json(self) -> bytes:
         """Return the manifest; it does not say where the folder is."""
         value = {key: item for key, item in asdict(self).items() if key != "folder"}
+        if not self.edited:
+            del value["edited"]
         return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -141,6 +177,7 @@ class Run:
             value["counts"] = tuple(LockedCount(**item) for item in value["counts"])
             value["files"] = tuple(LockedFile(**item) for item in value["files"])
             value["promised"] = tuple(Promise(**item) for item in value.get("promised", ()))
+            value["edited"] = tuple(EditCount(**item) for item in value.get("edited", ()))
             value["unread"] = tuple(value.get("unread", ()))
             value["left_out"] = tuple(LeftOut(**item) for item in value.get("left_out", ()))
             value["across_splits"] = tuple(Across(**item) for item in value.get("across_splits", ()))

@@ -16,15 +16,20 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 import tamis.analytics.duplicates.near  # noqa: F401 - registers the measure
+from tamis.analytics.duplicates.candidates import ALL_PAIRS
 from tamis.analytics.duplicates.greedy_star import PairGraph, Star, greedy_star
-from tamis.analytics.duplicates.near_passes import NearParams, expected_recall
+from tamis.analytics.duplicates.near_passes import NearParams, banding, expected_recall
 from tamis.analytics.duplicates.semantic import SemanticParams
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, View
 from tamis.analytics.operators.sets import Seed, Within, group_codes
 from tamis.analytics.steps.measures import Measure, Pairs
+from tamis.analytics.text.normal_form import CONVENTION, Convention
 
 MAX_PLACES = 1024
+BANDING = (20, 4)
+LITTLE = 0.9
+"""A rule that finds a smaller share of the pairs at its threshold says so."""
 
 
 @OPERATORS.register
@@ -53,28 +58,57 @@ class NearDedup(Keeping):
     )
     unit: Literal["word", "character"] = Field("word", description="What a shingle is made of, in normalised text.")
     n: int = Field(5, ge=1, le=50, description="Words or characters in a shingle; a shorter text is one shingle.")
-    bands: int = Field(20, ge=1, le=256, description="Bands of the signature; more bands find more pairs (jaccard).")
-    rows: int = Field(4, ge=1, le=64, description="Places in a band; more places give fewer candidates (jaccard).")
+    bands: int = Field(
+        BANDING[0], ge=1, le=256, description="Bands of the signature; more bands find more pairs (jaccard)."
+    )
+    rows: int = Field(
+        BANDING[1], ge=1, le=64, description="Places in a band; more places give fewer candidates (jaccard)."
+    )
     within: Within = None
+    convention: Convention | None = Field(
+        None,
+        description="What a word is: words-1 (absent means this) counts symbols as words, letters-1 letters, marks and"
+        " digits only, folded-1 also folds accents and numbers.",
+        json_schema_extra={"new_recipes": "letters-1"},
+    )
+    recall: float | None = Field(
+        None,
+        ge=0.5,
+        le=0.999,
+        description="Chance to find a pair at the threshold: bands and rows follow it, and up to 1,024 different texts"
+        " are compared all with all; absent: bands and rows as given.",
+        json_schema_extra={"new_recipes": 0.99},
+    )
 
     @model_validator(mode="after")
     def _signature_is_bounded(self) -> NearDedup:
         if self.bands * self.rows > MAX_PLACES:
             raise ValueError(f"bands times rows must not exceed {MAX_PLACES}")
+        if self.recall is not None and (self.bands, self.rows) != BANDING:
+            raise ValueError("give recall, or bands and rows")
         return self
 
     @property
     def params(self) -> NearParams:
-        """Return how similarity is measured; thresholds from 0.5 up share one measurement."""
+        """Return how similarity is measured; thresholds from 0.5 up share one measurement, with recall from 0.7 up."""
         floor = 0.5 if self.threshold >= 0.5 else math.floor(self.threshold * 10) / 10
-        return NearParams(self.unit, self.n, self.similarity, self.bands, self.rows, floor)
+        bands, rows = self._banding(floor)
+        small = 0 if self.recall is None else ALL_PAIRS
+        convention = self.convention or CONVENTION
+        return NearParams(self.unit, self.n, self.similarity, bands, rows, floor, convention, small)
+
+    def _banding(self, floor: float) -> tuple[int, int]:
+        """Return bands and rows: those given, or for a recall those that reach it at the lowest threshold served."""
+        if self.recall is None:
+            return self.bands, self.rows
+        return banding(0.7 if self.threshold >= 0.7 else floor, self.recall)
 
     @property
     def expected_recall(self) -> float:
         """Return the chance to find a pair that lies exactly on the threshold; 1 for containment of long texts."""
         if self.similarity == "containment":
             return 1.0
-        return expected_recall(self.threshold, bands=self.bands, rows=self.rows)
+        return expected_recall(self.threshold, bands=self.params.bands, rows=self.params.rows)
 
     def columns(self) -> frozenset[str]:
         return self.policy_columns() | ({self.within} if self.within else set())
@@ -103,8 +137,11 @@ class NearDedup(Keeping):
 
     def sentence(self) -> str:
         per = f" within each {self.within}" if self.within else ""
-        alike = f"{self.threshold * 100:g}% of their {self.unit} {self.n}-grams ({self.similarity})"
-        return f"Keep {self.policy_sentence()} of the documents that share {alike}{per}"
+        named = "" if self.convention is None else f", {self.convention}"
+        alike = f"{self.threshold * 100:g}% of their {self.unit} {self.n}-grams ({self.similarity}{named})"
+        found = self.expected_recall
+        missed = f"; of pairs at the threshold {found:.0%} are found" if found < LITTLE else ""
+        return f"Keep {self.policy_sentence()} of the documents that share {alike}{per}{missed}"
 
 
 def at_least(pairs: Pairs, threshold: float) -> Pairs:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 from tamis.analytics.duplicates.boilerplate import BoilerplateParams, Passages, passage_hash
 from tamis.analytics.duplicates.reference_search import GramIndex, KnownTexts
 from tamis.analytics.duplicates.references import Reference
-from tamis.analytics.operators.operator import OPERATORS, Group, RowOperator, Scope, TextOperator
+from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, RowOperator, Scope, TextOperator
 from tamis.analytics.operators.predicate import number
 from tamis.analytics.operators.rows import Digest
 from tamis.analytics.steps.engine import Given, shard_work
@@ -85,6 +85,9 @@ class Decontaminate(RowOperator):
     def value(self) -> str | None:
         return ident(self.share_column)
 
+    def twins(self, rows: NDArray[np.int64], evidence: Evidence) -> pa.Array | None:
+        return _names(self.measures()[0], self.evaluation, rows, evidence)
+
     def threshold(self) -> str | None:
         return f"{self.min_matches} n-grams and {self.overlap:g} of an item"
 
@@ -138,12 +141,22 @@ class ExcludeKnown(RowOperator):
     def value(self) -> str | None:
         return ident(self.column)
 
+    def twins(self, rows: NDArray[np.int64], evidence: Evidence) -> pa.Array | None:
+        return _names(self.measures()[0], self.reference, rows, evidence)
+
     def threshold(self) -> str | None:
         return f"jaccard >= {self.similarity:g}"
 
     def sentence(self) -> str:
         alike = f"{self.similarity * 100:g}% of their shingles"
         return f"{self.mode.capitalize()} documents that share {alike} with a text of reference {self.reference[:8]}"
+
+
+def _names(measure: Measure, reference: str, rows: NDArray[np.int64], evidence: Evidence) -> pa.Array:
+    """Return the file and row of the item that each document matches best, NULL where it matches none."""
+    items = evidence.array(measure, "item")[rows]
+    known = Reference.from_table(evidence.table(reference))
+    return pa.array([known.name(int(item)) or None for item in items], pa.string())
 
 
 def _overlap_step(measure: Measure) -> StepSpec:

@@ -37,6 +37,9 @@ class Evidence(Protocol):
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
         """Return a measured array, row-aligned with the facts table, or a small named array such as centroids."""
 
+    def table(self, digest: str) -> pa.Table:
+        """Return a stored table by the digest the recipe names."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -147,6 +150,10 @@ class RowOperator(Operator):
         """Return the threshold as the ledger shows it, or None."""
         return None
 
+    def twins(self, rows: NDArray[np.int64], evidence: Evidence) -> pa.Array | None:
+        """Return the names of what dropped documents matched outside the corpus, text (m,) for facts rows (m,)."""
+        return None
+
     def keeps(self) -> str:
         """Return the SQL predicate, never NULL, that is true where this rule lets a document pass."""
         wanted = "TRUE" if self.missing == "keep" else "FALSE"
@@ -201,6 +208,14 @@ class Registry:
     def __iter__(self) -> Iterator[type[Operator]]:
         return iter(self._operators[name] for name in sorted(self._operators))
 
+    def fresh(self, name: str, params: Mapping[str, Any]) -> Operator:
+        """Return a validated operator for a new recipe: where ``params`` are silent, what new recipes choose.
+
+        Raises:
+            RecipeError: as ``build``.
+        """
+        return self.build(name, {**new_params(self[name]), **params})
+
     def build(self, name: str, params: Mapping[str, Any]) -> Operator:
         """Return a validated operator.
 
@@ -220,6 +235,12 @@ class Registry:
             raise RecipeError(
                 f"Operator {name} has wrong parameters: {faults}", allowed=sorted(kind.model_fields)
             ) from None
+
+
+def new_params(kind: type[Operator]) -> dict[str, Any]:
+    """Return the parameters that new recipes state and older ones, whose meaning stays, leave out."""
+    stated = ((name, info.json_schema_extra) for name, info in kind.model_fields.items())
+    return {name: extra["new_recipes"] for name, extra in stated if isinstance(extra, dict) and "new_recipes" in extra}
 
 
 OPERATORS = Registry()

@@ -176,8 +176,11 @@ class ExactDedup(Keeping):
         copies[sorted_members[dropped]] = 0
         twin = np.full(len(view), -1, dtype=np.int64)
         twin[sorted_members[dropped]] = view.rows[leader[dropped]]
+        stands_for = 1 + np.bincount(leader[dropped], minlength=len(view)).astype(np.int32)
+        stands_for[sorted_members[dropped]] = stands_for[leader[dropped]]
         return Decision(
             copies=copies,
+            value=pa.array(stands_for),
             twin=twin,
             similarity=np.where(twin >= 0, 1.0, np.nan).astype(np.float32),
             threshold=f"same {self.compare}, at most {self.max_copies}",

@@ -20,6 +20,8 @@ from pydantic import AfterValidator, Field
 
 from tamis.analytics.operators.operator import OPERATORS, TextOperator
 from tamis.analytics.signals.c4 import KEPT, VARIANTS, CleanedLines
+from tamis.analytics.signals.gopher import character_shares
+from tamis.analytics.signals.measure import UNSPACED_LIMIT
 from tamis.analytics.signals.pii import KINDS, find_pii
 from tamis.analytics.text.block import Block
 
@@ -33,7 +35,7 @@ EXAMPLES = {**LABELS, "email": "email@example.com", "ip": "192.0.2.1"}
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
-def clean_c4_lines(texts: pa.Array, *, variant: str = "c4") -> pa.Array:
+def clean_c4_lines(texts: pa.Array, *, variant: str = "c4", unspaced: bool = False) -> pa.Array:
     """Return texts with only the lines that C4's rules keep, citations cut out; NULL stays NULL.
 
     Lines that would end a document (``lorem ipsum``, ``{``) are cut like others; drop such documents by a rule.
@@ -41,11 +43,16 @@ def clean_c4_lines(texts: pa.Array, *, variant: str = "c4") -> pa.Array:
     Args:
         texts: string array (n,).
         variant: one of ``c4_lines.VARIANTS``.
+        unspaced: leave texts in scripts without spaces as they are: none of their lines has three words.
     """
-    cleaned = CleanedLines.of(Block.of(texts))
+    block = Block.of(texts)
+    cleaned = CleanedLines.of(block)
     shift = 3 * VARIANTS.index(variant)
     kept = (cleaned.flags >> shift) & 7 == KEPT
     edited = [_joined(cleaned, kept, document) for document in range(len(cleaned.block))]
+    if unspaced:
+        for document in np.flatnonzero(np.nan_to_num(character_shares(block)[:, 8]) > UNSPACED_LIMIT).tolist():
+            edited[document] = texts[document].as_py() or ""
     return _with_nulls(edited, texts)
 
 
@@ -147,11 +154,19 @@ class C4Lines(TextOperator):
         " c4_tfds: lines of 5 words, as TensorFlow Datasets.",
     )
 
+    unspaced: Literal["keep"] | None = Field(
+        None,
+        description="keep: texts in scripts written without spaces, where counting words does not apply, stay as they"
+        " are; absent: their lines are cut like others.",
+        json_schema_extra={"new_recipes": "keep"},
+    )
+
     def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
-        return clean_c4_lines(texts, variant=self.variant)
+        return clean_c4_lines(texts, variant=self.variant, unspaced=self.unspaced == "keep")
 
     def sentence(self) -> str:
-        return f"Keep only the lines that the rules {self.variant} keep"
+        spared = "" if self.unspaced is None else ", and scripts without spaces as they are"
+        return f"Keep only the lines that the rules {self.variant} keep{spared}"
 
 
 @OPERATORS.register

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import Decision, RowOperator
+from tamis.analytics.operators.operator import Decision, Evidence, RowOperator
 from tamis.analytics.recipe.outcome import Outcome, Trace
 from tamis.analytics.recipe.recipe import Step
 from tamis.data.parquet import ROW_GROUP_ROWS
@@ -27,20 +27,25 @@ LEDGER_SCHEMA = pa.schema(
 )
 
 
-def ledger(outcome: Outcome, facts: Facts) -> pa.Table:
+def ledger(outcome: Outcome, facts: Facts, evidence: Evidence | None = None) -> pa.Table:
     """Return the ledger in id order, as ``LEDGER_SCHEMA``.
 
-    ``value`` is what the rule compared, as text; ``twin`` the id of the kept document that a duplicate was dropped
-    for and ``similarity`` the similarity to it; NULL where a rule has none.
+    ``value`` is what the rule compared, as text, and for duplicates the number of documents that the kept one stands
+    for; ``twin`` the id of the kept document that a duplicate was dropped for, or file and row of the item of another
+    corpus that it matches, and ``similarity`` the similarity to a kept document; NULL where a rule has none.
 
     Args:
         outcome: what the recipe did.
         facts: the same facts, with the measured columns of the recipe (``plan.attach``).
+        evidence: what the recipe was decided by; None leaves matches with other corpora out.
     """
-    return pa.concat_tables([LEDGER_SCHEMA.empty_table(), *ledger_blocks(outcome, facts)]).combine_chunks()
+    blocks = ledger_blocks(outcome, facts, evidence)
+    return pa.concat_tables([LEDGER_SCHEMA.empty_table(), *blocks]).combine_chunks()
 
 
-def ledger_blocks(outcome: Outcome, facts: Facts, *, rows: int = ROW_GROUP_ROWS) -> Iterator[pa.Table]:
+def ledger_blocks(
+    outcome: Outcome, facts: Facts, evidence: Evidence | None = None, *, rows: int = ROW_GROUP_ROWS
+) -> Iterator[pa.Table]:
     """Yield the ledger in consecutive blocks of ``rows`` rows, the last one shorter: only one is in memory."""
     dropped = np.flatnonzero(outcome.deciding)
     values = {
@@ -59,7 +64,7 @@ def ledger_blocks(outcome: Outcome, facts: Facts, *, rows: int = ROW_GROUP_ROWS)
             if isinstance(step.operator, RowOperator):
                 value = values[number].slice(done[number], len(inside))
                 done[number] += len(inside)
-                parts.append(_row_part(step, step.operator, block[inside], value, facts))
+                parts.append(_row_part(step, step.operator, block[inside], value, facts, evidence))
             else:
                 parts.append(_set_part(step, outcome.traces[step.id], block[inside], facts))
             places.append(inside)
@@ -79,9 +84,18 @@ def _values(step: Step, operator: RowOperator, outcome: Outcome, facts: Facts) -
     return found.column("value").combine_chunks()
 
 
-def _row_part(step: Step, operator: RowOperator, dropped: NDArray[np.int64], value: pa.Array, facts: Facts) -> pa.Table:
+def _row_part(
+    step: Step,
+    operator: RowOperator,
+    dropped: NDArray[np.int64],
+    value: pa.Array,
+    facts: Facts,
+    evidence: Evidence | None,
+) -> pa.Table:
     empty = Decision(copies=np.zeros(len(dropped), dtype=np.int32), threshold=operator.threshold())
-    return _part(step, dropped, value, empty, np.arange(len(dropped)), facts)
+    part = _part(step, dropped, value, empty, np.arange(len(dropped)), facts)
+    twins = None if evidence is None else operator.twins(dropped, evidence)
+    return part if twins is None else part.set_column(part.schema.get_field_index("twin"), "twin", twins)
 
 
 def _set_part(step: Step, trace: Trace, dropped: NDArray[np.int64], facts: Facts) -> pa.Table:

@@ -323,7 +323,7 @@ def d4_recipe(concepts: str, *, share: float = 0.8, eps: float | None = None, ne
     """
     recipe = Recipe(title="D4", why="Deduplicate, then diversify: drop what is most typical of each concept.")
     if near:
-        recipe = recipe.with_operator(OPERATORS.build("near_dedup", {}), note=SOURCE)
+        recipe = recipe.with_operator(OPERATORS.fresh("near_dedup", {}), note=SOURCE)
     recipe = recipe.with_operator(OPERATORS.build("semantic_dedup", {} if eps is None else {"eps": eps}), note=SOURCE)
     params = {"concepts": concepts, "share": share, "alpha": 1.0, "tau": EQUAL, "floor": 0.0, "keep": "far"}
     origin = Provenance("rule set", source=SOURCE)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
@@ -32,7 +33,7 @@ from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.errors import RecipeError
+from tamis.data.errors import RecipeError, StoreError
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -120,6 +121,16 @@ class LocalEvidence:
             measured_key(self.facts, measure, name), read, size=lambda array: int(array.nbytes)
         )
 
+    def table(self, digest: str) -> pa.Table:
+        """Return a table of the workspace.
+
+        Raises:
+            StoreError: it does not have it, or there is none.
+        """
+        if self.workspace is None:
+            raise StoreError("There is no workspace with this table", value=digest)
+        return self.workspace.table(digest)
+
     def _steps_of(self, measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
         """Return the steps that measures need: their own, and embeddings where a clustering must place newcomers."""
         listed = list(measures)
@@ -204,10 +215,12 @@ class GivenEvidence:
     Attributes:
         arrays: row-aligned or named arrays by (measure, name).
         found: pairs by measure.
+        tables: stored tables by digest.
     """
 
     arrays: Mapping[tuple[Measure, str], NDArray[Any]] = field(default_factory=dict)
     found: Mapping[Measure, Pairs] = field(default_factory=dict)
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return given pairs.
@@ -228,3 +241,13 @@ class GivenEvidence:
         if (measure, name) not in self.arrays:
             raise _unmeasured(measure)
         return np.asarray(self.arrays[(measure, name)])
+
+    def table(self, digest: str) -> pa.Table:
+        """Return a given table.
+
+        Raises:
+            StoreError: it was not given.
+        """
+        if digest not in self.tables:
+            raise StoreError("There is no table with this digest", value=digest)
+        return self.tables[digest]

@@ -10,6 +10,10 @@ Convention ``words-1``, in this order:
    pictographs) are kept. Digits are kept as they are: texts that differ in a number differ;
 4. a letter of a script written without spaces is a word by itself, its marks included;
 5. words are joined by one space. A text without any word keeps its own bytes, so ``---`` and ``***`` differ.
+
+Convention ``letters-1`` is the same with symbols among what separates words: a frame of ``|`` or a placeholder in
+``<>`` parts nothing. Convention ``folded-1`` is ``letters-1`` without nonspacing marks and with every run of digits as
+one ``0``, close to what datatrove's ``simplify_text`` and the pipelines that follow it compare.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +30,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.text.characters import UNSPACED, character_classes
 
-CONVENTION = "words-1"
+Convention = Literal["words-1", "letters-1", "folded-1"]
+CONVENTION: Convention = "words-1"
 MARKS_ORDERED = 32
 
 _SEPARATOR, _KEPT, _REMOVED, _ALONE, _MARK = 0, 1, 2, 3, 4
@@ -76,23 +82,23 @@ class _Tables:
     growth: int
 
 
-def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> Normal:
+def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8], convention: Convention = CONVENTION) -> Normal:
     """Return the normalised form of UTF-8 texts ``data[offsets[k]:offsets[k + 1]]``."""
-    tables = _tables()
+    tables = _tables(convention)
     used = data[offsets[0] : offsets[-1]] if len(offsets) > 1 else data[:0]
     wide = int(np.count_nonzero(used >= 0x80))
     out = np.empty(len(used) + wide * tables.growth + 8, dtype=np.uint8)
     ends, words = np.zeros(len(offsets), dtype=np.int64), np.zeros(len(offsets) - 1, dtype=np.int32)
     known = (tables.ascii, tables.kinds, tables.classes, tables.place, tables.parts)
-    _normalise(offsets, data, *known, out, ends, words)
+    _normalise(offsets, data, *known, convention == "folded-1", out, ends, words)
     return Normal(ends, out[: ends[-1]], words)
 
 
-def normalised(texts: pa.Array) -> list[str]:
+def normalised(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
     """Return the normalised texts of an Arrow string array as Python strings, for showing and for tests."""
     from tamis.analytics.text.block import utf8_buffers
 
-    normal = normalise(*utf8_buffers(texts))
+    normal = normalise(*utf8_buffers(texts), convention)
     return [normal.text(k) for k in range(len(normal))]
 
 
@@ -102,8 +108,8 @@ def decomposed(character: str) -> str:
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
 
 
-@lru_cache(maxsize=1)
-def _tables() -> _Tables:
+@lru_cache(maxsize=3)
+def _tables(convention: Convention) -> _Tables:
     kinds = np.full(0x110000, _KEPT, dtype=np.uint8)
     classes = np.zeros(0x110000, dtype=np.uint8)
     place = np.full(0x110000, -1, dtype=np.int32)
@@ -116,9 +122,12 @@ def _tables() -> _Tables:
             category = unicodedata.category(character)
             if category in ("Cn", "Co", "Cs"):
                 continue
-            kinds[point] = _kind(category, bool(unspaced[point]))
+            kinds[point] = _kind(category, convention, bool(unspaced[point]))
             classes[point] = unicodedata.combining(character)
-            if (becomes := decomposed(character)) != character:
+            becomes = decomposed(character)
+            if convention == "folded-1":
+                becomes = "".join("0" if unicodedata.category(part) == "Nd" else part for part in becomes)
+            if becomes != character:
                 place[point] = len(parts)
                 parts += [len(becomes), *map(ord, becomes)]
                 # Every part may bring one space with it.
@@ -126,13 +135,15 @@ def _tables() -> _Tables:
     for first, last in _SELECTORS:
         kinds[first : last + 1] = _REMOVED
     ascii_ = np.array([ord(chr(k).lower()) if kinds[k] == _KEPT else 0 for k in range(128)], dtype=np.uint8)
+    if convention == "folded-1":
+        ascii_[ord("0") : ord("9") + 1] = ord("0")
     return _Tables(ascii_, kinds, classes, place, np.array(parts, dtype=np.int32), int(np.ceil(growth)))
 
 
-def _kind(category: str, unspaced: bool) -> int:
-    if category == "Cf":
+def _kind(category: str, convention: Convention, unspaced: bool) -> int:
+    if category == "Cf" or (category == "Mn" and convention == "folded-1"):
         return _REMOVED
-    if category[0] in "ZPC":
+    if category[0] in ("ZPC" if convention == "words-1" else "ZPCS"):
         return _SEPARATOR
     if category[0] == "M":
         return _MARK
@@ -200,7 +211,7 @@ def _put_marks(marks, waiting, out, w):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends, words):  # type: ignore[no-untyped-def]
+def _normalise(offsets, data, ascii_, kinds, classes, place, parts, fold, out, ends, words):  # type: ignore[no-untyped-def]
     marks = np.empty(MARKS_ORDERED, dtype=np.int64)
     w = 0
     for n in range(len(offsets) - 1):
@@ -219,6 +230,8 @@ def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends, w
                     out[w] = 32
                     w += 1
                     words[n] += 1
+                elif fold and folded == 48 and w > first and out[w - 1] == 48:
+                    continue
                 gap, alone = False, False
                 out[w] = folded
                 w += 1
@@ -241,6 +254,8 @@ def _normalise(offsets, data, ascii_, kinds, classes, place, parts, out, ends, w
                     out[w] = 32
                     w += 1
                     words[n] += 1
+                elif fold and part == 48 and w > first and out[w - 1] == 48:
+                    continue
                 gap = False
                 alone = kind == _ALONE or (alone and kind == _MARK)
                 if classes[part] != 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -353,11 +353,15 @@ def reference(
     words: Annotated[
         int, typer.Option(min=1, max=64, help="Words of a shingle: 13 for evaluation, 5 for copies.")
     ] = 13,
+    convention: Annotated[
+        Literal["words-1", "letters-1", "folded-1"],
+        typer.Option(help="What a word is: letters-1 leaves symbols out, folded-1 also folds accents and numbers."),
+    ] = "words-1",
     text: TextRole = None,
 ) -> None:
     """Store what other files hold, as hashes without their text, for the rules decontaminate and exclude_known."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.duplicates.references import save_reference
 
-    entry = save_reference(Workspace.default(), name, paths, n=words, text=text)
+    entry = save_reference(Workspace.default(), name, paths, n=words, text=text, convention=convention)
     out.print(f"reference {entry.name}: {entry.digest}", markup=False)

@@ -88,6 +88,13 @@ def run(
     out.print(f"  roles: {roles}", markup=False)
     if done.unread:
         out.print(f"  columns that no rule looked at: {', '.join(done.unread)}", markup=False)
+    for edit in done.edited:
+        empty = f", {edit.emptied:,} left empty" if edit.emptied else ""
+        out.print(
+            f"  {edit.step:<28} {edit.documents:>12,} texts changed{empty},"
+            f" {edit.bytes_before:,} -> {edit.bytes_after:,} bytes",
+            markup=False,
+        )
     last = done.counts[-1]
     dropped = before.documents - last.documents
     out.print(

@@ -17,7 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.duplicates.references import list_references
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
 from tamis.app.dashboard.open_corpus import Opened
 from tamis.app.dashboard.session import widget
 from tamis.data.errors import RecipeError
@@ -75,6 +75,7 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
         scope: what the widgets belong to, such as a step's id.
     """
     filled = {name: value for name, value in values.items() if _hidden(name, kind.model_fields[name], values)}
+    fresh = {} if values else new_params(kind)
     if "clustering" in kind.model_fields and kind.model_fields["clustering"].is_required():
         filled = {"clustering": known.clustering} | filled
     fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info, values)}
@@ -83,7 +84,7 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
         # Rows of two, so that a narrow screen keeps the order.
         cells = cells or list(st.columns(2, gap="small"))
         with cells.pop(0):
-            value = _field(name, info, values.get(name, _default(info)), known, scope, filled)
+            value = _field(name, info, values.get(name, fresh.get(name, _default(info))), known, scope, filled)
         if value is not None and value != "":
             filled[name] = value
     return filled
@@ -200,8 +201,11 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     if get_origin(kinds[0]) is tuple:
         return _list_field(title, key, info, value)
     if get_origin(kinds[0]) is Literal:
-        choices = list(get_args(kinds[0]))
-        return st.selectbox(title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_)
+        choices = [*([None] if kinds[0] is not info.annotation else []), *get_args(kinds[0])]
+        return st.selectbox(
+            title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_,
+            format_func=lambda choice: "(as in older recipes)" if choice is None else choice,
+        )  # fmt: skip
     if bool in kinds:
         return st.toggle(title, value=bool(value), key=key, help=help_)
     if float in kinds:

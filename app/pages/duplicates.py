@@ -11,6 +11,7 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import Span, word_diff
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.operator import new_params
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.queries import (
@@ -86,7 +87,7 @@ def _rule(here: Stage) -> Rule:
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
     rule: Rule = ExactDedup(**params)
     if kind == "near":
-        rule = NearDedup(threshold=threshold, **params)
+        rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
     elif kind == "semantic":
         rule = SemanticDedup(eps=round(1 - threshold, 4), **params)
     with cells[4]:

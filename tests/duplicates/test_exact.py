@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from plain_duplicates import normal_text, siphash128
 
 from tamis.analytics.duplicates.exact import TextHashes, duplicate_columns, duplicate_groups, exact_step
 from tamis.analytics.steps.pipeline import analyze
-from tamis.analytics.text.normal_form import normalised
+from tamis.analytics.text.normal_form import Convention, normalised
 from tamis.analytics.text.siphash import hash_slices
 from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
@@ -37,10 +38,32 @@ def large(texts: list[str]) -> pa.Array:
     return pa.array(texts, pa.large_string())
 
 
-@given(st.lists(text, max_size=8))
-@settings(max_examples=300, deadline=None)
-def test_normalised_text_is_that_of_plain_python(texts: list[str]) -> None:
-    assert normalised(large(texts)) == [normal_text(item) for item in texts]
+@pytest.mark.parametrize("convention", get_args(Convention))
+@given(texts=st.lists(text, max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_normalised_text_is_that_of_plain_python(convention: Convention, texts: list[str]) -> None:
+    assert normalised(large(texts), convention) == [normal_text(item, convention) for item in texts]
+
+
+FRAMED = "| Permission is hereby granted,\n| <name>, to use = and copy `it` in 2019+.\n*| No. 12,345"
+
+
+@pytest.mark.parametrize(
+    ("convention", "expected"),
+    [
+        ("words-1", "| permission is hereby granted | <name> to use = and copy `it` in 2019+ | no 12 345"),
+        ("letters-1", "permission is hereby granted name to use and copy it in 2019 no 12 345"),
+        ("folded-1", "permission is hereby granted name to use and copy it in 0 no 0 0"),
+    ],
+)
+def test_symbols_are_words_in_one_convention_only(convention: Convention, expected: str) -> None:
+    assert normalised(large([FRAMED]), convention) == [expected]
+
+
+def test_folded_convention_drops_accents_and_makes_every_number_one() -> None:
+    left, right = "Café n\u0303 x12y ٣٤ 1.5", "cafe n X9Y 7 22.75"
+    assert len(set(normalised(large([left, right]), "folded-1"))) == 1
+    assert len(set(normalised(large([left, right]), "letters-1"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from tamis.analytics.duplicates.references import Reference, put_reference
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.run import verify_bundle
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.ledger import ledger
+from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
@@ -132,6 +134,29 @@ def test_rules_drop_what_other_files_have_and_travel_in_a_bundle(tmp_path: Path)
     assert len(contaminated) >= 5
     dropped = {rows[row] for row in outcome.dropped_by("exclude-known")}
     assert dropped >= set(texts[5:9]) - {rows[row] for row in contaminated}
+    found = ledger(outcome, attach(study.facts, recipe.measures(), study.evidence), study.evidence)
+    by_id = {row["id"]: row for row in found.to_pylist()}
+    for step, digest in (("decontaminate", evaluation), ("exclude-known", other)):
+        known = Reference.from_table(home.table(digest))
+        names = [known.name(item) for item in range(len(known))]
+        gone = [by_id[study.facts.ids[int(row)].as_py()] for row in outcome.dropped_by(step)]
+        assert gone and {row["twin"] for row in gone} <= set(names)
+    assert by_id[study.facts.ids[int(outcome.dropped_by("exclude-known")[0])].as_py()]["twin"].endswith(
+        tuple(f", row {k}" for k in range(1, 5))
+    )
     bundle = export_bundle(tmp_path / "bundle", study=study, recipe=recipe)
     elsewhere = Workspace(tmp_path / "elsewhere")
     assert verify_bundle(bundle, tmp_path / "corpus", workspace=elsewhere).ok
+
+
+def test_reference_has_a_convention_of_its_own(tmp_path: Path) -> None:
+    text = "permission is hereby granted to anybody who wants to use copy or sell this"
+    corpus_of(tmp_path / "other", ["| " + text.replace(" ", " | ")])
+    home = Workspace(tmp_path / "home")
+    for convention, expected in (("words-1", False), ("letters-1", True), ("folded-1", True)):
+        digest = put_reference([tmp_path / "other"], home, n=3, convention=convention)
+        known = Reference.from_table(home.table(digest))
+        assert known.convention == convention
+        values, _ = KnownTexts(known).nearest(large([text]))
+        assert (values[0] == 1.0) == expected
+        assert (GramIndex(known, 1).overlap(large([text])).share[0] == 1.0) == expected

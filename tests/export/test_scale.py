@@ -26,7 +26,7 @@ from tamis.data.hashing import key64
 from tamis.data.parquet import write_blocks, write_parquet
 from tamis.data.workspace import Workspace
 
-READ = {"n_words", "norm_group", "n_tokens"}
+READ = {"n_words", "norm_group", "n_tokens", "unknown_share"}
 """Facts columns that the recipe and its counts read."""
 
 

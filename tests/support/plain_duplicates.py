@@ -11,14 +11,20 @@ from tamis.analytics.text.characters import UNSPACED_RANGES
 ORDERED_MARKS = 32
 
 
-def normal_text(text: str) -> str:
-    """Return the normalised form of the convention ``words-1``."""
+def normal_text(text: str, convention: str = "words-1") -> str:
+    """Return the normalised form of a convention."""
+    apart, fold = "ZP" if convention == "words-1" else "ZPS", convention == "folded-1"
     points = [point for character in text for point in _decomposed(character) if not _is_invisible(point)]
     words: list[str] = []
     joined, alone = False, False
     for point in _ordered(points):
         category = unicodedata.category(point)
-        if category[0] in "ZP" or category == "Cc":
+        if fold and category == "Mn":
+            continue
+        point = "0" if fold and category == "Nd" else point
+        if fold and joined and point == "0" and words[-1].endswith("0"):
+            continue
+        if category[0] in apart or category == "Cc":
             joined = alone = False
             continue
         letter_alone = category[0] == "L" and any(low <= ord(point) <= high for low, high in UNSPACED_RANGES)
