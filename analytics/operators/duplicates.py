@@ -6,8 +6,9 @@ Semantic duplicates as a rule: greedy leader, or the published rule of SemDeDup.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -32,8 +33,41 @@ LITTLE = 0.9
 """A rule that finds a smaller share of the pairs at its threshold says so."""
 
 
+class PairDedup(Keeping):
+    """A rule that drops a document for a kept one that a measure pairs with it."""
+
+    if TYPE_CHECKING:  # Fields of the rules, where they stand in their own order.
+        within: str | None
+
+    @property
+    @abstractmethod
+    def params(self) -> NearParams | SemanticParams:
+        """Return how pairs are measured."""
+
+    @property
+    @abstractmethod
+    def level(self) -> float:
+        """Return the smallest similarity of duplicates."""
+
+    def columns(self) -> frozenset[str]:
+        return self.policy_columns() | ({self.within} if self.within else set())
+
+    def measures(self) -> tuple[Measure, ...]:
+        return (self.params.measure, *self.policy_measures())
+
+    def keys(self) -> tuple[str, ...]:
+        return (self.within,) if self.within else ()
+
+    def crowd(self, view: View, level: float = 0.0) -> Crowd:
+        """Return the documents with matches of at least this similarity."""
+        measure = self.params.measure
+        sets = view.evidence.array(measure, "first")[view.rows]
+        pairs = at_least(view.evidence.pairs(measure), level)
+        return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
+
+
 @OPERATORS.register
-class NearDedup(Keeping):
+class NearDedup(PairDedup):
     """Keeps up to ``max_copies`` of documents whose shingle sets are similar; candidates come from MinHash-LSH.
 
     Every pair is compared exactly before it counts. Documents are taken in the order of the keep policy, ties by id,
@@ -110,25 +144,9 @@ class NearDedup(Keeping):
             return 1.0
         return expected_recall(self.threshold, bands=self.params.bands, rows=self.params.rows)
 
-    def columns(self) -> frozenset[str]:
-        return self.policy_columns() | ({self.within} if self.within else set())
-
-    def measures(self) -> tuple[Measure, ...]:
-        return (self.params.measure, *self.policy_measures())
-
-    def keys(self) -> tuple[str, ...]:
-        return (self.within,) if self.within else ()
-
     def decide(self, view: View) -> Decision:
         shown = f"{self.similarity} of {self.unit} {self.n}-grams >= {self.threshold:g}"
         return self.crowd(view, self.threshold).decision(view, self, shown)
-
-    def crowd(self, view: View, level: float = 0.0) -> Crowd:
-        """Return the documents with matches of at least this similarity."""
-        measure = self.params.measure
-        sets = view.evidence.array(measure, "first")[view.rows]
-        pairs = at_least(view.evidence.pairs(measure), level)
-        return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
 
     @property
     def level(self) -> float:
@@ -240,7 +258,7 @@ def _join(begin_a, end_a, begin_b, end_b, nodes, groups, values, left, right, si
 
 
 @OPERATORS.register
-class SemanticDedup(Keeping):
+class SemanticDedup(PairDedup):
     """Drops documents whose embedding is within eps of a kept one, compared exactly inside k-means clusters.
 
     The rule ``greedy leader`` takes documents in the order of the keep policy and drops one only for a kept document
@@ -281,26 +299,10 @@ class SemanticDedup(Keeping):
         floor = 0.85 if self.eps <= 0.15 else math.floor((1 - self.eps) * 10) / 10
         return SemanticParams(self.vectors, self.allow_static, self.documents_per_cluster, self.seed, floor)
 
-    def columns(self) -> frozenset[str]:
-        return self.policy_columns() | ({self.within} if self.within else set())
-
-    def measures(self) -> tuple[Measure, ...]:
-        return (self.params.measure, *self.policy_measures())
-
-    def keys(self) -> tuple[str, ...]:
-        return (self.within,) if self.within else ()
-
     def decide(self, view: View) -> Decision:
         if self.rule == "published":
             return self._published(view)
         return self.crowd(view, self.level).decision(view, self, f"cosine >= {self.level:g}")
-
-    def crowd(self, view: View, level: float = 0.0) -> Crowd:
-        """Return the documents with matches of at least this cosine."""
-        measure = self.params.measure
-        sets = view.evidence.array(measure, "first")[view.rows]
-        pairs = at_least(view.evidence.pairs(measure), level)
-        return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
 
     @property
     def level(self) -> float:
