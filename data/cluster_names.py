@@ -31,7 +31,7 @@ class ModelName:
     terms: str
 
 
-def given_names(root: Path, clustering: str) -> dict[int, str]:
+def read_people_names(root: Path, clustering: str) -> dict[int, str]:
     """Return the names that people gave to clusters of a clustering, by cluster number.
 
     Args:
@@ -72,7 +72,7 @@ def carry_names(root: Path, clustering: str, *, to: str, without: Collection[int
         _change(path(root, to), {number: name for number, name in old if number not in {*without, *there}})
 
 
-def model_names(root: Path, clustering: str) -> dict[int, ModelName]:
+def read_model_names(root: Path, clustering: str) -> dict[int, ModelName]:
     """Return the names that a model gave to clusters of a clustering, by cluster number."""
     return {number: ModelName(**value) for number, value in _read(_model(root, clustering)).items()}
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.data.errors import CorpusError, RoleError
-from tamis.data.formats import Cut, joined
+from tamis.data.formats import Cut, join_batches
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
@@ -176,7 +176,7 @@ class Corpus:
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # What is done a batch must not be done a file where files are small.
-        yield from found if len(shard.pieces) == 1 else joined(found, max_rows=max_rows, max_bytes=max_bytes)
+        yield from found if len(shard.pieces) == 1 else join_batches(found, max_rows=max_rows, max_bytes=max_bytes)
 
     def _batches(
         self, shard: Shard, labels: Sequence[str], places: Sequence[Pieces], most: tuple[int, int], repairs: Repairs

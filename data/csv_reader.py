@@ -19,7 +19,7 @@ from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import to_array
 from tamis.data.jsonl_reader import BLOCK_BYTES, BLOCK_ROWS
 from tamis.data.repair import Repairs, repair
-from tamis.data.streams import opened
+from tamis.data.streams import open_at
 
 _BOM = "\ufeff"
 _UNNAMED = "Unnamed: 0"
@@ -49,7 +49,7 @@ class CsvReader:
 
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the whole file once: rows, types, places where reading can begin."""
-        with opened(path, self.compression, 0) as stream:
+        with open_at(path, self.compression, 0) as stream:
             lines, bad = _Lines(iter(stream)), BadLines(path, skip=self.skip)
             records = _records(lines, bad)
             names, notes = _header(records, path)
@@ -70,7 +70,7 @@ class CsvReader:
         """Yield the rows of the cut."""
         names = probe.schema.names
         schema = pa.schema([probe.schema.field(name) for name in cut.columns])
-        with opened(path, self.compression, cut.marks[0].offset) as stream:
+        with open_at(path, self.compression, cut.marks[0].offset) as stream:
             for mark in cut.marks:
                 data = stream.read(mark.bytes)
                 if len(data) != mark.bytes:

@@ -24,7 +24,7 @@ from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, parquet_writer, write_error
 from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
-from tamis.data.source_schema import restored
+from tamis.data.source_schema import restore_types
 
 GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
@@ -188,7 +188,7 @@ def _write_file(spill: _Spill, path: Path, start: int, size: int, schema: pa.Sch
         for first in range(start, start + size, spill.group_rows):
             count = min(spill.group_rows, start + size - first)
             group = spill.group(first // spill.group_rows, first, count)
-            writer.write_table(restored(group, bare), row_group_size=count)
+            writer.write_table(restore_types(group, bare), row_group_size=count)
     return WrittenFile.at(path, rows=size)
 
 

@@ -154,7 +154,7 @@ def slices(rows: int, mark: Mark, cut: Cut) -> Iterator[tuple[int, int]]:
     yield from pairwise([*range(0, rows, size), rows])
 
 
-def joined(batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch]:
+def join_batches(batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch]:
     """Join consecutive batches of one schema as long as they stay below the limits; none is divided."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
@@ -207,7 +207,7 @@ def is_parquet(path: Path) -> bool:
         return False
 
 
-def packed_as(path: Path, named: str) -> str:
+def detect_compression(path: Path, named: str) -> str:
     """Return how the bytes of a text file are compressed: as its first bytes say, else as its name says."""
     with path.open("rb") as file:
         head = file.read(max(map(len, _MAGIC)))

@@ -94,7 +94,7 @@ def key64(ids: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, dtype="<u8").astype(U64)
 
 
-def salted(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint64]:
+def mix_keys(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint64]:
     """Mix keys with a seed and the name of their use, uint64 (n,).
 
     The finaliser is splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators").
@@ -110,4 +110,4 @@ def salted(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint
 
 def uniform(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.float64]:
     """Return one number in the open interval (0, 1) per key, float64 (n,), a pure function of (seed, salt, key)."""
-    return ((salted(keys, seed=seed, salt=salt) >> U64(11)).astype(np.float64) + 0.5) / 2.0**53
+    return ((mix_keys(keys, seed=seed, salt=salt) >> U64(11)).astype(np.float64) + 0.5) / 2.0**53

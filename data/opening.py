@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, format_of, packed_as
+from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of
 from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.jsonl_reader import JsonlReader
 from tamis.data.listing import list_files
@@ -224,7 +224,7 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
     try:
         stat = path.stat()
         sha256 = file_sha256(path)
-        compression = compression if kind == "parquet" else packed_as(path, compression)
+        compression = compression if kind == "parquet" else detect_compression(path, compression)
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, packed_as, rows_only
+from tamis.data.formats import Cut, Mark, Probe, detect_compression, rows_only
 from tamis.data.label_names import label_names
 from tamis.data.repair import Repairs, repair_batch
 from tamis.data.schema import conform, plain
@@ -132,7 +132,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             fix="the file may be sound; write it again with the column as another type, such as text, or without it",
         ) from error
     except (OSError, pa.lib.ArrowException) as error:
-        if packed_as(path, ""):
+        if detect_compression(path, ""):
             raise CorpusError(f"{path.name} is compressed as a whole", fix="unpack it first") from error
         raise CorpusError(f"{path.name} is not a sound Parquet file: {_first_line(error)}") from error
 

@@ -19,7 +19,7 @@ Shown = Progress | Literal[False] | None
 """Where to report: to somebody, to nobody (False), or on a display that fits the place (None)."""
 
 
-def shown(progress: Shown = None) -> AbstractContextManager[Progress]:
+def choose_progress(progress: Shown = None) -> AbstractContextManager[Progress]:
     """Return the progress to report to; a display that Tamis chose shows nothing when there is nothing to do."""
     if progress is False:
         return nullcontext(NullProgress())

@@ -133,7 +133,7 @@ def _named_features(schema: pa.Schema | None) -> Mapping[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
-def restored(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def restore_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return rows as they are written: the columns of ``schema``, in its order and types.
 
     Args:

@@ -84,7 +84,7 @@ atexit.register(PARKING.clear)
 
 
 @contextlib.contextmanager
-def opened(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]:
+def open_at(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]:
     """Open the decompressed bytes of a file at ``offset``; every fault of reading names the file.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side, spherical_kmeans
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side, spherical_kmeans
 
 CHUNK = 32_768
 """Vectors whose neighbours are looked for together; fixed, because it must not depend on the machine."""
@@ -67,7 +67,7 @@ class Cells:
         ordered = np.zeros((len(there) + _PAD, vectors.shape[1]), dtype=np.float32)
         for first in range(0, len(there), CHUNK):
             part = slice(first, min(first + CHUNK, len(there)))
-            ordered[part] = lengthened(vectors[there[places[part]]])
+            ordered[part] = rescale_rows(vectors[there[places[part]]])
         return cls(np.concatenate(centroids), places, starts, ordered)
 
     def search(

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.neighbours import KnnGraph
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 _BLOCK = 65_536
 
@@ -63,14 +63,14 @@ class Copies:
 
 def _hashes(vectors: NDArray[np.float16], seed: int) -> NDArray[np.uint64]:
     """Return a hash of each row, uint64 (n,); rows of zeros have one each."""
-    factors = salted(np.arange(vectors.shape[1], dtype=np.uint64), seed=seed, salt="copies")
+    factors = mix_keys(np.arange(vectors.shape[1], dtype=np.uint64), seed=seed, salt="copies")
     hashes = np.empty(len(vectors), dtype=np.uint64)
     for first in range(0, len(vectors), _BLOCK):
         # Zero has two forms, which are equal.
         part = vectors[first : first + _BLOCK] + np.float16(0.0)
         _hash_rows(part.view(np.uint16), factors, hashes[first : first + len(part)])
     empty = np.flatnonzero(~vectors.any(axis=1))
-    hashes[empty] = salted(empty.astype(np.uint64), seed=seed, salt="empty")
+    hashes[empty] = mix_keys(empty.astype(np.uint64), seed=seed, salt="empty")
     return hashes
 
 

@@ -23,7 +23,7 @@ from tamis.analytics.embedding.static_model import (
     MINILM_SHA256,
     StaticModel,
     distillation,
-    distilled,
+    load_plain_model,
     minilm_path,
     offline,
     unit_rows,
@@ -251,7 +251,7 @@ def batches(lengths: Sequence[int]) -> list[list[int]]:
 
 def fast_embedder(models: Path) -> StaticEmbedder:
     """Return the embedder of the fast tier; the first call ever distils it (about 15 s) into ``models``."""
-    return StaticEmbedder(distilled(models), "fast", distillation())
+    return StaticEmbedder(load_plain_model(models), "fast", distillation())
 
 
 def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
@@ -265,7 +265,7 @@ def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
     Raises:
         StoreError: it is no model, or one of another static model.
     """
-    return TunedEmbedder(TunedModel.from_table(table, distilled(models)), asset)
+    return TunedEmbedder(TunedModel.from_table(table, load_plain_model(models)), asset)
 
 
 def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> PreciseEmbedder:

@@ -39,7 +39,7 @@ def side_by_side(threads: int | None = None) -> Iterator[Each]:
         yield each
 
 
-def lengthened(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+def rescale_rows(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return rows as float32 of length 1: half precision leaves them up to 0.05% too long or too short."""
     wide = vectors.astype(np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))

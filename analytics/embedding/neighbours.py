@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side
 from tamis.data.errors import SettingError
 
 NEIGHBOURS = 15
@@ -87,7 +87,7 @@ def knn_graph(
         indices[there], distances[there] = neighbours_by_cells(
             vectors, there, k=k, probes=probes, seed=seed, threads=threads, check=check, advance=advance
         )
-        recall, rows = measured_recall(vectors, there, indices, seed=seed, threads=threads)
+        recall, rows = measure_recall(vectors, there, indices, seed=seed, threads=threads)
         return KnnGraph(indices, distances, "cells", recall, rows)
 
     def one(tile: NDArray[np.int64]) -> None:
@@ -131,12 +131,12 @@ def nearest(
     # Padded to whole tiles: every product then goes through the same kernel, and equal vectors give equal bits.
     left = np.zeros((_TILE_ROWS, vectors.shape[1]), dtype=np.float32)
     right = np.zeros((_TILE_COLUMNS, vectors.shape[1]), dtype=np.float32)
-    left[: len(wanted)] = lengthened(wanted)
+    left[: len(wanted)] = rescale_rows(wanted)
     best = np.full((len(wanted), k), -np.inf, dtype=np.float32)
     where = np.full((len(wanted), k), -1, dtype=np.int64)
     for first in range(0, len(candidates), _TILE_COLUMNS):
         part = candidates[first : first + _TILE_COLUMNS]
-        right[: len(part)] = lengthened(vectors[part])
+        right[: len(part)] = rescale_rows(vectors[part])
         _keep_best(left @ right.T, part, own, best, where)
     distances = np.maximum(np.float32(1.0) - best, np.float32(0.0))
     return where.astype(np.int32), distances
@@ -166,7 +166,7 @@ def _keep_best(products, part, own, best, where):  # type: ignore[no-untyped-def
             least = best[i, k - 1]
 
 
-def measured_recall(
+def measure_recall(
     vectors: NDArray[np.float16],
     there: NDArray[np.int64],
     indices: NDArray[np.int32],

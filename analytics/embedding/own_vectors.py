@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.static_model import unit_rows
 from tamis.analytics.embedding.step import EMBEDDINGS_VERSION
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
@@ -46,7 +46,7 @@ def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", na
     if not _is_number_list(kind):
         raise RoleError(f"Column {column} holds no vectors", value=str(kind), allowed="lists of numbers")
 
-    def read(shard: Shard, given: Given) -> NDArray[np.float16]:
+    def read(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
         roles, parts = given.corpus.roles, []
         for batch in given.corpus.batches(shard, columns=[roles.text, column], max_rows=_SOME_ROWS):
             parts.append(_matrix(batch.filter(batch.column(0).is_valid()).column(1), column))
@@ -218,7 +218,7 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
             places[~np.isfinite(places.astype(np.float32)).all(axis=1)] = np.nan
         for at, name in enumerate(("x", "y")):
             context.out.write_array(name, np.ascontiguousarray(places[:, at].astype(np.float32)))
-        if not told_apart(places):
+        if not fits_float32(places):
             context.out.write_array("fine", places)
         for shard in context.corpus.shards():
             context.out.drop_part(shard.part)
@@ -240,7 +240,7 @@ def _double(column: pa.Array) -> pa.Array:
     return column.cast(pa.float64(), safe=False)
 
 
-def told_apart(places: NDArray[np.float64]) -> bool:
+def fits_float32(places: NDArray[np.float64]) -> bool:
     """Say whether float32 moves no place by more than a 65,536th of the extent of all.
 
     Args:

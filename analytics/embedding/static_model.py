@@ -191,7 +191,7 @@ def distillation() -> dict[str, Any]:
     }
 
 
-def distilled(models: Path) -> StaticModel:
+def load_plain_model(models: Path) -> StaticModel:
     """Return the plain static model, distilled on the first call (about 15 s) and kept under ``models``.
 
     Raises:

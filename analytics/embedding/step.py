@@ -18,7 +18,7 @@ from tamis.analytics.embedding.embedder import (
     tuned_embedder,
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_array
@@ -122,7 +122,7 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     context.out.commit(rows=context.documents.n, facts=facts)
 
 
-def _embedded(shard: Shard, given: Given) -> NDArray[np.float16]:
+def _embedded(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
     """Return the vectors of a shard by the embedder given to all; its batches depend on the shard alone."""
     embedder: Embedder = given.common
     pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
@@ -225,7 +225,7 @@ class ShardVectors:
         return cls(tuned_embedder(context.stored(space), space, context.models), None)
 
 
-def given_vectors(shard: Shard, given: Given, embedder: Embedder | None) -> NDArray[np.float16]:
+def read_or_embed(shard: Shard, given: PieceInput, embedder: Embedder | None) -> NDArray[np.float16]:
     """Return the vectors of a shard: those given to it, or made by ``ShardVectors.embedder``."""
     if embedder is None:
         return np.asarray(given.own)

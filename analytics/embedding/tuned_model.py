@@ -60,7 +60,7 @@ class TunedModel:
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
         """Return the vectors of texts, float16 (n, d): unit rows, rows of zeros where no token is known."""
-        features, counts, starts = counted(*self.base.tokens(texts), self.pairs, len(self.base.vectors))
+        features, counts, starts = extract_features(*self.base.tokens(texts), self.pairs, len(self.base.vectors))
         sums = np.zeros((len(starts) - 1, self.dimensions), dtype=np.float32)
         _weighted_sums(features, counts, starts, self._wide, sums)
         return unit_rows(sums)
@@ -120,7 +120,7 @@ def fit_tuned(
     ids, starts = base.tokens(chosen)
     pairs = frequent_pairs(ids, starts)
     tokens = len(base.vectors)
-    features, counts, starts = counted(ids, starts, pairs, tokens)
+    features, counts, starts = extract_features(ids, starts, pairs, tokens)
     n, size = len(starts) - 1, tokens + len(pairs)
     there = np.bincount(features, minlength=size)
     idf = np.log((1.0 + n) / (1.0 + there)).astype(np.float32)
@@ -159,7 +159,7 @@ def _pairs(ids: NDArray[np.int32], starts: NDArray[np.int64]) -> tuple[NDArray[n
     return codes[same], documents[:-1][same]
 
 
-def counted(
+def extract_features(
     ids: NDArray[np.int32], starts: NDArray[np.int64], pairs: NDArray[np.int64], tokens: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
     """Return the features of each text, each once and ascending, with ``1 + ln count``, and where each text begins.

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import precise_embedder
-from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distillation, distilled
+from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distillation, load_plain_model
 from tamis.analytics.embedding.step import TUNED_MODEL, precise_estimate
 from tamis.analytics.embedding.tuned_model import ITERATIONS, RIDGE, TunedModel, fit_tuned
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
@@ -48,7 +48,7 @@ def tuned_model_step(*, seconds: float = SAMPLE_SECONDS, seed: int = 0) -> StepS
     teacher = precise_embedder()
 
     def run(context: StepContext) -> None:
-        texts = sampled_texts(context, sample_size(_size(context), seconds=seconds), seed=seed)
+        texts = sample_texts(context, sample_size(_size(context), seconds=seconds), seed=seed)
         texts.sort(key=lambda text: (len(text), text))
         context.progress.step(TUNED_MODEL, len(texts) + _iteration_weight(texts) * ITERATIONS, "texts")
         parts = []
@@ -93,7 +93,7 @@ def _iteration_weight(texts: list[str]) -> int:
     return max(1, len(texts) // 200)
 
 
-def sampled_texts(context: StepContext, wanted: int, *, seed: int) -> list[str]:
+def sample_texts(context: StepContext, wanted: int, *, seed: int) -> list[str]:
     """Return the different texts of the documents with the smallest keyed hashes, in id order.
 
     Args:
@@ -121,8 +121,8 @@ def _fit(context: StepContext, texts: list[str], targets: NDArray[np.float16]) -
     """Fit, measure on what was held out, store the model and commit."""
     if context.workspace is None:
         raise JobError("A tuned model is stored in a workspace, and this step has none")
-    base = distilled(context.models)
-    held = held_out(len(texts))
+    base = load_plain_model(context.models)
+    held = mark_held_out(len(texts))
     learnt = ~held
     model = fit_tuned(
         base,
@@ -132,7 +132,7 @@ def _fit(context: StepContext, texts: list[str], targets: NDArray[np.float16]) -
     )
     asset = context.workspace.put_table(model.table())
     facts = {"asset": asset, "documents": len(texts), "pairs": len(model.pairs), "neighbours": NEIGHBOURS}
-    context.out.commit(rows=1, facts=facts | measured(base, model, texts, targets, held))
+    context.out.commit(rows=1, facts=facts | measure_neighbour_recall(base, model, texts, targets, held))
 
 
 def _advance(context: StepContext, texts: list[str]) -> None:
@@ -140,13 +140,13 @@ def _advance(context: StepContext, texts: list[str]) -> None:
     context.progress.advance(_iteration_weight(texts))
 
 
-def held_out(documents: int) -> NDArray[np.bool_]:
+def mark_held_out(documents: int) -> NDArray[np.bool_]:
     """Say which documents of the sample are not learnt from, bool (n,): every tenth, at most ``HELD_OUT``."""
     every = max(10, documents // HELD_OUT)
     return np.arange(documents) % every == every - 1
 
 
-def measured(
+def measure_neighbour_recall(
     base: StaticModel, model: TunedModel, texts: list[str], targets: NDArray[np.float16], held: NDArray[np.bool_]
 ) -> dict[str, float | int | None]:
     """Return the share of the precise model's neighbours among the held-out documents that each model finds."""

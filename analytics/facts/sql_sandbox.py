@@ -56,7 +56,7 @@ class SqlAnswer:
     cut: bool
 
 
-def switched_on() -> bool:
+def is_sql_enabled() -> bool:
     """Say whether free SQL is allowed on this server."""
     return os.environ.get(SWITCH, "") == "1"
 
@@ -73,7 +73,7 @@ def ask_sql(facts: Facts, sql: str, *, limits: SqlLimits | None = None) -> SqlAn
         SettingError: free SQL is switched off.
         PredicateError: not one SELECT, a mistake in it, or more time or memory than allowed.
     """
-    if not switched_on():
+    if not is_sql_enabled():
         raise SettingError("Free SQL is switched off", fix=f"set {SWITCH}=1 where the server starts")
     if not sql.strip() or len(sql) > LONGEST or "\0" in sql:
         raise PredicateError("Statement", value=sql[:100], allowed=f"1 to {LONGEST:,} characters without NUL")

@@ -139,7 +139,7 @@ def _documents_of(artifact: Artifact, store: Store) -> Artifact:
 
 
 @dataclass(frozen=True)
-class GivenSources:
+class MemorySources:
     """Frozen things that are simply given: for tests, notebooks and recipes that need none.
 
     Attributes:

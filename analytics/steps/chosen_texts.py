@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 from tamis.data.progress import NullProgress, Progress
 
 
@@ -60,6 +60,6 @@ def sample_within(
         seed, salt: of the hash.
         most: most documents, None for any number.
     """
-    order = np.lexsort((np.arange(len(keys)), salted(keys, seed=seed, salt=salt)))[:most]
+    order = np.lexsort((np.arange(len(keys)), mix_keys(keys, seed=seed, salt=salt)))[:most]
     enough = int(np.searchsorted(np.cumsum(sizes[order]), limit, side="right"))
     return np.asarray(order[: max(enough, 1)], dtype=np.int64)

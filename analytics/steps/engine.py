@@ -27,7 +27,7 @@ def _nothing(*_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Given:
+class PieceInput:
     """What is given to a piece.
 
     Attributes:
@@ -61,12 +61,12 @@ class Work(Generic[K]):
         common: given to all pieces, such as a model; travels once.
         own: what is given to a piece alone, asked for when its turn comes; None when that is nothing.
         threads: how many threads a piece may use on this machine.
-        processes: how many processes ``Given.columns`` may use on this machine.
+        processes: how many processes ``PieceInput.columns`` may use on this machine.
     """
 
     pieces: Sequence[K]
     parts: Callable[[K], tuple[str, ...]]
-    make: Callable[[K, Given], Mapping[str, Part]]
+    make: Callable[[K, PieceInput], Mapping[str, Part]]
     rows: Callable[[K], int] = lambda piece: 0
     common: Any = None
     own: Callable[[K], Any] | None = None
@@ -76,7 +76,7 @@ class Work(Generic[K]):
 
 def shard_work(
     corpus: Corpus,
-    make: Callable[[Shard, Given], Part],
+    make: Callable[[Shard, PieceInput], Part],
     *,
     part: Callable[[Shard], str] = lambda shard: shard.part,
     common: Any = None,
@@ -123,6 +123,6 @@ class LocalEngine:
                     progress.advance(rows)
 
                 own = None if work.own is None else work.own(piece)
-                given = Given(corpus, work.common, own, work.threads, progress.check, advance, workers.map)
+                given = PieceInput(corpus, work.common, own, work.threads, progress.check, advance, workers.map)
                 yield piece, work.make(piece, given)
                 progress.advance(max(0, work.rows(piece) - told[0]))

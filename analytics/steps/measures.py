@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
@@ -193,7 +193,7 @@ def _regex_step(measure: Measure) -> StepSpec:
     params = dict(measure.params)
     pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
 
-    def count(shard: Shard, given: Given) -> pa.Table:
+    def count(shard: Shard, given: PieceInput) -> pa.Table:
         counts = [
             pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
             for texts in given.corpus.document_texts(shard)

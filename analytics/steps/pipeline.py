@@ -109,7 +109,7 @@ def documents_step() -> StepSpec:
     )
 
 
-def ordered(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+def sort_steps(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
     """Return the steps so that each comes after those it reads, otherwise in the given order.
 
     Raises:
@@ -146,7 +146,7 @@ def plan_steps(corpus: Corpus, workspace: Workspace, steps: Sequence[StepSpec]) 
     size, store = size_of(corpus), workspace.store
     keys: dict[str, ArtifactKey] = {}
     plan = []
-    for step in ordered(steps):
+    for step in sort_steps(steps):
         upstream = tuple(keys[name].digest for name in step.upstream)
         key = ArtifactKey(step.name, step.version, corpus.text_fingerprint, step.params, upstream)
         keys[step.name] = key

@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.steps.engine import Given, K, Part, Work
+from tamis.analytics.steps.engine import K, Part, PieceInput, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError, SettingError, TamisError
 from tamis.data.hashing import canonical_json
@@ -160,7 +160,7 @@ class Task:
         given: each piece and what it alone is given, in the object store, by the number of the piece.
     """
 
-    make: Callable[[Any, Given], Mapping[str, Part]]
+    make: Callable[[Any, PieceInput], Mapping[str, Part]]
     shared: Shared | None
     opening: Mapping[str, Any]
     fingerprint: str
@@ -197,8 +197,8 @@ class Task:
         made = []
         for number in numbers:
             piece, own = ray.get(self.given[number])
-            for name, value in self.make(piece, Given(corpus, common, own)).items():
-                kind, data = packed(value)
+            for name, value in self.make(piece, PieceInput(corpus, common, own)).items():
+                kind, data = pack_part(value)
                 made.append({"piece": number, "part": name, "kind": kind, "data": data})
         return pa.Table.from_pylist(made, schema=_PART)
 
@@ -208,7 +208,7 @@ def _opened(opening: bytes) -> Corpus:
     return open_corpus(**json.loads(opening))
 
 
-def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
+def pack_part(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
     """Return a part as bytes: Arrow's stream format or npy, never anything that could run."""
     sink = io.BytesIO()
     if isinstance(value, np.ndarray):
@@ -219,7 +219,7 @@ def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
     return "table", sink.getvalue()
 
 
-def unpacked(kind: str, data: bytes) -> Part:
+def unpack_part(kind: str, data: bytes) -> Part:
     """Return a part that a worker made."""
     if kind == "table":
         return pa.ipc.open_stream(data).read_all()
@@ -261,7 +261,7 @@ class RayEngine:
                     raise JobError(f"A worker said: {row['data'].decode()}")
                 number = row["piece"]
                 mine = found.setdefault(number, {})
-                mine[row["part"]] = unpacked(row["kind"], row["data"])
+                mine[row["part"]] = unpack_part(row["kind"], row["data"])
                 if len(mine) == len(work.parts(pieces[number])):
                     yield pieces[number], found.pop(number)
                     progress.advance(work.rows(pieces[number]))

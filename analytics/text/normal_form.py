@@ -94,7 +94,7 @@ def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8], convention: C
     return Normal(ends, out[: ends[-1]], words)
 
 
-def normalised(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
+def normalise_strings(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
     """Return the normalised texts of an Arrow string array as Python strings, for showing and for tests."""
     from tamis.analytics.text.block import utf8_buffers
 

@@ -80,11 +80,11 @@ class WordHashes:
 
     def take(self, rows: NDArray[np.int64]) -> WordHashes:
         """Return the words of some documents, in the order asked."""
-        hashes, starts = gathered(self.hashes, self.starts, np.asarray(rows, dtype=np.int64))
+        hashes, starts = gather_slices(self.hashes, self.starts, np.asarray(rows, dtype=np.int64))
         return WordHashes(hashes, starts, self.bytes[rows])
 
 
-def gathered(
+def gather_slices(
     values: NDArray[Number], starts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[Number], NDArray[np.int64]]:
     """Return the slices ``values[starts[r]:starts[r + 1]]`` of some rows one after the other, and where each begins."""
@@ -182,7 +182,7 @@ class WordStream:
 
     def take(self, rows: NDArray[np.int64]) -> WordStream:
         """Return some documents, in the order asked."""
-        words, starts = gathered(self.words, self.starts, np.asarray(rows, dtype=np.int64))
+        words, starts = gather_slices(self.words, self.starts, np.asarray(rows, dtype=np.int64))
         return WordStream(words, starts, self.bytes[rows])
 
 
