@@ -1,4 +1,4 @@
-"""Is everything as it should be? Checks of the installation and of a workspace, each with what to do about it."""
+"""Checks of the installation and of a workspace; each finding says what to do."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: what was looked at.
-        state: ``failed`` needs a person, ``warning`` may.
+        check: what was checked.
+        state: ``failed`` needs action, ``warning`` may need it.
         said: what was found.
-        fix: what to do, empty when all is well.
+        fix: what to do, empty when nothing is needed.
     """
 
     check: str
@@ -43,19 +43,19 @@ class Finding:
 
 
 def examine(workspace: Workspace, *, checksums: bool = True) -> tuple[Finding, ...]:
-    """Return what every check found, in a fixed order.
+    """Return the findings of all checks, in a fixed order.
 
     Args:
-        workspace: what to look at.
+        workspace: the workspace to check.
         checksums: also read every stored byte and compare it with its checksum.
     """
     return (*_installation(), *_folder(workspace), *_store(workspace, checksums=checksums), *_records(workspace))
 
 
 def repair(workspace: Workspace) -> tuple[Orphan, ...]:
-    """Remove what a dead process left and nothing needs: its locks and damaged artifacts; return what was removed.
+    """Remove the locks of dead processes and damaged artifacts; return what was removed.
 
-    Unfinished artifacts stay: the next analysis goes on from them. Damaged ones are made again.
+    Unfinished artifacts stay: the next analysis resumes them. It makes damaged ones again.
     """
     gone = tuple(orphan for orphan in workspace.store.orphans() if orphan.kind in ("lock", "damaged"))
     for orphan in gone:
@@ -87,7 +87,7 @@ def _installation() -> Iterator[Finding]:
 
 
 def _processors() -> int:
-    """Return how many processors this process may use; where the system does not say, how many there are."""
+    """Return the number of processors this process may use, or of all if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
