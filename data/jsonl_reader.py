@@ -45,7 +45,7 @@ class JsonlReader:
                 values = list(_objects(lines, line, bad))
                 end, line = end + sum(map(len, lines)), line + len(lines)
                 if not values:
-                    # A mark without rows would be passed over, and the reader with it: these bytes go to the next one.
+                    # Readers skip a mark without rows: its bytes belong to the next mark.
                     continue
                 for keys in set(map(tuple, values)):
                     places |= {key: max(place, places.get(key, 0)) for place, key in enumerate(keys)}
@@ -109,7 +109,7 @@ def _objects(lines: list[bytes], first: int | None, bad: BadLines) -> Iterator[d
             continue
         line = None if first is None else first + number + 1
         try:
-            # Only lines that may hold lone surrogates pay for looking at every key.
+            # Only lines that may hold lone surrogates need a check of every key.
             broken = broken or "\\ud" in text or "\\uD" in text
             value = json.loads(text, object_pairs_hook=_repaired_keys) if broken else json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
-"""The graph of nearest neighbours by cosine: built once, used by map, outlier scores, duplicates and lookups.
+"""The graph of nearest neighbours by cosine: built once, used by map, outlier scores, near-duplicates and lookups.
 
-Small sets are compared all with all. Large ones are cut into cells around k-means centroids; each document is compared,
-exactly and at full width, with every document of the cells nearest to its own. Both run as matrix products of fixed
-shape on one thread each, blocks side by side, so the graph has the same bits on any number of threads.
+Small sets are compared exhaustively. Large ones are cut into cells around k-means centroids; each document is compared,
+exactly and at full width, with every document of the nearest cells. Both run as matrix products of fixed shape on one
+thread each, several blocks at once, so the graph has the same bits on any number of threads.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class KnnGraph:
 
     Attributes:
         indices: int32 (n, k), rows of the neighbours, nearest first, ties by row; -1 for rows without a vector and
-            where there are fewer than k others.
-        distances: float32 (n, k), cosine distance in [0, 2], ascending; infinite where the index is -1.
+            if there are fewer than k others.
+        distances: float32 (n, k), cosine distance in [0, 2], ascending; infinite if the index is -1.
         method: ``exact`` or ``cells``.
         recall: share of true neighbours found, measured on ``recall_rows`` rows by comparison with all; 1.0 if exact.
-        recall_rows: rows it was measured on, 0 if exact.
+        recall_rows: number of rows of the measurement, 0 if exact.
     """
 
     indices: NDArray[np.int32]
@@ -65,14 +65,14 @@ def knn_graph(
     """Return the nearest neighbours of each vector.
 
     Args:
-        vectors: (n, d), unit rows; rows of zeros have no neighbours and are nobody's neighbour.
+        vectors: (n, d), unit rows; rows of zeros have no neighbours and are no neighbour of any row.
         k: neighbours per vector.
-        exact_limit: largest number of vectors that are compared all with all.
-        probes: cells looked at per document beyond the limit.
+        exact_limit: largest number of vectors that are compared exhaustively.
+        probes: cells searched per document beyond the limit.
         seed: of the cells.
-        threads: how many blocks at once, which changes no bit; None for all processors.
+        threads: number of blocks at once, changes no bit; None for all processors.
         check: called between blocks, may raise.
-        advance: called with the number of rows just done.
+        advance: called with the number of finished rows.
 
     Raises:
         SettingError: k is not positive.
@@ -117,8 +117,8 @@ def nearest(
 
     Args:
         vectors: (n, d), unit rows.
-        rows: int64 (m,), rows whose neighbours are wanted.
-        candidates: int64 (c,), ascending within a tie of distances the smaller comes first.
+        rows: int64 (m,), rows to find the neighbours of.
+        candidates: int64 (c,), ascending; among equal distances the smaller comes first.
         k: neighbours per row.
         omit_self: whether a row is not its own neighbour.
         queries: (m, d) unit rows to use instead of ``vectors[rows]``; ``rows`` is then ignored.

@@ -1,4 +1,4 @@
-"""Vectors and coordinates that people bring along: a column of lists, npy files, or two columns of numbers."""
+"""Vectors and coordinates of the user: a column of lists, npy files, or two columns of numbers."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _SOME_ROWS = 1024
 
 
 def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", name: str = "embeddings") -> StepSpec:
-    """Return the step that takes the vectors of documents from a column of lists.
+    """Return the step that reads the vectors of documents from a column of lists.
 
     Rows become unit rows; NULL, empty and zero vectors, and those with NaN, count as no embedding.
 
     Args:
         corpus: the corpus.
         column: path of a column of lists of numbers.
-        model: what made the vectors; vectors of the same name and length count as one space.
+        model: name of the model that made the vectors; vectors of the same name and length count as one space.
         name: of the step.
 
     Raises:
-        RoleError: there is no such column, or it does not hold lists of numbers.
+        RoleError: the column is missing or does not hold lists of numbers.
     """
     kind = type_at(corpus.schema, column)
     if kind is None:
@@ -87,13 +87,13 @@ def _matrix(column: pa.Array, name: str) -> NDArray[np.float32]:
 
 
 def file_vectors_step(corpus: Corpus, path: str | Path, *, model: str = "given", name: str = "embeddings") -> StepSpec:
-    """Return the step that takes the vectors of documents from npy files, one row per row of the corpus.
+    """Return the step that reads the vectors of documents from npy files, one row per row of the corpus.
 
     Args:
         corpus: the corpus.
         path: an npy file (n, d) for a corpus of one file; for several files a folder that holds, for each file of the
             corpus, an npy file of the same name with ``.npy`` added.
-        model: what made the vectors.
+        model: name of the model that made the vectors.
         name: of the step.
 
     Raises:
@@ -187,17 +187,17 @@ def _vectors_step(name: str, params: dict[str, Any], fill: Callable[[StepContext
 
 
 def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
-    """Return the step that takes the map from two columns of numbers; a document without both stays off the map.
+    """Return the step that reads the map from two columns of numbers; a document without both is not on the map.
 
-    Its artifact holds ``x`` and ``y`` float32 (n,) in facts order, and where those cannot tell apart what the columns
-    do, as with a large offset, also ``fine`` float64 (n, 2).
+    Its artifact holds ``x`` and ``y`` float32 (n,) in facts order, and if float32 is too coarse for the columns, as
+    with a large offset, also ``fine`` float64 (n, 2).
 
     Args:
         corpus: the corpus.
         x, y: paths of the columns.
 
     Raises:
-        RoleError: there is no such column, or it does not hold numbers.
+        RoleError: a column is missing or does not hold numbers.
     """
     for column in (x, y):
         kind = type_at(corpus.schema, column)
@@ -236,12 +236,12 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
 
 
 def _double(column: pa.Array) -> pa.Array:
-    """Return the numbers as float64; whole numbers beyond 2**53 lose their last digits, which no map shows."""
+    """Return the numbers as float64; integers beyond 2**53 lose their last digits, which no map shows."""
     return column.cast(pa.float64(), safe=False)
 
 
 def fits_float32(places: NDArray[np.float64]) -> bool:
-    """Say whether float32 moves no place by more than a 65,536th of the extent of all.
+    """Say whether float32 moves no point by more than 1/65,536 of the extent of all.
 
     Args:
         places: float64 (n, 2), NaN for documents off the map.
