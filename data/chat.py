@@ -175,7 +175,7 @@ def _refusal(status: int) -> EndpointError:
         401: "the key is refused", 403: "access is refused", 404: "there is no such address or model",
         400: "the request is refused; perhaps there is no such model",
     }  # fmt: skip
-    said = "it redirects, which is not followed" if 300 <= status < 400 else reasons.get(status, "it refuses")
+    said = "it redirects, and redirects are refused" if 300 <= status < 400 else reasons.get(status, "it refuses")
     return EndpointError(f"The endpoint answered {status}: {said}", fatal=True, fix="check address, model and key")
 
 

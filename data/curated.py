@@ -232,7 +232,7 @@ class _Spill:
         ranks = table.column(self._rank).to_numpy()
         order = np.argsort(ranks, kind="stable")
         if not np.array_equal(ranks[order], np.arange(first, first + count)):
-            raise StoreError(f"Rows {first} to {first + count - 1} of the output are not there exactly once")
+            raise StoreError(f"Rows {first} to {first + count - 1} of the output do not occur exactly once")
         return table.drop_columns([self._rank]).take(pa.array(order)).combine_chunks()
 
     def remove(self) -> None:

@@ -82,7 +82,7 @@ def _installation() -> Iterator[Finding]:
     if wrong:
         yield Finding("Packages", "failed", "; ".join(wrong), "pip install --upgrade tamis, or make setup")
     else:
-        yield Finding("Packages", "ok", "all that are needed, in versions that work")
+        yield Finding("Packages", "ok", "all required packages, in supported versions")
     yield Finding("Processors", "ok", f"{_processors()} may be used")
 
 
@@ -94,7 +94,7 @@ def _processors() -> int:
 def _folder(workspace: Workspace) -> Iterator[Finding]:
     root = workspace.root
     if not root.exists():
-        yield Finding("Workspace", "ok", f"{root} is not there yet; it is made when first needed")
+        yield Finding("Workspace", "ok", f"{root} does not exist yet; it is created when first needed")
         return
     if not os.access(root, os.W_OK | os.X_OK):
         yield Finding("Workspace", "failed", f"{root} cannot be written", "set TAMIS_HOME to a folder of yours")
@@ -137,7 +137,9 @@ def _records(workspace: Workspace) -> Iterator[Finding]:
         return
     gone = [name for name, entry in workspace.corpora().items() if not _is_there(entry.path)]
     if gone:
-        yield Finding("Corpora", "warning", f"files are gone: {', '.join(gone)}", "put them back, or open them anew")
+        yield Finding(
+            "Corpora", "warning", f"files are missing: {', '.join(gone)}", "restore them, or open the corpora again"
+        )
     else:
         yield Finding("Corpora", "ok", f"{len(workspace.corpora()):,} known")
     failed = [job for job in list_jobs(workspace.jobs) if job.state == "failed"]

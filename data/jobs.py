@@ -74,7 +74,7 @@ def _leave_room(jobs: Path, folder: Path) -> None:
     active = [job for job in list_jobs(jobs) if job.active]
     if len(active) >= MOST_ACTIVE and all(job.id != folder.name for job in active):
         raise JobError(
-            "Too many background jobs are going on",
+            "Too many background jobs are active",
             value=len(active),
             allowed=f"{MOST_ACTIVE} at once",
             fix="wait for one to end, or stop one on the Jobs page or with tamis cancel",

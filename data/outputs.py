@@ -21,12 +21,10 @@ def output_folder(out: str | Path, corpus: str | Path) -> Path:
     """
     target = Path(out).expanduser().absolute()
     if target.is_symlink() and not target.exists():
-        raise StoreError(
-            "The output is a link to nothing", value=str(target), fix="remove the link, or make its target"
-        )
+        raise StoreError("The output is a broken link", value=str(target), fix="remove the link, or make its target")
     above = next(folder for folder in target.parents if folder.exists() or folder.is_symlink())
     if not above.is_dir():
-        raise StoreError("The output lies below something that is no folder", value=str(above), fix="choose another")
+        raise StoreError("The output lies below a path that is not a folder", value=str(above), fix="choose another")
     folder, inside = Path(corpus).expanduser().resolve(), target.resolve()
     if folder.is_dir() and inside.is_relative_to(folder) and not _unseen(inside, folder):
         raise StoreError(

@@ -172,5 +172,5 @@ def _errors() -> tuple[type[BaseException], ...]:
 
 def _unreachable(url: str, error: BaseException) -> CorpusError:
     kind = type(error).__name__
-    said = {"FileNotFoundError": "there is no such thing", "PermissionError": "access is refused"}.get(kind, kind)
+    said = {"FileNotFoundError": "the file does not exist", "PermissionError": "access is refused"}.get(kind, kind)
     return CorpusError(f"This address cannot be read: {said}", value=url, fix="check the address and the credentials")

@@ -160,10 +160,10 @@ class Store:
                 found.append(Orphan(path, "damaged", _size(path), error.what))
         for path in self._folders(self._partial):
             if not is_held(self._locks / f"{path.name}.lock"):
-                found.append(Orphan(path, "partial", _size(path), "unfinished; the next run goes on from here"))
+                found.append(Orphan(path, "partial", _size(path), "unfinished; the next run resumes it"))
         for path in sorted(self._locks.glob("*.lock")) if self._locks.is_dir() else []:
             if not is_held(path):
-                found.append(Orphan(path, "lock", path.stat().st_size, "its process is gone"))
+                found.append(Orphan(path, "lock", path.stat().st_size, "its process is dead"))
         return found
 
     def remove(self, orphan: Orphan) -> None:

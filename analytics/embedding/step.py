@@ -182,9 +182,7 @@ def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
     else:
         found = fast_embedder(workspace.models)
     if found.space != about["space"]:
-        raise SettingError(
-            "The model that embedded this corpus is not here any more", value=about["model"], fix="embed again"
-        )
+        raise SettingError("The model that embedded this corpus is missing", value=about["model"], fix="embed again")
     return found
 
 

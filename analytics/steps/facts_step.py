@@ -68,7 +68,7 @@ def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = N
         version=ASSEMBLY_VERSION,
         upstream=tuple(step.name for step in steps),
         params={} if chosen is None else {"columns": chosen},
-        title="Putting the facts table together",
+        title="Assembling the facts table",
         estimate=lambda size: Estimate(0.2 + size.documents * 4e-6, size.documents * 150),
         run=run,
     )

@@ -117,11 +117,11 @@ def sort_steps(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
     """
     names = [step.name for step in steps]
     if len(set(names)) != len(names):
-        raise JobError("A step is there twice", value=names)
+        raise JobError("A step occurs twice", value=names)
     for step in steps:
         missing = set(step.upstream) - set(names)
         if missing:
-            raise JobError(f"Step {step.name} reads steps that are not there", value=sorted(missing), allowed=names)
+            raise JobError(f"Step {step.name} reads missing steps", value=sorted(missing), allowed=names)
     sorter = TopologicalSorter({step.name: step.upstream for step in steps})
     try:
         sorter.prepare()

@@ -141,7 +141,7 @@ def _fetched(shared: Shared) -> Any:
 
     value = ray.get(shared.reference)
     if sha256_of(value) != shared.sha256:
-        raise JobError("What a worker was given has arrived with other bytes", value=shared.sha256[:12])
+        raise JobError("The input of a worker changed on its way", value=shared.sha256[:12])
     return value
 
 
@@ -256,7 +256,7 @@ class RayEngine:
             for row in self._rows(replace(task, given=given), wave):
                 progress.check()
                 if row["kind"] == "error":
-                    raise JobError(f"A worker said: {row['data'].decode()}")
+                    raise JobError(f"A worker failed: {row['data'].decode()}")
                 number = row["piece"]
                 mine = found.setdefault(number, {})
                 mine[row["part"]] = unpack_part(row["kind"], row["data"])
@@ -279,7 +279,7 @@ class RayEngine:
                 yield from pa.table(part).to_pylist()
         except ray.exceptions.RayError as error:
             kind = type(error).__name__
-            raise JobError(f"The cluster lost too much: {kind}", fix="run the same command again") from error
+            raise JobError(f"The cluster lost too many workers: {kind}", fix="run the same command again") from error
 
 
 def _shared(common: Any) -> Shared | None:

@@ -80,7 +80,7 @@ class StepContext:
             JobError: called by the documents step itself.
         """
         if self.found is None:
-            raise JobError("The documents are not known before the step that finds them")
+            raise JobError("The documents are unknown before the documents step")
         return self.found
 
     def stored(self, digest: str) -> pa.Table:

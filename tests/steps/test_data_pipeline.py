@@ -191,7 +191,7 @@ def test_impossible_plans_are_refused() -> None:
     b = spec("b", ("a",), run=nothing)
     with pytest.raises(JobError, match="in a circle"):
         sort_steps((a, b))
-    with pytest.raises(JobError, match=r"Step a reads steps that are not there.*'b'"):
+    with pytest.raises(JobError, match=r"Step a reads missing steps.*'b'"):
         sort_steps((a,))
     with pytest.raises(JobError, match="twice"):
         sort_steps((a, a))
