@@ -37,7 +37,7 @@ from tamis.analytics.steps.measures import Pairs
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.study.duplicate_groups import look
 from tamis.analytics.study.study import Study
-from tamis.analytics.text.normal_form import normalised
+from tamis.analytics.text.normal_form import normalise_strings
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
@@ -189,7 +189,7 @@ def table(title: str, count: int, rows: list[Verdict]) -> None:
 
 def compare(title: str, texts: pa.Array, python: Path | None) -> None:
     """Print recall and the comparison on one set of texts."""
-    plain = normalised(texts)
+    plain = normalise_strings(texts)
     truth = Truth.of(plain)
     verdict, recall = ours(texts, truth)
     rows = [verdict, *(peers(plain, truth, python) if python else ())]

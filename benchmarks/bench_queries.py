@@ -20,7 +20,7 @@ import numpy as np
 from synthetic import synthetic_facts
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.facts.stored_sets import GivenSources
+from tamis.analytics.facts.stored_sets import MemorySources
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.ledger import ledger
 from tamis.analytics.recipe.outcome import Selection
@@ -167,7 +167,7 @@ def main() -> int:
     facts.keys  # noqa: B018 - an analysed corpus has them stored
     made = time.perf_counter() - start
     print(f"{chosen.documents:,} synthetic documents, {chosen.threads} threads: made in {made:.1f} s\n")
-    evidence = LocalEvidence(facts, GivenSources())
+    evidence = LocalEvidence(facts, MemorySources())
     timings = recipe_timings(facts, evidence) + page_timings(facts, evidence)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     text = f"{table(timings)}\n\nPeak memory {peak:,.0f} MB."

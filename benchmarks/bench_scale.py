@@ -40,7 +40,7 @@ from tamis.analytics.export.run import run_bundle
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.data.demo import build_demo
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 from tamis.data.parquet import parquet_writer
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
@@ -58,7 +58,7 @@ SIZES = (10_000, 100_000)
 
 def hashed(numbers: NDArray[np.int64], use: str, below: int) -> NDArray[np.int64]:
     """Return a keyed hash of each number, int64 in [0, below)."""
-    drawn = salted(numbers.astype(np.uint64), seed=0, salt=f"scale {use}")
+    drawn = mix_keys(numbers.astype(np.uint64), seed=0, salt=f"scale {use}")
     return ((drawn >> np.uint64(11)) % np.uint64(below)).astype(np.int64)
 
 

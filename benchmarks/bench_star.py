@@ -15,7 +15,7 @@ import numpy as np
 
 from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star
 from tamis.analytics.steps.measures import Pairs
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 WINDOW = 1_000
 
@@ -24,9 +24,9 @@ def drawn(count: int) -> tuple[int, Pairs]:
     """Return the number of documents and ``count`` pairs between them."""
     documents = max(count // 5, WINDOW + 1)
     keys = np.arange(count, dtype=np.uint64)
-    left = (salted(keys, seed=0, salt="left") % np.uint64(documents - WINDOW)).astype(np.int64)
-    right = left + 1 + (salted(keys, seed=0, salt="right") % np.uint64(WINDOW - 1)).astype(np.int64)
-    similarity = 0.7 + 0.3 * (salted(keys, seed=0, salt="similarity") >> np.uint64(11)).astype(np.float32) / 2**53
+    left = (mix_keys(keys, seed=0, salt="left") % np.uint64(documents - WINDOW)).astype(np.int64)
+    right = left + 1 + (mix_keys(keys, seed=0, salt="right") % np.uint64(WINDOW - 1)).astype(np.int64)
+    similarity = 0.7 + 0.3 * (mix_keys(keys, seed=0, salt="similarity") >> np.uint64(11)).astype(np.float32) / 2**53
     return documents, Pairs(left, right, similarity.astype(np.float32))
 
 

@@ -1,1 +1,1 @@
-"""Bytes in, relations out: corpora, identifiers, the artifact store, deterministic writers."""
+"""Reading corpora, identifying documents, storing artifacts, writing deterministic files."""

@@ -47,13 +47,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an artifact is made of.
+    """The parts and the key of an artifact.
 
     Attributes:
         digest: sha256 of the key, also the folder's name.
-        key: the ingredients the digest was taken of: step, version, corpus, params, upstream.
-        rows: rows the step says it holds.
-        facts: small values the step wants read without opening a part.
+        key: what the digest is computed from: step, version, corpus, params, upstream.
+        rows: number of rows, as the step states it.
+        facts: small values that can be read without opening a part.
         parts: every file, sorted by name.
     """
 
@@ -77,7 +77,7 @@ class Manifest:
         """Parse a manifest.
 
         Raises:
-            ValueError, KeyError, TypeError: it is not one.
+            ValueError, KeyError, TypeError: the bytes are not a manifest.
         """
         value = json.loads(data)
         parts = tuple(Part(**part) for part in value["parts"])
@@ -131,7 +131,7 @@ class Artifact:
         return tuple(part.name for part in self.manifest.parts if part.name.startswith(prefix))
 
     def table(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table part; its checksum is verified once, the checksums of its pages on every reading.
+        """Return a table part; its checksum is verified once, the checksums of its pages on every read.
 
         Raises:
             StoreError: unknown part or damaged file.
@@ -141,7 +141,7 @@ class Artifact:
         return read_parquet(self.path / part.file, columns=columns)
 
     def columns(self, name: str) -> list[str]:
-        """Return the columns of a table part; nothing else of it is read.
+        """Return the columns of a table part; reads only the footer.
 
         Raises:
             StoreError: unknown part or damaged file.
@@ -150,7 +150,7 @@ class Artifact:
         return parquet_columns(self.path / part.file)
 
     def array(self, name: str, *, mmap: bool = False) -> NDArray[Any]:
-        """Return an array part, read-only and paged in on use with ``mmap``; its checksum is verified once.
+        """Return an array part; with ``mmap`` read-only and loaded on access. Its checksum is verified once.
 
         Raises:
             StoreError: unknown part or damaged file.
@@ -174,7 +174,7 @@ class Artifact:
         """Compare the sha256 of every part with the manifest.
 
         Raises:
-            StoreError: naming the first part that differs.
+            StoreError: a part differs; the message names the first one.
         """
         self._checked.clear()
         for part in self.manifest.parts:

@@ -45,7 +45,7 @@ class ArtifactWriter:
     def resume(
         cls, partial: Path, *, sums: Path, final: Path, lock: Lock, ingredients: Mapping[str, Any], digest: str
     ) -> ArtifactWriter:
-        """Open the partial folder; parts whose bytes agree with their recorded checksum are kept, all else removed."""
+        """Open the partial folder; keep the parts that match their recorded checksum and remove all other files."""
         try:
             partial.mkdir(parents=True, exist_ok=True)
             sums.mkdir(parents=True, exist_ok=True)
@@ -63,11 +63,11 @@ class ArtifactWriter:
         return cls(partial, sums=sums, final=final, lock=lock, ingredients=ingredients, digest=digest, parts=kept)
 
     def has_part(self, name: str) -> bool:
-        """Return whether a part of this name is already whole."""
+        """Return whether a part of this name is already complete."""
         return name in self._parts
 
     def parts(self) -> tuple[str, ...]:
-        """Return the names of the parts that are whole, sorted."""
+        """Return the names of the complete parts, sorted."""
         return tuple(sorted(self._parts))
 
     def write_table(self, name: str, table: pa.Table) -> None:
@@ -89,7 +89,7 @@ class ArtifactWriter:
         whole = array if array.flags.c_contiguous else array.copy(order="C")
         with atomic_write(path) as temporary, temporary.open("wb") as stream:
             npy.write_array_header_1_0(stream, npy.header_data_from_array_1_0(whole))
-            # Not numpy's own tofile: on a full disk it does not say so.
+            # numpy's tofile does not report a full disk.
             stream.write(whole.reshape(-1).view(np.uint8).data)
         self._record(name, "array", array.shape[0] if array.ndim else 0, path)
 
@@ -143,7 +143,7 @@ class ArtifactWriter:
             sync(self._partial)
             self._final.parent.mkdir(parents=True, exist_ok=True)
             if self._final.exists():
-                # Only a damaged artifact is ever rebuilt: a sound one is found and not written again.
+                # Only a damaged artifact is rebuilt: an intact one is found and not written again.
                 shutil.rmtree(self._final)
             self._partial.rename(self._final)
             sync(self._final.parent)

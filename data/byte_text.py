@@ -1,4 +1,4 @@
-"""Text that Parquet holds without saying so: bytes that are UTF-8, and UUIDs, which are read as 36 characters."""
+"""Text that Parquet stores as bytes: UTF-8 without the string type, and UUIDs, which are read as 36 characters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UUID = pa.uuid()
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Return whether an Arrow type is of bytes, of any or of one length."""
+    """Return whether an Arrow type holds bytes, of variable or fixed length."""
     types = pa.types
     return bool(
         types.is_binary(kind)
@@ -26,7 +26,7 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 
 def holds_bytes(kind: pa.DataType) -> bool:
-    """Return whether a plain type (see ``schema.plain``) is of bytes or has fields or elements of bytes."""
+    """Return whether a plain type (see ``schema.plain``) holds bytes, also in fields or elements."""
     types = pa.types
     if types.is_struct(kind):
         return any(holds_bytes(field.type) for field in kind)
@@ -34,7 +34,7 @@ def holds_bytes(kind: pa.DataType) -> bool:
 
 
 def holds_uuid(kind: pa.DataType) -> bool:
-    """Return whether an Arrow type is of UUIDs or has fields or elements of UUIDs."""
+    """Return whether an Arrow type holds UUIDs, also in fields or elements."""
     types = pa.types
     if types.is_nested(kind):
         return any(holds_uuid(kind.field(at).type) for at in range(kind.num_fields))
@@ -42,7 +42,7 @@ def holds_uuid(kind: pa.DataType) -> bool:
 
 
 def with_text(kind: pa.DataType, sample: Sequence[pa.Array]) -> pa.DataType:
-    """Return a plain type with bytes as text wherever the sampled values are text, arrays of this very type."""
+    """Return a plain type in which bytes become text wherever the sampled values, arrays of this type, are text."""
     types = pa.types
     if types.is_struct(kind):
         fields = [
@@ -56,7 +56,7 @@ def with_text(kind: pa.DataType, sample: Sequence[pa.Array]) -> pa.DataType:
 
 
 def _is_text(sample: Sequence[pa.Array]) -> bool:
-    """Return whether bytes are UTF-8 without control characters, and any are there."""
+    """Return whether the bytes are UTF-8 without control characters and at least one value is not empty."""
     held = [array.drop_null() for array in sample]
     if not any(pc.any(pc.greater(pc.binary_length(array), 0)).as_py() for array in held):
         return False
@@ -71,7 +71,7 @@ def bytes_as_text(array: pa.Array, *, checked: bool = True) -> pa.Array:
 
     Args:
         array: of any binary type.
-        checked: whether bytes that are not UTF-8 raise ``ArrowInvalid`` or stay, to be repaired.
+        checked: whether bytes that are not UTF-8 raise ``ArrowInvalid``; otherwise they stay and are repaired later.
     """
     wide = array.cast(pa.large_binary())
     return wide.cast(pa.large_string()) if checked else wide.view(pa.large_string())
@@ -91,6 +91,6 @@ def uuid_text(storage: pa.Array) -> pa.Array:
 
 
 def text_uuid(texts: pa.Array) -> pa.Array:
-    """Return what ``uuid_text`` gave as UUIDs again, (n,)."""
+    """Return the texts of ``uuid_text`` as UUIDs, (n,)."""
     raw = [None if text is None else bytes.fromhex(text.replace("-", "")) for text in texts.to_pylist()]
     return pa.array(raw, pa.binary(16)).cast(UUID)

@@ -1,8 +1,8 @@
-"""Asking a language model behind an OpenAI-compatible address, with nothing but the standard library.
+"""Queries to a language model behind an OpenAI-compatible address, with the standard library only.
 
-Nothing is sent anywhere unless a person names the address. The key comes from an environment variable, goes into one
-header, and is neither kept nor repeated: errors say a status and never what the server answered. Redirects are refused,
-since they would carry the key elsewhere.
+Nothing is sent unless a person names the address. The key comes from an environment variable, goes into one
+header, and is neither stored nor logged: errors state the status, never the server's answer. Redirects are refused,
+since they would send the key to another server.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class ChatEndpoint:
     """A model behind an address.
 
     Attributes:
-        url: of the service, for example https://host/v1; http only for this machine.
-        model: its name there.
-        key_env: environment variable with the key, empty where none is needed.
+        url: address of the service, for example https://host/v1; http is allowed for this machine only.
+        model: name of the model at the service.
+        key_env: environment variable with the key, empty if the service needs no key.
         seconds: longest wait for one answer.
-        attempts: how often one question is asked at most.
+        attempts: maximum number of attempts per question.
     """
 
     url: str
@@ -56,11 +56,11 @@ class ChatEndpoint:
 
     @property
     def host(self) -> str:
-        """Return where questions go, for people."""
+        """Return the host name that people see."""
         return urlsplit(self.url).netloc
 
     def require_key(self) -> None:
-        """Make sure that the key is there.
+        """Check that the key is set.
 
         Raises:
             SettingError: the variable is not set, or holds something that cannot be a key.
@@ -81,7 +81,7 @@ class ChatEndpoint:
             check: called between attempts and while waiting; may raise to stop.
 
         Raises:
-            EndpointError: no answer after all attempts, a refusal, or an answer that is none.
+            EndpointError: no answer after all attempts, a refusal, or an answer in another form.
         """
         self.require_key()
         body = {"model": self.model, "messages": list(messages), "temperature": 0, "max_tokens": 200}
@@ -128,11 +128,11 @@ class ChatEndpoint:
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """Follow nothing: the status becomes the error."""
+        """Follow no redirect; the status becomes the error."""
 
 
 def check_endpoint(url: str) -> None:
-    """Make sure that an address may be asked.
+    """Check that queries may be sent to an address.
 
     Raises:
         SettingError: not http(s), http to another machine, or credentials, a query or a fragment in it.
@@ -175,7 +175,7 @@ def _refusal(status: int) -> EndpointError:
         401: "the key is refused", 403: "access is refused", 404: "there is no such address or model",
         400: "the request is refused; perhaps there is no such model",
     }  # fmt: skip
-    said = "it redirects, which is not followed" if 300 <= status < 400 else reasons.get(status, "it refuses")
+    said = "it redirects, and redirects are refused" if 300 <= status < 400 else reasons.get(status, "it refuses")
     return EndpointError(f"The endpoint answered {status}: {said}", fatal=True, fix="check address, model and key")
 
 

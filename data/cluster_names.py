@@ -1,4 +1,4 @@
-"""Names of clusters, kept in the workspace: those people gave, and beside them those a model gave, by clustering."""
+"""Names of clusters in the workspace, by clustering: those that people gave and those that a model gave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ModelName:
     Attributes:
         name: plain text.
         model: which model gave it.
-        terms: digest of the words and snippets it was shown.
+        terms: digest of the words and snippets that the model received.
     """
 
     name: str
@@ -31,7 +31,7 @@ class ModelName:
     terms: str
 
 
-def given_names(root: Path, clustering: str) -> dict[int, str]:
+def read_people_names(root: Path, clustering: str) -> dict[int, str]:
     """Return the names that people gave to clusters of a clustering, by cluster number.
 
     Args:
@@ -42,11 +42,11 @@ def given_names(root: Path, clustering: str) -> dict[int, str]:
 
 
 def name_cluster(root: Path, clustering: str, cluster: int, name: str) -> None:
-    """Give a cluster a name; an empty one brings back the name made from its words.
+    """Give a cluster a name; an empty name restores the one made from its words.
 
     Raises:
         SettingError: the name is too long or holds characters that cannot be printed.
-        LockedError: somebody else is naming at this moment.
+        LockedError: another process is writing the names.
     """
     chosen = name.strip()
     if len(chosen) > LONGEST or not chosen.isprintable():
@@ -55,16 +55,16 @@ def name_cluster(root: Path, clustering: str, cluster: int, name: str) -> None:
 
 
 def carry_names(root: Path, clustering: str, *, to: str, without: Collection[int] = ()) -> None:
-    """Give the names of one clustering, people's and the model's, to another that numbers its clusters alike.
+    """Copy the names of one clustering, people's and the model's, to another with the same cluster numbers.
 
     Args:
         root: the workspace.
         clustering: digest of the clustering with the names.
-        to: digest of the other one; names it has already stay.
-        without: clusters that are something else now.
+        to: digest of the other clustering; it keeps the names it already has.
+        without: clusters that have changed and get no name.
 
     Raises:
-        LockedError: somebody else is naming at this moment.
+        LockedError: another process is writing the names.
     """
     for path in (_people, _model):
         there = _read(path(root, to))
@@ -72,22 +72,22 @@ def carry_names(root: Path, clustering: str, *, to: str, without: Collection[int
         _change(path(root, to), {number: name for number, name in old if number not in {*without, *there}})
 
 
-def model_names(root: Path, clustering: str) -> dict[int, ModelName]:
+def read_model_names(root: Path, clustering: str) -> dict[int, ModelName]:
     """Return the names that a model gave to clusters of a clustering, by cluster number."""
     return {number: ModelName(**value) for number, value in _read(_model(root, clustering)).items()}
 
 
 def keep_model_name(root: Path, clustering: str, cluster: int, name: ModelName | None) -> None:
-    """Keep the name that a model gave to a cluster; None forgets it.
+    """Store the name that a model gave to a cluster; None deletes it.
 
     Raises:
-        LockedError: somebody else is naming at this moment.
+        LockedError: another process is writing the names.
     """
     _change(_model(root, clustering), {cluster: None if name is None else asdict(name)})
 
 
 def forget_model_names(root: Path, clustering: str) -> int:
-    """Forget all names that a model gave to the clusters of a clustering; return how many there were."""
+    """Delete all names that a model gave to the clusters of a clustering; return their number."""
     known = _read(_model(root, clustering))
     _change(_model(root, clustering), dict.fromkeys(known))
     return len(known)
@@ -108,7 +108,7 @@ def _read(path: Path) -> dict[int, Any]:
 
 
 def _change(path: Path, changed: Mapping[int, Any]) -> None:
-    """Write the names again with those that changed; None takes a name away."""
+    """Rewrite the names with the changed ones; None deletes a name."""
     if not changed:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A corpus: files of rows with a text column, read in place, never copied, never changed."""
+"""A corpus: files of rows with a text column, read in place, never copied or changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.data.errors import CorpusError, RoleError
-from tamis.data.formats import Cut, joined
+from tamis.data.formats import Cut, join_batches
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
@@ -50,15 +50,15 @@ class SourceFile:
     """One file of a corpus.
 
     Attributes:
-        path: where it is.
+        path: path of the file.
         name: path below the corpus root.
         format: ``parquet``, ``jsonl`` or ``csv``.
         compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
         rows: number of rows.
-        recoded: columns read as text though the file says bytes, sorted.
-        path_values: columns that its path carries, as text.
+        recoded: columns that the file stores as bytes and that are read as text, sorted.
+        path_values: columns taken from its path, as text.
     """
 
     path: Path
@@ -84,12 +84,12 @@ class Corpus:
         roles: columns by meaning.
         rows: rows of all files.
         fingerprint: sha256 over the files' contents and the roles.
-        text_fingerprint: the same over the text and id roles only; what is computed from texts depends on this.
+        text_fingerprint: the same over the text and id roles only; everything computed from texts depends on it.
         notes: differences between the files and files left out, one sentence each.
         path: what was opened, absolute, so that another process can open the same.
         explicit_roles: all roles as ``open_corpus`` takes them, roles without a column as empty paths.
-        on_bad_file: how it was opened.
-        by_hand: roles that a person chose; what is found wrong with those is an error.
+        on_bad_file: ``fail`` or ``skip``, as given to ``open_corpus``.
+        by_hand: roles that a person chose; a fault in one of them is an error.
         labels: names of the labels 0, 1, ... by path of the column, where the files state them and agree.
         uuids: top-level columns that are UUIDs in every file that has them; they are read as text.
         on_bad_line: the same for lines.
@@ -121,28 +121,28 @@ class Corpus:
 
     @property
     def explicit_roles(self) -> dict[str, str]:
-        """Return every role with its path, empty where no column has it: opening with these detects nothing anew."""
+        """Return every role with its path, empty where no column has it: opening with these skips detection."""
         return {role: self.roles.known().get(role, "") for role in ROLES}
 
     @property
     def path_columns(self) -> tuple[str, ...]:
-        """Return the columns that paths carry, sorted by name."""
+        """Return the columns taken from paths, sorted by name."""
         return tuple(sorted({name for file in self.files for name in file.path_values}))
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Return those columns of paths that say where a row was found: they are written only when asked for."""
+        """Return the columns of paths that state where a row was found; they are written only on request."""
         return tuple(name for name in self.path_columns if name in ORIGINS)
 
     @property
     def opening(self) -> dict[str, Any]:
-        """Return how it was opened, besides path and roles, as ``open_corpus`` takes it and JSON holds it."""
+        """Return the other arguments of ``open_corpus``, without path and roles, as JSON values."""
         columns = list(self.path_columns)
         return {"on_bad_file": self.on_bad_file, "on_bad_line": self.on_bad_line, "path_columns": columns}
 
     @cached_property
     def source_schema(self) -> pa.Schema:
-        """Return the columns as the files have them: their types, order and features."""
+        """Return the columns with the types, order and features that they have in the files."""
         return source_schema(self.schema, self._opened)
 
     @cached_property
@@ -162,10 +162,10 @@ class Corpus:
 
         Args:
             shard: one of ``shards()``.
-            columns: columns or paths (``data/paths.py``), in the order wanted; None for all of ``schema``.
-            max_rows: rows per batch at most.
-            max_bytes: decoded bytes per batch, at most unless a single row is larger.
-            repairs: where to count rows whose text was not valid Unicode, by column.
+            columns: columns or paths (``data/paths.py``), in the requested order; None for all of ``schema``.
+            max_rows: maximum rows per batch.
+            max_bytes: maximum decoded bytes per batch, unless a single row is larger.
+            repairs: counter, by column, of rows whose text was not valid Unicode.
 
         Raises:
             CorpusError: a file is damaged or was changed since the corpus was opened.
@@ -175,13 +175,13 @@ class Corpus:
         places = [(name,) for name in labels] if columns is None else [self._place(path) for path in labels]
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
-        # What is done a batch must not be done a file where files are small.
-        yield from found if len(shard.pieces) == 1 else joined(found, max_rows=max_rows, max_bytes=max_bytes)
+        # Work per batch must not become work per file when files are small.
+        yield from found if len(shard.pieces) == 1 else join_batches(found, max_rows=max_rows, max_bytes=max_bytes)
 
     def _batches(
         self, shard: Shard, labels: Sequence[str], places: Sequence[Pieces], most: tuple[int, int], repairs: Repairs
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of a shard file by file, at most so many rows and bytes at once."""
+        """Yield the rows of a shard file by file, in batches of limited rows and bytes."""
         heads = [place[0] for place in places]
         for piece in shard.pieces:
             opened = self._opened[piece.file]
@@ -200,12 +200,12 @@ class Corpus:
             yield batch.column(0)
 
     def document_texts(self, shard: Shard, *, max_rows: int = 8192, max_bytes: int = 16 << 20) -> Iterator[pa.Array]:
-        """Yield the texts of the documents of a shard, large_string without NULL: what an artifact's part describes."""
+        """Yield the texts of the documents of a shard, large_string without NULL, aligned with an artifact's part."""
         for texts in self.texts(shard, max_rows=max_rows, max_bytes=max_bytes):
             yield texts.drop_null() if texts.null_count else texts
 
     def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the full source rows of a few documents, in the order asked.
+        """Return the full source rows of a few documents, in the requested order.
 
         Args:
             documents: the documents of this corpus.
@@ -217,7 +217,7 @@ class Corpus:
         return self.take(documents.order[np.asarray(rows, dtype=np.int64)])
 
     def take(self, positions: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the rows at source positions (0 is the first row of the first file), in the order asked."""
+        """Return the rows at source positions (0 is the first row of the first file), in the requested order."""
         wanted = np.asarray(positions, dtype=np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.rows):
             raise CorpusError("Source position out of range", value=int(wanted.max()), allowed=f"0 to {self.rows - 1}")
@@ -239,7 +239,7 @@ class Corpus:
         return pa.concat_tables(pieces).take(pa.array(back)).combine_chunks()
 
     def with_roles(self, roles: Mapping[str, str]) -> Corpus:
-        """Return the same corpus with some roles changed by hand; an empty path takes a role away.
+        """Return the same corpus with some roles changed by hand; an empty path removes a role.
 
         Raises:
             RoleError: unknown role or column, or a column of the wrong type.
@@ -259,7 +259,7 @@ class Corpus:
         """Hash every file again.
 
         Raises:
-            CorpusError: naming the first file whose content is not what it was when the corpus was opened.
+            CorpusError: a file has changed since the corpus was opened; the message names the first one.
         """
         for file in self.files:
             if not file.path.is_file() or file_sha256(file.path) != file.sha256:
@@ -311,13 +311,13 @@ def open_corpus(
     Args:
         path: what to open; files whose name begins with a dot or an underscore are left out of folders.
         roles: columns by role (text, id, source, language, label); the others are detected by name and type.
-        by_hand: which of these roles a person chose; all that have a column unless given.
-        on_bad_file: ``fail`` names the first bad file; ``skip`` leaves bad files out, says so in ``notes`` and
-            ``left_out``, and for this reads every file whole.
+        by_hand: which of these roles a person chose; by default all that have a column.
+        on_bad_file: ``fail`` raises for the first bad file; ``skip`` reads every file completely, leaves bad files
+            out and reports them in ``notes`` and ``left_out``.
         on_bad_line: the same for lines of JSON Lines and CSV that cannot be read.
         path_columns: ``found`` reads the partitions that folders name (``lang=en``) and, where files belong to several
-            splits, ``split``; ``all`` also ``file``; names just those.
-        probes: folder to remember what was learnt from a file in, by its content, such as ``Workspace.probes``.
+            splits, ``split``; ``all`` adds ``file``; a list of names reads only those.
+        probes: folder that caches the probe of each file by its content, such as ``Workspace.probes``.
         progress: advanced by bytes; checked for cancellation between files.
 
     Raises:

@@ -19,7 +19,7 @@ from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import to_array
 from tamis.data.jsonl_reader import BLOCK_BYTES, BLOCK_ROWS
 from tamis.data.repair import Repairs, repair
-from tamis.data.streams import opened
+from tamis.data.streams import open_at
 
 _BOM = "\ufeff"
 _UNNAMED = "Unnamed: 0"
@@ -28,13 +28,13 @@ _FLOAT = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _BOOL = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
 _DELIMITERS = ",\t;|"
 
-# A cell may be as large as memory allows; the library's default of 128 KiB is far below a long document.
+# Memory alone limits a cell; the library's default of 128 KiB is far below a long document.
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
 
 
 @dataclass(frozen=True)
 class CsvReader:
-    """The CSV format; the delimiter (comma, tab, semicolon or bar) is the commonest one in the header.
+    """The CSV format; the delimiter (comma, tab, semicolon or bar) is the most frequent one in the header.
 
     Empty cells of number and true/false columns are NULL, of text columns empty text. Numbers with leading zeros stay
     text, so nothing is lost.
@@ -49,7 +49,7 @@ class CsvReader:
 
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the whole file once: rows, types, places where reading can begin."""
-        with opened(path, self.compression, 0) as stream:
+        with open_at(path, self.compression, 0) as stream:
             lines, bad = _Lines(iter(stream)), BadLines(path, skip=self.skip)
             records = _records(lines, bad)
             names, notes = _header(records, path)
@@ -70,7 +70,7 @@ class CsvReader:
         """Yield the rows of the cut."""
         names = probe.schema.names
         schema = pa.schema([probe.schema.field(name) for name in cut.columns])
-        with opened(path, self.compression, cut.marks[0].offset) as stream:
+        with open_at(path, self.compression, cut.marks[0].offset) as stream:
             for mark in cut.marks:
                 data = stream.read(mark.bytes)
                 if len(data) != mark.bytes:
@@ -87,7 +87,7 @@ class CsvReader:
 
 @dataclass
 class _Lines:
-    """Decoded lines and the bytes they took: at a record's end this is where the next one begins."""
+    """Decoded lines and their size in bytes: at the end of a record this is where the next one begins."""
 
     source: Iterator[bytes]
     consumed: int = 0
@@ -131,7 +131,7 @@ def _records(lines: _Lines, bad: BadLines) -> Iterator[list[str]]:
 
 
 def _sound(reader: Iterator[list[str]], width: int) -> Iterator[list[str]]:
-    """Yield the records of a block; those that the probe left out fail here in the same way."""
+    """Yield the records of a block; records that the probe left out are skipped here too."""
     while True:
         try:
             record = next(reader)
@@ -147,7 +147,7 @@ def _header(records: Iterable[list[str]], path: Path) -> tuple[list[str], tuple[
     """Return the names of the columns and notes about them."""
     names, notes = [repair(name) for name in next(iter(records), [])], []
     if len(names) > 1 and not names[0] and "" not in names[1:] and _UNNAMED not in names:
-        # What pandas writes unless it is told to leave its index out, and the name it reads that back by.
+        # pandas writes its index as a column without a name by default, and reads it back by this name.
         names[0] = _UNNAMED
         notes.append(f"the first column has no name and is read as {_UNNAMED}")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -193,7 +193,7 @@ class _CsvColumn:
     any: bool = False
 
     def see(self, cells: Sequence[str]) -> None:
-        """Narrow down by more cells."""
+        """Update the type with more cells."""
         if not self.fits:
             return
         filled = [cell for cell in cells if cell]

@@ -1,5 +1,5 @@
-"""Writing curated rows: sorted by document id from one streaming pass, in bounded memory, with bytes that depend on
-nothing but the rows.
+"""Writing curated rows in one streaming pass: sorted by document id, in bounded memory, with bytes that depend on the
+rows only.
 
 The rows of a row group are gathered in a spill file until the pass ends; then each row group is sorted and written.
 So the memory needed is the spill buffer and one row group, whatever the size and the layout of the input.
@@ -24,7 +24,7 @@ from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import atomic_write, parquet_writer, write_error
 from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
-from tamis.data.source_schema import restored
+from tamis.data.source_schema import restore_types
 
 GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
@@ -34,10 +34,10 @@ _RANK = "rank"
 
 @dataclass(frozen=True)
 class RankedBatch:
-    """Rows and the places they take in the output.
+    """Rows and their positions in the output.
 
     Attributes:
-        ranks: int64 (m,), place of each row in the output, counted from 0.
+        ranks: int64 (m,), position of each row in the output, from 0.
         batch: the rows, (m,).
     """
 
@@ -52,7 +52,7 @@ class RankedBatch:
 def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None) -> pa.Schema:
     """Return the schema of a curated corpus: all source columns sorted by name, then the ``extra`` columns in order.
 
-    UUIDs are written as such.
+    UUIDs are written as UUIDs.
 
     Raises:
         StoreError: an extra column has the name of a source column.
@@ -68,12 +68,12 @@ def curated_schema(corpus: Corpus, extra: Mapping[str, pa.DataType] | None = Non
 def written_schema(
     corpus: Corpus, extra: Mapping[str, pa.DataType] | None = None, *, origins: bool = False
 ) -> pa.Schema:
-    """Return the schema of the files: the source's columns as the source has them, then the ``extra`` columns.
+    """Return the schema of the files: the source's columns with their own types, then the ``extra`` columns.
 
     Args:
         corpus: the source.
         extra: columns that are added.
-        origins: whether the columns that say where a row was found are written (``Corpus.origins``).
+        origins: whether to write the columns that state where a row was found (``Corpus.origins``).
     """
     source = corpus.source_schema
     left_out = () if origins else corpus.origins
@@ -89,7 +89,7 @@ def kept_batches(
     extra: Mapping[str, pa.Array] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[RankedBatch]:
-    """Yield the rows of the kept documents in one pass over the corpus, with their places in id order.
+    """Yield the rows of the kept documents in one pass over the corpus, with their positions in id order.
 
     Args:
         corpus: the corpus.
@@ -144,19 +144,19 @@ def write_sorted(
     Args:
         batches: every rank from 0 to ``rows - 1`` exactly once, in any order.
         folder: where to write; made when missing. A spill folder inside it is removed at the end.
-        rows: number of rows in all.
+        rows: total number of rows.
         schema: of the batches.
-        written: of the files, with their metadata, as ``written_schema`` gives it; that of the batches otherwise.
+        written: schema of the files with metadata, see ``written_schema``; by default that of the batches.
         shard_rows: rows per file, a multiple of ``group_rows``; the last file may have fewer.
         group_rows: rows per row group; one row group must fit into memory.
         spill_bytes: rows held in memory before they are spilled to disk.
-        markers: of the run; the files it marked as whole before are left as they are, and their rows passed over.
+        markers: of the run; files that it already marked as complete stay, and their rows are skipped.
 
     Raises:
-        StoreError: ranks are missing or doubled, or the disk is full. No file then has a final name unless it is
-            whole; writing again replaces all of them.
+        StoreError: ranks are missing or repeated, or the disk is full. Only complete files have their final name;
+            writing again replaces all of them.
 
-    One process at a time may write to a folder: what an interrupted one left half done is removed.
+    One process at a time may write to a folder: unfinished files of an interrupted one are removed.
     """
     for stale in folder.glob(".part-*.tmp"):
         stale.unlink(missing_ok=True)
@@ -188,7 +188,7 @@ def _write_file(spill: _Spill, path: Path, start: int, size: int, schema: pa.Sch
         for first in range(start, start + size, spill.group_rows):
             count = min(spill.group_rows, start + size - first)
             group = spill.group(first // spill.group_rows, first, count)
-            writer.write_table(restored(group, bare), row_group_size=count)
+            writer.write_table(restore_types(group, bare), row_group_size=count)
     return WrittenFile.at(path, rows=size)
 
 
@@ -197,17 +197,17 @@ class _Spill:
 
     def __init__(self, folder: Path, schema: pa.Schema, *, group_rows: int, limit: int) -> None:
         self.folder, self.schema, self.group_rows, self.limit = folder, schema.remove_metadata(), group_rows, limit
-        # No column of the source may have the name of the rank, whatever it is called.
+        # The name of the rank column must differ from every source column.
         self._rank = max([_RANK, *(f"{name}_" for name in self.schema.names)], key=len)
         self._ranked = self.schema.append(pa.field(self._rank, pa.int64()))
         self._held: list[pa.RecordBatch] = []
         self._sorted: dict[int, pa.RecordBatch] = {}
         self._bytes = 0
-        # An interrupted run may have left rows, or half of a row, behind.
+        # An interrupted run may have left rows, or a partial row.
         self.remove()
 
     def add(self, ranked: RankedBatch) -> None:
-        """Hold rows, spilling all that are held when they are more than the limit."""
+        """Buffer rows; spill the buffer when it exceeds the limit."""
         if not ranked.batch.num_rows:
             return
         held = pa.RecordBatch.from_arrays([*ranked.batch.columns, pa.array(ranked.ranks)], schema=self._ranked)
@@ -217,14 +217,14 @@ class _Spill:
             self._flush()
 
     def close(self) -> None:
-        """Sort what is still held into groups; no more rows come."""
+        """Sort the rest of the buffer into groups; call after the last row."""
         self._sorted = dict(self._by_group())
 
     def group(self, number: int, first: int, count: int) -> pa.Table:
         """Return the rows of one group, sorted by rank.
 
         Raises:
-            StoreError: not exactly the ranks from ``first`` to ``first + count - 1``.
+            StoreError: the ranks are not exactly ``first`` to ``first + count - 1``.
         """
         held = self._sorted.pop(number, None)
         batches = [*self._spilled(number), *([] if held is None else [held])]
@@ -232,7 +232,7 @@ class _Spill:
         ranks = table.column(self._rank).to_numpy()
         order = np.argsort(ranks, kind="stable")
         if not np.array_equal(ranks[order], np.arange(first, first + count)):
-            raise StoreError(f"Rows {first} to {first + count - 1} of the output are not there exactly once")
+            raise StoreError(f"Rows {first} to {first + count - 1} of the output do not occur exactly once")
         return table.drop_columns([self._rank]).take(pa.array(order)).combine_chunks()
 
     def remove(self) -> None:
@@ -250,7 +250,7 @@ class _Spill:
                 out.write_batch(batch)
 
     def _by_group(self) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Yield the held rows group by group, and hold none: one batch a group, however many came."""
+        """Yield the buffered rows as one batch per group and empty the buffer."""
         held, self._held, self._bytes = self._held, [], 0
         if not held:
             return

@@ -1,8 +1,8 @@
-"""The demo corpus: the documentation that this Python environment carries, one document per text.
+"""The demo corpus: the documentation in this Python environment, one document per text.
 
 Sources are read as files and never imported: docstrings of the standard library and of distributions with ``ast``,
-the language topics of ``pydoc_data``, and the long descriptions of distributions. Nothing is downloaded and nothing
-leaves the machine. The same versions give the same documents in the same order.
+the language topics of ``pydoc_data``, and the long descriptions of distributions. Nothing is downloaded or
+sent. The same versions give the same documents in the same order.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SCHEMA = pa.schema(
 
 
 class Text(NamedTuple):
-    """One document: what it says, where it stands inside its file, and what kind of text it is."""
+    """One document: its text, its place inside the file, and the kind of text."""
 
     text: str
     place: str
@@ -58,7 +58,7 @@ class SourceTree:
     Attributes:
         name: normalised name of the distribution, or ``python``.
         version: its version.
-        licence: as its metadata states it, empty when it states none.
+        licence: as its metadata states it, empty if it states none.
         description: its long description, empty when it has none.
         root: folder the paths are relative to.
         files: paths below ``root``, sorted, with forward slashes.
@@ -74,7 +74,7 @@ class SourceTree:
 
 @dataclass
 class DemoReport:
-    """What was read and what could not be.
+    """The result of building the demo corpus.
 
     Attributes:
         documents: how many documents the corpus has.
@@ -99,14 +99,14 @@ def build_demo(
     renew: bool = True,
     progress: Progress | None = None,
 ) -> DemoReport:
-    """Write the demo corpus as Parquet shards into ``folder``; a finished one of the same versions is left alone.
+    """Write the demo corpus as Parquet shards into ``folder``; a complete one of the same versions stays.
 
     Args:
-        folder: made if missing; a file ``demo.version`` names the versions it was built from.
-        sources: what to read; everything this environment carries when not given.
-        workers: processes that parse; the number of processors when not given.
-        renew: build a finished corpus anew when it was built from other versions; otherwise it is kept.
-        progress: told about each source file.
+        folder: created if missing; a file ``demo.version`` names the versions it was built from.
+        sources: what to read; by default all of this environment.
+        workers: processes that parse; by default the number of processors.
+        renew: rebuild a complete corpus that was built from other versions; otherwise it stays.
+        progress: advanced by source files.
 
     Raises:
         CorpusError: the folder holds something else, or there is nothing to read.
@@ -167,7 +167,7 @@ def _tree(name: str, distribution: metadata.Distribution) -> SourceTree:
             if path.suffix == ".py" and ".." not in path.parts and not path.is_absolute()
         }
     )
-    # What importlib.metadata returns is a Message; its own protocol leaves some of the methods out.
+    # importlib.metadata returns a Message; its protocol lacks some of the methods.
     about = cast(Message, distribution.metadata)
     described = about.get_payload() or about.get("Description") or ""
     return SourceTree(
@@ -181,7 +181,7 @@ def _tree(name: str, distribution: metadata.Distribution) -> SourceTree:
 
 
 def _licence(expression: str | None, free: str | None, classifiers: Iterable[str]) -> str:
-    """Return the licence as metadata states it; a whole licence text is not a name, the classifier is."""
+    """Return the name of the licence; a full licence text is not a name, so the classifier is used instead."""
     if expression:
         return expression
     if free and len(free) <= 64 and "\n" not in free:
@@ -215,7 +215,7 @@ def _documents(
 
 
 def read_texts(path: Path) -> list[Text] | str:
-    """Return the documents of one Python file in the order they stand, or why there are none to be had."""
+    """Return the documents of one Python file in file order, or the reason why it has none."""
     try:
         source = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The documents of a corpus: one id each, sorted, that does not depend on where a row lies.
+"""The documents of a corpus, sorted by an id that does not depend on where a row is stored.
 
 The id is the user's id column when it is unique and never NULL; else the 128-bit hash of the text and an ordinal among
 exact twins. Twins are ordered by the content of their whole row, so neither row order, nor shard layout, nor file
@@ -35,14 +35,14 @@ class Documents:
     Attributes:
         ids: string (n,), ascending, unique.
         order: int64 (n,), source position of each document: its row counted over all files.
-        shard: int32 (n,), shard the row lies in.
-        row_in_shard: int32 (n,), its row within the shard, errors counted.
+        shard: int32 (n,), shard that holds the row.
+        row_in_shard: int32 (n,), its row within the shard, errors included.
         bytes: int64 (n,), UTF-8 bytes of the text.
         errors: rows that are not documents: position int64, shard int32, row_in_shard int32, reason string.
         id_source: ``column`` or ``text``.
         notes: why the id column was not used, rows repaired.
-        repaired: texts that held bytes or code points that are not Unicode; each of them became U+FFFD.
-        texts: sha256 of all texts' hashes in id order: equal corpora of texts have equal ones, whatever their files.
+        repaired: number of texts with bytes or code points that are not Unicode; each of these became U+FFFD.
+        texts: sha256 of all texts' hashes in id order: equal texts give equal digests, whatever the files.
         digest: of the artifact.
     """
 
@@ -83,7 +83,7 @@ class Documents:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what should be known before the texts are trusted, one sentence each."""
+        """Return the warnings about the texts, one sentence each."""
         if not self.repaired:
             return ()
         texts = "1 text holds" if self.repaired == 1 else f"{self.repaired:,} texts hold"
@@ -101,7 +101,7 @@ class Documents:
 
     @cached_property
     def part_order(self) -> NDArray[np.int64]:
-        """Return, int64 (n,), where each document stands among all documents in source order.
+        """Return the position of each document among all documents in source order, int64 (n,).
 
         ``values_in_source_order[documents.part_order]`` are the values in facts order.
         """
@@ -110,7 +110,7 @@ class Documents:
 
     @cached_property
     def facts_rows(self) -> NDArray[np.int64]:
-        """Return, int64 (n,), the facts row of each document in source order: the inverse of ``part_order``."""
+        """Return the facts row of each document in source order, int64 (n,): the inverse of ``part_order``."""
         rows = np.empty(self.n, dtype=np.int64)
         rows[self.part_order] = np.arange(self.n, dtype=np.int64)
         return rows
@@ -131,7 +131,7 @@ class Documents:
 
 
 def check_ids(corpus: Corpus, documents: Documents) -> None:
-    """Refuse an id column that a person chose and that is no id.
+    """Check an id column that a person chose.
 
     Raises:
         RoleError: ids are missing or repeated, with counts.
@@ -156,10 +156,10 @@ def load_table(
     """Return a per-document artifact's parts as one table in facts order, (n,) rows.
 
     Args:
-        artifact: written shard by shard in source order, rows with errors left out.
+        artifact: written shard by shard in source order, without the rows with errors.
         documents: the documents of the same corpus.
-        columns: columns wanted, None for all.
-        prefix: what the names of its parts begin with.
+        columns: columns to read, None for all.
+        prefix: prefix of the names of its parts.
 
     Raises:
         StoreError: the parts do not hold one row per document, or are damaged.

@@ -14,7 +14,7 @@
     ├── SettingError       a name, address or setting is not allowed
     └── AccessError        the role of a person does not allow this
 
-The command line and the dashboard print a ``TamisError`` as one message. Anything else is a bug and is left to crash.
+The command line and the dashboard print a ``TamisError`` as one message. Any other exception is a bug and crashes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from collections.abc import Iterable
 
 
 class TamisError(Exception):
-    """Say what is wrong, which value, what is allowed, and what to do.
+    """An error that states what is wrong, which value, what is allowed, and what to do.
 
     Args:
-        what: one clause naming the thing that failed.
+        what: one clause that names what failed.
         value: the offending value, shown with ``repr`` and shortened.
-        allowed: what would have been accepted, as a sentence or as the known names.
-        fix: what the reader can do next.
+        allowed: accepted values, as a sentence or as the known names.
+        fix: what the reader can do.
 
     Example:
         >>> print(ta.TamisError("Unknown column", value="lenght", allowed=("bytes", "length"), fix="choose another"))
@@ -91,7 +91,7 @@ class Cancelled(JobError):  # noqa: N818 - an outcome people ask for, not a faul
 
 
 class EndpointError(JobError):
-    """A model behind an address did not answer as it should; ``fatal`` when further questions would fail alike."""
+    """A model behind an address did not answer as it should; ``fatal`` when further questions would fail too."""
 
     def __init__(self, what: str, *, fatal: bool, value: object = None, fix: str | None = None) -> None:
         super().__init__(what, value=value, fix=fix)

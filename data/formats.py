@@ -1,4 +1,4 @@
-"""Formats of the files of a corpus: by name and by first bytes, what a reader tells, and how bytes are opened."""
+"""Formats of the files of a corpus: detection by name and first bytes, readers and what they return, byte streams."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PACKED = {
     ".xz": "xz",
 }  # fmt: skip
 _INSIDE = (*_PACKED, ".snappy", ".lz4", ".br", ".brotli", ".lzo")
-"""Endings that writers put behind ``.parquet`` to name the compression inside the file."""
+"""Suffixes that writers add after ``.parquet`` to name the compression inside the file."""
 
 _PARQUET = b"PAR1"
 _MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 SUFFIXES = (*_SUFFIXES, *(f"{plain}{packed}" for plain in (".jsonl", ".csv", ".tsv") for packed in _PACKED))
 WINDOW = 1 << 27
-"""Bytes a Zstandard frame may refer back to: what the library decodes unless it is told to take more memory."""
+"""Bytes a Zstandard frame may refer back to: the default limit of the library."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class BadLine:
 
 @dataclass(frozen=True)
 class Probe:
-    """What one pass over a file, or its footer, tells.
+    """The content of a file, found in one pass or from its footer.
 
     Attributes:
         rows: number of rows.
@@ -76,10 +76,10 @@ class Probe:
         recoded: columns that version 1 of the reader read as bytes and this one reads as text, sorted.
         uuids: columns of UUIDs, read as text, sorted.
         labels: names of the labels 0, 1, ... of columns that state them.
-        source: schema of a Parquet file as it is in the file, with its metadata; None for formats without types.
-        places: where each column of ``schema`` stands in the file's own order, from 0.
+        source: original schema of a Parquet file with its metadata; None for formats without types.
+        places: position of each column of ``schema`` in the file, from 0.
         bad_lines: lines left out.
-        notes: what was read otherwise than it stands there, one sentence each.
+        notes: what was read in another way than the file states, one sentence each.
     """
 
     rows: int
@@ -101,9 +101,9 @@ class Cut:
 
     Attributes:
         marks: the marks, consecutive.
-        columns: top-level columns wanted, all of them in the file.
-        max_rows: rows per batch at most.
-        max_bytes: bytes per batch, at most unless a single row is larger.
+        columns: top-level columns to read, all of them in the file.
+        max_rows: maximum rows per batch.
+        max_bytes: maximum bytes per batch, unless a single row is larger.
     """
 
     marks: tuple[Mark, ...]
@@ -113,13 +113,13 @@ class Cut:
 
 
 MAX_BAD_LINES = 100_000
-"""A file with more bad lines than this is of another format."""
+"""A file with more bad lines than this counts as another format."""
 
 REPAIR = "repair the line, or leave out the line with --skip-bad-lines or the file with --skip-bad-files"
 
 
 class BadLines(list[BadLine]):
-    """Bad lines of one file, in order; where lines must not be left out, the first one is an error.
+    """Bad lines of one file, in order; unless ``skip`` is set, the first one is an error.
 
     Args:
         path: the file.
@@ -131,7 +131,7 @@ class BadLines(list[BadLine]):
         self.path, self.skip = path, skip
 
     def add(self, line: int | None, says: str, cause: Exception | None = None) -> None:
-        """Take a line note of, by number; raises ``CorpusError`` when it, or the number of them, ends the reading."""
+        """Record a bad line by number; raises ``CorpusError`` when lines are not skipped or too many are bad."""
         if not self.skip:
             where = "a line" if line is None else f"line {line}"
             raise CorpusError(f"{self.path.name}, {where} {says}", fix=REPAIR) from cause
@@ -147,15 +147,15 @@ class BadLines(list[BadLine]):
 
 
 def slices(rows: int, mark: Mark, cut: Cut) -> Iterator[tuple[int, int]]:
-    """Divide the rows of a mark, taken as equally long, into batches as (start, stop)."""
+    """Yield the batches of a mark as (start, stop), assuming rows of equal length."""
     if not rows:
         return
     size = max(1, min(cut.max_rows, cut.max_bytes // max(1, mark.bytes // rows)))
     yield from pairwise([*range(0, rows, size), rows])
 
 
-def joined(batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Join consecutive batches of one schema as long as they stay below the limits; none is divided."""
+def join_batches(batches: Iterable[pa.RecordBatch], *, max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Join consecutive batches of one schema up to the limits; no batch is split."""
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
@@ -184,9 +184,9 @@ class Reader(Protocol):
 
 
 def format_of(path: PurePath) -> tuple[str, str] | None:
-    """Return (format, compression) of a file by its name, None when it is not one of ours.
+    """Return (format, compression) of a file by its name, None when the format is not supported.
 
-    The last ending decides; behind ``.parquet`` one more may name the compression inside the file, as writers do.
+    The last suffix decides; one more after ``.parquet`` may name the compression inside the file, as writers do.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes.pop() if suffixes else ""
@@ -199,7 +199,7 @@ def format_of(path: PurePath) -> tuple[str, str] | None:
 
 
 def is_parquet(path: Path) -> bool:
-    """Say whether a file begins as Parquet does; one that cannot be read does not."""
+    """Say whether a file begins with the bytes of Parquet; False for a file that cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(_PARQUET)) == _PARQUET
@@ -207,8 +207,8 @@ def is_parquet(path: Path) -> bool:
         return False
 
 
-def packed_as(path: Path, named: str) -> str:
-    """Return how the bytes of a text file are compressed: as its first bytes say, else as its name says."""
+def detect_compression(path: Path, named: str) -> str:
+    """Return the compression of a text file: by its first bytes, else by its name."""
     with path.open("rb") as file:
         head = file.read(max(map(len, _MAGIC)))
     return next((packed for magic, packed in _MAGIC.items() if head.startswith(magic)), named)
@@ -217,8 +217,8 @@ def packed_as(path: Path, named: str) -> str:
 def open_stream(path: Path, compression: str) -> BinaryIO:
     """Open a file for reading decompressed bytes.
 
-    A damaged or truncated file raises OSError, EOFError, ``zlib.error`` or ``lzma.LZMAError`` while reading, never a
-    short result.
+    A damaged or truncated file raises OSError, EOFError, ``zlib.error`` or ``lzma.LZMAError`` while reading; it never
+    returns a short result.
     """
     raw = path.open("rb")
     if compression == "gz":
@@ -237,7 +237,7 @@ def _buffered(raw: io.RawIOBase) -> BinaryIO:
 
 
 class _Closing(io.RawIOBase):
-    """A readable that closes the file below it too."""
+    """A readable stream that also closes the underlying file."""
 
     def __init__(self, inner: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile, below: BinaryIO) -> None:
         self._inner, self._below = inner, below
@@ -255,7 +255,7 @@ class _Closing(io.RawIOBase):
 
 
 class _Zstandard(io.RawIOBase):
-    """Zstandard frames one after another; unlike the library's own stream it refuses a truncated last frame."""
+    """Consecutive Zstandard frames; unlike the library's own stream it refuses a truncated last frame."""
 
     def __init__(self, below: BinaryIO) -> None:
         self._below = below
@@ -299,7 +299,7 @@ class _Zstandard(io.RawIOBase):
 
 
 def _too_wide(head: bytes) -> str:
-    """Return what to do about a frame whose window is wider than this reader takes, empty for any other frame."""
+    """Return what to do about a frame whose window exceeds the limit of this reader, empty for any other frame."""
     try:
         window = zstandard.get_frame_parameters(head).window_size
     except zstandard.ZstdError:

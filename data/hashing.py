@@ -1,4 +1,4 @@
-"""Digests and keyed hashes: the only source of identity and of chance.
+"""Digests and keyed hashes: the only source of identity and of randomness.
 
 Nothing here depends on the process, the platform, ``PYTHONHASHSEED`` or the order of rows.
 """
@@ -23,7 +23,7 @@ U64 = np.uint64
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return one byte string per value: sorted keys, no spaces, UTF-8, 3.0 written as 3.
+    """Return the canonical byte string of a value: sorted keys, no spaces, UTF-8, 3.0 written as 3.
 
     Raises:
         RecipeError: for NaN, infinities and types that JSON does not have.
@@ -56,14 +56,14 @@ def digest(value: Any) -> str:
 
 
 def digest_of_texts(texts: pa.Array) -> str:
-    """Return ``digest`` of the list of texts, without making a Python string of each.
+    """Return ``digest`` of the list of texts without creating Python strings.
 
     Args:
         texts: string or large_string (n,), no NULL.
     """
     opening, closing, nothing = (pa.scalar(part, pa.large_string()) for part in ('"', '",', ""))
     quoted = pc.binary_join_element_wise(opening, texts.cast(pa.large_string()), closing, nothing)
-    # The data of an array of texts lie one after the other: here they are the list but for its ends.
+    # The data of a string array are contiguous: together they are the JSON list without its brackets.
     size = pc.sum(pc.binary_length(quoted)).as_py() or 0
     data = np.frombuffer(quoted.buffers()[2] or b"", dtype=np.uint8)[:size]
     if (data < ord(" ")).any() or (data == ord("\\")).any() or np.count_nonzero(data == ord('"')) > 2 * len(texts):
@@ -94,8 +94,8 @@ def key64(ids: Iterable[str]) -> NDArray[np.uint64]:
     return np.frombuffer(joined, dtype="<u8").astype(U64)
 
 
-def salted(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint64]:
-    """Mix keys with a seed and the name of their use, uint64 (n,).
+def mix_keys(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint64]:
+    """Mix keys with a seed and the name of their purpose, uint64 (n,).
 
     The finaliser is splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators").
     """
@@ -110,4 +110,4 @@ def salted(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.uint
 
 def uniform(keys: NDArray[np.uint64], *, seed: int, salt: str) -> NDArray[np.float64]:
     """Return one number in the open interval (0, 1) per key, float64 (n,), a pure function of (seed, salt, key)."""
-    return ((salted(keys, seed=seed, salt=salt) >> U64(11)).astype(np.float64) + 0.5) / 2.0**53
+    return ((mix_keys(keys, seed=seed, salt=salt) >> U64(11)).astype(np.float64) + 0.5) / 2.0**53

@@ -1,4 +1,4 @@
-"""Is everything as it should be? Checks of the installation and of a workspace, each with what to do about it."""
+"""Checks of the installation and of a workspace; each finding says what to do."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: what was looked at.
-        state: ``failed`` needs a person, ``warning`` may.
+        check: what was checked.
+        state: ``failed`` needs action, ``warning`` may need it.
         said: what was found.
-        fix: what to do, empty when all is well.
+        fix: what to do, empty when nothing is needed.
     """
 
     check: str
@@ -43,19 +43,19 @@ class Finding:
 
 
 def examine(workspace: Workspace, *, checksums: bool = True) -> tuple[Finding, ...]:
-    """Return what every check found, in a fixed order.
+    """Return the findings of all checks, in a fixed order.
 
     Args:
-        workspace: what to look at.
+        workspace: the workspace to check.
         checksums: also read every stored byte and compare it with its checksum.
     """
     return (*_installation(), *_folder(workspace), *_store(workspace, checksums=checksums), *_records(workspace))
 
 
 def repair(workspace: Workspace) -> tuple[Orphan, ...]:
-    """Remove what a dead process left and nothing needs: its locks and damaged artifacts; return what was removed.
+    """Remove the locks of dead processes and damaged artifacts; return what was removed.
 
-    Unfinished artifacts stay: the next analysis goes on from them. Damaged ones are made again.
+    Unfinished artifacts stay: the next analysis resumes them. It makes damaged ones again.
     """
     gone = tuple(orphan for orphan in workspace.store.orphans() if orphan.kind in ("lock", "damaged"))
     for orphan in gone:
@@ -82,19 +82,19 @@ def _installation() -> Iterator[Finding]:
     if wrong:
         yield Finding("Packages", "failed", "; ".join(wrong), "pip install --upgrade tamis, or make setup")
     else:
-        yield Finding("Packages", "ok", "all that are needed, in versions that work")
+        yield Finding("Packages", "ok", "all required packages, in supported versions")
     yield Finding("Processors", "ok", f"{_processors()} may be used")
 
 
 def _processors() -> int:
-    """Return how many processors this process may use; where the system does not say, how many there are."""
+    """Return the number of processors this process may use, or of all if the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folder(workspace: Workspace) -> Iterator[Finding]:
     root = workspace.root
     if not root.exists():
-        yield Finding("Workspace", "ok", f"{root} is not there yet; it is made when first needed")
+        yield Finding("Workspace", "ok", f"{root} does not exist yet; it is created when first needed")
         return
     if not os.access(root, os.W_OK | os.X_OK):
         yield Finding("Workspace", "failed", f"{root} cannot be written", "set TAMIS_HOME to a folder of yours")
@@ -137,7 +137,9 @@ def _records(workspace: Workspace) -> Iterator[Finding]:
         return
     gone = [name for name, entry in workspace.corpora().items() if not _is_there(entry.path)]
     if gone:
-        yield Finding("Corpora", "warning", f"files are gone: {', '.join(gone)}", "put them back, or open them anew")
+        yield Finding(
+            "Corpora", "warning", f"files are missing: {', '.join(gone)}", "restore them, or open the corpora again"
+        )
     else:
         yield Finding("Corpora", "ok", f"{len(workspace.corpora()):,} known")
     failed = [job for job in list_jobs(workspace.jobs) if job.state == "failed"]

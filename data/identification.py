@@ -1,4 +1,4 @@
-"""Computing document ids: a streaming pass over the texts, a second one over exact twins only."""
+"""Computing document ids: a streaming pass over the texts, and a second one over exact duplicates only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True)
 class _Pass:
-    """What the first pass found, rows in source order, errors included.
+    """The result of the first pass, rows in source order, errors included.
 
     Attributes:
         hash: uint8 (rows, 16), BLAKE2b-128 of the text.
@@ -48,7 +48,7 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     """Write and commit the documents artifact: tables ``documents`` and ``errors`` (see ``Documents``).
 
     Memory grows with the number of documents (about 400 bytes each), never with their text. A killed run resumes by
-    shard; shards that are hashed already, whoever did it, are not read again.
+    shard; shards that are already hashed are not read again.
 
     Raises:
         CorpusError: a file is damaged or was changed.
@@ -80,7 +80,7 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
 
 
 def hash_part(shard: Shard) -> str:
-    """Return the name of the part in which the first pass over a shard is kept."""
+    """Return the name of the part that holds the first pass over a shard."""
     return f"hash-{shard.index:05d}"
 
 
@@ -196,7 +196,7 @@ class _RowKeys:
 
 
 def _row_keys(corpus: Corpus, out: ArtifactWriter, positions: NDArray[np.int64], progress: Progress) -> _RowKeys:
-    """Rank the rows at ``positions`` by the hash of their whole content."""
+    """Rank the rows at ``positions`` by the hash of their full content."""
     if corpus.schema.names == [corpus.roles.text]:
         return _RowKeys(positions, np.zeros(len(positions), dtype=np.int64))
     parts = []
@@ -225,7 +225,7 @@ def _content_keys(corpus: Corpus, shard: Shard, rows: NDArray[np.int64]) -> pa.A
 
 
 def _rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return rows as Python values; values that Python does not have, such as times far away, as text."""
+    """Return rows as Python values; values outside Python's range, such as distant times, as text."""
     try:
         return batch.to_pylist()
     except (pa.ArrowException, ValueError, OverflowError):
@@ -244,8 +244,8 @@ def _values(column: pa.Array) -> list[Any]:
 def content_key(row: dict[str, Any]) -> bytes:
     """Return 32 bytes that order rows by content: equal rows of any file format have equal keys.
 
-    The first half ignores what formats cannot tell apart (NULL, empty text and missing columns); the second half
-    tells NULL and empty text apart.
+    The first half ignores differences that formats cannot express (NULL, empty text and missing columns); the second
+    half distinguishes NULL from empty text.
     """
     exact = _canonical(row)
     return b"".join(blake2b(_JSON(value).encode(), digest_size=16).digest() for value in (_filled(exact), exact))

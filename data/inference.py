@@ -1,4 +1,4 @@
-"""Types of JSON values: found over a whole file, and values turned into Arrow arrays of the type found."""
+"""Types of JSON values: inference over a whole file, and conversion into Arrow arrays of that type."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _infer_struct(values: Sequence[dict[str, Any]]) -> pa.DataType:
 
 
 def widen(left: pa.DataType, right: pa.DataType) -> pa.DataType:
-    """Return a type for the values of both; text when nothing narrower holds them."""
+    """Return the narrowest type for the values of both, else text."""
     kind = unify(left, right)
     if kind is None or (pa.types.is_struct(kind) and kind.num_fields > MAX_FIELDS):
         return MIXED
@@ -66,7 +66,7 @@ def to_array(values: Sequence[Any], kind: pa.DataType, *, name: str, repairs: Re
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError, OverflowError):
-        # The rare blocks with mixed values or broken text take the careful way.
+        # The rare blocks with mixed values or invalid text take the slow path.
         repairs[name] += sum(_broken(value) for value in values)
         return pa.array([_coerce(value, kind) for value in values], kind)
 

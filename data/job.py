@@ -1,4 +1,4 @@
-"""One background job as its record says: what it does, how far it is, how it ended."""
+"""One background job as recorded: its request, its progress and its end."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Request:
     """What a job does.
 
     Attributes:
-        kind: which worker runs it, for example ``analyze``.
+        kind: worker that runs it, for example ``analyze``.
         params: its parameters, JSON values; with ``kind`` they are its identity.
-        title: for people.
+        title: title shown to people.
     """
 
     kind: str
@@ -42,16 +42,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as its record says, at the moment it was read.
+    """A job as recorded when it was read.
 
     Attributes:
         id: name of the job and of its folder.
-        folder: where its record is.
-        kind, params, title: what it does.
+        folder: folder of its record.
+        kind, params, title: of its request.
         state: queued, running, done, failed or cancelled. A job whose process died is failed.
-        progress: how far it is.
-        message: what went wrong, or what it says about its result.
-        result: small JSON values the job leaves behind.
+        progress: its progress.
+        message: the error, or a sentence about the result.
+        result: small JSON values that the job returned.
         pid: of its process, 0 before it started.
         started: seconds since the epoch, 0 before it started.
         updated: last sign of life, seconds since the epoch.
@@ -74,15 +74,15 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Return whether the job is still going on."""
+        """Return whether the job is queued or running."""
         return self.state in ACTIVE
 
     def reload(self) -> Job:
-        """Return the job as its record says now."""
+        """Return the job as recorded now."""
         return read_job(self.folder)
 
     def cancel(self) -> Job:
-        """Ask the job to stop at the next safe point; what is stored stays."""
+        """Ask the job to stop at the next safe point; stored results stay."""
         if self.active:
             write_bytes(self.folder / "cancel", b"")
         return self.reload()
@@ -91,9 +91,9 @@ class Job:
         """Return the job once it is no longer active, or after ``seconds``.
 
         Args:
-            seconds: how long to wait at most.
-            poll: seconds between two looks.
-            seen: called with the job at every look.
+            seconds: longest time to wait.
+            poll: seconds between two reads.
+            seen: called with the job after every read.
         """
         end = time.monotonic() + seconds
         while True:
@@ -138,7 +138,7 @@ class Record:
 
     @property
     def lives(self) -> bool:
-        """Return whether the job is going on in a live process."""
+        """Return whether the job runs in a live process."""
         age = time.time() - self.updated
         return self.state in ACTIVE and alive(self.pid, self.process_started, self.machine, heartbeat_age=age)
 

@@ -1,6 +1,6 @@
-"""Background jobs: one process each, one record that the command line and the dashboard both read.
+"""Background jobs: each has its own process and a record that the command line and the dashboard read.
 
-Folder of a job, named by what it does, so that the same job is never started twice::
+Folder of a job, named by its request, so that the same job never starts twice::
 
     request.json    kind, parameters, what it works on; never changed
     state.json      pid, state, progress; replaced atomically by the job's process
@@ -33,7 +33,7 @@ __all__ = ["Job", "Request", "find_job", "list_jobs", "read_job", "start", "work
 
 _START_SECONDS = 20.0
 MOST_ACTIVE = 8
-"""Jobs that may go on at once in a workspace: a session that starts more is told to wait."""
+"""Maximum number of active jobs in a workspace; another job cannot start before one ends."""
 
 
 def start(
@@ -43,7 +43,7 @@ def start(
     command: Sequence[str],
     environment: Mapping[str, str] | None = None,
 ) -> Job:
-    """Start a job in a process and session of its own, or join it when it is already going on.
+    """Start a job in its own process and session, or join it when it is already active.
 
     Args:
         jobs: the workspace's folder of jobs.
@@ -52,7 +52,7 @@ def start(
         environment: variables added to those of this process.
 
     Raises:
-        JobError: the process cannot be started, or too many jobs are going on.
+        JobError: the process cannot be started, or too many jobs are active.
     """
     folder = inside(jobs, request.id, what="Job")
     _leave_room(jobs, folder)
@@ -70,11 +70,11 @@ def start(
 
 
 def _leave_room(jobs: Path, folder: Path) -> None:
-    """Refuse a new job while as many as may be are going on; joining one is always possible."""
+    """Refuse a new job while the maximum number is active; joining an active one is always possible."""
     active = [job for job in list_jobs(jobs) if job.active]
     if len(active) >= MOST_ACTIVE and all(job.id != folder.name for job in active):
         raise JobError(
-            "Too many background jobs are going on",
+            "Too many background jobs are active",
             value=len(active),
             allowed=f"{MOST_ACTIVE} at once",
             fix="wait for one to end, or stop one on the Jobs page or with tamis cancel",
@@ -104,7 +104,7 @@ def work(folder: Path, run: Callable[[Request, Progress], Mapping[str, Any]]) ->
         folder: the job's folder.
         run: does the work and returns small JSON values to keep as the job's result.
 
-    A ``TamisError`` becomes the job's message. Anything else ends the process, and the record says so by itself.
+    A ``TamisError`` becomes the job's message. Any other exception ends the process, and the job counts as failed.
     """
     with _exclusive(folder):
         request = Request(**json.loads((folder / "request.json").read_bytes()))
@@ -122,7 +122,7 @@ def work(folder: Path, run: Callable[[Request, Progress], Mapping[str, Any]]) ->
 
 
 class _Book:
-    """Keeps the record of the running job: on progress, and at every heartbeat in between."""
+    """Writes the record of the running job on progress and at every heartbeat."""
 
     def __init__(self, folder: Path, record: Record) -> None:
         self._folder, self._record = folder, record
@@ -136,7 +136,7 @@ class _Book:
             self._write()
 
     def end(self, state: State, *, message: str = "", result: Mapping[str, Any] | None = None) -> State:
-        """Write how the job ended."""
+        """Write the end of the job."""
         with self._lock:
             done = replace(self._record.progress, fraction=1.0, eta=0.0) if state == "done" else self._record.progress
             self._record = replace(
@@ -152,7 +152,7 @@ class _Book:
 
     @contextlib.contextmanager
     def beating(self) -> Iterator[None]:
-        """Keep the record fresh while the work does not report."""
+        """Update the record while the work does not report."""
         stop = threading.Event()
 
         def beat() -> None:
@@ -173,7 +173,7 @@ class _Book:
 
 @contextlib.contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """Hold the job's folder for the short time in which its process is started or takes over."""
+    """Lock the job's folder while its process starts or takes over."""
     end = time.monotonic() + _START_SECONDS
     while True:
         lock = Lock(folder / "start.lock", what=f"Job {folder.name}")

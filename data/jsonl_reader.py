@@ -14,7 +14,7 @@ from tamis.data.errors import CorpusError
 from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
 from tamis.data.inference import infer, to_array, widen
 from tamis.data.repair import Repairs, repair
-from tamis.data.streams import opened
+from tamis.data.streams import open_at
 
 BLOCK_BYTES = 4 << 20
 BLOCK_ROWS = 8192
@@ -40,12 +40,12 @@ class JsonlReader:
         places: dict[str, int] = {}
         bad = BadLines(path, skip=self.skip)
         row = offset = end = line = 0
-        with opened(path, self.compression, 0) as stream:
+        with open_at(path, self.compression, 0) as stream:
             for lines in _blocks(stream):
                 values = list(_objects(lines, line, bad))
                 end, line = end + sum(map(len, lines)), line + len(lines)
                 if not values:
-                    # A mark without rows would be passed over, and the reader with it: these bytes go to the next one.
+                    # Readers skip a mark without rows: its bytes belong to the next mark.
                     continue
                 for keys in set(map(tuple, values)):
                     places |= {key: max(place, places.get(key, 0)) for place, key in enumerate(keys)}
@@ -64,7 +64,7 @@ class JsonlReader:
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the cut."""
         schema = pa.schema([probe.schema.field(name) for name in cut.columns])
-        with opened(path, self.compression, cut.marks[0].offset) as stream:
+        with open_at(path, self.compression, cut.marks[0].offset) as stream:
             for mark in cut.marks:
                 data = stream.read(mark.bytes)
                 if len(data) != mark.bytes:
@@ -109,7 +109,7 @@ def _objects(lines: list[bytes], first: int | None, bad: BadLines) -> Iterator[d
             continue
         line = None if first is None else first + number + 1
         try:
-            # Only lines that may hold lone surrogates pay for looking at every key.
+            # Only lines that may hold lone surrogates need a check of every key.
             broken = broken or "\\ud" in text or "\\uD" in text
             value = json.loads(text, object_pairs_hook=_repaired_keys) if broken else json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Names of class labels that the ``huggingface`` block of a Parquet file's metadata carries."""
+"""Names of class labels from the ``huggingface`` block of a Parquet file's metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LABELS_KEY = b"huggingface"
 
 
 def label_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
-    """Return the names of the labels 0, 1, ... by top-level column; a block that cannot be read names none."""
+    """Return the names of the labels 0, 1, ... by top-level column; none from a block that cannot be read."""
     try:
         features = json.loads((metadata or {})[LABELS_KEY])["info"]["features"]
         found = {name: feature.get("names") for name, feature in features.items() if _is_class_label(feature)}
@@ -25,7 +25,7 @@ def _is_class_label(feature: object) -> bool:
 def agreed_labels(
     files: Mapping[str, tuple[Mapping[str, tuple[str, ...]], frozenset[str]]],
 ) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return the names of labels that all files with the column have, and a note for each column where they differ.
+    """Return the label names on which all files with the column agree, and a note for each column where they differ.
 
     Args:
         files: label names and all columns of each file, by the name used in notes.

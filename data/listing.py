@@ -1,4 +1,4 @@
-"""Which files a corpus consists of, and a sentence for everything that lies there and is left out."""
+"""The files of a corpus, and a sentence for each file or folder that is left out."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class FileListing:
     """The files of a corpus.
 
     Attributes:
-        root: folder they lie in.
+        root: folder that holds them.
         files: sorted by path.
-        notes: what else lies there, one sentence a reason.
+        notes: what is left out, one sentence per reason.
     """
 
     root: Path
@@ -34,12 +34,12 @@ class FileListing:
 def list_files(path: str | Path) -> FileListing:
     """Return the data files of a file, a folder (with sub-folders) or a glob.
 
-    A file that is named, or matched by a glob, may be Parquet by its first bytes alone; in a folder only one whose name
-    has no ending. What Tamis itself made inside a folder (runs, bundles, workspaces) is no part of the corpus; of a
-    run's own folder the curated files are.
+    A file that is named, or matched by a glob, may be Parquet by its first bytes alone; in a folder only a file without
+    a suffix. Runs, bundles and workspaces of Tamis inside a folder are not part of the corpus; if the folder is a run,
+    its curated files are.
 
     Raises:
-        CorpusError: nothing is there, or nothing of a known format.
+        CorpusError: the path has no files, or none of a known format.
     """
     given = Path(path).expanduser().absolute()
     left = _LeftOut()
@@ -55,7 +55,7 @@ def list_files(path: str | Path) -> FileListing:
         raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
     files = sorted(item for item in found if _is_data(item, left, named=not given.is_dir()))
     if given.is_dir() and any(item.suffix.lower() != ".json" for item in files):
-        # Folders of data often hold descriptions as .json; they are data only where nothing else is.
+        # Folders of data often hold descriptions as .json; such files are data only if there are no other data files.
         left.add("{} beside data, taken as a description", [item for item in files if item.suffix.lower() == ".json"])
         files = [item for item in files if item.suffix.lower() != ".json"]
     notes = left.notes(root)
@@ -70,7 +70,7 @@ def list_files(path: str | Path) -> FileListing:
 
 
 def made_by_tamis(folder: Path) -> str | None:
-    """Return what of Tamis a folder is: a run, a bundle or a workspace; None for any other."""
+    """Return whether a folder is a run, a bundle or a workspace of Tamis; None for any other folder."""
     if (folder / RUN_FILE).is_file() and _is_run(folder / RUN_FILE):
         return "a run"
     if (folder / LOCK_FILE).is_file():
@@ -88,7 +88,7 @@ def _is_run(manifest: Path) -> bool:
 
 
 class _LeftOut:
-    """What is left out, by reason, in the order met."""
+    """Files left out, by reason, in order of first occurrence."""
 
     def __init__(self) -> None:
         self._found: dict[str, list[Path]] = {}
@@ -115,7 +115,7 @@ def _sentence(reason: str, files: Sequence[Path], root: Path) -> str:
 
 
 def _walk(folder: Path, left: _LeftOut) -> Iterator[Path]:
-    """Yield the files of a folder, those hidden or made by Tamis left out."""
+    """Yield the files of a folder, without those that are hidden or made by Tamis."""
     start = folder / CURATED if made_by_tamis(folder) == "a run" and (folder / CURATED).is_dir() else folder
     if start != folder:
         beside = [item for item in folder.iterdir() if item.is_file()]
@@ -127,7 +127,7 @@ def _walk(folder: Path, left: _LeftOut) -> Iterator[Path]:
 
 
 def _without_made(found: Iterator[Path] | Sequence[Path], root: Path, left: _LeftOut) -> Iterator[Path]:
-    """Yield the files that lie in nothing that Tamis made below the root."""
+    """Yield the files that are not inside a folder that Tamis made below the root."""
     known: dict[Path, str | None] = {root: None}
 
     def made(folder: Path) -> str | None:
@@ -144,7 +144,7 @@ def _without_made(found: Iterator[Path] | Sequence[Path], root: Path, left: _Lef
 
 
 def _is_data(item: Path, left: _LeftOut, *, named: bool) -> bool:
-    """Say whether a file is read; the reason why not is noted."""
+    """Say whether a file is read, and record the reason if not."""
     known = format_of(item)
     if known is None and (named or not item.suffix) and is_parquet(item):
         return True
@@ -158,7 +158,7 @@ def _is_data(item: Path, left: _LeftOut, *, named: bool) -> bool:
 
 
 def _fixed_part(pattern: Path) -> Path:
-    """Return the folder that all matches of a glob lie in."""
+    """Return the folder that contains all matches of a glob."""
     pieces = pattern.parts
     fixed = next((index for index, piece in enumerate(pieces) if glob.has_magic(piece)), len(pieces) - 1)
     return Path(*pieces[:fixed])

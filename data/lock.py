@@ -1,4 +1,4 @@
-"""Locks between processes: a file with the owner's pid, kept fresh by a heartbeat, taken over after the owner."""
+"""Locks between processes: a file with the owner's pid, refreshed by a heartbeat, taken over once the owner is dead."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class Owner:
 
 
 def machine() -> str:
-    """Return a name under which process ids are comparable."""
+    """Return the name of the scope in which process ids are unique."""
     namespace = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()}:{namespace.stat().st_ino if namespace.exists() else 0}"
 
 
 def process_started(pid: int) -> float | None:
-    """Return when a live process started, None when there is none or only a zombie.
+    """Return the start time of a live process, None if it does not exist or is a zombie.
 
-    Seconds since the machine started where the system tells them (a clock that is set does not change them), else
-    seconds since the epoch.
+    Seconds since boot if the system provides them (setting the clock does not change them), else seconds since the
+    epoch.
     """
     if Path("/proc/self/stat").is_file():
         try:
-            # The name in parentheses may hold anything; state and start time are the 1st and 20th field after it.
+            # The name in parentheses may hold any character; state and start time are the 1st and 20th field after it.
             fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             return None
@@ -72,7 +72,7 @@ def process_started(pid: int) -> float | None:
 
 
 def alive(pid: int, started: float, where: str, *, heartbeat_age: float) -> bool:
-    """Return whether the process still lives; on another machine only its heartbeat can tell."""
+    """Return whether the process is alive; for another machine its heartbeat decides."""
     if where != machine():
         return heartbeat_age < STALE_SECONDS
     now = process_started(pid)
@@ -80,7 +80,7 @@ def alive(pid: int, started: float, where: str, *, heartbeat_age: float) -> bool
 
 
 def read_owner(path: Path) -> Owner | None:
-    """Return the owner written in a lock file, None when there is no lock or it was never completed."""
+    """Return the owner in a lock file, None if the file is missing or incomplete."""
     try:
         return Owner(**json.loads(path.read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
@@ -100,10 +100,10 @@ def is_held(path: Path) -> bool:
 
 
 def clear_dead(path: Path) -> None:
-    """Remove the lock at ``path`` when its process is gone; a lock that somebody holds stays."""
+    """Remove the lock at ``path`` if its process is dead; a lock that is held stays."""
     if not path.exists() or is_held(path):
         return
-    # Where the folder cannot be written the lock stays; it stops nobody.
+    # If the folder is not writable the lock stays; it blocks no other process.
     with contextlib.suppress(OSError), _guard(path):
         if not is_held(path):
             path.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ def clear_dead(path: Path) -> None:
 
 @contextlib.contextmanager
 def _guard(path: Path) -> Iterator[None]:
-    """Serialise looking at a lock and taking it; the kernel frees the guard if its holder dies."""
+    """Serialise checking and taking a lock; the kernel frees the guard if its holder dies."""
     handle = os.open(path.with_name(".guard"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -169,7 +169,7 @@ class Lock:
                     self.path.unlink(missing_ok=True)
 
     def is_mine(self) -> bool:
-        """Return whether this lock was not taken over by somebody else."""
+        """Return whether this process still owns the lock."""
         return self._owner is not None and read_owner(self.path) == self._owner
 
     def _write(self, owner: Owner) -> None:

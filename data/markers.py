@@ -1,7 +1,7 @@
-"""Completion markers: which files of an unfinished run are whole, and what they were made for.
+"""Completion markers: which files of an unfinished run are complete, and which run they belong to.
 
-Beside every finished file lies a small one that names its rows, bytes and hash and the run it belongs to. A file is
-used again only when all of that holds, so one recipe never takes a file of another, and a damaged file is never taken.
+Each complete file has a small marker file with its rows, bytes, hash and run. A file is reused only when all of them
+match, so a recipe never reuses a file of another recipe or a damaged file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class WrittenFile:
 
     @classmethod
     def at(cls, path: Path, *, rows: int) -> WrittenFile:
-        """Describe a file that is whole."""
+        """Describe a complete file."""
         return cls(path.name, rows, path.stat().st_size, file_sha256(path))
 
 
@@ -42,15 +42,15 @@ class Markers:
     """The markers of one run.
 
     Attributes:
-        folder: where they lie, ``NAME.json`` for a file called ``NAME``.
-        made_for: what decides the bytes of the files: the recipe's digest and whatever else does.
+        folder: folder of the markers, ``NAME.json`` for a file ``NAME``.
+        made_for: everything that determines the bytes of the files, such as the recipe's digest.
     """
 
     folder: Path
     made_for: Mapping[str, str]
 
     def mark(self, file: WrittenFile) -> None:
-        """Say that a file is whole.
+        """Record that a file is complete.
 
         Raises:
             StoreError: the disk is full.
@@ -59,11 +59,11 @@ class Markers:
         write_bytes(self._path(file.name), data.encode() + b"\n")
 
     def whole(self, path: Path, *, rows: int | None = None) -> WrittenFile | None:
-        """Return what is known of the file at ``path`` when it is whole and was made for this run, else None.
+        """Return the description of the file at ``path`` if it is complete and was made for this run, else None.
 
         Args:
             path: of the file.
-            rows: how many it has to have; None when that does not matter.
+            rows: expected number of rows; None for any number.
         """
         try:
             record = json.loads(self._path(path.name).read_bytes())

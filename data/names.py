@@ -15,7 +15,7 @@ def check_name(name: str, *, what: str = "Name") -> str:
     """Return ``name`` when it is safe as a file name.
 
     Raises:
-        SettingError: other characters, too long, empty.
+        SettingError: the name is empty, too long or has other characters.
     """
     if not _NAME.fullmatch(name):
         raise SettingError(f"{what} is not allowed", value=name, allowed=ALLOWED)

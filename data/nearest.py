@@ -1,4 +1,4 @@
-"""The known name that a wrong one was meant for."""
+"""Suggestions of known names for an unknown one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _LEAST = 0.6
 
 
 def nearest_names(name: str, known: Iterable[str], *, most: int = 3) -> tuple[str, ...]:
-    """Return the known names most like ``name``, best first, none when nothing is like it.
+    """Return the known names most similar to ``name``, best first, none if no name is similar.
 
-    A name that holds the other between underscores or dots, as ``meta_score`` holds ``score``, comes before one that
-    is merely spelled alike; ties are in the order of the names.
+    A name that holds the other between underscores or dots, as ``meta_score`` holds ``score``, comes before one with
+    similar spelling; ties are in the order of the names.
     """
     wanted = _folded(name)
     if not wanted:
@@ -31,11 +31,11 @@ def _folded(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """Return the nearest names as a question, None when nothing is like it."""
+    """Return the nearest names as a question, None if no name is similar."""
     return ask_whether(nearest_names(name, known))
 
 
 def ask_whether(names: Iterable[str]) -> str | None:
-    """Return the question whether one of some names was meant, None for no names."""
+    """Return the question "did you mean" for some names, None for no names."""
     choices = " or ".join(names)
     return f"did you mean {choices}?" if choices else None

@@ -1,4 +1,4 @@
-"""What is never the text of a document: ids, addresses, hashes, dates, schemas of tools, sources, constants."""
+"""Columns that are never the text of a document: ids, addresses, hashes, dates, tool schemas, sources, constants."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 def why_never(name: str, values: Sequence[str | None]) -> str | None:
-    """Return why a column is never the text, None when it may be.
+    """Return why a column cannot be the text, None if it can.
 
     Args:
         name: last name of its path.
@@ -63,7 +63,7 @@ def why_never(name: str, values: Sequence[str | None]) -> str | None:
 
 
 def why_never_by_values(values: Sequence[str | None]) -> str | None:
-    """Return what the values alone say for certain against a column, None when that is nothing."""
+    """Return why the values alone rule a column out, None if they do not."""
     held = [value for value in values if value]
     for kind, reason in _CERTAIN:
         if held and _all(kind, held):
@@ -76,7 +76,7 @@ def _all(kind: re.Pattern[str], values: Sequence[str]) -> bool:
 
 
 def has_few_words(values: Sequence[str | None]) -> bool:
-    """Return whether the median of the values that are there is below ``FEW_WORDS`` words.
+    """Return whether the median of the non-NULL values is below ``FEW_WORDS`` words.
 
     In scripts without spaces two letters count as a word.
     """

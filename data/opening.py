@@ -1,4 +1,4 @@
-"""Opening the files of a corpus: content hash, probe, and the reasons why one cannot be read."""
+"""Opening the files of a corpus: content hash, probe, and the reasons why a file cannot be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, format_of, packed_as
+from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of
 from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.jsonl_reader import JsonlReader
 from tamis.data.listing import list_files
@@ -26,14 +26,14 @@ from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
 
 READER_VERSION = 1
-"""Raised whenever the same bytes are read as other rows: it is part of every fingerprint."""
+"""Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
 
 PROBE_VERSION = 2
-"""Raised whenever a probe tells more or something else; those remembered before are made anew. 2 knows text in bytes,
-UUIDs, names of labels, the schema of the source and lines left out; a fingerprint names the columns read as text."""
+"""Version of probes: raised whenever their content changes; cached older ones are made again. Version 2 has text in
+bytes, UUIDs, label names, the source schema and lines left out; a fingerprint names the columns read as text."""
 
 FEW, SMALL = 64, 1 << 16
-"""Of more files than ``FEW``, those of fewer bytes than ``SMALL`` are read again: a note of each would take longer."""
+"""If there are more than ``FEW`` files, those below ``SMALL`` bytes are read again: caching each would take longer."""
 
 OnBad = Literal["fail", "skip"]
 _SAMPLE_FILES = 3
@@ -43,12 +43,12 @@ _SAMPLE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file, or a line of it, that is left out.
+    """A file or line that is left out.
 
     Attributes:
         file: path below the corpus root.
         line: number of the line, from 1; None for the whole file.
-        reason: why, a sentence.
+        reason: the reason, a sentence.
     """
 
     file: str
@@ -58,20 +58,20 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file, what it holds, and how it looked when it was hashed.
+    """A file with its probe and its state when it was hashed.
 
     Attributes:
-        path: where it is.
+        path: path of the file.
         name: path below the corpus root.
         format: ``parquet``, ``jsonl`` or ``csv``.
         compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
         stamp: inode and modification time in ns when it was hashed.
-        probe: what it holds.
+        probe: its content.
         on_bad_line: whether lines that cannot be read are left out.
-        path_schema: columns that its path carries, besides or instead of those it holds.
-        path_texts: their values as they stand in the path.
+        path_schema: columns taken from its path, which replace columns of the same name in the file.
+        path_texts: their values as written in the path.
         path_values: their values.
     """
 
@@ -90,7 +90,7 @@ class OpenedFile:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """Return the plain schema of its rows: columns it holds, then columns of its path."""
+        """Return the plain schema of its rows: columns of the file, then columns of its path."""
         held = [column for column in self.probe.schema if column.name not in self.path_schema.names]
         return pa.schema([*held, *self.path_schema])
 
@@ -101,11 +101,11 @@ class OpenedFile:
 
     @property
     def content(self) -> list[Any]:
-        """Return what decides its rows: hash, format, compression, and what its path says where it says anything."""
+        """Return what determines its rows: hash, format, compression, and the columns of its path, if any."""
         return [self.sha256, self.format, self.compression, *([dict(self.path_texts)] if self.path_texts else [])]
 
     def read(self, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``cut`` with the columns asked for, those of the path among them."""
+        """Yield the rows of ``cut`` with the requested columns, also those of the path."""
         held = tuple(name for name in cut.columns if name not in self.path_schema.names)
         reader = _reader(self.format, self.compression, self.on_bad_line)
         for batch in reader.read(self.path, self.probe, replace(cut, columns=held), repairs):
@@ -119,7 +119,7 @@ class OpenedFile:
         return pa.repeat(pa.scalar(self.path_values[name], self.path_schema.field(name).type), rows)
 
     def check_unchanged(self) -> None:
-        """Raise ``CorpusError`` when the file is gone or looks changed since it was hashed."""
+        """Raise ``CorpusError`` if the file is missing or was changed since it was hashed."""
         try:
             stat = self.path.stat()
         except OSError as error:
@@ -128,7 +128,7 @@ class OpenedFile:
             raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
 
     def check_text(self, path: str) -> None:
-        """Raise ``CorpusError`` when the file has no text at ``path``; a file without rows may be anything."""
+        """Raise ``CorpusError`` if the file has no text at ``path``; a file without rows is not checked."""
         if not self.probe.rows:
             return
         kind = type_at(self.schema, path)
@@ -147,13 +147,13 @@ def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
 
 @dataclass(frozen=True)
 class Opening:
-    """The files of a corpus as far as they can be read.
+    """The readable files of a corpus.
 
     Attributes:
-        root: folder they lie in.
-        files: the sound ones, in an order that depends on their rows only.
+        root: folder that holds them.
+        files: the readable ones, in an order that depends on their rows only.
         left_out: bad files and bad lines.
-        notes: what lies there and is no data, and what was read otherwise than it stands there.
+        notes: what is left out, and what was read in another way than the file states.
     """
 
     root: str
@@ -174,7 +174,7 @@ def open_files(
     """Open the files of a corpus.
 
     Raises:
-        CorpusError: a bad file (with ``fail``), or no sound file at all.
+        CorpusError: a bad file (with ``fail``), or no readable file.
     """
     listing = list_files(path)
     opened, bad, notes = [], [], list(listing.notes)
@@ -224,7 +224,7 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
     try:
         stat = path.stat()
         sha256 = file_sha256(path)
-        compression = compression if kind == "parquet" else packed_as(path, compression)
+        compression = compression if kind == "parquet" else detect_compression(path, compression)
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]
@@ -233,7 +233,7 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
     if probe is None:
         probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)
         if probes is not None:
-            # Nothing waits for the disk here, file by file: a torn note is not recalled.
+            # No fsync per file: an incomplete probe is not read back.
             write_bytes(probes / f"{remembered}.json", _encode(probe), durable=False)
     stamp = (stat.st_ino, stat.st_mtime_ns)
     file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, stamp, probe, on_bad_line)
@@ -285,7 +285,7 @@ def sample_values(files: Sequence[OpenedFile], wanted: Sequence[str]) -> dict[st
 
     Args:
         files: the corpus.
-        wanted: paths of columns of text or lists; files without one of them add nothing to it.
+        wanted: paths of columns of text or lists; files without a column add no values to it.
     """
     found: dict[str, list[str | None]] = {path: [] for path in wanted}
     for file in sorted(files, key=lambda file: (-file.bytes, file.sha256))[:_SAMPLE_FILES]:

@@ -1,4 +1,4 @@
-"""Where results may be written: never into the corpus they come from."""
+"""Folders for results: never inside the corpus they come from."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from tamis.data.listing import made_by_tamis
 
 
 def output_folder(out: str | Path, corpus: str | Path) -> Path:
-    """Return the absolute path of a folder to make.
+    """Return the absolute path of the output folder.
 
     Args:
-        out: what was asked for.
-        corpus: path the corpus was opened by.
+        out: the requested folder.
+        corpus: path by which the corpus was opened.
 
     Raises:
-        StoreError: a link to nothing is there, a file stands where a folder is needed, or the corpus would get it as
-            its own data the next time it is opened.
+        StoreError: the path is a broken link or lies below a file, or the corpus would read the output as its own data
+            when it is opened again.
     """
     target = Path(out).expanduser().absolute()
     if target.is_symlink() and not target.exists():
-        raise StoreError(
-            "The output is a link to nothing", value=str(target), fix="remove the link, or make its target"
-        )
+        raise StoreError("The output is a broken link", value=str(target), fix="remove the link, or make its target")
     above = next(folder for folder in target.parents if folder.exists() or folder.is_symlink())
     if not above.is_dir():
-        raise StoreError("The output lies below something that is no folder", value=str(above), fix="choose another")
+        raise StoreError("The output lies below a path that is not a folder", value=str(above), fix="choose another")
     folder, inside = Path(corpus).expanduser().resolve(), target.resolve()
     if folder.is_dir() and inside.is_relative_to(folder) and not _unseen(inside, folder):
         raise StoreError(
@@ -36,7 +34,7 @@ def output_folder(out: str | Path, corpus: str | Path) -> Path:
 
 
 def _unseen(target: Path, corpus: Path) -> bool:
-    """Say whether opening the corpus passes over the target: hidden, or inside a workspace."""
+    """Say whether opening the corpus skips the target: it is hidden or inside a workspace."""
     parts = target.relative_to(corpus).parts
     between = [corpus.joinpath(*parts[:count]) for count in range(1, len(parts))]
     return any(part.startswith((".", "_")) for part in parts) or any(map(made_by_tamis, between))

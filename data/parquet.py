@@ -1,4 +1,4 @@
-"""Parquet files of our own: equal tables give equal bytes, pages carry checksums, names appear only when whole."""
+"""Writing and reading our own Parquet files: equal tables give equal bytes, pages have checksums, writes are atomic."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def atomic_write(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Args:
         path: final name.
-        durable: wait for the disk; what can be made again, and is checked when read, need not.
+        durable: whether to fsync; not needed for files that can be made again and are checked when read.
 
     Raises:
         StoreError: the disk is full, a limit is reached, or the folder cannot be written.
@@ -70,17 +70,17 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 def parquet_writer(
     where: Path, schema: pa.Schema, *, plain: bool = False, metadata: Mapping[bytes, bytes] | None = None
 ) -> pq.ParquetWriter:
-    """Return a writer with every setting that decides bytes fixed: zstd 3, page checksums, no metadata but the given.
+    """Return a writer with all settings that affect bytes fixed: zstd 3, page checksums, no metadata but ``metadata``.
 
     Args:
         where: the file.
         schema: of the tables.
-        plain: neither compressed nor encoded, for what a person waits for.
+        plain: neither compressed nor encoded, for interactive use.
         metadata: of the file.
     """
     return pq.ParquetWriter(
         where,
-        # Empty metadata is written otherwise than none, and the bytes of a file name it.
+        # Empty metadata gives other bytes than none, and a file is named by its bytes.
         schema.with_metadata(metadata) if metadata else schema.remove_metadata(),
         version="2.6",
         compression="none" if plain else "zstd",
@@ -95,11 +95,11 @@ def parquet_writer(
 
 
 def write_parquet(table: pa.Table, path: Path, *, row_group_rows: int = ROW_GROUP_ROWS, plain: bool = False) -> None:
-    """Write a table so that equal tables give equal bytes, however they are chunked.
+    """Write a table so that equal tables give equal bytes for any chunks.
 
     Args:
         table: rows in their final order; schema metadata is not written.
-        path: final name; it appears only when the file is whole.
+        path: final name; it appears only when the file is complete.
         row_group_rows: rows per row group.
         plain: see ``parquet_writer``.
 
@@ -113,8 +113,9 @@ def write_parquet(table: pa.Table, path: Path, *, row_group_rows: int = ROW_GROU
 
 
 def write_blocks(blocks: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
-    """Write tables one after the other as a row group each: ``write_parquet`` of them all, when all but the last have
-    ``ROW_GROUP_ROWS`` rows, without holding them.
+    """Write each table as one row group, without holding all of them in memory.
+
+    Gives the bytes of ``write_parquet`` if all tables but the last have ``ROW_GROUP_ROWS`` rows.
 
     Raises:
         StoreError: the file cannot be written.

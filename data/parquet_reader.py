@@ -1,4 +1,4 @@
-"""Reading Parquet files that others wrote: page checksums verified, text checked, memory bounded."""
+"""Reading external Parquet files: page checksums verified, text checked, memory bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
 from tamis.data.errors import CorpusError
-from tamis.data.formats import Cut, Mark, Probe, packed_as, rows_only
+from tamis.data.formats import Cut, Mark, Probe, detect_compression, rows_only
 from tamis.data.label_names import label_names
 from tamis.data.repair import Repairs, repair_batch
 from tamis.data.schema import conform, plain
@@ -47,7 +47,7 @@ class ParquetReader:
         return probe
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of whole row groups; never more of a row group in memory than a batch and its pages."""
+        """Yield the rows of whole row groups; memory holds only one batch and its pages."""
         groups = [mark.offset for mark in cut.marks if mark.rows]
         rows = sum(mark.rows for mark in cut.marks)
         if not rows:
@@ -65,12 +65,12 @@ class ParquetReader:
                 seen += batch.num_rows
                 yield repair_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), repairs)
             if seen != rows:
-                # A damaged page header can end a column early without any other complaint.
+                # A damaged page header can end a column early without an error.
                 raise CorpusError(f"{path.name} is not a sound Parquet file: {seen} rows where its footer says {rows}")
 
 
 def _probe(file: pq.ParquetFile, marks: Sequence[Mark], rows: int) -> Probe:
-    """Return what a file holds, with bytes that are text as text."""
+    """Return the probe of a file; bytes that hold text count as text."""
     source, kinds = file.schema_arrow, {field.name: plain(field.type) for field in file.schema_arrow}
     recoded = {field.name for field in source if holds_uuid(field.type)}
     bytes_in = [name for name, kind in kinds.items() if holds_bytes(kind)]
@@ -106,7 +106,7 @@ def _sample(file: pq.ParquetFile, marks: Sequence[Mark], columns: Sequence[str])
 
 
 def _refuse_variants(file: pq.ParquetFile, name: str) -> None:
-    """Refuse columns of type VARIANT: what Arrow gives of them are the bytes of their encoding."""
+    """Refuse columns of type VARIANT: Arrow returns only their encoded bytes."""
     found = _VARIANT.findall(str(file.schema))
     if found:
         raise CorpusError(
@@ -118,7 +118,7 @@ def _refuse_variants(file: pq.ParquetFile, name: str) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a file and turn every fault of opening or reading into one that names it."""
+    """Open a file; turn every error of opening or reading into a ``CorpusError`` that names it."""
     if path.stat().st_size == 0:
         raise CorpusError(f"{path.name} is empty (zero bytes)")
     try:
@@ -132,7 +132,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             fix="the file may be sound; write it again with the column as another type, such as text, or without it",
         ) from error
     except (OSError, pa.lib.ArrowException) as error:
-        if packed_as(path, ""):
+        if detect_compression(path, ""):
             raise CorpusError(f"{path.name} is compressed as a whole", fix="unpack it first") from error
         raise CorpusError(f"{path.name} is not a sound Parquet file: {_first_line(error)}") from error
 

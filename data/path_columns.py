@@ -1,8 +1,8 @@
-"""Columns that the names of files and folders carry: Hive partitions, splits, the file itself.
+"""Columns from the names of files and folders: Hive partitions, splits, the file name.
 
 ``source=web/lang=en/0.parquet`` has the columns ``source`` and ``lang``, as DuckDB, Spark and Polars read them: a value
-of a path takes the place of a column of that name inside the file, values that are whole numbers, dates or times in all
-files are read as such, and ``__HIVE_DEFAULT_PARTITION__`` is NULL. A folder with files of several splits has the column
+of a path replaces a column of that name inside the file, values that are integers, dates or times in all files get that
+type, and ``__HIVE_DEFAULT_PARTITION__`` is NULL. A folder with files of several splits has the column
 ``split``, with the names that the ``datasets`` library gives.
 """
 
@@ -19,11 +19,11 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 PathColumns = Literal["found", "all"] | tuple[str, ...]
-"""``found``: partitions and splits; ``all``: those and the file; names: just these, as far as paths carry them."""
+"""``found``: partitions and splits; ``all``: those and the file; names: only these, where paths have them."""
 
 FILE, SPLIT = "file", "split"
 ORIGINS = (FILE, SPLIT)
-"""Columns that say where a row was found, not what it is: written to the output only when asked for."""
+"""Columns that state where a row was found, not what it is: written to the output only on request."""
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _SPLITS = {
@@ -42,12 +42,12 @@ _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 
 @dataclass(frozen=True)
 class PathValues:
-    """What the path of each file says.
+    """Columns and values from the path of each file.
 
     Attributes:
         schema: columns and their types, over all files.
-        texts: by file, the columns it has as text, NULL as None.
-        values: the same as values of the types of ``schema``.
+        texts: by file, the values as text, NULL as None.
+        values: the same in the types of ``schema``.
     """
 
     schema: pa.Schema
@@ -56,10 +56,10 @@ class PathValues:
 
 
 def path_values(root: Path, files: Sequence[Path], *, wanted: PathColumns = "found") -> PathValues:
-    """Return the columns that paths carry.
+    """Return the columns that paths define.
 
     Args:
-        root: folder that was opened; partitions it lies in itself count, too.
+        root: folder that was opened; partitions in its own path count too.
         files: below the root.
         wanted: which columns.
     """
@@ -93,7 +93,7 @@ def split_of(parts: Sequence[str]) -> str | None:
 
 
 def _trailing_partitions(parts: Sequence[str]) -> Sequence[str]:
-    """Return the partitions that a path ends in."""
+    """Return the partitions at the end of a path."""
     count = 0
     while count < len(parts) and _pair(parts[-1 - count]) is not None:
         count += 1
@@ -112,7 +112,7 @@ def _pair(folder: str) -> tuple[str, str | None] | None:
 
 
 def _decoded(text: str) -> str:
-    """Return text without percent signs' codes; text that would not be Unicode stays as it is."""
+    """Return text with percent codes decoded; text that would not be valid Unicode stays unchanged."""
     try:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
@@ -149,7 +149,7 @@ _READ: Mapping[pa.DataType, Callable[[str], Any]] = {
 
 
 def _kind(texts: Sequence[str | None]) -> pa.DataType:
-    """Return the first type that reads all values; text where there is none."""
+    """Return the first type that parses all values, else text."""
     filled = [text for text in texts if text is not None]
     return next(kind for kind, read in _READ.items() if kind == pa.large_string() or (filled and _reads(read, filled)))
 

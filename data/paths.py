@@ -5,7 +5,7 @@
     meta."dc.title"       the field dc.title of the struct meta
     "meta.source"         the column meta.source, beside a struct meta that has a field source
 
-A quote inside quotes is doubled. A column whose very name is written wins over a field, unless every name is quoted.
+A quote inside quotes is doubled. A column with exactly this name wins over a field, unless every name is quoted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def quoted(name: str) -> str:
 
 
 def split_path(path: str) -> tuple[Pieces, tuple[bool, ...]] | None:
-    """Return the names of a path and which of them are quoted; None when its quotes do not fit together."""
+    """Return the names of a path and which of them are quoted; None when its quotes do not match."""
     names: list[str] = []
     marked: list[bool] = []
     at = 0
@@ -49,14 +49,14 @@ def join_path(names: Sequence[str], *, quote_all: bool = False) -> str:
 
 
 def find_path(schema: pa.Schema, path: str) -> Pieces | None:
-    """Return the column and the fields below it that a path names, None when the schema does not have them."""
+    """Return the column and the fields that a path names, None when the schema does not have them."""
     parsed = split_path(path)
     if parsed is not None and all(parsed[1]) and _has(schema, parsed[0]):
         return parsed[0]
     if schema.get_field_index(path) >= 0:
         return (path,)
     for names, marked in (parsed or _unquoted(path), _unquoted(path)):
-        # A column may hold dots that are not quoted: the longest name that is a column counts.
+        # The name of a column may have dots that are not quoted: the longest matching name wins.
         for count in range(len(names), 0, -1):
             whole = (".".join(names[:count]), *names[count:])
             if (count == 1 or not any(marked[:count])) and _has(schema, whole):

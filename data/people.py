@@ -1,7 +1,7 @@
-"""Who may do what in a workspace: names and their roles, in one small file that people can read.
+"""Roles of people in a workspace: names and roles in one small readable file.
 
-``people.json`` holds ``{"people": {"ada@example.org": "owner"}, "others": "viewer"}``. Where there is no such file,
-everyone has the role the server gives to those it lets in.
+``people.json`` holds ``{"people": {"ada@example.org": "owner"}, "others": "viewer"}``. Without this file
+everyone has the role that the server gives after login.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class People:
 
     Attributes:
         roles: role by name, names in lower case.
-        others: role of everyone who is not named; None where the server decides.
+        others: role of everyone who is not named; None if the server decides.
     """
 
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class People:
 
     @classmethod
     def of(cls, root: Path) -> People:
-        """Read the file of a workspace; nobody is named where there is none.
+        """Read the file of a workspace; without a file no one has a role.
 
         Raises:
-            StoreError: the file is damaged, so that nobody can be let in.
+            StoreError: the file is damaged; then no one gets access.
         """
         path = root / _FILE
         if not path.is_file():
@@ -63,18 +63,18 @@ class People:
         return found
 
     def role(self, name: str, *, otherwise: Role) -> Role:
-        """Return the role of a person; ``otherwise`` where the file says nothing."""
+        """Return the role of a person; ``otherwise`` if the file does not define one."""
         return self.roles.get(_folded(name), self.others or otherwise)
 
     def having(self, name: str, role: Role | None) -> People:
-        """Return a copy in which one person has a role, or is not named any more."""
+        """Return a copy in which one person has a role, or is removed with None."""
         folded = check_person(name)
-        roles = {known: given for known, given in self.roles.items() if known != folded}
+        roles = {known: other for known, other in self.roles.items() if known != folded}
         return replace(self, roles=roles if role is None else {**roles, folded: role})
 
 
 def change_people(root: Path, name: str, role: Role | None) -> People:
-    """Give one person a role, or stop naming them, and return what the file says then.
+    """Give one person a role, or remove them with None, and return the new content of the file.
 
     ``*`` as the name stands for everyone who is not named.
 
@@ -95,7 +95,7 @@ def role_named(name: str) -> Role:
     """Return a role by its name.
 
     Raises:
-        SettingError: there is none.
+        SettingError: the role does not exist.
     """
     if name not in ROLES:
         raise SettingError("There is no such role", value=name, allowed=ROLES)
@@ -103,10 +103,10 @@ def role_named(name: str) -> Role:
 
 
 def check_person(name: str) -> str:
-    """Return the name of a person as it is looked up: lower case, no white space around.
+    """Return the normalised name of a person: lower case, without surrounding white space.
 
     Raises:
-        SettingError: it is empty, too long, or holds what cannot be printed.
+        SettingError: the name is empty, too long, or has characters that cannot be printed.
     """
     folded = _folded(name)
     if not folded or len(folded) > LONGEST or not folded.isprintable():
@@ -115,7 +115,7 @@ def check_person(name: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return a name as it is stored: at most 80 characters, and two different long names stay different."""
+    """Return a name as it is stored: at most 80 characters; different long names stay different."""
     known = name.strip()
     return known if len(known) <= LONGEST else f"{known[: LONGEST - 17]}~{digest(known)[:16]}"
 
@@ -125,20 +125,20 @@ def _folded(name: str) -> str:
 
 
 def may(role: Role, needed: Role) -> bool:
-    """Say whether a role is enough."""
+    """Say whether a role is sufficient."""
     return ROLES.index(role) >= ROLES.index(needed)
 
 
 def require(role: Role, needed: Role, *, to: str) -> None:
-    """Make sure that a role is enough.
+    """Check that a role is sufficient.
 
     Args:
-        role: what the person has.
-        needed: what it takes.
-        to: what the person wants to do, after "You may not".
+        role: role of the person.
+        needed: role that the action needs.
+        to: the action, as it follows "You may not".
 
     Raises:
-        AccessError: it is not.
+        AccessError: the role is not sufficient.
     """
     if not may(role, needed):
         raise AccessError(

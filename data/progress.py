@@ -1,4 +1,4 @@
-"""Progress of long work: what runs, how far it is, how long it will take, and whether a person has stopped it."""
+"""Progress of long work: the running step, the share done, the time left, and cancellation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACE = 4.0
 
 
 class Progress(Protocol):
-    """What a long computation reports to. Call ``check`` between pieces of work: it raises ``Cancelled``.
+    """Receiver of the progress of a long computation. Call ``check`` between pieces of work: it raises ``Cancelled``.
 
     Example:
         >>> progress = TrackedProgress(lambda state: print(state.step, state.fraction))
@@ -23,7 +23,7 @@ class Progress(Protocol):
     """
 
     def plan(self, seconds: Mapping[str, float]) -> None:
-        """Announce the steps to come, in order, with the estimated seconds of each."""
+        """Set the next steps, in order, with the estimated seconds of each."""
 
     def step(self, name: str, total: int, unit: str = "documents") -> None:
         """Begin a step of ``total`` units."""
@@ -32,11 +32,11 @@ class Progress(Protocol):
         """Report ``n`` more units done."""
 
     def check(self) -> None:
-        """Return, or raise ``Cancelled`` when a person stopped the work."""
+        """Raise ``Cancelled`` if a person stopped the work."""
 
 
 class NullProgress:
-    """Progress nobody watches."""
+    """Progress that ignores all reports."""
 
     def plan(self, seconds: Mapping[str, float]) -> None:
         """Ignore the plan."""
@@ -48,12 +48,12 @@ class NullProgress:
         """Ignore the advance."""
 
     def check(self) -> None:
-        """Never cancelled."""
+        """Do nothing: this work is never cancelled."""
 
 
 @dataclass(frozen=True)
 class ProgressState:
-    """How far the work is.
+    """The state of the work.
 
     Attributes:
         step: name of the running step, empty before the first.
@@ -62,7 +62,7 @@ class ProgressState:
         unit: what is counted.
         fraction: share of all planned work done, in [0, 1].
         elapsed: seconds since the start.
-        eta: estimated seconds to the end of all planned work, None before anything can be said.
+        eta: estimated seconds to the end of all planned work, None while unknown.
     """
 
     step: str = ""
@@ -76,13 +76,13 @@ class ProgressState:
 
 @dataclass
 class TrackedProgress:
-    """Progress that keeps a ``ProgressState`` and hands it to a listener, at most every ``interval`` seconds.
+    """Progress that keeps a ``ProgressState`` and passes it to a listener, at most every ``interval`` seconds.
 
     Args:
         listen: called with the new state; a new step is always reported at once.
-        cancelled: asked by ``check``; true stops the work.
+        cancelled: called by ``check``; True stops the work.
         interval: seconds between two reports within a step.
-        clock: seconds, monotonic.
+        clock: returns monotonic seconds.
     """
 
     listen: Callable[[ProgressState], None]
@@ -97,7 +97,7 @@ class TrackedProgress:
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def plan(self, seconds: Mapping[str, float]) -> None:
-        """Set the estimated seconds of the steps to come."""
+        """Set the estimated seconds of the next steps."""
         with self._lock:
             self._planned = {name: max(value, 1e-3) for name, value in seconds.items()}
             self._finished = 0.0
@@ -141,10 +141,10 @@ class TrackedProgress:
 
 
 def _left(fraction: float, elapsed: float, planned: float) -> float | None:
-    """Return the estimated seconds to the end, None before anything can be said.
+    """Return the estimated seconds to the end, None while unknown.
 
-    The plan says how the work divides, the clock how fast this machine is: up to four times as fast or as slow as
-    planned, so that one step that was planned badly does not spoil the estimate of the others.
+    The plan gives the share of each step, the clock the speed of this machine. The speed is limited to a factor of four
+    from the plan, so that one badly planned step does not distort the estimate of the others.
     """
     if not planned:
         return elapsed * (1.0 - fraction) / fraction if fraction > 0.02 and elapsed > 1.0 else None

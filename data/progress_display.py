@@ -1,4 +1,4 @@
-"""Displays of progress: a bar in a terminal, a bar in a notebook, one line per step in neither."""
+"""Displays of progress: a bar in a terminal or a notebook, one line per step elsewhere."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rich.progress import Progress as RichProgress
 from tamis.data.progress import NullProgress, Progress, ProgressState, TrackedProgress
 
 Shown = Progress | Literal[False] | None
-"""Where to report: to somebody, to nobody (False), or on a display that fits the place (None)."""
+"""Where to report: to a given receiver, nowhere (False), or to the display of the environment (None)."""
 
 
-def shown(progress: Shown = None) -> AbstractContextManager[Progress]:
-    """Return the progress to report to; a display that Tamis chose shows nothing when there is nothing to do."""
+def choose_progress(progress: Shown = None) -> AbstractContextManager[Progress]:
+    """Return the progress to report to; a display that Tamis chooses stays hidden when there is no work."""
     if progress is False:
         return nullcontext(NullProgress())
     if progress is not None:
@@ -31,7 +31,7 @@ def shown(progress: Shown = None) -> AbstractContextManager[Progress]:
 
 
 def in_notebook() -> bool:
-    """Say whether the code runs in a kernel, whose front end shows HTML."""
+    """Say whether the code runs in a notebook kernel, whose front end shows HTML."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
@@ -78,13 +78,13 @@ def notebook_bar() -> Iterator[TrackedProgress]:
 
 
 def _html(state: ProgressState, after: str) -> str:
-    said = f"{escape(state.step)} {state.fraction:.0%} {escape(after)}".strip()
-    return f'<progress max="1" value="{state.fraction:.4f}"></progress> <span>{said}</span>'
+    caption = f"{escape(state.step)} {state.fraction:.0%} {escape(after)}".strip()
+    return f'<progress max="1" value="{state.fraction:.4f}"></progress> <span>{caption}</span>'
 
 
 @contextmanager
 def step_lines(stream: TextIO) -> Iterator[TrackedProgress]:
-    """Write one line when a step begins: for logs, where nothing can be replaced."""
+    """Write one line when a step begins, for logs."""
     steps: list[str] = []
 
     def listen(state: ProgressState) -> None:
@@ -96,7 +96,7 @@ def step_lines(stream: TextIO) -> Iterator[TrackedProgress]:
 
 
 def rich_bar(console: Console) -> RichProgress:
-    """Return the bar of a terminal, not yet started."""
+    """Return the terminal bar, not yet started."""
     return RichProgress(
         TextColumn("  {task.description:<34}"),
         BarColumn(bar_width=36),
@@ -109,5 +109,5 @@ def rich_bar(console: Console) -> RichProgress:
 
 
 def time_left(state: ProgressState) -> str:
-    """Return the time left as words, empty before anything can be said."""
+    """Return the time left as words, empty while unknown."""
     return "" if state.eta is None else f"about {state.eta:.0f} s left"

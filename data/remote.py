@@ -1,9 +1,9 @@
-"""Remote corpora: files behind s3://, gs://, https:// or hf:// are copied once, then read like local ones.
+"""Remote corpora: files at s3://, gs://, https:// or hf:// are copied once, then read like local ones.
 
-Every byte of a corpus is hashed anyway, so nothing is gained by reading it twice over the network. A copy in the
-workspace is named by the address and by what the store says of each file (size, entity tag, time); a changed file is
-another copy. Credentials come from the environment or the store's own configuration, never from an address, so none can
-end up in a recipe.
+Every byte of a corpus is hashed, so a copy avoids reading it twice over the network. A copy in the workspace is named
+by the address and by the store's metadata of each file (size, entity tag, time); a changed file gets a new copy.
+Credentials come from the environment or the store's own configuration, never from an address, so no recipe can contain
+them.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ def check_address(url: str) -> str:
 
 
 def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
-    """Return a local copy of a remote file, folder or glob, made on the first call and whenever something changed.
+    """Return a local copy of a remote file, folder or glob, made on the first call and after every change.
 
     Args:
         url: the address.
         root: the workspace; copies are kept under ``remote``.
-        progress: told the bytes; may cancel between files, which keeps those that are whole.
+        progress: advanced by bytes; may cancel between files, complete files stay.
 
     Raises:
         SettingError: as ``check_address``.
-        CorpusError: nothing is there, access is refused, or the disk is full.
+        CorpusError: the address has no files, access is refused, or the disk is full.
     """
     check_address(url)
     watch = progress or NullProgress()
@@ -78,7 +78,7 @@ def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
 
     try:
         store, start = fsspec.url_to_fs(url)
-        # What a listing says may be old.
+        # A cached listing may be out of date.
         store.invalidate_cache()
         files = _files(store, start)
         listed = [(_name(path, start), store.info(path)) for path in files]
@@ -101,7 +101,7 @@ def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
 
 
 def _plain(start: str) -> str:
-    """Return a name for the folder of the copies: the last part of the address without marks."""
+    """Return a name for the folder of the copies: the last part of the address without special characters."""
     last = [part for part in start.split("/") if part and not any(mark in part for mark in _MARKS)][-1:]
     return re.sub(r"[^0-9A-Za-z._-]+", "-", "".join(last)).strip(".-")[:60] or "files"
 
@@ -120,7 +120,7 @@ def _readable(path: str) -> bool:
 
 
 def _name(path: str, start: str) -> str:
-    """Return the name of a file below the folder, glob or file that was asked for."""
+    """Return the name of a file below the requested folder, glob or file."""
     fixed = start
     for mark in _MARKS:
         fixed = fixed.split(mark, 1)[0]
@@ -129,7 +129,7 @@ def _name(path: str, start: str) -> str:
 
 
 def _place(folder: Path, name: str) -> Path:
-    """Return where a file is copied to; a part of its name that is no safe file name is spelt otherwise."""
+    """Return the local path of a file; unsafe parts of its name are replaced."""
     for part in name.split("/"):
         spelt = re.sub(r"[^A-Za-z0-9._-]", "-", part)[-80:]
         safe = part == spelt and part[:1].isalnum()
@@ -138,7 +138,7 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _copy(store: Any, path: str, target: Path, size: int, url: str) -> None:
-    """Copy one file under another name first, and rename it when it is whole."""
+    """Copy one file under a temporary name and rename it when it is complete."""
     if target.is_file():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def _copy(store: Any, path: str, target: Path, size: int, url: str) -> None:
 
 
 def _errors() -> tuple[type[BaseException], ...]:
-    """Return what the stores raise when something is not there or not allowed."""
+    """Return the exceptions that stores raise for missing files and refused access."""
     found: list[type[BaseException]] = [OSError, ValueError]
     if find_spec("botocore") is not None:
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
@@ -172,5 +172,5 @@ def _errors() -> tuple[type[BaseException], ...]:
 
 def _unreachable(url: str, error: BaseException) -> CorpusError:
     kind = type(error).__name__
-    said = {"FileNotFoundError": "there is no such thing", "PermissionError": "access is refused"}.get(kind, kind)
+    said = {"FileNotFoundError": "the file does not exist", "PermissionError": "access is refused"}.get(kind, kind)
     return CorpusError(f"This address cannot be read: {said}", value=url, fix="check the address and the credentials")

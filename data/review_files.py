@@ -17,10 +17,10 @@ LARGEST = 1 << 30
 
 
 def write_events(events: Iterable[Event], path: Path) -> None:
-    """Write events in the order given; the file appears whole or not at all.
+    """Write events in the given order; the write is atomic.
 
     Raises:
-        SettingError: the name has another ending.
+        SettingError: the name has another suffix.
     """
     table = to_table(events)
     if path.suffix == ".parquet":
@@ -36,7 +36,7 @@ def read_events(path: Path) -> tuple[Event, ...]:
     """Read events.
 
     Raises:
-        SettingError: the file is not there, is too large, or holds something else.
+        SettingError: the file is missing, too large, or holds no review events.
     """
     if not path.is_file() or path.stat().st_size > LARGEST:
         raise SettingError("There is no such file of at most 1 GB", value=str(path))

@@ -1,7 +1,7 @@
-"""The review store: what people said about documents, clusters, selections, recipes and steps. Nothing is ever changed.
+"""The review store: decisions of people about documents, clusters, selections, recipes and steps.
 
-Events are only added, each in a transaction of its own, under a key that the sender makes: sending one again adds
-nothing. The store is SQLite in the workspace (write-ahead log, synchronous), or any database that SQLAlchemy reaches.
+Events are only added, never changed, each in its own transaction, under a key that the sender makes: sending one again
+adds nothing. The store is SQLite in the workspace (write-ahead log, synchronous), or any database of SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -55,19 +55,19 @@ _EVENTS = sa.Table(
 
 @dataclass(frozen=True)
 class Event:
-    """Something one person said.
+    """One decision, note, tag or comment of one person.
 
     Attributes:
         key: made by the sender, at most 64 characters; a key that is known adds nothing.
         reviewer: who, at most 80 characters.
-        corpus: content fingerprint of the corpus, empty for what belongs to none.
-        subject_kind: what it is about.
-        subject: id or digest of what it is about.
-        kind: what is said.
+        corpus: content fingerprint of the corpus, empty for events without a corpus.
+        subject_kind: kind of the subject.
+        subject: id or digest of the subject.
+        kind: kind of the event.
         value: the decision, tag, or text.
         context: plain values, for example the queue, the recipe's digest, whether the reviewer was blind.
         at: UTC, ISO 8601 with microseconds.
-        number: place in the store, 0 for an event that is not stored yet.
+        number: position in the store, 0 for an event that is not stored yet.
     """
 
     key: str
@@ -186,15 +186,15 @@ class ReviewStore:
         Args:
             corpus: only those of one corpus.
             kinds: only these kinds; empty for all.
-            subject_kind, subject: only those about this.
+            subject_kind, subject: only those about this subject.
             after: only those with a larger number.
 
         Raises:
             StoreError: the database cannot be read.
         """
         wanted = sa.select(_EVENTS).where(_EVENTS.c.number > after).order_by(_EVENTS.c.number)
-        given = ((_EVENTS.c.corpus, corpus), (_EVENTS.c.subject_kind, subject_kind), (_EVENTS.c.subject, subject))
-        for column, value in given:
+        filters = ((_EVENTS.c.corpus, corpus), (_EVENTS.c.subject_kind, subject_kind), (_EVENTS.c.subject, subject))
+        for column, value in filters:
             if value is not None:
                 wanted = wanted.where(column == value)
         if kinds:
@@ -219,10 +219,10 @@ class ReviewStore:
 
 @dataclass
 class ReviewLog:
-    """The events of one corpus as a process has seen them; each look asks only for what is new.
+    """The events of one corpus, cached in a process; each call reads only new ones.
 
     Attributes:
-        store: where they are.
+        store: the store that holds them.
         corpus: content fingerprint.
     """
 
@@ -235,7 +235,7 @@ class ReviewLog:
         """Return all events in the order they were stored."""
         with self._lock:
             last = max((event.number for event in self._seen.values()), default=0)
-            # A transaction with a smaller number may end later, so a few are asked for again.
+            # A transaction with a smaller number may end later, so a few are read again.
             for event in self.store.events(self.corpus, after=max(0, last - _OVERLAP)):
                 self._seen[event.key] = event
             return tuple(sorted(self._seen.values(), key=lambda event: event.number))
@@ -246,7 +246,7 @@ SCHEMA = pa.schema([(name, pa.string()) for name in _NAMES if name != "number"])
 
 
 def event_key(*parts: object) -> str:
-    """Return a key from what makes an event the same event: equal parts, equal key."""
+    """Return the key of an event from the parts that identify it: equal parts, equal key."""
     return digest([str(part) for part in parts])
 
 
@@ -287,7 +287,7 @@ def _make_tables(engine: sa.Engine) -> None:
     try:
         _METADATA.create_all(engine)
     except SQLAlchemyError:
-        # Another process made them between the look and the making.
+        # Another process created them in the meantime.
         if not sa.inspect(engine).has_table(_EVENTS.name):
             raise
 

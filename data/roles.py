@@ -1,4 +1,4 @@
-"""What the columns of a corpus mean: text, id, source, language, label."""
+"""Roles of the columns of a corpus: text, id, source, language, label."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Roles:
     """Columns by meaning; each is a path, see ``data/paths.py``.
 
     Attributes:
-        text: what is curated; text.
+        text: the text that is curated.
         id: document id; text or integer, used when unique and never NULL.
-        source: where a document comes from.
-        language: language the corpus claims.
-        label: class or topic the corpus claims.
+        source: origin of a document.
+        language: language that the corpus states.
+        label: class or topic that the corpus states.
     """
 
     text: str
@@ -70,7 +70,7 @@ def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, sa
     Args:
         schema: union schema of the corpus.
         chosen: path by role; an empty path says that no column has the role.
-        samples: gives values of columns; asked when several columns, or none by its name, may be the text.
+        samples: returns values of columns; called when the text cannot be found by name alone.
 
     Raises:
         RoleError: unknown role or column, wrong type, or no column can be the text.
@@ -113,7 +113,7 @@ def _fits(role: str, kind: pa.DataType) -> bool:
 
 
 def _named(names: Sequence[str], known: Sequence[_Column], role: str) -> list[_Column]:
-    """Return the fitting columns by the order of ``names``, top level before nested, the very name before others."""
+    """Return the fitting columns by the order of ``names``, top level before nested, exact names before others."""
     found = [
         (names.index(column.name.lower()), column.plain.count("."), column.name not in names, column.path, column)
         for column in known
@@ -123,10 +123,10 @@ def _named(names: Sequence[str], known: Sequence[_Column], role: str) -> list[_C
 
 
 def _find_text(known: Sequence[_Column], samples: Sampler) -> str:
-    """Return the text: by name, else the only column that may be it, else one that is three times as long as others.
+    """Return the text: by name, else the only candidate, else the candidate that is three times as long as the others.
 
     Raises:
-        RoleError: no column can be the text, saying of each why not.
+        RoleError: no column can be the text; the message gives the reason for each.
     """
     texts = [column for column in known if is_text(column.kind)]
     named = _named(_TEXT, known, "text")
@@ -147,7 +147,7 @@ def _longest(
     values: Mapping[str, Sequence[str | None]],
     samples: Sampler,
 ) -> str:
-    """Return the only column that may be the text, or the one whose values are three times as long as any other's."""
+    """Return the only candidate for the text, or the one whose values are three times as long as any other's."""
     why = {column.path: why_never(column.name, values.get(column.path, ())) for column in texts}
     lists = [column.path for column in known if pa.types.is_list(column.kind)]
     sizes = {path: _mean_bytes(held) for path, held in {**values, **(samples(lists) if lists else {})}.items()}

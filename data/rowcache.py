@@ -1,4 +1,4 @@
-"""A few rows out of many: the blocks they lie in are decoded once and kept while there is room."""
+"""Random access to rows: their blocks are decoded once and cached up to a limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RowCache:
     """Least recently used decoded blocks of source rows.
 
     Args:
-        max_bytes: decoded bytes kept at most.
+        max_bytes: maximum decoded bytes in the cache.
     """
 
     def __init__(self, max_bytes: int = 256 << 20) -> None:
@@ -35,7 +35,7 @@ class RowCache:
         self._bytes = 0
 
     def rows(self, file: OpenedFile, number: int, wanted: NDArray[np.int64]) -> pa.Table:
-        """Return rows of one file, all its columns, in the order asked.
+        """Return rows of one file with all columns, in the requested order.
 
         Args:
             file: the file.
@@ -56,7 +56,7 @@ class RowCache:
         return pa.concat_tables(pieces).take(pa.array(back))
 
     def _from_mark(self, file: OpenedFile, number: int, mark: int, local: NDArray[np.int64]) -> pa.Table:
-        """Return rows of one mark: from kept blocks where possible, else by decoding the mark up to the last one."""
+        """Return rows of one mark: from cached blocks if possible, else by decoding the mark up to the last row."""
         found: dict[int, pa.RecordBatch] = {}
         missing = {int(row) for row in local}
         with self._lock:

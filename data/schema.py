@@ -16,7 +16,7 @@ from tamis.data.repair import is_text
 
 
 def plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type a column is read as: text is large_string, dictionaries are unpacked, all lists are lists."""
+    """Return the type in which a column is read: text is large_string, dictionaries are unpacked, lists are plain."""
     types = pa.types
     if is_text(kind):
         return pa.large_string()
@@ -73,7 +73,7 @@ def _unify_structs(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 
 def settled(kind: pa.DataType) -> pa.DataType:
-    """Return the type with columns that never hold a value as text: Parquet has no type for them."""
+    """Return the type with text in place of the null type, which Parquet cannot hold."""
     if pa.types.is_null(kind):
         return pa.large_string()
     if pa.types.is_list(kind):
@@ -125,8 +125,8 @@ def conform(array: pa.Array, kind: pa.DataType, *, decode: bool = False) -> pa.A
 
     Args:
         array: the values.
-        kind: the type wanted.
-        decode: whether bytes that are due as text are text already, valid or not; otherwise they become hex digits.
+        kind: the target type.
+        decode: whether bytes that become text hold text, valid or not; otherwise they become hex digits.
     """
     if array.type.equals(kind):
         return array
@@ -156,7 +156,7 @@ def conform(array: pa.Array, kind: pa.DataType, *, decode: bool = False) -> pa.A
 def _conform_struct(array: pa.Array, kind: pa.DataType, *, decode: bool) -> pa.Array:
     names = [field.name for field in array.type]
     if len(set(names)) < len(names) and names == [field.name for field in kind]:
-        # Fields that share a name can only be told apart by their places.
+        # Fields that share a name differ only by position.
         children = [conform(array.field(at), field.type, decode=decode) for at, field in enumerate(kind)]
     else:
         children = [
@@ -186,7 +186,7 @@ def _conform_list(array: pa.Array, kind: pa.DataType, *, decode: bool) -> pa.Arr
 
 
 def as_json(value: Any) -> str:
-    """Return a value as compact JSON text; values JSON does not have are written as text."""
+    """Return a value as compact JSON text; values without a JSON type are written as text."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
 
 
@@ -199,7 +199,7 @@ def at_path(batch: pa.RecordBatch | pa.Table, path: str) -> pa.Array | pa.Chunke
 
 
 def field_of(column: pa.Array | pa.ChunkedArray, names: Sequence[str]) -> pa.Array | pa.ChunkedArray:
-    """Return the field that names lead to inside structs, the column itself without names; NULL below a NULL."""
+    """Return the field at the given names inside structs, or the column itself without names; NULL below a NULL."""
     return pc.struct_field(column, list(names)) if names else column
 
 

@@ -1,4 +1,4 @@
-"""Shards: the consecutive pieces a corpus is worked through in, each small enough to redo after a crash."""
+"""Shards: consecutive pieces of a corpus, each small enough to redo after a crash."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Piece:
 
     Attributes:
         file: index into ``Corpus.files``.
-        marks: where its rows are.
+        marks: marks of its rows.
     """
 
     file: int
@@ -38,7 +38,7 @@ class Shard:
         first: source position of its first row.
         rows: number of rows, errors included.
         bytes: decompressed source bytes.
-        pieces: where the rows are, in order.
+        pieces: pieces of files that hold the rows, in order.
     """
 
     index: int

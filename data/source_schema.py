@@ -1,7 +1,7 @@
-"""Schema in which rows are written again: the source's own types, order of columns and feature names.
+"""Schema of the output: the source's own types, order of columns and feature names.
 
-Inside Tamis all text is large_string and columns are sorted by name, whatever the files have. What is written takes the
-files' types and order back, so that it can be read, or put together with its source, as the source can.
+Inside Tamis all text is large_string and columns are sorted by name, whatever the files have. The output has the files'
+types and order again, so that it can be read like its source and combined with it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ FEATURES = b"huggingface"
 """Key under which the ``datasets`` library keeps its features, such as names of labels, in a Parquet file."""
 
 _SLICE = 1 << 30
-"""Bytes of a column cast at once: types with offsets of 32 bits hold less than twice this."""
+"""Bytes of a column cast at once: types with 32-bit offsets hold less than twice this."""
 
 
 class _File(Protocol):
-    """What is asked of a file: what it holds, and columns that its path carries."""
+    """What the source schema needs of a file: its probe and the columns of its path."""
 
     @property
     def probe(self) -> Probe: ...
@@ -33,7 +33,7 @@ class _File(Protocol):
 
 
 def source_schema(schema: pa.Schema, files: Sequence[_File]) -> pa.Schema:
-    """Return the columns of a corpus as its files have them.
+    """Return the columns of a corpus with the types of its files.
 
     Args:
         schema: union of the files' schemas, as rows are read.
@@ -56,7 +56,7 @@ def source_schema(schema: pa.Schema, files: Sequence[_File]) -> pa.Schema:
 
 
 def _type(kind: pa.DataType, name: str, of_path: bool, files: Sequence[_File]) -> pa.DataType:
-    """Return the type a column is written as."""
+    """Return the type as which a column is written."""
     found: list[pa.DataType] = []
     for file in () if of_path else files:
         if name in file.probe.schema.names and not pa.types.is_null(file.probe.schema.field(name).type):
@@ -67,12 +67,12 @@ def _type(kind: pa.DataType, name: str, of_path: bool, files: Sequence[_File]) -
 
 
 def _reads_as(own: pa.DataType, kind: pa.DataType) -> bool:
-    """Say whether values of a source's type are read as ``kind``: no part of it never had a value."""
+    """Say whether values of a source's type are read as ``kind``: no part of it is of the null type."""
     return bool(plain(own).equals(kind))
 
 
 def narrow(kind: pa.DataType) -> pa.DataType:
-    """Return a plain type with offsets of 32 bits, which is what most readers and writers take."""
+    """Return a plain type with 32-bit offsets, which most readers and writers support."""
     types = pa.types
     if is_text(kind):
         return pa.string()
@@ -86,12 +86,12 @@ def narrow(kind: pa.DataType) -> pa.DataType:
 
 
 def _outer(kind: pa.DataType) -> pa.DataType:
-    """Return ``_own`` of a whole column, which alone may be of an extension type, such as UUID."""
+    """Return ``_own`` of a top-level column; only these may have an extension type such as UUID."""
     return kind if isinstance(kind, pa.BaseExtensionType) else _own(kind)
 
 
 def _own(kind: pa.DataType) -> pa.DataType:
-    """Return the type of a source's column as it is written: dictionaries unpacked, views and bounds taken away."""
+    """Return the type as which a source's column is written: without dictionaries, views and size bounds."""
     types = pa.types
     if types.is_dictionary(kind):
         return _own(kind.value_type)
@@ -133,12 +133,12 @@ def _named_features(schema: pa.Schema | None) -> Mapping[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
-def restored(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows as they are written: the columns of ``schema``, in its order and types.
+def restore_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows in the form of the output: the columns of ``schema``, in its order and types.
 
     Args:
         table: rows as read, with at least those columns.
-        schema: as ``source_schema`` gives it, and columns that were added.
+        schema: the result of ``source_schema`` and added columns.
     """
     columns = [_restored(table.column(field.name), field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -152,7 +152,7 @@ def _restored(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def _pieces(chunk: pa.Array) -> Sequence[pa.Array]:
-    """Cut a chunk so that no piece is too large for offsets of 32 bits, unless a single value is."""
+    """Split a chunk so that no piece is too large for 32-bit offsets, unless a single value is."""
     if chunk.nbytes < _SLICE or len(chunk) < 2:
         return [chunk]
     half = len(chunk) // 2
@@ -163,7 +163,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if isinstance(kind, pa.BaseExtensionType):
         return kind.wrap_array(_cast(array, kind.storage_type))
     if pa.types.is_map(kind) and not array.type.equals(kind):
-        # Offsets of a slice cannot go with a mask.
+        # Arrow does not accept a mask with the offsets of a slice.
         array = pa.concat_arrays([array.slice(0, 0), array])
         mask = array.is_null() if array.null_count else None
         keys, items = _cast(array.keys, kind.key_type), _cast(array.items, kind.item_type)

@@ -1,10 +1,10 @@
-"""The artifact store: results named by everything they depend on, written shard by shard, seen only when complete.
+"""The artifact store: results named by everything they depend on, written shard by shard, visible only when complete.
 
 Layout under the root::
 
     artifacts/<digest>/manifest.json, parts      complete, never changed
-    partial/<digest>/parts                       being written; a later writer goes on where an earlier one stopped
-    sums/<digest>/<part>.json                    checksums of the whole parts in partial/
+    partial/<digest>/parts                       being written; a later writer resumes an earlier one
+    sums/<digest>/<part>.json                    checksums of the complete parts in partial/
     locks/<digest>.lock                          one writer per artifact
 """
 
@@ -29,11 +29,11 @@ __all__ = ["Artifact", "ArtifactKey", "ArtifactWriter", "Manifest", "Orphan", "S
 
 @dataclass(frozen=True)
 class ArtifactKey:
-    """Everything a result depends on; any changed ingredient is another artifact.
+    """Everything a result depends on; any change gives another artifact.
 
     Attributes:
         step: name of the computation.
-        version: its code version, raised whenever its meaning changes.
+        version: its code version, raised whenever its results change.
         corpus: fingerprint of the corpus.
         params: parameters, JSON values only.
         upstream: digests of the artifacts it reads, in the step's order.
@@ -67,8 +67,8 @@ class Orphan:
     """Something in the store that no complete artifact owns.
 
     Attributes:
-        path: where it is.
-        kind: ``partial`` (unfinished, can be resumed), ``damaged`` (fails its manifest) or ``lock`` (owner is gone).
+        path: its path.
+        kind: ``partial`` (unfinished, can be resumed), ``damaged`` (fails its manifest) or ``lock`` (owner is dead).
         bytes: its size.
         reason: one clause.
     """
@@ -112,14 +112,14 @@ class Store:
             return None
 
     def settle(self, key: ArtifactKey) -> None:
-        """Remove the lock of a writer that was killed between completing the artifact of ``key`` and letting go."""
+        """Remove the lock of a writer that was killed after it completed the artifact of ``key``."""
         clear_dead(self._locks / f"{key.digest}.lock")
 
     def open(self, digest: str) -> Artifact:
         """Return a complete artifact by its digest.
 
         Raises:
-            StoreError: there is none, or it does not agree with its manifest (names and sizes of all parts).
+            StoreError: it is missing, or does not match its manifest (names and sizes of all parts).
         """
         return Artifact.open(inside(self._artifacts, digest, what="Artifact"))
 
@@ -151,7 +151,7 @@ class Store:
         return sorted(found, key=lambda artifact: (artifact.manifest.step, artifact.digest))
 
     def orphans(self) -> list[Orphan]:
-        """Return what no complete artifact owns and no live process is writing."""
+        """Return the files that no complete artifact owns and no live process writes."""
         found = []
         for path in self._folders(self._artifacts):
             try:
@@ -160,10 +160,10 @@ class Store:
                 found.append(Orphan(path, "damaged", _size(path), error.what))
         for path in self._folders(self._partial):
             if not is_held(self._locks / f"{path.name}.lock"):
-                found.append(Orphan(path, "partial", _size(path), "unfinished; the next run goes on from here"))
+                found.append(Orphan(path, "partial", _size(path), "unfinished; the next run resumes it"))
         for path in sorted(self._locks.glob("*.lock")) if self._locks.is_dir() else []:
             if not is_held(path):
-                found.append(Orphan(path, "lock", path.stat().st_size, "its process is gone"))
+                found.append(Orphan(path, "lock", path.stat().st_size, "its process is dead"))
         return found
 
     def remove(self, orphan: Orphan) -> None:
@@ -176,7 +176,7 @@ class Store:
             orphan.path.unlink(missing_ok=True)
 
     def verify(self) -> list[str]:
-        """Return one line per complete artifact whose bytes no longer agree with their checksums."""
+        """Return one line per complete artifact whose bytes no longer match their checksums."""
         faults = []
         for artifact in self.artifacts():
             try:

@@ -1,4 +1,4 @@
-"""Byte streams of text files, opened at a place; compressed ones go on from where the last reader left off."""
+"""Byte streams of text files, opened at an offset; compressed ones continue where the last reader stopped."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FileKey = tuple[str, int, int, int]
 
 
 class ForwardStream:
-    """Decompressed bytes read forwards, with the position reached.
+    """Decompressed bytes, read forwards, with the current position.
 
     Args:
         inner: positioned at ``position``.
-        position: bytes before the next one read.
+        position: offset of the next byte.
     """
 
     def __init__(self, inner: BinaryIO, position: int) -> None:
@@ -37,7 +37,7 @@ class ForwardStream:
         return data
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield lines; the position is not kept, so nothing else may be read afterwards."""
+        """Yield lines; the position is not updated, so the stream cannot be read afterwards."""
         self.position = -1
         return iter(self.inner)
 
@@ -46,7 +46,7 @@ class Parking:
     """Open compressed streams and their positions.
 
     A compressed file can only be read forwards. Readers that take consecutive shards would decompress it again from
-    the beginning for each of them; a parked stream lets the next shard go on where the one before it ended.
+    the beginning for each of them; with a parked stream the next shard continues where the one before it ended.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Parking:
             return best[1]
 
     def leave(self, key: FileKey, stream: ForwardStream) -> None:
-        """Park a stream; the oldest is closed when there are too many."""
+        """Park a stream; close the oldest one if there are too many."""
         with self._lock:
             self._parked.append((key, stream))
             oldest = self._parked.pop(0) if len(self._parked) > _PARKED_MAX else None
@@ -84,8 +84,8 @@ atexit.register(PARKING.clear)
 
 
 @contextlib.contextmanager
-def opened(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]:
-    """Open the decompressed bytes of a file at ``offset``; every fault of reading names the file.
+def open_at(path: Path, compression: str, offset: int) -> Iterator[ForwardStream]:
+    """Open the decompressed bytes of a file at ``offset``; every read error names the file.
 
     Raises:
         CorpusError: the file cannot be read, is damaged or truncated.

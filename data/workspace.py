@@ -1,4 +1,4 @@
-"""The workspace: the one folder where Tamis keeps what it makes.
+"""The workspace: the folder of everything that Tamis stores.
 
 Layout::
 
@@ -8,13 +8,13 @@ Layout::
     jobs/       background jobs (``tamis.data.jobs``)
     bundles/    bundles exported from the dashboard
     runs/       runs started from the dashboard
-    probes/     what was learnt from reading a file, by content
+    probes/     probes of files, by content
     options/    choices about embedding, map and clusters, by corpus
     cluster-names/  names people and models gave to clusters, by clustering
     corpora.json
-    people.json     who may do what (``tamis.data.people``), where somebody was named
-    reviews.sqlite  what people said (``tamis.data.reviews``), unless another database is named
-    secrets.toml    settings of the login, where somebody wrote them
+    people.json     roles of people (``tamis.data.people``), if defined
+    reviews.sqlite  reviews (``tamis.data.reviews``), unless another database is set
+    secrets.toml    settings of the login, if defined
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from tamis.data.store import Store
 
 @dataclass(frozen=True)
 class CorpusEntry:
-    """A corpus the workspace has opened.
+    """A corpus that was opened in the workspace.
 
     Attributes:
         name: name in the workspace.
-        path: what was opened: file, folder or glob, absolute.
+        path: absolute path of the file, folder or glob.
         roles: roles set by hand; the others are detected.
         fingerprint: of the corpus when it was last opened.
-        opening: how else it was opened, as ``Corpus.opening``.
+        opening: further arguments, see ``Corpus.opening``.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Workspace:
     """A folder of artifacts, models, assets and jobs.
 
     Attributes:
-        root: the folder; it and its sub-folders are made when first written to.
+        root: the folder; it and its sub-folders are created on the first write.
     """
 
     root: Path
@@ -81,7 +81,7 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        """Return the model cache folder: ``TAMIS_MODELS`` where that is set, so that workspaces can share one."""
+        """Return the model cache folder: ``TAMIS_MODELS`` if set, so that workspaces can share one."""
         shared = os.environ.get("TAMIS_MODELS")
         return Path(shared).expanduser().absolute() if shared else self._folder("models")
 
@@ -107,7 +107,7 @@ class Workspace:
 
     @property
     def probes(self) -> Path:
-        """Return the folder where ``open_corpus`` remembers what it learnt from a file, by content."""
+        """Return the folder where ``open_corpus`` caches probes of files, by content."""
         return self._folder("probes")
 
     def _folder(self, name: str) -> Path:
@@ -140,7 +140,7 @@ class Workspace:
         """Return a stored id set, large_string (n,), sorted and without repeats.
 
         Raises:
-            StoreError: unknown digest, or the stored ids no longer have it.
+            StoreError: unknown digest, or the stored ids do not match it.
         """
         column = read_parquet(self._known(digest_of_ids)).column("id").combine_chunks()
         if digest_of_texts(column) != digest_of_ids:
@@ -191,7 +191,7 @@ class Workspace:
         return value
 
     def asset_path(self, digest_of_asset: str) -> Path:
-        """Return where the id set or table of this digest is, or would be, kept."""
+        """Return the path of the id set or table with this digest; it may not exist."""
         return inside(self.assets, f"{check_name(digest_of_asset, what='Asset')}.parquet", what="Asset")
 
     def _known(self, digest_of_asset: str) -> Path:
@@ -208,7 +208,7 @@ class Workspace:
         """Return the corpora opened here, by name, sorted.
 
         Raises:
-            StoreError: the registry is not readable.
+            StoreError: the registry cannot be read.
         """
         path = self.root / "corpora.json"
         if not path.is_file():

@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.exact import exact_step
-from tamis.analytics.steps.engine import Given, Part, Work, shard_work
+from tamis.analytics.steps.engine import Part, PieceInput, Work, shard_work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.block import utf8_buffers
@@ -295,7 +295,7 @@ def _frequent(context: StepContext, params: BoilerplateParams, rows: list[NDArra
     return replace(total, keys=total.keys[often], counts=total.counts[often])
 
 
-def _counted(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
+def _counted(params: BoilerplateParams, shard: Shard, given: PieceInput) -> pa.Table:
     """Return the passages of a shard's documents that come first among equals, ``keys`` and ``counts``."""
     rows, first = given.own
     parts, place = [], 0
@@ -307,7 +307,7 @@ def _counted(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
     return pa.table({"keys": found.keys, "counts": found.counts})
 
 
-def _measured(params: BoilerplateParams, shard: Shard, given: Given) -> dict[str, Part]:
+def _measured(params: BoilerplateParams, shard: Shard, given: PieceInput) -> dict[str, Part]:
     """Return the shares of a shard, and examples of the listed passages in it."""
     frequent, listed = given.common
     shares = [pa.array([], pa.float32())]

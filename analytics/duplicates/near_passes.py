@@ -26,7 +26,7 @@ from tamis.analytics.duplicates.candidates import (
     split,
 )
 from tamis.analytics.duplicates.shingles import Metric, Shingles, Unit, band_keys, signatures, similarities
-from tamis.analytics.steps.engine import Given, Part, Work, shard_work
+from tamis.analytics.steps.engine import Part, PieceInput, Work, shard_work
 from tamis.analytics.steps.measures import Measure
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.normal_form import CONVENTION, Convention, normalise
@@ -203,7 +203,7 @@ def signing(corpus: Corpus, params: NearParams, *, threads: int) -> Work[Shard]:
     def parts(shard: Shard) -> tuple[str, ...]:
         return f"sign-{shard.index:05d}-keys", f"sign-{shard.index:05d}-head"
 
-    def make(shard: Shard, given: Given) -> dict[str, Part]:
+    def make(shard: Shard, given: PieceInput) -> dict[str, Part]:
         texts = given.corpus.document_texts(shard)
         signed = Signed.joined(sign(some, params, threads=given.threads) for some in texts)
         return dict(zip(parts(shard), (signed.keys, signed.head), strict=True))
@@ -223,7 +223,7 @@ def _codes(number: int) -> str:
 def pairing(found: Candidates) -> Work[int]:
     """Return the work of pairing each range of buckets: ``codes-...``, see ``Buckets.codes``."""
 
-    def make(number: int, given: Given) -> dict[str, Part]:
+    def make(number: int, given: PieceInput) -> dict[str, Part]:
         buckets: Buckets = given.own
         return {_codes(number): buckets.codes()}
 
@@ -241,7 +241,7 @@ def shingling(corpus: Corpus, params: NearParams, wanted: Callable[[Shard], NDAr
         wanted: bool (m,) for a shard, which of its documents are candidates.
     """
 
-    def make(shard: Shard, given: Given) -> Part:
+    def make(shard: Shard, given: PieceInput) -> Part:
         mask, place = given.own, 0
         found = [np.empty(0, dtype=np.uint64)]
         if mask.any():
@@ -354,7 +354,7 @@ def comparing(
         threads: change no byte.
     """
 
-    def make(chunk: Chunk, given: Given) -> dict[str, Part]:
+    def make(chunk: Chunk, given: PieceInput) -> dict[str, Part]:
         own: Compared = given.own
         side = (own.starts[:-1], own.starts[1:], own.shingles)
 

@@ -18,9 +18,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.exact import duplicate_groups, exact_step
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side, spherical_kmeans
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side, spherical_kmeans
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
-from tamis.analytics.steps.engine import Given, Part, Work
+from tamis.analytics.steps.engine import Part, PieceInput, Work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, Pairs, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.siphash import hash_slices
@@ -217,7 +217,7 @@ def _compare(blocks: Sequence[Block], floor: float, threads: int, check: Callabl
 
 def _pairs_of(rows: NDArray[np.int64], own: NDArray[np.float16], floor: float) -> Pairs:
     """Return the pairs of one block whose cosine is at least ``floor``."""
-    unit, plain = lengthened(own), own.astype(np.float32)
+    unit, plain = rescale_rows(own), own.astype(np.float32)
     lefts, rights = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for i in range(0, len(rows), _TILE):
         for j in range(i, len(rows), _TILE):
@@ -304,7 +304,7 @@ def _comparing(
     starts = np.unique(np.cumsum(sizes**2) // _TOGETHER, return_index=True)[1].tolist()
     pieces = list(zip(starts, [*starts[1:], len(blocks)], strict=False))
 
-    def make(piece: tuple[int, int], given: Given) -> dict[str, Part]:
+    def make(piece: tuple[int, int], given: PieceInput) -> dict[str, Part]:
         found = _compare(given.own, floor, given.threads, given.check)
         columns = {name: np.concatenate([getattr(part, name) for part in found]) for name in _COLUMNS}
         return {_pair_part(piece): pa.table(columns)}

@@ -28,7 +28,7 @@ from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.hash_table import add
 from tamis.analytics.text.normal_form import CONVENTION, Convention, Normal, decode_point, normalise
 from tamis.analytics.text.siphash import hash_bytes
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 Unit = Literal["word", "character"]
 
@@ -189,7 +189,7 @@ _SHIFT = np.uint64(32)
 
 def coefficients(places: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Return multipliers (odd) and offsets of the permutations, uint32 (places,) each."""
-    drawn = salted(np.arange(2 * places, dtype=np.uint64), seed=0, salt="minhash") >> _SHIFT
+    drawn = mix_keys(np.arange(2 * places, dtype=np.uint64), seed=0, salt="minhash") >> _SHIFT
     return drawn[:places].astype(np.uint32) | np.uint32(1), drawn[places:].astype(np.uint32)
 
 

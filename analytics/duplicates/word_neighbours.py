@@ -23,7 +23,7 @@ from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, Measur
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.tfidf import Features, inverse_frequencies
 from tamis.data.errors import RecipeError
-from tamis.data.hashing import key64, salted
+from tamis.data.hashing import key64, mix_keys
 
 KIND = "word_neighbours"
 BLOCK = 4096
@@ -94,7 +94,7 @@ def word_neighbours(
 
 def _blocks(codes: NDArray[np.int64], keys: NDArray[np.uint64], seed: int) -> Iterator[NDArray[np.int64]]:
     """Yield the rows that are compared with each other, ascending."""
-    order = np.lexsort((np.arange(len(codes)), salted(keys, seed=seed, salt=KIND), codes))
+    order = np.lexsort((np.arange(len(codes)), mix_keys(keys, seed=seed, salt=KIND), codes))
     for group in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
         for block in np.array_split(group, max(1, -(-len(group) // BLOCK))):
             yield np.sort(block)

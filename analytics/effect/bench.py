@@ -21,7 +21,7 @@ from tamis.analytics.text.ngram_overlap import SHARE, Grams
 from tamis.analytics.text.trigram_model import NgramModel, bits_per_byte
 from tamis.analytics.text.word_stream import WordStream
 from tamis.data.errors import SettingError
-from tamis.data.hashing import salted, uniform
+from tamis.data.hashing import mix_keys, uniform
 from tamis.data.progress import NullProgress, Progress
 
 _ROWS = 65_536
@@ -248,7 +248,7 @@ def training_set(bench: Bench, copies: NDArray[np.int32], *, budget: int, seed: 
         seed, salt: of the order; equal ones give equal sets.
     """
     rows = np.flatnonzero(bench.allowed & (copies > 0))
-    order = rows[np.lexsort((rows, salted(bench.keys[rows], seed=seed, salt=salt)))]
+    order = rows[np.lexsort((rows, mix_keys(bench.keys[rows], seed=seed, salt=salt)))]
     spent = np.cumsum(bench.bytes[order] * copies[order])
     taken = np.sort(order[spent <= budget])
     return TrainingSet(taken, copies[taken], int((bench.bytes[taken] * copies[taken]).sum()))

@@ -19,7 +19,7 @@ from tamis.analytics.operators.budget import effective_tokens
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.study.issues import find_issues
 from tamis.analytics.study.scene import Scene, as_condition
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 MOST_GROUPS = 40
 CAUTION, DANGER = 4, 16
@@ -272,7 +272,7 @@ def coverage(
     def reach(selection: NDArray[np.int32], size: int, seed: int) -> NDArray[np.float64]:
         rows = training_set(bench, selection, budget=size, seed=seed, salt="training set").rows
         if len(rows) > MOST_SELECTED:
-            order = np.lexsort((rows, salted(bench.keys[rows], seed=seed, salt="coverage")))
+            order = np.lexsort((rows, mix_keys(bench.keys[rows], seed=seed, salt="coverage")))
             rows = np.sort(rows[order[:MOST_SELECTED]])
         return largest_cosines(wanted, vectors[rows])
 
@@ -315,7 +315,7 @@ def diversity(
     scores: list[float | None] = [None, None]
     if vectors is not None and size > 1:
         for place, rows in enumerate(sets):
-            order = np.lexsort((rows, salted(bench.keys[rows], seed=seed, salt="vendi")))
+            order = np.lexsort((rows, mix_keys(bench.keys[rows], seed=seed, salt="vendi")))
             scores[place] = vendi(vectors[rows[order[:size]]])
     ratios = [_compression(bench, rows) for rows in sets]
     return Diversity(scores[0], scores[1], size, ratios[0], ratios[1])

@@ -19,7 +19,7 @@ from tamis.analytics.effect.bench import THREADS, WordRows
 from tamis.analytics.effect.verdict import Difference, compare
 from tamis.analytics.text.tfidf import Features, inverse_frequencies
 from tamis.analytics.text.word_stream import SIZE
-from tamis.data.hashing import salted, uniform
+from tamis.data.hashing import mix_keys, uniform
 from tamis.data.progress import NullProgress, Progress
 
 STEP = 2.5
@@ -232,7 +232,7 @@ class ProbeData:
         rows = rows[np.isin(labels[rows], common)]
         if len(common) < 2:
             return None
-        order = np.lexsort((rows, salted(keys[rows], seed=0, salt="probe")))
+        order = np.lexsort((rows, mix_keys(keys[rows], seed=0, salt="probe")))
         chosen = np.sort(rows[order[:most]])
         stream = words.take(chosen)
         owner = np.where(group >= 0, group, np.arange(len(group)))
@@ -252,7 +252,7 @@ class ProbeData:
 
     def drawn(self, candidates: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
         """Return the first ``count`` candidates by keyed hash, ascending."""
-        order = np.lexsort((candidates, salted(self.keys[candidates], seed=seed, salt="probe draw")))
+        order = np.lexsort((candidates, mix_keys(self.keys[candidates], seed=seed, salt="probe draw")))
         return np.sort(candidates[order[:count]])
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.text.ngram_overlap import SHARE, Grams
-from tamis.analytics.text.normal_form import normalised
+from tamis.analytics.text.normal_form import normalise_strings
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError, SettingError
@@ -73,7 +73,7 @@ class Target:
     @cached_property
     def in_test(self) -> NDArray[np.bool_]:
         """Return which texts belong to the half that recipes never see, bool (m,)."""
-        keys = key64(normalised(self.texts))
+        keys = key64(normalise_strings(self.texts))
         return np.asarray(uniform(keys, seed=0, salt=self.halves) < TEST_SHARE, dtype=bool)
 
     @property

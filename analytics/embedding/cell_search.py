@@ -1,4 +1,4 @@
-"""Nearest neighbours of many vectors: cells around centroids, exact comparison within the cells nearest to each."""
+"""Nearest neighbours of many vectors: cells around centroids, exact comparison within the nearest cells."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side, spherical_kmeans
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side, spherical_kmeans
 
 CHUNK = 32_768
-"""Vectors whose neighbours are looked for together; fixed, because it must not depend on the machine."""
+"""Vectors per block of the search; fixed, because it must not depend on the machine."""
 
 NOBODY = -(1 << 40)
-"""As place of the first vector: none of the vectors is a member."""
+"""Place of the first vector if none of the vectors is a member."""
 
 _PAD = 64
 
@@ -26,7 +26,7 @@ class Cells:
 
     Attributes:
         centroids: float32 (c, d), unit rows.
-        places: int64 (m,), for each place in cell order the index of its vector among those given.
+        places: int64 (m,), input index of the vector at each place in cell order.
         starts: int64 (c + 1,), where each cell begins.
         vectors: float32 (m + 64, d), the unit vectors in cell order, then rows of zeros.
     """
@@ -40,7 +40,7 @@ class Cells:
     def of(
         cls, vectors: NDArray[np.float16], there: NDArray[np.int64], *, seed: int, threads: int | None = None
     ) -> Cells:
-        """Cut the rows ``there`` into about ``4 sqrt(n)`` cells: coarse ones first, each then cut by its share.
+        """Cut the rows ``there`` into about ``4 sqrt(n)`` cells: first coarse ones, then each by its share.
 
         Two levels cost ``n sqrt(c)`` comparisons instead of ``n c``.
         """
@@ -67,7 +67,7 @@ class Cells:
         ordered = np.zeros((len(there) + _PAD, vectors.shape[1]), dtype=np.float32)
         for first in range(0, len(there), CHUNK):
             part = slice(first, min(first + CHUNK, len(there)))
-            ordered[part] = lengthened(vectors[there[places[part]]])
+            ordered[part] = rescale_rows(vectors[there[places[part]]])
         return cls(np.concatenate(centroids), places, starts, ordered)
 
     def search(
@@ -84,9 +84,9 @@ class Cells:
         Args:
             wanted: float32 (m, d), unit rows.
             best: float32 (m, k), filled with the largest cosines, largest first.
-            where: int32 (m, k), filled with the places of those members.
-            probes: cells looked at per vector.
-            first: place of the first vector among the members, which are then not their own neighbours.
+            where: int32 (m, k), filled with the places of these members.
+            probes: cells searched per vector.
+            first: place of the first vector among the members, so that no vector is its own neighbour.
         """
         probes = min(probes, len(self.centroids))
         near = nearest_cells(wanted, self.centroids, probes)
@@ -121,11 +121,11 @@ def neighbours_by_cells(
 
     Args:
         vectors: (n, d), unit rows.
-        there: int64 (m,), ascending rows, none of zeros.
+        there: int64 (m,), ascending rows without rows of zeros.
         k: neighbours per row.
         probes: cells each row is compared with.
         seed: of the cells.
-        rounds: how often neighbours of neighbours are tried afterwards (Dong 2011, NN-descent).
+        rounds: passes over neighbours of neighbours afterwards (Dong 2011, NN-descent).
         threads: changes no bit.
         check, advance: as for ``knn_graph``.
 
@@ -181,7 +181,7 @@ def nearest_cells(vectors: NDArray[np.float32], centroids: NDArray[np.float32], 
 
 @njit(cache=True, nogil=True)
 def _merge(products, rows, first, start, end, best, where):  # type: ignore[no-untyped-def]
-    """Put the candidates ``start..end`` into the lists of the rows; a place is not its own neighbour."""
+    """Insert the candidates ``start..end`` into the lists of the rows; a place is not its own neighbour."""
     k = best.shape[1]
     for q in range(len(rows)):
         i = rows[q]
@@ -207,7 +207,7 @@ def _merge(products, rows, first, start, end, best, where):  # type: ignore[no-u
 
 @njit(cache=True, nogil=True)
 def _reverse(lists):  # type: ignore[no-untyped-def]
-    """Return for each place up to k places that have it as a neighbour, those it is nearest to first, -1 beyond."""
+    """Return for each place up to k places that have it as a neighbour, nearest first, padded with -1."""
     n, k = lists.shape
     found = np.full((n, k), np.int32(-1), dtype=np.int32)
     filled = np.zeros(n, dtype=np.int32)
@@ -222,7 +222,7 @@ def _reverse(lists):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, parallel=True, fastmath={"reassoc", "contract"})
 def _expand(vectors, old, back, best, where):  # type: ignore[no-untyped-def]
-    """Try the neighbours of each place's neighbours; all read the old lists, so the order of work changes nothing."""
+    """Try the neighbours of each place's neighbours; all read the old lists, so the order of work has no effect."""
     n, k = old.shape
     pieces = 64
     for piece in prange(pieces):

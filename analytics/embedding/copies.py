@@ -1,8 +1,8 @@
-"""Equal vectors: which rows they are, one row for all of them, and what is known of it given back to each.
+"""Groups of rows with equal vectors, and the neighbours of all rows from those of one row per group.
 
-A text that occurs a thousand times is one place on the map. Its copies tell nothing about what lies around it, and a
-graph in which all its neighbours are its own copies has no way out; so neighbours, map and clusters are made of the
-different vectors, and copies share what is found.
+A text that occurs a thousand times is one point on the map. Its copies give no information about its surroundings, and
+if they are all its neighbours the graph is disconnected there; so neighbours, map and clusters are computed from the
+distinct vectors, and copies share the results.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.neighbours import KnnGraph
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 _BLOCK = 65_536
 
@@ -24,8 +24,8 @@ class Copies:
     """Rows with equal vectors.
 
     Attributes:
-        rows: int64 (u,), ascending, the first row of each different vector; every row of zeros is one of its own.
-        group: int64 (n,), which of them each row equals.
+        rows: int64 (u,), ascending, the first row of each distinct vector; every row of zeros counts as distinct.
+        group: int64 (n,), index into ``rows`` of the vector that each row equals.
     """
 
     rows: NDArray[np.int64]
@@ -33,7 +33,7 @@ class Copies:
 
     @classmethod
     def of(cls, vectors: NDArray[np.float16]) -> Copies:
-        """Find equal rows of (n, d) exactly: by a hash of each row, tried again until no two unlike rows share one."""
+        """Find equal rows of (n, d) exactly: by a hash of each row, repeated with new seeds until none collides."""
         seed = 0
         while True:
             found = cls._by(_hashes(vectors, seed))
@@ -57,20 +57,20 @@ class Copies:
 
     @property
     def count(self) -> int:
-        """Return how many rows equal an earlier one."""
+        """Return the number of rows that equal an earlier one."""
         return len(self.group) - len(self.rows)
 
 
 def _hashes(vectors: NDArray[np.float16], seed: int) -> NDArray[np.uint64]:
-    """Return a hash of each row, uint64 (n,); rows of zeros have one each."""
-    factors = salted(np.arange(vectors.shape[1], dtype=np.uint64), seed=seed, salt="copies")
+    """Return a hash of each row, uint64 (n,); each row of zeros gets its own."""
+    factors = mix_keys(np.arange(vectors.shape[1], dtype=np.uint64), seed=seed, salt="copies")
     hashes = np.empty(len(vectors), dtype=np.uint64)
     for first in range(0, len(vectors), _BLOCK):
-        # Zero has two forms, which are equal.
+        # Zero has two bit patterns, which are equal.
         part = vectors[first : first + _BLOCK] + np.float16(0.0)
         _hash_rows(part.view(np.uint16), factors, hashes[first : first + len(part)])
     empty = np.flatnonzero(~vectors.any(axis=1))
-    hashes[empty] = salted(empty.astype(np.uint64), seed=seed, salt="empty")
+    hashes[empty] = mix_keys(empty.astype(np.uint64), seed=seed, salt="empty")
     return hashes
 
 
@@ -84,7 +84,7 @@ def _hash_rows(bits, factors, hashes):  # type: ignore[no-untyped-def]
 
 
 def graph_of_all(graph: KnnGraph, copies: Copies) -> KnnGraph:
-    """Return the graph of all rows from that of the different vectors; copies are 0 apart.
+    """Return the graph of all rows from that of the distinct vectors; copies have distance 0.
 
     Args:
         graph: of the vectors ``copies.rows``.
@@ -105,7 +105,7 @@ def _hand_out(near, far, members, starts, indices, distances):  # type: ignore[n
     """Write the neighbours of each row: nearest first, ties by row.
 
     Args:
-        near, far: (u, k), graph of the different vectors.
+        near, far: (u, k), graph of the distinct vectors.
         members: int32 (n,), rows by vector, ascending within one.
         starts: int64 (u + 1,), where the rows of each vector begin.
         indices, distances: (n, k), filled.

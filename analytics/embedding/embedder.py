@@ -1,8 +1,8 @@
-"""Embedders: what turns texts into unit vectors, and how each one is known.
+"""Embedders: models that turn texts into unit vectors, and their descriptions.
 
 Three tiers. ``fast`` is the static model distilled from all-MiniLM-L6-v2, ``tuned`` one that is fitted to the corpus,
-``precise`` a sentence-transformers model. Vectors of two embedders live in two spaces and are never compared; ``space``
-names the space.
+``precise`` a sentence-transformers model. Vectors of different embedders have different spaces and are never
+compared; ``space`` names the space.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tamis.analytics.embedding.static_model import (
     MINILM_SHA256,
     StaticModel,
     distillation,
-    distilled,
+    load_plain_model,
     minilm_path,
     offline,
     unit_rows,
@@ -44,7 +44,7 @@ class Embedder(Protocol):
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return tier, model, weights, dtype and batch, as manifests state them."""
+        """Return tier, model, weights, dtype and batch for manifests."""
 
     @property
     def space(self) -> str:
@@ -65,7 +65,7 @@ class StaticEmbedder:
     Attributes:
         model: token vectors.
         tier: ``fast`` or ``tuned``.
-        origin: what the vectors were made from.
+        origin: description of the source of the vectors.
     """
 
     model: StaticModel
@@ -74,7 +74,7 @@ class StaticEmbedder:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return what manifests state."""
+        """Return the description for manifests."""
         return {
             "tier": self.tier,
             "model": dict(self.origin),
@@ -102,11 +102,11 @@ class StaticEmbedder:
 
 @dataclass(frozen=True, eq=False)
 class TunedEmbedder:
-    """A model fitted to a corpus as an embedder.
+    """A model fitted to a corpus, as an embedder.
 
     Attributes:
         model: vectors of tokens and token pairs.
-        asset: digest under which the workspace keeps it; it names the space.
+        asset: digest of the model in the workspace; it names the space.
     """
 
     model: TunedModel
@@ -114,7 +114,7 @@ class TunedEmbedder:
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return what manifests state."""
+        """Return the description for manifests."""
         return {
             "tier": "tuned",
             "model": {"source": "fitted to the corpus", "teacher": MINILM, "pairs": len(self.model.pairs)},
@@ -145,8 +145,8 @@ class PreciseEmbedder:
     """A sentence-transformers model on the processor.
 
     Attributes:
-        name: as the person gave it.
-        folder: where its files are.
+        name: name given by the person.
+        folder: folder of its files.
         weights: sha256 over its files.
         dtype: ``bfloat16`` or ``float32``.
     """
@@ -157,12 +157,12 @@ class PreciseEmbedder:
     dtype: str
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel as a name: another machine takes its own files, which must have the same weights."""
+        """Pickle by name: another machine uses its own files, which must have the same weights."""
         return _same_there, (MINILM if self.name == MINILM else str(self.folder), self.weights, self.dtype)
 
     @property
     def about(self) -> Mapping[str, Any]:
-        """Return what manifests state."""
+        """Return the description for manifests."""
         return {
             "tier": "precise",
             "model": {"source": self.name},
@@ -184,14 +184,14 @@ class PreciseEmbedder:
         return int(self._model.get_embedding_dimension())
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
-        """Return the vectors, computed in ``batches``; the same bits for a text whatever stands beside it."""
+        """Return the vectors, computed in ``batches``; a text gets the same bits in any batch."""
         values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
         plain = [(text or "")[: 8 * int(self._model.max_seq_length or 512)] for text in values]
         found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
         _forbid_nested_threads()
         lengths, known = self._measured(plain)
         for rows in batches(lengths):
-            # The empty text makes every batch a padded one: unpadded ones go through other kernels, with other bits.
+            # The empty text makes every batch a padded one: unpadded batches use other kernels, with other bits.
             made = self._model.encode(
                 [*(plain[row] for row in rows), ""], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
             )
@@ -200,7 +200,7 @@ class PreciseEmbedder:
         return unit_rows(found)
 
     def _measured(self, texts: list[str]) -> tuple[list[int], NDArray[np.bool_]]:
-        """Return how many tokens the model reads of each text, and which hold one of its vocabulary, bool (n,)."""
+        """Return the number of tokens read per text, and whether each text has a token of the vocabulary, bool (n,)."""
         tokenizer = self._model.tokenizer
         strange = set(tokenizer.all_special_ids)
         lengths: list[int] = []
@@ -223,7 +223,7 @@ class PreciseEmbedder:
 
 
 def _forbid_nested_threads() -> None:
-    """Let parallel operations inside others of this thread run on its own thread.
+    """Run nested parallel operations of this thread on the thread itself.
 
     numba's parallel kernels allow OpenMP to nest, for the whole process; torch would then start and end a thread in
     each of its thousands of small operations, which makes it four times slower.
@@ -233,11 +233,10 @@ def _forbid_nested_threads() -> None:
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return the rows of each forward pass: texts of the same number of tokens, one fewer than ``BATCH`` at most.
+    """Return the rows of each forward pass: texts of the same number of tokens, at most ``BATCH`` - 1.
 
-    None of it is padding, and the vector of a text depends on nothing but the text. Among texts of other lengths it
-    depends on the longest in its last digits; then an analysis of other shards had other vectors, and copies of a text
-    were not equal.
+    Without padding the vector of a text depends on the text only. In a batch of mixed lengths its last digits depend on
+    the longest text; then other shards would give other vectors, and copies of a text would not be equal.
 
     Args:
         lengths: tokens of each text.
@@ -250,8 +249,8 @@ def batches(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def fast_embedder(models: Path) -> StaticEmbedder:
-    """Return the embedder of the fast tier; the first call ever distils it (about 15 s) into ``models``."""
-    return StaticEmbedder(distilled(models), "fast", distillation())
+    """Return the embedder of the fast tier; the first call distils it into ``models`` (about 15 s)."""
+    return StaticEmbedder(load_plain_model(models), "fast", distillation())
 
 
 def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
@@ -260,12 +259,12 @@ def tuned_embedder(table: pa.Table, asset: str, models: Path) -> TunedEmbedder:
     Args:
         table: the model, see ``TunedModel.table``.
         asset: its digest.
-        models: the model cache, where the plain static model is.
+        models: the model cache, which holds the plain static model.
 
     Raises:
-        StoreError: it is no model, or one of another static model.
+        StoreError: the table is not a model, or belongs to another static model.
     """
-    return TunedEmbedder(TunedModel.from_table(table, distilled(models)), asset)
+    return TunedEmbedder(TunedModel.from_table(table, load_plain_model(models)), asset)
 
 
 def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> PreciseEmbedder:
@@ -273,7 +272,7 @@ def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> Precis
 
     Args:
         model: ``all-MiniLM-L6-v2`` (packaged), a folder, or the name of a model in the local Hugging Face cache.
-        dtype: ``bfloat16`` or ``float32``; None for bfloat16 where the processor computes with it.
+        dtype: ``bfloat16`` or ``float32``; None for bfloat16 if the processor supports it.
 
     Raises:
         SettingError: the model is not on this machine, or an unknown number format.
@@ -291,7 +290,7 @@ def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
     """Return the precise embedder of this machine.
 
     Raises:
-        SettingError: the model is not here, or has other weights.
+        SettingError: the model is not on this machine, or has other weights.
     """
     found = precise_embedder(model, dtype=dtype)
     if found.weights != weights:
@@ -329,7 +328,7 @@ _MODEL_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
 
 @lru_cache(maxsize=1)
 def has_bfloat16() -> bool:
-    """Say whether this processor multiplies bfloat16 in hardware; emulated it is slower than float32."""
+    """Say whether this processor multiplies bfloat16 in hardware; emulation is slower than float32."""
     flags = Path("/proc/cpuinfo")
     return flags.is_file() and any(
         name in flags.read_text("utf-8", "replace") for name in ("avx512_bf16", "amx_bf16", " bf16")

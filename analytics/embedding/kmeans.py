@@ -1,6 +1,6 @@
-"""Spherical k-means: unit centroids, every vector in the cell of its nearest one. The same bits on any thread count.
+"""Spherical k-means: unit centroids, every vector in the cell of its nearest one.
 
-Matrix products with the same bits on any number of threads: one thread per product, products side by side.
+The bits are the same on any number of threads: each matrix product runs on one thread, several products at once.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Each = Callable[[Callable[[Any], None], Iterable[Any]], None]
 
 @contextlib.contextmanager
 def side_by_side(threads: int | None = None) -> Iterator[Each]:
-    """Yield a function that calls another for each item, several at once, the linear algebra inside on one thread.
+    """Yield a function that calls another for each item, several at once, with linear algebra on one thread each.
 
     Args:
-        threads: how many at once; None for all processors.
+        threads: number of calls at once; None for all processors.
     """
     from threadpoolctl import threadpool_limits
 
@@ -39,7 +39,7 @@ def side_by_side(threads: int | None = None) -> Iterator[Each]:
         yield each
 
 
-def lengthened(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+def rescale_rows(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return rows as float32 of length 1: half precision leaves them up to 0.05% too long or too short."""
     wide = vectors.astype(np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
@@ -83,12 +83,12 @@ def spherical_kmeans(
         rows: int64 (m,), the rows to cluster; None for all that are not zero.
         seed: of the first centroids, which are distinct members, and of the sample.
         iterations: of Lloyd's algorithm.
-        sample: fit on so many rows at most, then assign all.
+        sample: maximum number of rows to fit on; all rows are assigned.
         threads: changes no bit; None for all processors.
         check: called between iterations, may raise.
 
     Raises:
-        SettingError: k is not positive or there is nothing to cluster.
+        SettingError: k is not positive or there is no vector.
     """
     there = np.flatnonzero(vectors.any(axis=1)) if rows is None else rows
     if k < 1 or not len(there):
@@ -120,7 +120,7 @@ def assign(
     Args:
         vectors: (n, d), unit rows.
         centroids: (k, d), unit rows.
-        rows: int64 (m,), which rows; None for all, and then rows of zeros get -1.
+        rows: int64 (m,), the rows to assign; None for all, where rows of zeros get -1.
         threads: changes no bit.
 
     Returns:

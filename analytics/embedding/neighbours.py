@@ -1,8 +1,8 @@
-"""The graph of nearest neighbours by cosine: built once, used by map, outlier scores, duplicates and lookups.
+"""The graph of nearest neighbours by cosine: built once, used by map, outlier scores, near-duplicates and lookups.
 
-Small sets are compared all with all. Large ones are cut into cells around k-means centroids; each document is compared,
-exactly and at full width, with every document of the cells nearest to its own. Both run as matrix products of fixed
-shape on one thread each, blocks side by side, so the graph has the same bits on any number of threads.
+Small sets are compared exhaustively. Large ones are cut into cells around k-means centroids; each document is compared,
+exactly and at full width, with every document of the nearest cells. Both run as matrix products of fixed shape on one
+thread each, several blocks at once, so the graph has the same bits on any number of threads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side
 from tamis.data.errors import SettingError
 
 NEIGHBOURS = 15
@@ -32,11 +32,11 @@ class KnnGraph:
 
     Attributes:
         indices: int32 (n, k), rows of the neighbours, nearest first, ties by row; -1 for rows without a vector and
-            where there are fewer than k others.
-        distances: float32 (n, k), cosine distance in [0, 2], ascending; infinite where the index is -1.
+            if there are fewer than k others.
+        distances: float32 (n, k), cosine distance in [0, 2], ascending; infinite if the index is -1.
         method: ``exact`` or ``cells``.
         recall: share of true neighbours found, measured on ``recall_rows`` rows by comparison with all; 1.0 if exact.
-        recall_rows: rows it was measured on, 0 if exact.
+        recall_rows: number of rows of the measurement, 0 if exact.
     """
 
     indices: NDArray[np.int32]
@@ -65,14 +65,14 @@ def knn_graph(
     """Return the nearest neighbours of each vector.
 
     Args:
-        vectors: (n, d), unit rows; rows of zeros have no neighbours and are nobody's neighbour.
+        vectors: (n, d), unit rows; rows of zeros have no neighbours and are no neighbour of any row.
         k: neighbours per vector.
-        exact_limit: largest number of vectors that are compared all with all.
-        probes: cells looked at per document beyond the limit.
+        exact_limit: largest number of vectors that are compared exhaustively.
+        probes: cells searched per document beyond the limit.
         seed: of the cells.
-        threads: how many blocks at once, which changes no bit; None for all processors.
+        threads: number of blocks at once, changes no bit; None for all processors.
         check: called between blocks, may raise.
-        advance: called with the number of rows just done.
+        advance: called with the number of finished rows.
 
     Raises:
         SettingError: k is not positive.
@@ -87,7 +87,7 @@ def knn_graph(
         indices[there], distances[there] = neighbours_by_cells(
             vectors, there, k=k, probes=probes, seed=seed, threads=threads, check=check, advance=advance
         )
-        recall, rows = measured_recall(vectors, there, indices, seed=seed, threads=threads)
+        recall, rows = measure_recall(vectors, there, indices, seed=seed, threads=threads)
         return KnnGraph(indices, distances, "cells", recall, rows)
 
     def one(tile: NDArray[np.int64]) -> None:
@@ -117,8 +117,8 @@ def nearest(
 
     Args:
         vectors: (n, d), unit rows.
-        rows: int64 (m,), rows whose neighbours are wanted.
-        candidates: int64 (c,), ascending within a tie of distances the smaller comes first.
+        rows: int64 (m,), rows to find the neighbours of.
+        candidates: int64 (c,), ascending; among equal distances the smaller comes first.
         k: neighbours per row.
         omit_self: whether a row is not its own neighbour.
         queries: (m, d) unit rows to use instead of ``vectors[rows]``; ``rows`` is then ignored.
@@ -131,12 +131,12 @@ def nearest(
     # Padded to whole tiles: every product then goes through the same kernel, and equal vectors give equal bits.
     left = np.zeros((_TILE_ROWS, vectors.shape[1]), dtype=np.float32)
     right = np.zeros((_TILE_COLUMNS, vectors.shape[1]), dtype=np.float32)
-    left[: len(wanted)] = lengthened(wanted)
+    left[: len(wanted)] = rescale_rows(wanted)
     best = np.full((len(wanted), k), -np.inf, dtype=np.float32)
     where = np.full((len(wanted), k), -1, dtype=np.int64)
     for first in range(0, len(candidates), _TILE_COLUMNS):
         part = candidates[first : first + _TILE_COLUMNS]
-        right[: len(part)] = lengthened(vectors[part])
+        right[: len(part)] = rescale_rows(vectors[part])
         _keep_best(left @ right.T, part, own, best, where)
     distances = np.maximum(np.float32(1.0) - best, np.float32(0.0))
     return where.astype(np.int32), distances
@@ -166,7 +166,7 @@ def _keep_best(products, part, own, best, where):  # type: ignore[no-untyped-def
             least = best[i, k - 1]
 
 
-def measured_recall(
+def measure_recall(
     vectors: NDArray[np.float16],
     there: NDArray[np.int64],
     indices: NDArray[np.int32],

@@ -1,4 +1,4 @@
-"""Vectors and coordinates that people bring along: a column of lists, npy files, or two columns of numbers."""
+"""Vectors and coordinates of the user: a column of lists, npy files, or two columns of numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.static_model import unit_rows
 from tamis.analytics.embedding.step import EMBEDDINGS_VERSION
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
@@ -26,18 +26,18 @@ _SOME_ROWS = 1024
 
 
 def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", name: str = "embeddings") -> StepSpec:
-    """Return the step that takes the vectors of documents from a column of lists.
+    """Return the step that reads the vectors of documents from a column of lists.
 
     Rows become unit rows; NULL, empty and zero vectors, and those with NaN, count as no embedding.
 
     Args:
         corpus: the corpus.
         column: path of a column of lists of numbers.
-        model: what made the vectors; vectors of the same name and length count as one space.
+        model: name of the model that made the vectors; vectors of the same name and length count as one space.
         name: of the step.
 
     Raises:
-        RoleError: there is no such column, or it does not hold lists of numbers.
+        RoleError: the column is missing or does not hold lists of numbers.
     """
     kind = type_at(corpus.schema, column)
     if kind is None:
@@ -46,7 +46,7 @@ def column_vectors_step(corpus: Corpus, column: str, *, model: str = "given", na
     if not _is_number_list(kind):
         raise RoleError(f"Column {column} holds no vectors", value=str(kind), allowed="lists of numbers")
 
-    def read(shard: Shard, given: Given) -> NDArray[np.float16]:
+    def read(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
         roles, parts = given.corpus.roles, []
         for batch in given.corpus.batches(shard, columns=[roles.text, column], max_rows=_SOME_ROWS):
             parts.append(_matrix(batch.filter(batch.column(0).is_valid()).column(1), column))
@@ -87,13 +87,13 @@ def _matrix(column: pa.Array, name: str) -> NDArray[np.float32]:
 
 
 def file_vectors_step(corpus: Corpus, path: str | Path, *, model: str = "given", name: str = "embeddings") -> StepSpec:
-    """Return the step that takes the vectors of documents from npy files, one row per row of the corpus.
+    """Return the step that reads the vectors of documents from npy files, one row per row of the corpus.
 
     Args:
         corpus: the corpus.
         path: an npy file (n, d) for a corpus of one file; for several files a folder that holds, for each file of the
             corpus, an npy file of the same name with ``.npy`` added.
-        model: what made the vectors.
+        model: name of the model that made the vectors.
         name: of the step.
 
     Raises:
@@ -187,17 +187,17 @@ def _vectors_step(name: str, params: dict[str, Any], fill: Callable[[StepContext
 
 
 def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
-    """Return the step that takes the map from two columns of numbers; a document without both stays off the map.
+    """Return the step that reads the map from two columns of numbers; a document without both is not on the map.
 
-    Its artifact holds ``x`` and ``y`` float32 (n,) in facts order, and where those cannot tell apart what the columns
-    do, as with a large offset, also ``fine`` float64 (n, 2).
+    Its artifact holds ``x`` and ``y`` float32 (n,) in facts order, and if float32 is too coarse for the columns, as
+    with a large offset, also ``fine`` float64 (n, 2).
 
     Args:
         corpus: the corpus.
         x, y: paths of the columns.
 
     Raises:
-        RoleError: there is no such column, or it does not hold numbers.
+        RoleError: a column is missing or does not hold numbers.
     """
     for column in (x, y):
         kind = type_at(corpus.schema, column)
@@ -218,7 +218,7 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
             places[~np.isfinite(places.astype(np.float32)).all(axis=1)] = np.nan
         for at, name in enumerate(("x", "y")):
             context.out.write_array(name, np.ascontiguousarray(places[:, at].astype(np.float32)))
-        if not told_apart(places):
+        if not fits_float32(places):
             context.out.write_array("fine", places)
         for shard in context.corpus.shards():
             context.out.drop_part(shard.part)
@@ -236,12 +236,12 @@ def given_map_step(corpus: Corpus, x: str, y: str) -> StepSpec:
 
 
 def _double(column: pa.Array) -> pa.Array:
-    """Return the numbers as float64; whole numbers beyond 2**53 lose their last digits, which no map shows."""
+    """Return the numbers as float64; integers beyond 2**53 lose their last digits, which no map shows."""
     return column.cast(pa.float64(), safe=False)
 
 
-def told_apart(places: NDArray[np.float64]) -> bool:
-    """Say whether float32 moves no place by more than a 65,536th of the extent of all.
+def fits_float32(places: NDArray[np.float64]) -> bool:
+    """Say whether float32 moves no point by more than 1/65,536 of the extent of all.
 
     Args:
         places: float64 (n, 2), NaN for documents off the map.

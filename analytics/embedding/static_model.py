@@ -1,8 +1,8 @@
-"""Static embeddings: a vector per token, a text is the mean of its tokens. Tens of thousands of texts a second.
+"""Static embeddings: one vector per token, a text is the mean of its tokens; tens of thousands of texts a second.
 
 The plain static model is distilled once from the packaged all-MiniLM-L6-v2 by model2vec (output for every token of
 the vocabulary, PCA, weights by token rank) and kept in the model cache. A text's vector depends on its own tokens only,
-so it has the same bits whatever batch the text is in.
+so it has the same bits in any batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 DIMENSIONS = 256
 MAX_TOKENS = 512
 MAX_CHARACTERS = 4096
-"""Only the beginning of a text is embedded: this many characters, then this many tokens."""
+"""Only the beginning of a text is embedded, limited by characters and then by tokens."""
 
 _FOLDER_VERSION = 1
 _BATCH = 1024
@@ -51,7 +51,7 @@ class StaticModel:
     Attributes:
         vectors: float32 (v, d), one row per token id, weights included.
         tokenizer: the text of a ``tokenizer.json``.
-        unknown: token id that stands for unknown pieces and is left out, -1 when there is none.
+        unknown: token id of unknown pieces, which is left out; -1 if there is none.
     """
 
     vectors: NDArray[np.float32]
@@ -60,7 +60,7 @@ class StaticModel:
 
     @cached_property
     def sha256(self) -> str:
-        """Return the hash of everything that decides an embedding."""
+        """Return the hash of everything that determines an embedding."""
         import hashlib
 
         state = hashlib.sha256(self.tokenizer.encode())
@@ -74,7 +74,7 @@ class StaticModel:
         return int(self.vectors.shape[1])
 
     def tokens(self, texts: pa.Array | Sequence[str | None]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the known token ids, int32 (t,), and where each text begins among them, int64 (n + 1,)."""
+        """Return the known token ids, int32 (t,), and the start of each text among them, int64 (n + 1,)."""
         values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
         ids: list[NDArray[np.int32]] = []
         lengths: list[int] = [0]
@@ -105,7 +105,7 @@ class StaticModel:
         return encoder
 
     def save(self, folder: Path, about: dict[str, Any]) -> None:
-        """Write the model as plain files into a folder that appears only when whole."""
+        """Write the model as plain files into a folder that appears only when complete."""
         temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
@@ -121,7 +121,7 @@ class StaticModel:
 
     @classmethod
     def load(cls, folder: Path) -> StaticModel | None:
-        """Return a saved model, or None when it is missing or its hash differs."""
+        """Return a saved model, None if it is missing or its hash differs."""
         try:
             record = json.loads((folder / "model.json").read_bytes())
             vectors = np.load(folder / "vectors.npy", allow_pickle=False)
@@ -191,7 +191,7 @@ def distillation() -> dict[str, Any]:
     }
 
 
-def distilled(models: Path) -> StaticModel:
+def load_plain_model(models: Path) -> StaticModel:
     """Return the plain static model, distilled on the first call (about 15 s) and kept under ``models``.
 
     Raises:
@@ -210,7 +210,7 @@ def _distilled(models: Path) -> StaticModel:
     while found is None:
         try:
             with Lock(models / f"{folder.name}.lock", what="The static model"):
-                # Another process may have made it between the look and the lock.
+                # Another process may have made it before the lock was taken.
                 if StaticModel.load(folder) is None:
                     _distil().save(folder, about)
         except LockedError:
@@ -231,7 +231,7 @@ def _distil() -> StaticModel:
 
 @contextlib.contextmanager
 def offline() -> Iterator[None]:
-    """Keep the model libraries from looking at the network and from writing to the terminal."""
+    """Keep the model libraries from using the network and from writing to the terminal."""
     wanted = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)

@@ -1,4 +1,4 @@
-"""The step that embeds every document, shard by shard, and reading its vectors back."""
+"""The step that embeds every document, shard by shard, and functions that read its vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tamis.analytics.embedding.embedder import (
     tuned_embedder,
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_array
@@ -44,7 +44,7 @@ def embeddings_step(
         model: of the precise tier, see ``precise_embedder``; of the tuned tier the digest of a stored model, by
             default the one that the step ``tuned_model`` fits.
         dtype: number format of the precise tier.
-        name: of the step, where two tiers stand side by side.
+        name: name of the step, for analyses with two tiers.
 
     Raises:
         SettingError: unknown tier or model.
@@ -122,8 +122,8 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     context.out.commit(rows=context.documents.n, facts=facts)
 
 
-def _embedded(shard: Shard, given: Given) -> NDArray[np.float16]:
-    """Return the vectors of a shard by the embedder given to all; its batches depend on the shard alone."""
+def _embedded(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
+    """Return the vectors of a shard by the common embedder; the batches depend on the shard only."""
     embedder: Embedder = given.common
     pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
     for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
@@ -140,7 +140,7 @@ def fast_estimate(size: Size) -> Estimate:
 
 
 def tuned_estimate(size: Size) -> Estimate:
-    """Return the cost of the tuned tier, its model being there: two thirds of the speed of the fast tier."""
+    """Return the cost of the tuned tier, without fitting its model: two thirds of the speed of the fast tier."""
     plain = fast_estimate(size)
     return Estimate(2 + 1.5 * plain.seconds, size.documents * 768)
 
@@ -182,19 +182,17 @@ def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
     else:
         found = fast_embedder(workspace.models)
     if found.space != about["space"]:
-        raise SettingError(
-            "The model that embedded this corpus is not here any more", value=about["model"], fix="embed again"
-        )
+        raise SettingError("The model that embedded this corpus is missing", value=about["model"], fix="embed again")
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class ShardVectors:
-    """Where the vectors of shards in a given space come from: the corpus' own, or made anew by a stored tuned model.
+    """The source of the vectors of shards in a given space: those of the corpus, or new ones by a stored tuned model.
 
     Attributes:
-        embedder: makes them anew; None where the corpus has them.
-        own: returns those the corpus has; None where they are made anew.
+        embedder: makes new vectors; None if the corpus has them.
+        own: returns the vectors of the corpus; None if they are made by the embedder.
     """
 
     embedder: Embedder | None
@@ -202,12 +200,12 @@ class ShardVectors:
 
     @classmethod
     def of(cls, context: StepContext, space: str, *, what: str) -> ShardVectors:
-        """Look where vectors come from, for a step that reads the step ``embeddings``.
+        """Find the source of the vectors for a step that reads the step ``embeddings``.
 
         Args:
             context: of the running step.
-            space: the space that is needed.
-            what: what needs it, for messages.
+            space: the required space.
+            what: what requires it, for messages.
 
         Raises:
             StoreError: the corpus is embedded in another space, and no stored model makes this one.
@@ -225,8 +223,8 @@ class ShardVectors:
         return cls(tuned_embedder(context.stored(space), space, context.models), None)
 
 
-def given_vectors(shard: Shard, given: Given, embedder: Embedder | None) -> NDArray[np.float16]:
-    """Return the vectors of a shard: those given to it, or made by ``ShardVectors.embedder``."""
+def read_or_embed(shard: Shard, given: PieceInput, embedder: Embedder | None) -> NDArray[np.float16]:
+    """Return the vectors of a shard: its own input, or made by ``ShardVectors.embedder``."""
     if embedder is None:
         return np.asarray(given.own)
     return _embedded(shard, replace(given, common=embedder))

@@ -1,7 +1,7 @@
 """A static model fitted to a corpus: vectors of tokens and of pairs of neighbouring tokens.
 
 The precise model embeds a sample of the corpus; the vectors are the ridge regression of its embeddings on the tokens
-and token pairs of the sample, drawn towards the plain static model for what the sample does not show. A text's
+and token pairs of the sample, drawn towards the plain static model for features that the sample lacks. A text's
 vector is the sum of ``(1 + ln count) * vector`` over its features, scaled to length 1 (Bengio et al. 2013 call such a
 model a linear student; the weights are those of Salton and Buckley 1988, log-tf and idf).
 """
@@ -25,7 +25,7 @@ from tamis.analytics.steps.stored_arrays import pack, unpack
 from tamis.data.errors import StoreError
 
 FEWEST_DOCUMENTS = 3
-"""A pair of tokens gets a vector of its own from this many documents of the sample on."""
+"""Minimum number of sample documents for a pair of tokens to get its own vector."""
 
 MOST_PAIRS = 150_000
 ITERATIONS = 40
@@ -60,13 +60,13 @@ class TunedModel:
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
         """Return the vectors of texts, float16 (n, d): unit rows, rows of zeros where no token is known."""
-        features, counts, starts = counted(*self.base.tokens(texts), self.pairs, len(self.base.vectors))
+        features, counts, starts = extract_features(*self.base.tokens(texts), self.pairs, len(self.base.vectors))
         sums = np.zeros((len(starts) - 1, self.dimensions), dtype=np.float32)
         _weighted_sums(features, counts, starts, self._wide, sums)
         return unit_rows(sums)
 
     def table(self) -> pa.Table:
-        """Return the model as a table, the form in which it is stored and named by its content."""
+        """Return the model as a table, the stored form that is named by its content."""
         about = {"kind": KIND, "base": self.base.sha256}
         return pack({"pairs": self.pairs, "vectors": self.vectors}, about)
 
@@ -75,7 +75,7 @@ class TunedModel:
         """Read a stored model.
 
         Raises:
-            StoreError: it is not one, or it was fitted on another tokenizer.
+            StoreError: the table is not a tuned model, or was fitted on another tokenizer.
         """
         arrays, about = unpack(table)
         if about.get("kind") != KIND:
@@ -105,9 +105,9 @@ def fit_tuned(
     Args:
         base: the plain static model.
         texts: the sample.
-        targets: (n, d), unit rows, what the precise model makes of it; rows of zeros are left out.
+        targets: (n, d), unit rows, its embeddings by the precise model; rows of zeros are left out.
         iterations: of the conjugate gradients.
-        ridge: how strongly the vectors are drawn towards the plain static model.
+        ridge: strength of the pull towards the plain static model.
         threads: changes no bit; None for all processors.
         progress: called after every iteration, may raise.
 
@@ -120,7 +120,7 @@ def fit_tuned(
     ids, starts = base.tokens(chosen)
     pairs = frequent_pairs(ids, starts)
     tokens = len(base.vectors)
-    features, counts, starts = counted(ids, starts, pairs, tokens)
+    features, counts, starts = extract_features(ids, starts, pairs, tokens)
     n, size = len(starts) - 1, tokens + len(pairs)
     there = np.bincount(features, minlength=size)
     idf = np.log((1.0 + n) / (1.0 + there)).astype(np.float32)
@@ -134,9 +134,9 @@ def fit_tuned(
 
 
 def frequent_pairs(ids: NDArray[np.int32], starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the pairs of neighbouring tokens that at least ``FEWEST_DOCUMENTS`` documents hold, ascending.
+    """Return the pairs of neighbouring tokens that occur in at least ``FEWEST_DOCUMENTS`` documents, ascending.
 
-    When there are more than ``MOST_PAIRS``, those in most documents are taken, ties by code.
+    Of more than ``MOST_PAIRS``, those in most documents are taken, ties by code.
     """
     codes, documents = _pairs(ids, starts)
     order = np.lexsort((documents, codes))
@@ -159,13 +159,13 @@ def _pairs(ids: NDArray[np.int32], starts: NDArray[np.int64]) -> tuple[NDArray[n
     return codes[same], documents[:-1][same]
 
 
-def counted(
+def extract_features(
     ids: NDArray[np.int32], starts: NDArray[np.int64], pairs: NDArray[np.int64], tokens: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int64]]:
-    """Return the features of each text, each once and ascending, with ``1 + ln count``, and where each text begins.
+    """Return the features of each text, each once and ascending, with ``1 + ln count``, and the start of each text.
 
     Args:
-        ids: int32 (t,), token ids of all texts, one after the other.
+        ids: int32 (t,), concatenated token ids of all texts.
         starts: int64 (n + 1,), where each text begins.
         pairs: int64 (p,), ascending codes of the pairs that are features.
         tokens: size of the vocabulary; the k-th pair is feature ``tokens + k``.
@@ -269,7 +269,7 @@ def _product(
 
 
 def _least_squares(seen: NDArray[np.float32], wanted: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the matrix (a, d) that turns plain vectors into the precise ones best, lightly regularised."""
+    """Return the matrix (a, d) that maps plain vectors to the precise ones by lightly regularised least squares."""
     wide = seen.astype(np.float64)
     with threadpool_limits(1):
         gram = wide.T @ wide + 1e-3 * np.eye(wide.shape[1])
@@ -337,7 +337,7 @@ def _damp(first, end, direction, image, ridge, total):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True)
 def _advance(first, end, found, residual, direction, image, scale, step, total):  # type: ignore[no-untyped-def]
-    """Go the step along the direction; add the inner products of the residual with itself, scaled."""
+    """Move ``step`` along the direction; add the inner products of the residual with itself, scaled."""
     for i in range(first, end):
         for j in range(found.shape[1]):
             found[i, j] += step[j] * direction[i, j]

@@ -1,4 +1,4 @@
-"""The step that fits an embedding model to the corpus: the precise model embeds a sample, the static one learns it."""
+"""The step that fits an embedding model to the corpus: the static model is fitted to a sample of precise vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import precise_embedder
-from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distillation, distilled
+from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distillation, load_plain_model
 from tamis.analytics.embedding.step import TUNED_MODEL, precise_estimate
 from tamis.analytics.embedding.tuned_model import ITERATIONS, RIDGE, TunedModel, fit_tuned
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
@@ -16,11 +16,11 @@ from tamis.data.hashing import key64, uniform
 
 TUNED_VERSION = 3
 SAMPLE_SECONDS = 160.0
-"""The sample is as large as the precise model is estimated to embed in this time."""
+"""Estimated time in which the precise model embeds the sample; it decides the size of the sample."""
 
 MOST_SAMPLED = 40_000
-"""More documents than this are not embedded for the sample. On 63,905 descriptions 20,000 found 0.58 of the precise
-neighbours, 35,541 found 0.69."""
+"""Maximum size of the sample. On 63,905 descriptions a sample of 20,000 found 0.58 of the precise neighbours, one of
+35,541 found 0.69."""
 
 HELD_OUT = 2_000
 NEIGHBOURS = 10
@@ -28,7 +28,7 @@ _BLOCK = 2_048
 
 
 def sample_size(size: Size, *, seconds: float = SAMPLE_SECONDS) -> int:
-    """Return how many documents the precise model embeds in so many seconds by its estimate, 40,000 or all at most."""
+    """Return the estimated number of documents that the precise model embeds in ``seconds``, at most 40,000."""
     whole = precise_estimate(size).seconds
     share = 1.0 if whole <= seconds else seconds / whole
     return min(MOST_SAMPLED, max(1, round(size.documents * share)))
@@ -37,9 +37,9 @@ def sample_size(size: Size, *, seconds: float = SAMPLE_SECONDS) -> int:
 def tuned_model_step(*, seconds: float = SAMPLE_SECONDS, seed: int = 0) -> StepSpec:
     """Return the step that fits token vectors to the precise model's embeddings of a sample of the corpus.
 
-    The model is stored in the workspace as an asset; the artifact's facts name it and state, on documents of the
-    sample held out from the fit, which share of the precise model's 10 nearest neighbours among them the tuned and
-    the plain static model find.
+    The model is stored in the workspace as an asset; the artifact's facts name it and state the share of the precise
+    model's 10 nearest neighbours that the tuned and the plain static model find, measured on held-out documents of the
+    sample.
 
     Args:
         seconds: estimated cost of embedding the sample, which decides its size.
@@ -48,7 +48,7 @@ def tuned_model_step(*, seconds: float = SAMPLE_SECONDS, seed: int = 0) -> StepS
     teacher = precise_embedder()
 
     def run(context: StepContext) -> None:
-        texts = sampled_texts(context, sample_size(_size(context), seconds=seconds), seed=seed)
+        texts = sample_texts(context, sample_size(_size(context), seconds=seconds), seed=seed)
         texts.sort(key=lambda text: (len(text), text))
         context.progress.step(TUNED_MODEL, len(texts) + _iteration_weight(texts) * ITERATIONS, "texts")
         parts = []
@@ -93,12 +93,12 @@ def _iteration_weight(texts: list[str]) -> int:
     return max(1, len(texts) // 200)
 
 
-def sampled_texts(context: StepContext, wanted: int, *, seed: int) -> list[str]:
-    """Return the different texts of the documents with the smallest keyed hashes, in id order.
+def sample_texts(context: StepContext, wanted: int, *, seed: int) -> list[str]:
+    """Return the distinct texts of the documents with the smallest keyed hashes, in id order.
 
     Args:
         context: of the running step.
-        wanted: how many documents are drawn.
+        wanted: number of documents to draw.
         seed: of the draw.
     """
     documents = context.documents
@@ -118,11 +118,11 @@ def sampled_texts(context: StepContext, wanted: int, *, seed: int) -> list[str]:
 
 
 def _fit(context: StepContext, texts: list[str], targets: NDArray[np.float16]) -> None:
-    """Fit, measure on what was held out, store the model and commit."""
+    """Fit the model, measure it on the held-out documents, store it and commit."""
     if context.workspace is None:
         raise JobError("A tuned model is stored in a workspace, and this step has none")
-    base = distilled(context.models)
-    held = held_out(len(texts))
+    base = load_plain_model(context.models)
+    held = mark_held_out(len(texts))
     learnt = ~held
     model = fit_tuned(
         base,
@@ -132,7 +132,7 @@ def _fit(context: StepContext, texts: list[str], targets: NDArray[np.float16]) -
     )
     asset = context.workspace.put_table(model.table())
     facts = {"asset": asset, "documents": len(texts), "pairs": len(model.pairs), "neighbours": NEIGHBOURS}
-    context.out.commit(rows=1, facts=facts | measured(base, model, texts, targets, held))
+    context.out.commit(rows=1, facts=facts | measure_neighbour_recall(base, model, texts, targets, held))
 
 
 def _advance(context: StepContext, texts: list[str]) -> None:
@@ -140,13 +140,13 @@ def _advance(context: StepContext, texts: list[str]) -> None:
     context.progress.advance(_iteration_weight(texts))
 
 
-def held_out(documents: int) -> NDArray[np.bool_]:
-    """Say which documents of the sample are not learnt from, bool (n,): every tenth, at most ``HELD_OUT``."""
+def mark_held_out(documents: int) -> NDArray[np.bool_]:
+    """Return which documents of the sample are held out from the fit, bool (n,): every tenth, at most ``HELD_OUT``."""
     every = max(10, documents // HELD_OUT)
     return np.arange(documents) % every == every - 1
 
 
-def measured(
+def measure_neighbour_recall(
     base: StaticModel, model: TunedModel, texts: list[str], targets: NDArray[np.float16], held: NDArray[np.bool_]
 ) -> dict[str, float | int | None]:
     """Return the share of the precise model's neighbours among the held-out documents that each model finds."""

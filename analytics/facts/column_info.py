@@ -1,4 +1,4 @@
-"""What people are told about the columns of the facts table."""
+"""Descriptions of the columns of the facts table."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Role = Literal["id", "source", "language", "label", "signal", "size", "duplicate
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """What people are told about one facts column.
+    """The description of one facts column.
 
     Attributes:
         name: the column's name in predicates and recipes.
-        type: what kind of value it holds.
+        type: type of its values.
         title: a short name for axes and tables.
         unit: the unit of its numbers, empty when they have none.
         help: one sentence.
-        role: what the column is for.
-        low, high: the possible range of a number, None where open.
-        origin: digest of the artifact the values came from; rules name clusterings and maps by it.
-        step: name of the analysis step that made it.
+        role: purpose of the column.
+        low, high: possible range of a number, None if unbounded.
+        origin: digest of the artifact that holds the values; rules name clusterings and maps by it.
+        step: name of the analysis step that makes it.
     """
 
     name: str
@@ -62,7 +62,7 @@ class ColumnRegistry:
 
         Args:
             step: name of the step.
-            columns: what it makes; a second declaration by the same step replaces the first.
+            columns: its columns; a second declaration by the same step replaces the first.
             arrays: for a step whose artifact holds arrays (n,) in id order: array name to column name.
 
         Raises:
@@ -92,7 +92,7 @@ COLUMNS = ColumnRegistry()
 
 
 def describe(name: str, kind: pa.DataType, *, path: str = "") -> ColumnInfo:
-    """Return what can be said about a column from its name, its type and its path in the corpus."""
+    """Return the description of a column from its name, its type and its path in the corpus."""
     declared = COLUMNS.get(name)
     if declared is not None:
         return declared
@@ -107,16 +107,16 @@ def describe(name: str, kind: pa.DataType, *, path: str = "") -> ColumnInfo:
     role: Role = "meta" if name.startswith("meta_") or type_ == "category" else "signal"
     title = re.sub(r"[_\s]+", " ", name.removeprefix("meta_")).strip().capitalize()
     if path and title.casefold() != re.sub(r"[\W_]+", " ", path).strip().casefold():
-        # The name alone does not tell the column: it holds digits of its own or not all letters of the path.
+        # The name alone does not identify the column: it has added digits or lacks letters of the path.
         title = path
     help_ = f"Column {path} of the corpus." if path else ""
     return ColumnInfo(name=name, type=type_, title=title, role=role, help=help_)
 
 
 def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
-    """Return a title for each column by name, no two alike: columns that share a title carry their name beside it.
+    """Return a unique title for each column by name: columns that share a title get their name appended.
 
-    A list that people choose from knows its entries by what they read, so two that read alike are one.
+    Selection lists identify entries by their text, so equal titles would count as one entry.
     """
     titles = {info.name: info.title for info in columns}
     uses = Counter(title.casefold() for title in titles.values())
@@ -124,6 +124,6 @@ def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
 
 
 def suggest_column(name: str, columns: Mapping[str, ColumnInfo]) -> str | None:
-    """Return the question whether columns were meant whose names or titles are like ``name``; None without one."""
+    """Return the question "did you mean" for columns with similar names or titles; None without one."""
     meant = {info.title: info.name for info in columns.values() if info.title} | {each: each for each in columns}
     return ask_whether(dict.fromkeys(meant[each] for each in nearest_names(name, meant)))

@@ -1,7 +1,4 @@
-"""The DuckDB that holds facts: in memory as far as that goes, without access to files.
-
-A bounded store of computed values: what makes an edit of a late step cheap.
-"""
+"""The DuckDB of the facts, in memory and without access to files, and a bounded cache of computed values."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from tamis.data.sql import ident
 
 @dataclass(frozen=True)
 class Source:
-    """What a statement reads: the text of its FROM clause and the Arrow tables that stand beside the facts."""
+    """What a statement reads: the text of its FROM clause and the Arrow tables beside the facts."""
 
     sql: str
     tables: Mapping[str, pa.Table]
@@ -37,7 +34,7 @@ class Source:
 
 
 class Database:
-    """One DuckDB without access to files, but for what does not fit into memory: that lies in a folder of its own.
+    """One DuckDB without access to files; it spills data that does not fit into memory to its own folder.
 
     ``TAMIS_MEMORY``, for example ``4GB``, limits its memory; without it DuckDB takes at most 80% of the machine's.
 
@@ -45,7 +42,7 @@ class Database:
         threads: of DuckDB; None for all processors.
 
     Raises:
-        SettingError: the limit is not a size.
+        SettingError: the memory limit is not a size.
     """
 
     def __init__(self, *, threads: int | None) -> None:
@@ -66,11 +63,11 @@ class Database:
 
     @property
     def spilled(self) -> int:
-        """Return how many bytes lie on disk because they did not fit into memory."""
+        """Return the number of bytes spilled to disk."""
         return sum(path.stat().st_size for path in self._spill.iterdir())
 
     def load(self, name: str, parts: Iterable[pa.Table]) -> None:
-        """Create a native table from Arrow tables, one after the other, keeping their row order."""
+        """Create a native table from consecutive Arrow tables, keeping their row order."""
         with self._connection.cursor() as cursor:
             for number, part in enumerate(parts):
                 cursor.register("incoming", part)
@@ -79,7 +76,7 @@ class Database:
                 cursor.unregister("incoming")
 
     def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """Run one statement on a cursor of its own, which alone sees ``tables``."""
+        """Run one statement on its own cursor; only this cursor sees ``tables``."""
         with self._connection.cursor() as cursor:
             for name, table in tables.items():
                 cursor.register(name, table)
@@ -90,12 +87,12 @@ Value = TypeVar("Value")
 
 
 class Memo:
-    """Values by content key, the least recently used dropped first, safe to share between threads.
+    """A thread-safe cache of values by content key; drops the least recently used first.
 
     Every key must describe its value completely, so a value never goes stale.
 
     Args:
-        max_bytes: how much the values may weigh together, by the sizes their makers state.
+        max_bytes: limit of the total size of the values, as stated by the callers.
     """
 
     def __init__(self, max_bytes: int = 512 << 20) -> None:
@@ -111,7 +108,7 @@ class Memo:
         return key in self._values or key in self._kept
 
     def keep(self, key: Hashable, value: Value) -> Value:
-        """Remember ``value`` for good, outside the limit, and return it."""
+        """Store ``value`` permanently, outside the limit, and return it."""
         self._kept[key] = value
         return value
 
@@ -123,14 +120,14 @@ class Memo:
             return self._values.get(key, (None, 0))[0]
 
     def put(self, key: Hashable, value: Value, *, size: int) -> Value:
-        """Remember ``value``, which weighs ``size`` bytes, and return it; a value above the limit is not kept."""
+        """Store ``value`` of ``size`` bytes and return it; a value above the limit is not stored."""
         if size <= self.max_bytes:
             with self._lock:
                 self._values[key] = (value, size)
         return value
 
     def through(self, key: Hashable, make: Callable[[], Value], *, size: Callable[[Value], int]) -> Value:
-        """Return the value under ``key``, making and remembering it first when it is not there."""
+        """Return the value under ``key``; make and store it first if it is missing."""
         found = self.get(key)
         if found is not None:
             return found

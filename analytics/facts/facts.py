@@ -31,11 +31,11 @@ class Facts:
 
     Attributes:
         n: number of documents.
-        digest: what the content is known by; equal digests mean equal content.
-        columns: what is known about each column, in table order.
+        digest: identifies the content; equal digests mean equal content.
+        columns: description of each column, in table order.
         corpus: fingerprint of the corpus.
-        errors: how many source rows are not documents (no text, unreadable).
-        memo: computed values that stay valid as long as the digest does.
+        errors: number of source rows that are not documents (no text, unreadable).
+        memo: computed values, valid as long as the digest.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Facts:
         """Load a facts table that is sorted by its unique ``id`` column; ``row`` is added.
 
         Args:
-            parts: consecutive pieces of the table, equal columns, held one at a time; at least one.
-            digest: what the content is known by.
-            columns: what is known about columns; the others are described by name and type.
+            parts: at least one consecutive piece of the table with equal columns; one is held at a time.
+            digest: identifies the content.
+            columns: descriptions of columns; the others are described by name and type.
             corpus: fingerprint of the corpus.
             errors: source rows that are not documents.
-            keys: ``hashing.key64`` of the ids when they are at hand, uint64 (n,).
+            keys: ``hashing.key64`` of the ids if already computed, uint64 (n,).
             threads: of DuckDB; None for all processors.
 
         Raises:
@@ -116,7 +116,7 @@ class Facts:
 
     @property
     def spilled(self) -> int:
-        """Return how many bytes lie on disk because they did not fit into memory."""
+        """Return the number of bytes spilled to disk."""
         return self._database.spilled
 
     def __len__(self) -> int:
@@ -137,10 +137,10 @@ class Facts:
         return self.memo.keep(("keys", self.digest), key64(self.ids.to_pylist())) if found is None else found
 
     def info(self, name: str) -> ColumnInfo:
-        """Return what is known about a column.
+        """Return the description of a column.
 
         Raises:
-            RecipeError: there is no such column; the message lists the known ones.
+            RecipeError: unknown column; the message lists the known ones.
         """
         if name not in self.columns:
             raise RecipeError(
@@ -157,10 +157,10 @@ class Facts:
         )
 
     def source(self, columns: Iterable[str] = (), *, also: Mapping[str, Any] | None = None) -> Source:
-        """Return what to write after FROM to read these columns, rows in id order.
+        """Return the source for a FROM clause that reads these columns, rows in id order.
 
         Args:
-            columns: the columns the statement reads; measured ones bring in their values.
+            columns: the columns that the statement reads; values of measured columns are included.
             also: row-aligned arrays (n,) that the statement reads under these names, for example masks.
         """
         arrays = {name: self._extras[name] for name in sorted(set(columns)) if name in self._extras}
@@ -169,7 +169,7 @@ class Facts:
         return Source(" POSITIONAL JOIN ".join(["facts", *tables]), tables)
 
     def query(self, sql: str, source: Source | None = None) -> pa.Table:
-        """Run one statement on a cursor of its own and return the rows."""
+        """Run one statement on its own cursor and return the rows."""
         return self._database.query(sql, source.tables if source else {})
 
     def table(self, columns: Sequence[str], rows: NDArray[np.int64] | None = None) -> pa.Table:
@@ -187,7 +187,7 @@ class Facts:
         return whole if rows is None or len(rows) == self.n or not columns else whole.take(pa.array(rows))
 
     def array(self, name: str) -> pa.Array:
-        """Return one column of all rows as a single Arrow array, remembered."""
+        """Return one column of all rows as a single Arrow array; it is cached."""
         if name != "row":
             self.info(name)
         if name in self._extras:
@@ -200,7 +200,7 @@ class Facts:
         return self.memo.through(("array", self.digest, name), read, size=lambda array: int(array.nbytes))
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a numeric column as float64 (n,), NULL as NaN; whole numbers above 2^53 as the nearest one."""
+        """Return a numeric column as float64 (n,), NULL as NaN; integers above 2^53 as the nearest float."""
 
         def read() -> NDArray[np.float64]:
             column = self.array(name).cast(pa.float64(), safe=False)
@@ -209,7 +209,7 @@ class Facts:
         return self.memo.through(("numbers", self.digest, name), read, size=lambda array: int(array.nbytes))
 
     def whole(self, name: str) -> NDArray[np.int64]:
-        """Return a column of whole numbers as int64 (n,), NULL as 0; zeros when there is no such column."""
+        """Return a column of integers as int64 (n,), NULL as 0; zeros if the column is missing."""
 
         def read() -> NDArray[np.int64]:
             if name not in self.columns:
@@ -220,10 +220,10 @@ class Facts:
         return self.memo.through(("whole", self.digest, name), read, size=lambda array: int(array.nbytes))
 
     def with_column(self, info: ColumnInfo, values: pa.Array) -> Facts:
-        """Return facts with one more column. Its name must identify its content: the digest stays the same.
+        """Return facts with one more column. Its name must identify its content, since the digest stays the same.
 
         Raises:
-            RecipeError: the values are not one per document, or the name is taken by a facts column.
+            RecipeError: there is not one value per document, or a facts column has the name.
         """
         if len(values) != self.n:
             raise RecipeError("A column needs one value per document", value=len(values), allowed=str(self.n))
@@ -242,7 +242,7 @@ class Facts:
 
 
 class _Loader:
-    """Numbers the rows of consecutive parts and checks that ids ascend through all of them."""
+    """Numbers the rows of consecutive parts and checks that ids ascend across them."""
 
     def __init__(self) -> None:
         self.rows = 0

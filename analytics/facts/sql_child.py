@@ -1,7 +1,8 @@
-"""The inside of the SQL sandbox: one SELECT over a copy of the facts, in a process that can reach nothing else.
+"""The process of the SQL sandbox: runs one SELECT over a copy of the facts, without access to anything else.
 
-Facts come in as an Arrow stream on standard input, the answer goes out on standard output. Before the statement is
-looked at, the process gives up writing files, memory and time, and DuckDB its file systems, extensions, settings.
+Facts come in as an Arrow stream on standard input, the answer goes out on standard output. Before it
+parses the statement, the process limits file writes, memory and time, and DuckDB loses its file systems, extensions and
+settings.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.Table:
-    """Return the first rows of the answer, one more than asked where there are more."""
+    """Return the first rows of the answer, one more than ``rows`` if there are more."""
     statements = connection.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise duckdb.InvalidInputException("Only one SELECT is allowed")

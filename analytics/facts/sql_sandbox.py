@@ -1,7 +1,7 @@
-"""Free SQL over the facts, for people who are trusted with a corpus but not with the machine.
+"""Free SQL over the facts, for people with access to a corpus but not to the machine.
 
-A statement runs in a process of its own on a copy of the columns it names: no files, no network, no settings, bounded
-memory and time. A connection that is merely read-only is not enough: see docs/safety.md.
+A statement runs in its own process on a copy of the columns it names: no files, no network, no settings, bounded memory
+and time. A read-only connection is not enough: see docs/safety.md.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ EXAMPLE = "SELECT id, n_words FROM facts WHERE n_words > 1000 ORDER BY n_words D
 
 @dataclass(frozen=True)
 class SqlLimits:
-    """What a statement may use.
+    """Limits of a statement.
 
     Attributes:
         seconds: of wall time, then the process is killed.
-        memory: bytes beyond what the process has when it begins.
+        memory: bytes in addition to those at the start of the process.
         rows: of the answer.
     """
 
@@ -56,7 +56,7 @@ class SqlAnswer:
     cut: bool
 
 
-def switched_on() -> bool:
+def is_sql_enabled() -> bool:
     """Say whether free SQL is allowed on this server."""
     return os.environ.get(SWITCH, "") == "1"
 
@@ -65,15 +65,15 @@ def ask_sql(facts: Facts, sql: str, *, limits: SqlLimits | None = None) -> SqlAn
     """Run one SELECT over a table ``facts`` and return its answer.
 
     Args:
-        facts: whose columns can be named; those the statement does not name are not copied.
+        facts: the facts; only columns that the statement names are copied.
         sql: one SELECT.
-        limits: what it may use.
+        limits: limits of the statement.
 
     Raises:
         SettingError: free SQL is switched off.
         PredicateError: not one SELECT, a mistake in it, or more time or memory than allowed.
     """
-    if not switched_on():
+    if not is_sql_enabled():
         raise SettingError("Free SQL is switched off", fix=f"set {SWITCH}=1 where the server starts")
     if not sql.strip() or len(sql) > LONGEST or "\0" in sql:
         raise PredicateError("Statement", value=sql[:100], allowed=f"1 to {LONGEST:,} characters without NUL")
@@ -86,7 +86,7 @@ def ask_sql(facts: Facts, sql: str, *, limits: SqlLimits | None = None) -> SqlAn
 
 
 def _columns(facts: Facts, sql: str) -> list[str]:
-    """Return the columns a statement may read: those whose names occur in it, all where it says ``*``."""
+    """Return the columns that a statement may read: those that it names, or all if it contains ``*``."""
     if "*" in re.sub(r"count\s*\(\s*\*\s*\)", "", sql, flags=re.IGNORECASE):
         return ["row", *facts.columns]
     words = {word.lower() for word in re.findall(r"\w+", sql)}

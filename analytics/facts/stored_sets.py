@@ -1,4 +1,4 @@
-"""Frozen things that rules name by digest: id sets and clusterings, from a workspace or from a bundle."""
+"""Frozen id sets and clusterings that rules name by digest, from a workspace or from a bundle."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ UNCLUSTERED = -1
 
 @dataclass(frozen=True, eq=False)
 class FrozenClustering:
-    """A clustering as it was when a rule was made.
+    """A clustering in its state when a rule was made.
 
     Attributes:
-        digest: what rules name it by.
+        digest: its name in rules.
         ids: string (n,), ascending, the documents that were clustered.
         labels: int32 (n,), cluster of each, -1 = unclustered.
-        centroids: float32 (k, d), unit rows, or None when new documents cannot be assigned.
+        centroids: float32 (k, d), unit rows; None if new documents cannot be assigned.
         centroid_labels: int32 (k,), cluster of each centroid.
-        space: digest that says which embedding the centroids live in.
+        space: digest of the embedding space of the centroids.
         tier: tier of that embedding.
     """
 
@@ -52,14 +52,14 @@ class FrozenClustering:
         return labels
 
     def places(self, facts: Facts) -> NDArray[np.int64]:
-        """Return where each document stands in ``ids``, int64 (n,), -1 = not among them."""
+        """Return the index of each document in ``ids``, int64 (n,), -1 = missing."""
         found = pc.index_in(facts.ids, value_set=self.ids.cast(facts.ids.type)).fill_null(-1)
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
     def nearest(self, vectors: NDArray[np.floating]) -> NDArray[np.int32]:
         """Return the cluster of the nearest centroid by cosine, int32 (m,); rows of zeros get -1, ties the first.
 
-        Where there is no cluster, all get -1.
+        Without clusters all rows get -1.
 
         Args:
             vectors: (m, d), unit rows, in the space of the centroids.
@@ -80,23 +80,23 @@ class FrozenClustering:
         return best
 
     def table(self) -> pa.Table:
-        """Return ``id`` and ``cluster``, the form a bundle carries."""
+        """Return ``id`` and ``cluster``, the form in a bundle."""
         return pa.table({"id": self.ids, "cluster": pa.array(self.labels, pa.int32())})
 
 
 class FrozenSources(Protocol):
-    """Where frozen things come from."""
+    """Sources of frozen id sets and clusterings."""
 
     def ids(self, digest: str) -> pa.Array:
-        """Return a stored id set, (m,) text, sorted; raises ``StoreError`` when it is not there."""
+        """Return a stored id set, (m,) text, sorted; raises ``StoreError`` if it is missing."""
 
     def clustering(self, digest: str) -> FrozenClustering:
-        """Return a clustering; raises ``StoreError`` when it is not there."""
+        """Return a clustering; raises ``StoreError`` if it is missing."""
 
 
 @dataclass(frozen=True)
 class WorkspaceSources:
-    """Frozen things of a workspace: its assets and its artifacts."""
+    """Id sets and clusterings of a workspace: from its assets and artifacts."""
 
     workspace: Workspace
 
@@ -139,8 +139,8 @@ def _documents_of(artifact: Artifact, store: Store) -> Artifact:
 
 
 @dataclass(frozen=True)
-class GivenSources:
-    """Frozen things that are simply given: for tests, notebooks and recipes that need none.
+class MemorySources:
+    """Id sets and clusterings in memory, for tests, notebooks and recipes that need none.
 
     Attributes:
         sets: ids by digest.
@@ -151,13 +151,13 @@ class GivenSources:
     clusterings: Mapping[str, FrozenClustering] = field(default_factory=dict)
 
     def ids(self, digest: str) -> pa.Array:
-        """Return a given id set."""
+        """Return an id set."""
         if digest not in self.sets:
             raise StoreError("There is no id set with this digest", value=digest)
         return self.sets[digest]
 
     def clustering(self, digest: str) -> FrozenClustering:
-        """Return a given clustering."""
+        """Return a clustering."""
         if digest not in self.clusterings:
             raise StoreError("There is no clustering with this digest", value=digest)
         return self.clusterings[digest]

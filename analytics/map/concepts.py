@@ -23,9 +23,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.kmeans import assign
-from tamis.analytics.embedding.step import ShardVectors, embeddings_step, given_vectors
+from tamis.analytics.embedding.step import ShardVectors, embeddings_step, read_or_embed
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.trigram_model import last_gain, learning_curve
@@ -33,7 +33,7 @@ from tamis.analytics.text.word_stream import WordStream
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
 from tamis.data.errors import StoreError
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 from tamis.data.shards import Shard
 
 MEASURED = ("geometric", "redundancy_aware", "measured")
@@ -101,9 +101,9 @@ class Concepts:
         return pa.table(columns)
 
 
-def _described(shard: Shard, given: Given) -> pa.Table:
+def _described(shard: Shard, given: PieceInput) -> pa.Table:
     concepts, embedder = given.common
-    found: pa.Table = concepts.describe(given_vectors(shard, given, embedder))
+    found: pa.Table = concepts.describe(read_or_embed(shard, given, embedder))
     return found
 
 
@@ -205,7 +205,7 @@ def profile_sample(
     keys: NDArray[np.uint64], labels: NDArray[np.int32], *, most: int = CURVE[-1] + HELD_OUT
 ) -> list[NDArray[np.int64]]:
     """Return for each label from 0 the documents its profile is made from, in the order of their keyed hashes."""
-    order = np.lexsort((np.arange(len(keys)), salted(keys, seed=0, salt="profile"), labels))
+    order = np.lexsort((np.arange(len(keys)), mix_keys(keys, seed=0, salt="profile"), labels))
     bounds = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
     return [order[first : min(end, first + most)] for first, end in pairwise(bounds)]
 

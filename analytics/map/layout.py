@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.neighbours import KnnGraph
 from tamis.data.errors import SettingError
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 CLIP = np.float32(4.0)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -234,7 +234,7 @@ def optimise(
     chances = edges.weights / max(float(edges.weights.max(initial=0.0)), 1e-12)
     # As in umap-learn: an edge that would not be used once is left out.
     chances = np.where(chances < 1.0 / max(epochs, 1), 0.0, chances).astype(np.float32)
-    keys = salted(np.arange(epochs, dtype=np.uint64), seed=seed, salt="layout")
+    keys = mix_keys(np.arange(epochs, dtype=np.uint64), seed=seed, salt="layout")
     old, new = start.astype(np.float32, copy=True), np.empty(start.shape, dtype=np.float32)
     for epoch in range(epochs):
         check()

@@ -25,7 +25,7 @@ from tamis.analytics.steps.chosen_texts import texts_of
 from tamis.analytics.steps.pipeline import Analysis
 from tamis.data.artifact import Artifact
 from tamis.data.chat import ChatEndpoint
-from tamis.data.cluster_names import ModelName, given_names, keep_model_name, model_names
+from tamis.data.cluster_names import ModelName, keep_model_name, read_model_names, read_people_names
 from tamis.data.errors import EndpointError, SettingError
 from tamis.data.hashing import digest
 from tamis.data.progress import NullProgress, Progress
@@ -192,7 +192,7 @@ def asking(
         raise SettingError("Snippets per cluster", value=snippets, allowed=f"0 to {MOST_SNIPPETS}")
     rows = sorted(clusters.table("clusters").to_pylist(), key=lambda row: (-row["size"], row["cluster"]))
     shown = _snippets(analysis, clusters, [row["cluster"] for row in rows], snippets, progress or NullProgress())
-    people, known = given_names(root, clusters.digest), model_names(root, clusters.digest)
+    people, known = read_people_names(root, clusters.digest), read_model_names(root, clusters.digest)
     questions = [Question(row["cluster"], tuple(row["words"][:WORDS_SENT]), shown[row["cluster"]]) for row in rows]
     open_ = [
         question for question in questions

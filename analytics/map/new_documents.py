@@ -22,7 +22,7 @@ from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.placement import neighbours_among, place
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.data.artifact import Artifact
-from tamis.data.cluster_names import given_names
+from tamis.data.cluster_names import read_people_names
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError, StoreError
 from tamis.data.parquet import write_parquet
@@ -123,7 +123,7 @@ class FrozenMap:
 def _names(artifact: Artifact, root: Path) -> dict[int, str]:
     """Return the names of the clusters, those that people gave before those of their words."""
     rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
-    return {row["cluster"]: row["name"] for row in rows} | given_names(root, artifact.digest)
+    return {row["cluster"]: row["name"] for row in rows} | read_people_names(root, artifact.digest)
 
 
 def _or_null(values: NDArray[np.float32]) -> pa.Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.cell_search import CHUNK, Cells
-from tamis.analytics.embedding.kmeans import lengthened, side_by_side
+from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side
 from tamis.analytics.embedding.neighbours import nearest
 
 NEIGHBOURS = 15
@@ -61,7 +61,7 @@ def neighbours_among(
         def by_cells(first: int) -> None:
             check()
             part = slice(first, first + CHUNK)
-            rows = lengthened(wanted[part])
+            rows = rescale_rows(wanted[part])
             best = np.full((len(rows), k), -np.inf, dtype=np.float32)
             where = np.full((len(rows), k), -1, dtype=np.int32)
             cells.search(rows, best, where, probes=PROBES)

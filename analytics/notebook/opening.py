@@ -11,7 +11,7 @@ from tamis.analytics.steps.pipeline import size_of
 from tamis.analytics.study.standard_analysis import analysis_steps, some_steps
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
-from tamis.data.progress_display import Shown, shown
+from tamis.data.progress_display import Shown, choose_progress
 from tamis.data.remote import fetch, is_remote
 from tamis.data.workspace import Workspace
 
@@ -52,7 +52,7 @@ def open(
     home = home or Workspace.default()
     given = {"text": text, "id": id, "source": source, "language": language, "label": label}
     roles = {role: column for role, column in given.items() if column is not None}
-    with shown(progress) as watch:
+    with choose_progress(progress) as watch:
         place = fetch(str(path), home.root, progress=watch) if is_remote(str(path)) else path
         corpus = open_corpus(place, roles=roles, probes=home.probes, progress=watch)
         if tier is not None:

@@ -20,7 +20,7 @@ from tamis.analytics.study.documents import documents_page, rows_of, why
 from tamis.analytics.study.scene import Scene, Which
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError
-from tamis.data.progress_display import Shown, shown
+from tamis.data.progress_display import Shown, choose_progress
 from tamis.data.schema import at_path
 
 
@@ -235,13 +235,13 @@ class NotebookStudy:
         """
         with TemporaryDirectory(prefix="tamis-") as folder:
             bundle = self.export(recipe, Path(folder) / "bundle")
-            with shown(self.progress) as watch:
+            with choose_progress(self.progress) as watch:
                 corpus, workspace = self.analysed.corpus, self.analysed.workspace
                 return run_bundle(bundle, corpus.path, out, workspace=workspace, progress=watch)
 
     def _measure(self, recipe: Recipe) -> None:
         """Run the measurements that a recipe still waits for."""
-        with shown(self.progress) as watch:
+        with choose_progress(self.progress) as watch:
             self.analysed.measure(recipe, progress=watch)
 
     def _scene(self, recipe: Recipe) -> Scene:

@@ -19,7 +19,7 @@ from tamis.analytics.duplicates.references import Reference
 from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, RowOperator, Scope, TextOperator
 from tamis.analytics.operators.predicate import number
 from tamis.analytics.operators.rows import Digest
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -184,13 +184,13 @@ def _known_step(measure: Measure) -> StepSpec:
     return _step(measure, "Looking for known texts", run)
 
 
-def _overlaps(shard: Shard, given: Given) -> pa.Table:
+def _overlaps(shard: Shard, given: PieceInput) -> pa.Table:
     """Return the overlaps of a shard with the ``GramIndex`` given to all."""
     texts = (_NOTHING, *given.corpus.document_texts(shard))
     return pa.concat_tables([given.common.overlap(some).table() for some in texts])
 
 
-def _nearest(shard: Shard, given: Given) -> pa.Table:
+def _nearest(shard: Shard, given: PieceInput) -> pa.Table:
     """Return ``share`` and ``item`` of a shard by the ``KnownTexts`` given to all."""
     parts = [given.common.nearest(texts) for texts in (_NOTHING, *given.corpus.document_texts(shard))]
     values, items = (np.concatenate(side) for side in zip(*parts, strict=True))

@@ -15,7 +15,7 @@ from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
-from tamis.data.hashing import salted, uniform
+from tamis.data.hashing import mix_keys, uniform
 
 Within = Annotated[CategoryColumn | None, Field(description="Decide within each value of this category on its own.")]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Seed of the keyed hash; the same seed gives the same choice.")]
@@ -238,7 +238,7 @@ class RandomSample(SetOperator):
     def _smallest(self, view: View) -> NDArray[np.bool_]:
         """Return which documents are among the first ``count`` of their group by keyed hash, bool (n,)."""
         codes, _ = group_codes(view, self.within)
-        order = np.lexsort((view.rows, salted(view.keys, seed=self.seed, salt=self.name), codes))
+        order = np.lexsort((view.rows, mix_keys(view.keys, seed=self.seed, salt=self.name), codes))
         sizes = np.bincount(codes)
         starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
         kept = np.zeros(len(view), dtype=bool)
@@ -293,7 +293,7 @@ class TokenBudget(SetOperator):
     def _sort_keys(self, view: View) -> tuple[NDArray[Any], ...]:
         """Return sort keys, the most important last."""
         if self.signal is None:
-            return (salted(view.keys, seed=self.seed, salt=self.name),)
+            return (mix_keys(view.keys, seed=self.seed, salt=self.name),)
         values = view.numbers(self.signal)
         return (last_if_absent(-values if self.order == "highest" else values),)
 

@@ -18,7 +18,7 @@ from tamis.analytics.review.agreement import DROP, Votes
 from tamis.analytics.study.documents import sample_rows
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import RecipeError
-from tamis.data.hashing import digest, salted
+from tamis.data.hashing import digest, mix_keys
 
 Kind = Literal["mixed", "dropped", "borderline", "kept", "disagreement", "selection"]
 TITLES: dict[Kind, str] = {
@@ -99,7 +99,7 @@ def queue_rows(scene: Scene, queue: Queue, votes: Votes) -> NDArray[np.int64]:
 
 
 def _shuffled(scene: Scene, rows: NDArray[np.int64], queue: Queue) -> NDArray[np.int64]:
-    keys = salted(scene.facts.keys[rows], seed=queue.seed, salt="review")
+    keys = mix_keys(scene.facts.keys[rows], seed=queue.seed, salt="review")
     return rows[np.lexsort((rows, keys))]
 
 
@@ -129,7 +129,7 @@ def _borderline(scene: Scene, outcome: Outcome, queue: Queue) -> NDArray[np.int6
     rows, distance = _distances(scene, outcome, queue.step)
     near = np.isfinite(distance)
     rows, distance = rows[near], distance[near]
-    keys = salted(scene.facts.keys[rows], seed=queue.seed, salt="review")
+    keys = mix_keys(scene.facts.keys[rows], seed=queue.seed, salt="review")
     return rows[np.lexsort((keys, distance))[: queue.size]]
 
 

@@ -13,7 +13,7 @@ from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import params_of
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import RecipeError, SettingError
-from tamis.data.hashing import digest, salted
+from tamis.data.hashing import digest, mix_keys
 from tamis.data.reviews import Event, Kind, event_key
 
 LONGEST_TAG = 60
@@ -140,6 +140,6 @@ def over_cap(scene: Scene, *, most: int, seed: int = 0) -> NDArray[np.int64]:
     if most < 0:
         raise RecipeError("Cap of a selection", value=most, allowed="0 or more")
     rows = np.flatnonzero(scene.selected & scene.kept)
-    keys = salted(scene.facts.keys[rows], seed=seed, salt="cap")
+    keys = mix_keys(scene.facts.keys[rows], seed=seed, salt="cap")
     order = np.lexsort((rows, keys))
     return np.sort(rows[order[most:]])

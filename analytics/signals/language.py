@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.signals.gopher import character_shares
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
@@ -104,7 +104,7 @@ def whole_language_measure(languages: Sequence[str], column: str) -> Measure:
 def _whole_step(measure: Measure) -> StepSpec:
     wanted = str(dict(measure.params)["languages"]).split(",")
 
-    def sure(shard: Shard, given: Given) -> pa.Table:
+    def sure(shard: Shard, given: PieceInput) -> pa.Table:
         parts = []
         for texts in given.corpus.document_texts(shard):
             given.check()
@@ -144,7 +144,7 @@ def _model_params() -> dict[str, str]:
 def language_step() -> StepSpec:
     """Return the step that detects the language of every document."""
 
-    def detect(shard: Shard, given: Given) -> pa.Table:
+    def detect(shard: Shard, given: PieceInput) -> pa.Table:
         found = given.columns(LANGUAGE, given.corpus.document_texts(shard))
         return pa.concat_tables([language_columns(pa.array([], type=pa.large_string())), *found])
 

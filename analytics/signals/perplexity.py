@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from tamis.analytics.signals.definitions import signal_table
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.word_numbers import WordTable
-from tamis.analytics.steps.engine import Given, Part, Work
+from tamis.analytics.steps.engine import Part, PieceInput, Work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.trigram_model import NgramModel
 from tamis.analytics.text.word_stream import Vocabulary, WordHashes, WordStream
 from tamis.data.corpus import Corpus, open_corpus
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 NAME = "perplexity"
 VERSION = 1
@@ -98,7 +98,7 @@ def _scored(
     def part(first: int) -> str:
         return f"scored-{side}-{first:010d}"
 
-    def make(first: int, given: Given) -> dict[str, Part]:
+    def make(first: int, given: PieceInput) -> dict[str, Part]:
         return {part(first): perplexities(given.common, given.own)}
 
     firsts = range(0, len(rows), ROWS)
@@ -118,8 +118,8 @@ def _scored(
 def _cross_scored(context: StepContext, table: WordTable, training_bytes: int) -> NDArray[np.float64]:
     """Score each half of the documents by a model trained on the other half."""
     keys = _content_keys(context, table)
-    half = salted(keys, seed=0, salt="perplexity half") & _ONE
-    order = np.lexsort((keys, salted(keys, seed=0, salt="perplexity sample")))
+    half = mix_keys(keys, seed=0, salt="perplexity half") & _ONE
+    order = np.lexsort((keys, mix_keys(keys, seed=0, salt="perplexity sample")))
     values = np.full(len(keys), np.nan)
     for side in range(2):
         chosen = order[half[order] != side]

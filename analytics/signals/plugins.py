@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.signals.signal import SIGNALS, Dtype, Signal
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
@@ -178,7 +178,7 @@ def plugins_step(plugins: Sequence[PluginSignal]) -> StepSpec:
 
     schema = pa.schema([(each.signal.name, each.signal.arrow_type) for each in plugins])
 
-    def measured(shard: Shard, given: Given) -> pa.Table:
+    def measured(shard: Shard, given: PieceInput) -> pa.Table:
         batches = []
         for texts in given.corpus.document_texts(shard):
             given.check()

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import ShardVectors, given_vectors
+from tamis.analytics.embedding.step import ShardVectors, read_or_embed
 from tamis.analytics.signals.relevance import Dsir, Input, LinearVectors, LinearWords, MooreLewis, Similarity
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.stored_arrays import pack, unpack
@@ -94,14 +94,14 @@ def relevance_measure(model: str, kind: Input, *, column: str) -> Measure:
     return Measure("relevance", (("input", kind), ("model", model)), column=column)
 
 
-def _by_words(shard: Shard, given: Given) -> pa.Table:
+def _by_words(shard: Shard, given: PieceInput) -> pa.Table:
     parts = [given.common.of_texts(texts) for texts in given.corpus.document_texts(shard)]
     return _scores(np.concatenate([np.empty(0), *parts]))
 
 
-def _by_vectors(shard: Shard, given: Given) -> pa.Table:
+def _by_vectors(shard: Shard, given: PieceInput) -> pa.Table:
     scorer, embedder = given.common
-    vectors = given_vectors(shard, given, embedder)
+    vectors = read_or_embed(shard, given, embedder)
     return _scores(scorer.of_vectors(vectors, space=str(scorer.about.get("space"))))
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.signals.measure import measure
 from tamis.analytics.signals.signal import SIGNALS
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.conventions import CONVENTIONS
@@ -56,7 +56,7 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
     chosen = SIGNALS.names(names)
     workers = threads or os.cpu_count() or 1
 
-    def table(shard: Shard, given: Given) -> pa.Table:
+    def table(shard: Shard, given: PieceInput) -> pa.Table:
         batches = [measure(pa.array([], type=pa.large_string()), chosen)]
         for texts in given.corpus.document_texts(shard):
             given.check()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.signals.token_counter import BYTES, PACKAGED, WORDPIECE, count, tokenizer_path
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
 from tamis.data.errors import SettingError
@@ -59,7 +59,7 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
         raise SettingError("Version 1 of the token counts has no such tokenizer", value=tokenizer, allowed=WORDPIECE)
     schema = pa.schema([_SCHEMA.field("n_tokens")]) if version == 1 else _SCHEMA
 
-    def measure(shard: Shard, given: Given) -> pa.Table:
+    def measure(shard: Shard, given: PieceInput) -> pa.Table:
         function = TextFunction("signals.tokens", "token_columns", (tokenizer,))
         found = given.columns(function, given.corpus.document_texts(shard, max_rows=1024))
         parts = [schema.empty_table(), *(part.select(schema.names) for part in found)]

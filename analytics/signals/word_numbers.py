@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.steps.engine import Given, Work
+from tamis.analytics.steps.engine import PieceInput, Work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
-from tamis.analytics.text.word_stream import CONVENTION, FREQUENT, Vocabulary, WordHashes, WordStream, gathered
+from tamis.analytics.text.word_stream import CONVENTION, FREQUENT, Vocabulary, WordHashes, WordStream, gather_slices
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
@@ -59,7 +59,7 @@ def _hashed_parts(shard: Shard) -> tuple[str, ...]:
     return tuple(f"{name}-{shard.index:05d}" for name in ("starts", "bytes", "hashes"))
 
 
-def _hashed(shard: Shard, given: Given) -> dict[str, NDArray[Any]]:
+def _hashed(shard: Shard, given: PieceInput) -> dict[str, NDArray[Any]]:
     found = WordHashes.joined(map(WordHashes.of, given.corpus.document_texts(shard)))
     return dict(zip(_hashed_parts(shard), (found.starts, found.bytes, found.hashes), strict=True))
 
@@ -126,7 +126,7 @@ class WordTable:
             mine = np.flatnonzero(owner == number)
             if len(mine):
                 first = int(ends[number]) - len(part)
-                values, firsts = gathered(part.words, part.starts, places[mine] - first)
+                values, firsts = gather_slices(part.words, part.starts, places[mine] - first)
                 pieces.append(values)
                 order.append(mine)
                 counts.append(np.diff(firsts))
@@ -135,4 +135,4 @@ class WordTable:
         if len(counts) < 2:
             return stream
         back = np.argsort(np.concatenate(order), kind="stable")
-        return WordStream(*gathered(stream.words, stream.starts, back), size)
+        return WordStream(*gather_slices(stream.words, stream.starts, back), size)

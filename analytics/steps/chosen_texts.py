@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 from tamis.data.progress import NullProgress, Progress
 
 
 def texts_of(
     corpus: Corpus, documents: Documents, rows: NDArray[np.int64], *, progress: Progress | None = None
 ) -> pa.Array:
-    """Return the texts of documents by facts row, large_string (m,), in the order asked; each row at most once.
+    """Return the texts of documents by facts row, large_string (m,), in the requested order; each row at most once.
 
     Raises:
         CorpusError: a file is damaged or was changed since the corpus was opened.
@@ -28,12 +28,12 @@ def texts_of(
     for shard in corpus.shards():
         watch.check()
         for texts in corpus.document_texts(shard):
-            here = documents.facts_rows[first : first + len(texts)]
+            rows_here = documents.facts_rows[first : first + len(texts)]
             first += len(texts)
-            mask = wanted[here]
+            mask = wanted[rows_here]
             if mask.any():
                 parts.append(texts.filter(pa.array(mask)).cast(pa.large_string()))
-                found.append(here[mask])
+                found.append(rows_here[mask])
         watch.advance(shard.rows)
     order = np.argsort(np.concatenate(found))
     place = np.empty(documents.n, dtype=np.int64)
@@ -44,7 +44,7 @@ def texts_of(
 def words_of(
     corpus: Corpus, documents: Documents, rows: NDArray[np.int64], *, progress: Progress | None = None
 ) -> WordHashes:
-    """Return the words of documents by facts row, in the order asked."""
+    """Return the words of documents by facts row, in the requested order."""
     return WordHashes.of(texts_of(corpus, documents, rows, progress=progress))
 
 
@@ -58,8 +58,8 @@ def sample_within(
         sizes: int64 (n,), bytes of each.
         limit: bytes in all.
         seed, salt: of the hash.
-        most: most documents, None for any number.
+        most: maximum number of documents, None for any number.
     """
-    order = np.lexsort((np.arange(len(keys)), salted(keys, seed=seed, salt=salt)))[:most]
+    order = np.lexsort((np.arange(len(keys)), mix_keys(keys, seed=seed, salt=salt)))[:most]
     enough = int(np.searchsorted(np.cumsum(sizes[order]), limit, side="right"))
     return np.asarray(order[: max(enough, 1)], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Columns the corpus brings along that rules may use: source, language, label, and short extra values."""
+"""Columns of the corpus that rules may use: source, language, label, and short extra values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST = 100
 
 LONGEST_NAME = 120
 COLUMNS_VERSION = 2
-"""2 keeps uint64 exact and infinities, and label names; where a corpus has no such columns it is still 1."""
+"""2 keeps exact uint64, infinities and label names; a corpus without such columns still has version 1."""
 
 _ROLES = ("source", "language", "label")
 
@@ -35,7 +35,7 @@ def columns_step(corpus: Corpus) -> StepSpec:
     """Return the step that reads the role columns (as text) and the short scalar columns as ``meta_<name>``.
 
     Parts in source order hold ``source``, ``language``, ``label`` where the corpus has such roles (string, NULL where
-    empty) and ``meta_*`` columns: numbers (never NaN; whole ones int64 or uint64), true/false and text of at most 100
+    empty) and ``meta_*`` columns: numbers (never NaN; integers int64 or uint64), true/false and text of at most 100
     bytes. A column that is too long, or cannot be read, in one shard is missing from that shard's part, and so from
     the facts; the manifest lists all columns that are not in the facts under ``left_out``, path -> reason.
     """
@@ -61,17 +61,17 @@ def columns_step(corpus: Corpus) -> StepSpec:
 
 
 def _has_new_values(corpus: Corpus, columns: Mapping[str, str]) -> bool:
-    """Return whether a column is of a type that version 1 read otherwise: infinite or large unsigned numbers."""
+    """Return whether version 1 read a column in another way: infinite or large unsigned numbers."""
     kinds = [type_at(corpus.schema, path) for name, path in columns.items() if name not in _ROLES]
     return any(pa.types.is_floating(kind) or pa.types.is_uint64(kind) for kind in kinds)
 
 
 def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -> dict[str, str]:
-    """Return why each column of the corpus is not in the facts, by path; objects stand for themselves by their fields.
+    """Return why each column of the corpus is not in the facts, by path; the fields of an object represent it.
 
     Args:
         corpus: the corpus.
-        columns: facts column -> path, of those that were read.
+        columns: facts column -> path, of the columns that were read.
         there: the facts columns that all shards have.
     """
     taken = {columns[name] for name in there} | set(corpus.roles.known().values())
@@ -89,21 +89,21 @@ def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -
 
 
 def unread_columns(corpus: Corpus, read: Collection[str], steps: Iterable[StepSpec] = ()) -> tuple[str, ...]:
-    """Return the columns that have no role and that nobody looked at, by path in schema order.
+    """Return the columns without a role that no step reads, by path in schema order.
 
     Args:
         corpus: the corpus.
         read: the facts columns that were read.
-        steps: the steps of the analysis; columns of vectors and coordinates count as looked at.
+        steps: the steps of the analysis; columns of vectors and coordinates count as read.
     """
-    given = {step.params.get(name) for step in steps for name in ("column", "x", "y")}
+    used = {step.params.get(name) for step in steps for name in ("column", "x", "y")}
     wanted = _wanted(corpus)
-    seen = {*corpus.roles.known().values(), *(path for name, path in wanted.items() if name in read), *given}
+    seen = {*corpus.roles.known().values(), *(path for name, path in wanted.items() if name in read), *used}
     return tuple(path for path, _ in _leaves(corpus) if path not in seen)
 
 
 def _leaves(corpus: Corpus) -> Iterator[tuple[str, pa.DataType]]:
-    """Yield path and type of all columns but objects whose fields stand for them."""
+    """Yield path and type of all columns; objects are represented by their fields."""
     for names, kind in walk(corpus.schema):
         if not (pa.types.is_struct(kind) and _fields_differ(kind)):
             yield path_of(corpus.schema, names), kind
@@ -143,8 +143,8 @@ def _wanted(corpus: Corpus) -> dict[str, str]:
 def facts_names(paths: Sequence[str]) -> dict[str, str]:
     """Return the facts column of each path: ``meta_`` and the path in small letters, other signs as ``_``.
 
-    Paths that come out alike, such as ``Score`` and ``score``, all get six hex digits of their own, so that a name
-    means one column or none.
+    Paths that give equal names, such as ``Score`` and ``score``, all get six hex digits appended, so that a name means
+    at most one column.
     """
     folded = {path: f"meta_{_folded(path)}" for path in paths}
     counts = Counter(folded.values())
@@ -191,7 +191,7 @@ def _read(corpus: Corpus, shard: Shard, columns: Mapping[str, str], labels: Mapp
 
 
 def _value(array: pa.Array, *, role: bool, names: Sequence[str] | None = None) -> pa.Array | None:
-    """Return values as the facts hold them, None where Arrow cannot say what they are."""
+    """Return values in the form of the facts, None if Arrow cannot convert them."""
     try:
         return _converted(array if names is None else label_values(array, names), role=role)
     except pa.ArrowException:
@@ -212,7 +212,7 @@ def _converted(array: pa.Array, *, role: bool) -> pa.Array:
 
 
 def label_values(array: pa.Array, names: Sequence[str]) -> pa.Array:
-    """Return labels by their names, (n,); a number without a name stays a number, below 0 is no label."""
+    """Return labels by their names, (n,); a number without a name stays a number, a negative one is no label."""
     numbers = array.cast(pa.int64())
     known = pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, len(names)))
     found = pa.array(names, pa.string()).take(pc.if_else(known, numbers, None))

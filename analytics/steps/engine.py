@@ -1,7 +1,7 @@
-"""Work that any machine may do: parts of an artifact, made piece by piece from what is given and nothing else.
+"""Work that any machine may do: parts of an artifact, made piece by piece from explicit inputs only.
 
-A step says ``context.fill(work)`` as often as it has such work, and reads the parts back. Where they are made, here or
-on a cluster, changes no byte: a piece sees the corpus, what is given to all pieces and what is given to it alone.
+A step calls ``context.fill(work)`` for each such work and reads the parts back. The machine that makes them changes no
+byte: a piece sees the corpus, the common input of all pieces and its own input.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def _nothing(*_: object) -> None:
 
 
 @dataclass(frozen=True)
-class Given:
-    """What is given to a piece.
+class PieceInput:
+    """The input of a piece.
 
     Attributes:
-        corpus: the corpus, opened where the piece is made.
+        corpus: the corpus, opened on the machine that makes the piece.
         common: ``Work.common``.
         own: what ``Work.own`` returned for the piece.
-        threads: how many threads to use, which changes no byte.
-        check: called between pieces of work where that is possible, may raise.
-        advance: tells how many rows of the piece are done; optional.
-        columns: yields what a function makes of each batch of texts, in order, in several processes where that pays.
+        threads: number of threads to use; changes no byte.
+        check: call between pieces of work; may raise.
+        advance: reports finished rows of the piece; optional.
+        columns: yields the result of a function for each batch of texts, in order, in several processes if that pays.
     """
 
     corpus: Corpus
@@ -51,22 +51,22 @@ class Given:
 
 @dataclass(frozen=True)
 class Work(Generic[K]):
-    """Pieces and how they are made. Functions and values travel to other processes; none may hold the running step.
+    """Pieces and the function that makes them. All of it is sent to other processes; none may hold the running step.
 
     Attributes:
-        pieces: what the pieces are called, for example shards.
+        pieces: keys of the pieces, for example shards.
         parts: names of the parts of a piece, in the order in which they are written.
-        make: makes them.
-        rows: how far a piece advances the progress.
-        common: given to all pieces, such as a model; travels once.
-        own: what is given to a piece alone, asked for when its turn comes; None when that is nothing.
-        threads: how many threads a piece may use on this machine.
-        processes: how many processes ``Given.columns`` may use on this machine.
+        make: makes the parts of a piece.
+        rows: rows by which a piece advances the progress.
+        common: input of all pieces, such as a model; sent once.
+        own: returns the input of a single piece, called when its turn comes; None for no input.
+        threads: number of threads a piece may use on this machine.
+        processes: number of processes ``PieceInput.columns`` may use on this machine.
     """
 
     pieces: Sequence[K]
     parts: Callable[[K], tuple[str, ...]]
-    make: Callable[[K, Given], Mapping[str, Part]]
+    make: Callable[[K, PieceInput], Mapping[str, Part]]
     rows: Callable[[K], int] = lambda piece: 0
     common: Any = None
     own: Callable[[K], Any] | None = None
@@ -76,7 +76,7 @@ class Work(Generic[K]):
 
 def shard_work(
     corpus: Corpus,
-    make: Callable[[Shard, Given], Part],
+    make: Callable[[Shard, PieceInput], Part],
     *,
     part: Callable[[Shard], str] = lambda shard: shard.part,
     common: Any = None,
@@ -103,11 +103,11 @@ class Engine(Protocol):
     def made(
         self, work: Work[K], pieces: Sequence[K], corpus: Corpus, progress: Progress
     ) -> Iterator[tuple[K, Mapping[str, Part]]]:
-        """Yield pieces with their parts in any order, each once; advances progress when a piece has been taken."""
+        """Yield pieces with their parts in any order, each once; advances progress after each piece."""
 
 
 class LocalEngine:
-    """Makes pieces one after the other in this process."""
+    """Makes pieces one after another in this process."""
 
     def made(
         self, work: Work[K], pieces: Sequence[K], corpus: Corpus, progress: Progress
@@ -116,13 +116,13 @@ class LocalEngine:
         with TextWorkers(work.processes) as workers:
             for piece in pieces:
                 progress.check()
-                told = [0]
+                reported = [0]
 
-                def advance(rows: int, told: list[int] = told) -> None:
-                    told[0] += rows
+                def advance(rows: int, reported: list[int] = reported) -> None:
+                    reported[0] += rows
                     progress.advance(rows)
 
                 own = None if work.own is None else work.own(piece)
-                given = Given(corpus, work.common, own, work.threads, progress.check, advance, workers.map)
+                given = PieceInput(corpus, work.common, own, work.threads, progress.check, advance, workers.map)
                 yield piece, work.make(piece, given)
-                progress.advance(max(0, work.rows(piece) - told[0]))
+                progress.advance(max(0, work.rows(piece) - reported[0]))

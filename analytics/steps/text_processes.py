@@ -1,6 +1,6 @@
-"""Functions of texts that keep the interpreter busy, called in processes of their own: Arrow goes in, Arrow comes back.
+"""Functions of texts that hold the interpreter lock, run in separate processes that exchange Arrow data.
 
-Some libraries use one processor however many threads ask them. A worker is this module run as a program: it reads a
+Some libraries use one processor for any number of threads. A worker is this module run as a program: it reads a
 stream of texts from its standard input, writes the columns to its standard output, and ends when its input does.
 """
 
@@ -24,7 +24,7 @@ from typing import IO, Self, cast
 import pyarrow as pa
 
 LEAST_BYTES = 64 << 20
-"""Less text than this is done before a worker has started."""
+"""Below this size the text is done before a worker has started."""
 
 _ALONE = {"TOKENIZERS_PARALLELISM": "false", "NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _TEXTS = pa.schema([("text", pa.large_string())])
@@ -37,7 +37,7 @@ class TextFunction:
     Attributes:
         module: name below ``tamis.analytics``.
         name: of the function; it takes a large_string array (n,) and returns a table of n rows.
-        arguments: what else it takes.
+        arguments: its further arguments.
     """
 
     module: str
@@ -45,18 +45,18 @@ class TextFunction:
     arguments: tuple[str, ...] = ()
 
     def __call__(self, texts: pa.Array) -> pa.Table:
-        """Call the function here."""
+        """Call the function in this process."""
         function = getattr(import_module(f"tamis.analytics.{self.module}"), self.name)
         return cast(pa.Table, function(texts, *self.arguments))
 
 
 def processes_for(texts_bytes: int) -> int:
-    """Return how many workers to use where so many bytes are read: one per processor, 1 where that does not pay."""
+    """Return the number of workers for so many bytes: one per processor, 1 if more do not pay."""
     return 1 if texts_bytes < LEAST_BYTES else os.cpu_count() or 1
 
 
 class Worker:
-    """One process, asked one question at a time."""
+    """One worker process; it handles one request at a time."""
 
     def __init__(self, function: TextFunction) -> None:
         self._function = function
@@ -70,7 +70,7 @@ class Worker:
         )
 
     def __call__(self, texts: pa.Array) -> pa.Table:
-        """Return the columns of some texts; when the process has ended, this one makes them, or says what is wrong."""
+        """Return the columns of some texts; if the worker has died, this process makes them or raises the error."""
         if self._process.returncode is None:
             try:
                 _write(cast(IO[bytes], self._process.stdin), pa.table([texts.cast(pa.large_string())], schema=_TEXTS))
@@ -89,10 +89,10 @@ class Worker:
 
 
 class TextWorkers:
-    """Some workers for one function after the other; started when first needed, ended with the block.
+    """Workers for one function at a time; started on first use, ended with the block.
 
     Args:
-        count: processes at once; with 1 everything happens in this process.
+        count: number of processes; with 1 all work happens in this process.
     """
 
     def __init__(self, count: int) -> None:
@@ -103,7 +103,7 @@ class TextWorkers:
     def map(self, function: TextFunction, batches: Iterable[pa.Array]) -> Iterator[pa.Table]:
         """Yield the columns of every batch, in order.
 
-        A single batch is done here, however large: a worker would start for longer than it takes, and help nobody.
+        A single batch is done in this process, however large: workers cannot share it.
         """
         rest = iter(batches)
         first = list(islice(rest, 2))
@@ -147,7 +147,7 @@ def _write(stream: IO[bytes], table: pa.Table) -> None:
 
 
 def main(asked: str) -> None:
-    """Answer until nobody asks any more."""
+    """Answer requests until the input ends."""
     module, name, *arguments = json.loads(asked)
     function = TextFunction(module, name, tuple(arguments))
     questions, answers = cast(BufferedReader, sys.stdin.buffer), sys.stdout.buffer

@@ -19,7 +19,7 @@ from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.study.scene import Scene, Which
 from tamis.data.errors import PredicateError, RecipeError
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 from tamis.data.sql import ident, literal
 
 MAX_PAGE = 1_000
@@ -162,7 +162,7 @@ def sample_rows(
 
 def _sample_order(facts: Facts, seed: int) -> NDArray[np.int64]:
     """Return all rows in hash order, int64 (n,)."""
-    return np.lexsort((np.arange(facts.n), salted(facts.keys, seed=seed, salt="sample")))
+    return np.lexsort((np.arange(facts.n), mix_keys(facts.keys, seed=seed, salt="sample")))
 
 
 def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:

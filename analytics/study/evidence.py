@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.facts.stored_sets import FrozenClustering, FrozenSources, GivenSources, WorkspaceSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, FrozenSources, MemorySources, WorkspaceSources
 from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.measures import (
     MEASURES,
@@ -50,7 +50,7 @@ class LocalEvidence:
     """
 
     facts: Facts
-    frozen: FrozenSources = field(default_factory=GivenSources)
+    frozen: FrozenSources = field(default_factory=MemorySources)
     corpus: Corpus | None = None
     documents: Documents | None = None
     workspace: Workspace | None = None

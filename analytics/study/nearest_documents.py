@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.semantic import PRECISE
-from tamis.analytics.embedding.kmeans import lengthened
+from tamis.analytics.embedding.kmeans import rescale_rows
 from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.study.study import Study
@@ -98,13 +98,13 @@ def nearest_documents(vectors: Artifact, documents: Documents, row: int, *, k: i
     own = np.asarray(parts[which][place - (ends[which] - len(parts[which]))])
     if not own.any():
         return None
-    unit = lengthened(own[None])[0]
+    unit = rescale_rows(own[None])[0]
     rows, cosines = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.float32)]
     first = 0
     for part in parts:
         for start in range(0, len(part), _ROWS):
             piece = np.asarray(part[start : start + _ROWS])
-            found = lengthened(piece) @ unit
+            found = rescale_rows(piece) @ unit
             others = documents.facts_rows[first + start : first + start + len(piece)]
             found[(others == row) | ~piece.any(axis=1)] = -np.inf
             best = np.argpartition(-found, min(k, len(found) - 1))[:k] if len(found) > k else np.arange(len(found))

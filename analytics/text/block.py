@@ -1,7 +1,7 @@
-"""A block of documents, decoded once: code points and their classes, side by side, for every kernel that follows.
+"""A block of documents, decoded once into code points and their classes for all kernels.
 
 Arrow holds text as UTF-8 bytes and offsets. A block decodes a few megabytes of it into flat arrays, so positions are
-code points (as in Python strings) and no kernel needs to know about UTF-8. Blocks bound the memory of a pass.
+code points (as in Python strings) and kernels need no UTF-8 decoder. Blocks bound the memory of a pass.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Block:
     """Consecutive documents as code points.
 
     Attributes:
-        points: int32 (c,), the code points of all documents one after the other.
+        points: int32 (c,), the concatenated code points of all documents.
         classes: uint32 (c,), their bits of ``characters.character_classes``.
         starts: int64 (n + 1,), where each document begins in ``points``.
     """
@@ -61,7 +61,7 @@ class Block:
 def utf8_buffers(texts: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return the offsets int64 (n + 1,) and UTF-8 bytes uint8 of a string array, without copying the bytes.
 
-    A NULL must take no bytes; Arrow writers do it so, and it is made so here where it is not.
+    A NULL must take no bytes, as Arrow writers ensure; this function enforces it.
     """
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()

@@ -1,4 +1,4 @@
-"""What kind of character each Unicode code point is: one table of bits, built from Python's own Unicode database.
+"""Classes of Unicode code points: one table of bits, built from Python's own Unicode database.
 
 The bits agree with Python's string methods (``isspace``, ``isalpha``, ``splitlines`` ...), so a kernel that reads them
 agrees with a plain Python reference. ``unicodedata.unidata_version`` is part of the version of every table.
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-# Kernels compile these values in: this line makes them part of what names the folder of compiled kernels.
+# Kernels compile these values in: this line adds the file to the digest that names the folder of compiled kernels.
 SPACE = 1 << 0  # str.isspace
 ALPHA = 1 << 1  # str.isalpha
 DIGIT = 1 << 2  # str.isdigit
@@ -59,7 +59,7 @@ TRAILINGS = "—–"
 HYPHENS = "-–—~"
 
 # Punctuation whose words do not count as words in datatrove's Gopher quality filter, and the terminal marks of its
-# FineWeb filter, as code points. They are facts of those filters; a test compares them with the installed package.
+# FineWeb filter, as code points. A test compares them with the installed package.
 SYMBOL_MARKS = "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»"
 SYMBOL_RANGES = ((0, 9), (11, 13), (13, 32), (127, 160))
 TERMINAL_POINTS = (

@@ -1,14 +1,14 @@
-"""Named conventions for what a word is. Every signal that counts words names one of them.
+"""Named word conventions. Every signal that counts words names one of them.
 
 ``unicode``  our own fast splitter (``word_split``); for texts in scripts without spaces it does not apply.
 ``spacy``    the words of ``spacy.blank("en")``, which datatrove uses by default for English, whatever the text's
              language; needs the package spaCy.
 
-The words of ``spacy.blank("en")``, chunk by chunk, and where chunks are not independent after all.
+The words of ``spacy.blank("en")``, chunk by chunk, and the places where chunks are not independent.
 
 spaCy cuts a text at white space and splits each chunk by itself, with one exception: it then looks for its special
-cases (``:)``, ``'s``, ``Mr.``) in the whole sequence of tokens, and a case that seems to reach over a single space can
-hide a true one beside it. Such places are rare and can be recognised by the characters on both sides of the space.
+cases (``:)``, ``'s``, ``Mr.``) in the whole sequence of tokens, and an apparent case across a single space can hide a
+true one beside it. Such places are rare; the characters on both sides of the space reveal them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tamis.data.errors import SettingError
 
 JOINED = 500
 TRIPS_OVER = ("IS_ALPHA", "IS_ALPHX")
-"""spaCy fails on this word the second time a memory zone sees it; another word of the same form splits the same way."""
+"""spaCy fails when a memory zone meets this word a second time; another word of the same form splits the same way."""
 
 
 class SpacySplitter:
@@ -60,14 +60,14 @@ class SpacySplitter:
         return lengths
 
     def whole(self, text: str) -> list[tuple[int, int]]:
-        """Return where the words of a text are, looked at as a whole."""
+        """Return the places of the words when the text is split as a whole."""
         tokenizer = self._tokenizer
         with tokenizer.vocab.memory_zone():
             found = tokenizer(text.replace(*TRIPS_OVER))
             return [(token.idx, token.idx + len(token.text)) for token in found if not token.is_space]
 
     def edges(self, chunks: Sequence[str], lengths: Sequence[Sequence[int]]) -> list[int]:
-        """Say of each chunk whether its first (1) and last (2) words are a special case made of several tokens."""
+        """Return bits per chunk: 1 if its first word, 2 if its last word is a special case of several tokens."""
         cases, longest = self._cases, max(map(len, self._cases))
         found = []
         for chunk, parts in zip(chunks, lengths, strict=True):
@@ -96,13 +96,13 @@ class SpacySplitter:
 
     @property
     def pairs(self) -> frozenset[Pair]:
-        """Return which tokens stand side by side within special cases."""
+        """Return the pairs of adjacent tokens within special cases."""
         both = (pair for tokens in self._cases.values() for pair in pairwise(tokens))
         return frozenset(Pair(ord(a[-1]), ord(b[0]), _size(a), _size(b)) for a, b in both)
 
 
 def _size(token: str) -> int:
-    """Return the length a word must have to be this token; 0 for marks, which other marks may be glued to."""
+    """Return the length of a word that is this token; 0 for marks, which can be joined with other marks."""
     return len(token) if token[0].isalnum() else 0
 
 
@@ -111,12 +111,12 @@ class Convention:
     """One way to split text into words.
 
     Attributes:
-        name: what signals call it.
-        prefix: what the names of its signals begin with.
-        title: what people read.
+        name: name in signals.
+        prefix: prefix of the names of its signals.
+        title: title shown to people.
         split: the words of a block.
         spaced_only: signals are NULL for texts in scripts without spaces.
-        package: a package that must be installed, None for none.
+        package: required package, None if no package is needed.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Convention:
 
     @property
     def available(self) -> bool:
-        """Say whether the package it needs is installed."""
+        """Say whether the required package is installed."""
         return self.package is None or find_spec(self.package) is not None
 
 

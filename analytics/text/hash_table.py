@@ -1,8 +1,8 @@
 """The hash table of the kernels: open addressing in arrays of a power of two, linear probing, keys compared exactly.
 
 A table that is filled once marks its filled slots by ``marks[slot] != 0``; where no key is 0, the keys are their own
-marks. A table that is emptied often, as for each document, has a stamp per slot instead: what another round left there
-counts as free, so emptying costs nothing. No result depends on where a key lies.
+marks. A table that is emptied often, as for each document, has a stamp per slot instead: slots with another
+round's stamp count as free, so emptying costs nothing. No result depends on the slot of a key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ONE, _SHIFT = np.uint64(1), np.uint64(32)
 
 
 def filled_table(entries: Mapping[int, int]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return (keys, values) of a table that holds a few entries, no key of them 0; ``find`` finds them."""
+    """Return (keys, values) of a table with a few entries and no key 0, for ``find``."""
     slots = 1 << (4 * len(entries)).bit_length()
     keys, values = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int64)
     for key, value in entries.items():
@@ -33,7 +33,7 @@ def filled_table(entries: Mapping[int, int]) -> tuple[NDArray[np.uint64], NDArra
 
 @njit(cache=True, nogil=True)
 def mask_for(entries):  # type: ignore[no-untyped-def]
-    """Return slots - 1 of a table that ``entries`` keys fill by half at most, 15 at least."""
+    """Return slots - 1 of a table that ``entries`` keys fill at most by half, at least 15."""
     mask = LEAST_MASK
     while mask + 1 < 2 * entries:
         mask = 2 * mask + 1
@@ -42,7 +42,7 @@ def mask_for(entries):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def first_slot(key, mask):  # type: ignore[no-untyped-def]
-    """Return where the search for a key (uint64) begins."""
+    """Return the slot where the search for a key (uint64) begins."""
     return np.int64(((key ^ (key >> _SHIFT)) * MIX >> _SHIFT) & np.uint64(mask))
 
 
@@ -67,7 +67,7 @@ def find_stamped(key, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def
 
 @njit(cache=True, nogil=True)
 def add(key, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
-    """Remember ``key`` in this round; say whether it is new."""
+    """Add ``key`` in this round; return whether it is new."""
     slot = find_stamped(key, keys, stamps, stamp, mask)
     if stamps[slot] == stamp:
         return False
@@ -77,7 +77,7 @@ def add(key, keys, stamps, stamp, mask):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def count(key, keys, stamps, counts, stamp, mask):  # type: ignore[no-untyped-def]
-    """Count ``key`` once more in this round; return its slot, ``counts`` of which is 1 when it is new."""
+    """Count ``key`` once more in this round; return its slot. ``counts[slot]`` is 1 if the key is new."""
     slot = find_stamped(key, keys, stamps, stamp, mask)
     if stamps[slot] != stamp:
         keys[slot], stamps[slot], counts[slot] = key, stamp, 0

@@ -1,7 +1,7 @@
-"""How much of a text occurs elsewhere, in n-grams of words: what keeps a test set apart from training texts.
+"""Overlap of texts in word n-grams, for decontamination of test sets.
 
 Thirteen words in a row are practically never shared by chance (Brown et al. 2020, arXiv 2005.14165, appendix C). A text
-of fewer words is one n-gram, all of it. A text counts as contaminated when at least a fifth of its n-grams are found
+of fewer words is one n-gram. A text counts as contaminated when at least a fifth of its n-grams are found
 (Touvron et al. 2023, arXiv 2307.09288, section A.6), and n-grams of more than ten documents are common phrases.
 """
 
@@ -29,7 +29,7 @@ class Grams:
 
     Attributes:
         keys: uint64 (t,), hash of each n-gram, 0 = free place; t is a power of two.
-        hits: int32 (t,), in how many of the documents shown to ``mark`` each occurred.
+        hits: int32 (t,), number of documents passed to ``mark`` with each n-gram.
         n: words per n-gram.
     """
 
@@ -46,19 +46,19 @@ class Grams:
         return cls(keys, np.zeros(size, dtype=np.int32), n)
 
     def share(self, words: NDArray[np.integer], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return which share of each document's n-grams is among these, float64 (n,); 0 for texts without words."""
+        """Return the share of each document's n-grams that are in the table, float64 (n,); 0 without words."""
         found = np.zeros(len(starts) - 1)
         _share(words, starts, self.n, self.keys, found)
         return found
 
     def mark(self, words: NDArray[np.integer], starts: NDArray[np.int64]) -> None:
-        """Count for each n-gram in how many of these documents it occurs; call once for all documents."""
+        """Count the documents that contain each n-gram; call once for all documents."""
         _mark(words, starts, self.n, self.keys, self.hits)
 
     def share_hit(
         self, words: NDArray[np.integer], starts: NDArray[np.int64], *, most: int = COMMON
     ) -> NDArray[np.float64]:
-        """Return which share of each document's n-grams occurred in 1 to ``most`` marked documents, float64 (n,)."""
+        """Return the share of each document's n-grams that occur in 1 to ``most`` marked documents, float64 (n,)."""
         found = np.zeros(len(starts) - 1)
         rare = (self.hits > 0) & (self.hits <= most)
         _share(words, starts, self.n, np.where(rare, self.keys, 0), found, self.keys)
@@ -86,7 +86,7 @@ def _collect(words, starts, n, keys):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _share(words, starts, n, wanted, found, keys=None):  # type: ignore[no-untyped-def]
-    """``wanted`` holds the n-grams that count, at the places that ``keys`` gives them."""
+    """Fill ``found``; ``wanted`` flags the n-grams that count, by slot of ``keys``."""
     table = wanted if keys is None else keys
     for d in range(len(starts) - 1):
         first, end = starts[d], starts[d + 1]

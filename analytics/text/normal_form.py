@@ -1,4 +1,4 @@
-"""The normalised form of a text: what two texts must share to count as the same, and the words duplicates compare.
+"""The normalised form of texts: equal forms make exact duplicates, its words are compared for near-duplicates.
 
 Convention ``words-1``, in this order:
 
@@ -12,8 +12,8 @@ Convention ``words-1``, in this order:
 5. words are joined by one space. A text without any word keeps its own bytes, so ``---`` and ``***`` differ.
 
 Convention ``letters-1`` is the same with symbols among what separates words: a frame of ``|`` or a placeholder in
-``<>`` parts nothing. Convention ``folded-1`` is ``letters-1`` without nonspacing marks and with every run of digits as
-one ``0``, close to what datatrove's ``simplify_text`` and the pipelines that follow it compare.
+``<>`` makes no difference. Convention ``folded-1`` is ``letters-1`` without nonspacing marks and with every run of
+digits as one ``0``, close to what datatrove's ``simplify_text`` and the pipelines that follow it compare.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F))
 
 @dataclass(frozen=True)
 class Normal:
-    """Normalised texts, one after the other.
+    """Normalised texts, concatenated.
 
     Attributes:
         offsets: int64 (n + 1,), where each text begins in ``data``.
@@ -63,15 +63,15 @@ class Normal:
 
 @dataclass(frozen=True)
 class _Tables:
-    """What the kernel knows about code points.
+    """Properties of code points for the kernel.
 
     Attributes:
         ascii: uint8 (128,), the folded character, 0 for a separator.
         kinds: uint8 (0x110000,), what a decomposed character is.
         classes: uint8 (0x110000,), canonical combining class.
-        place: int32 (0x110000,), where the decomposition stands in ``parts``, -1 where a character stays as it is.
+        place: int32 (0x110000,), start of the decomposition in ``parts``, -1 if the character is unchanged.
         parts: int32, for each decomposition its length and its characters.
-        growth: how many bytes one byte of non-ASCII text becomes at most.
+        growth: maximum output bytes per byte of non-ASCII text.
     """
 
     ascii: NDArray[np.uint8]
@@ -94,8 +94,8 @@ def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8], convention: C
     return Normal(ends, out[: ends[-1]], words)
 
 
-def normalised(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
-    """Return the normalised texts of an Arrow string array as Python strings, for showing and for tests."""
+def normalise_strings(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
+    """Return the normalised texts of an Arrow string array as Python strings, for display and tests."""
     from tamis.analytics.text.block import utf8_buffers
 
     normal = normalise(*utf8_buffers(texts), convention)
@@ -103,7 +103,7 @@ def normalised(texts: pa.Array, convention: Convention = CONVENTION) -> list[str
 
 
 def decomposed(character: str) -> str:
-    """Return compatibility decomposition and folded case of one character, marks in the order they come."""
+    """Return compatibility decomposition and folded case of one character, marks in their original order."""
     folded = unicodedata.normalize("NFD", character).casefold()
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", folded).casefold())
 
@@ -130,7 +130,7 @@ def _tables(convention: Convention) -> _Tables:
             if becomes != character:
                 place[point] = len(parts)
                 parts += [len(becomes), *map(ord, becomes)]
-                # Every part may bring one space with it.
+                # Every part may add one space.
                 growth = max(growth, (len(becomes.encode()) + len(becomes)) / len(character.encode()))
     for first, last in _SELECTORS:
         kinds[first : last + 1] = _REMOVED

@@ -1,4 +1,4 @@
-"""Lists of lower-case phrases, looked up at a place in a text in any case."""
+"""Case-insensitive lookup of phrases at a position in a text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 
 class Phrases(NamedTuple):
-    """Phrases as kernels read them.
+    """Phrases as arrays for kernels.
 
     Attributes:
-        codes: int32 (c,), code points of all phrases one after the other, sorted by first character.
+        codes: int32 (c,), concatenated code points of all phrases, sorted by first character.
         starts: int64 (p + 1,), where each phrase begins.
-        bits: int64 (p,), the bit of each phrase: its number in the list it was made of.
+        bits: int64 (p,), the bit of each phrase: its index in the original list.
         firsts: int64 (129,), ``firsts[x]`` to ``firsts[x + 1]`` are the phrases that begin with ASCII character x.
     """
 
@@ -50,7 +50,7 @@ def lower(point):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def phrases_at(points, i, last, phrases):  # type: ignore[no-untyped-def]
-    """Return the bits of the phrases that begin at ``i`` and end by ``last``, in any case."""
+    """Return the bits of the phrases that begin at ``i`` and end by ``last``, ignoring case."""
     found = np.int64(0)
     point = lower(points[i])
     if point >= 128:

@@ -1,9 +1,9 @@
-"""Words by a slow rule-based splitter at the speed of a table: every distinct chunk of text is split once.
+"""Fast use of a slow rule-based splitter: every distinct chunk of text is split once and looked up in a table.
 
 Rule-based splitters such as spaCy's first cut the text at white space and then split each chunk by itself. So the words
 of a text follow from the words of its chunks, and chunks repeat: a table from the chunk's hash to its words answers
-nearly all of them. What is not in the table is given to the splitter, many chunks in one call. The few documents in
-which neighbouring chunks could influence each other are split as a whole.
+nearly all of them. The splitter gets the missing chunks, many in one call. The few documents in which
+neighbouring chunks could influence each other are split as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BEGINS, _ENDS = 1, 2
 
 
 class Pair(NamedTuple):
-    """Two words, one space apart, over which neighbouring chunks influence each other.
+    """Two words, one space apart, through which neighbouring chunks influence each other.
 
     Attributes:
         before, after: code points on both sides of the space.
@@ -45,24 +45,24 @@ class Pair(NamedTuple):
 
 
 class Splitter(Protocol):
-    """Splits chunks without white space, and says where chunks are not independent."""
+    """Splits chunks without white space and tells which chunks are not independent."""
 
     def lengths(self, chunks: Sequence[str]) -> list[list[int]]:
-        """Return for each chunk the lengths of its words in characters, which add up."""
+        """Return the lengths of the words of each chunk in characters; they add up to its length."""
 
     def whole(self, text: str) -> list[tuple[int, int]]:
-        """Return (begin, end) of the words of a text looked at as a whole."""
+        """Return (begin, end) of the words of a text split as a whole."""
 
     def edges(self, chunks: Sequence[str], lengths: Sequence[Sequence[int]]) -> list[int]:
-        """Say of each chunk whether its beginning (1) and its end (2) could be influenced by a neighbour."""
+        """Return bits per chunk: 1 if a neighbour could influence its beginning, 2 its end."""
 
     @property
     def pairs(self) -> frozenset[Pair]:
-        """Return the words over which neighbours influence each other."""
+        """Return the pairs of words through which neighbours influence each other."""
 
 
 class Segmenter:
-    """A splitter with its table. Safe to use from several threads; the table never changes a result."""
+    """A splitter with its table. Thread-safe; the table never changes a result."""
 
     def __init__(self, splitter: Splitter) -> None:
         self._splitter = splitter
@@ -104,7 +104,7 @@ class Segmenter:
         starts: NDArray[np.int64],
         linked: NDArray[np.bool_],
     ) -> Words:
-        """Return the words, those of linked documents split as a whole."""
+        """Return the words; linked documents are split as a whole."""
         linked &= np.diff(block.starts) <= LONGEST_WHOLE
         if not linked.any():
             return Words.at(block, begin, end, starts)
@@ -125,7 +125,7 @@ class Segmenter:
         return self._pairs
 
     def _resolve(self, block: Block, chunks: Words) -> NDArray[np.int64]:
-        """Return the table's entry of each chunk, int64 (w,), after adding those that were missing."""
+        """Return the table's entry of each chunk, int64 (w,); add missing ones first."""
         entries = np.empty(len(chunks.begin), dtype=np.int64)
         _look_up(self._keys, self._places, chunks.hashes, entries)
         missing = np.flatnonzero(entries < 0)

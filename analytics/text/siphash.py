@@ -1,7 +1,7 @@
 """SipHash-2-4 with 128 bits of output over slices of a byte buffer, in compiled code.
 
-Duplicates are found by comparing hashes. A hash that is easy to collide would let two different texts pass for the same
-one, so the hash is one for which no collision attack is known, at about a gigabyte per second. Source: Aumasson and
+Duplicates are found by comparing hashes. With a weak hash two different texts could
+count as equal, so this hash has no known collision attack; it takes about a second per gigabyte. Source: Aumasson and
 Bernstein 2012, "SipHash: a fast short-input PRF", with the 128-bit output of the authors' reference code.
 """
 

@@ -1,4 +1,4 @@
-"""A word-trigram language model with Witten-Bell smoothing: small, exact, and fast enough to train dozens of.
+"""A word-trigram language model with Witten-Bell smoothing: small, exact, and fast enough to train dozens of models.
 
 Probability of a word after two others, interpolated with the shorter contexts (Witten and Bell 1991, "The
 zero-frequency problem"; Chen and Goodman 1998, section 2.6):
@@ -6,7 +6,7 @@ zero-frequency problem"; Chen and Goodman 1998, section 2.6):
     P(w | u v) = (c(u v w) + T(u v) P(w | v)) / (c(u v) + T(u v))
 
 where c counts occurrences and T distinct continuations; below the single word lies the uniform distribution over the
-vocabulary. A text is scored with its end. Bits are per byte of UTF-8 text; what it takes to spell a word outside the
+vocabulary. The end of a text is scored too. Bits are per byte of UTF-8 text; the cost to spell a word outside the
 vocabulary is left out, since it is the same for every model.
 """
 
@@ -51,7 +51,7 @@ class NgramModel:
 
         Args:
             stream: the documents.
-            copies: int32 (n,), how often each is seen; once each by default. 0 leaves a document out.
+            copies: int32 (n,), weight of each document, 1 by default; 0 leaves a document out.
         """
         times = np.ones(len(stream), dtype=np.int32) if copies is None else copies.astype(np.int32)
         unigrams = np.zeros((SIZE, 3), dtype=np.int64)
@@ -59,7 +59,7 @@ class NgramModel:
         return cls(unigrams, two, pairs, three, triples, int(stream.bytes @ times.astype(np.int64)))
 
     def bits(self, stream: WordStream) -> NDArray[np.float64]:
-        """Return what each document costs under the model, bits, float64 (n,)."""
+        """Return the cost of each document under the model in bits, float64 (n,)."""
         found = np.empty(len(stream), dtype=np.float64)
         total = float(self.unigrams[:, 0].sum())
         types = float(np.count_nonzero(self.unigrams[:, 0]))
@@ -71,7 +71,7 @@ class NgramModel:
         return (self.unigrams, self.bigram_keys, self.bigram_counts, self.trigram_keys, self.trigram_counts)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the model as named arrays without free places, from which ``from_arrays`` makes it again."""
+        """Return the model as named arrays without free slots, for ``from_arrays``."""
         two, three = np.flatnonzero(self.bigram_keys), np.flatnonzero(self.trigram_keys)
         return {
             "unigrams": self.unigrams,
@@ -84,7 +84,7 @@ class NgramModel:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> NgramModel:
-        """Return the model that ``arrays`` described."""
+        """Restore the model from the arrays of ``arrays``."""
         two, counts = _placed(arrays["bigram_keys"], arrays["bigram_counts"])
         three, times = _placed(arrays["trigram_keys"], arrays["trigram_counts"][:, None])
         return cls(arrays["unigrams"], two, counts, three, times[:, 0].copy(), bytes=int(arrays["bytes"][0]))
@@ -103,10 +103,10 @@ def learning_curve(
     Args:
         stream: the training documents in the order in which they are added.
         held_out: documents that are not among them.
-        sizes: how many documents each point trains on.
+        sizes: number of training documents of each point.
 
     Returns:
-        float64 (len(sizes),), NaN where there are fewer documents than a point needs.
+        float64 (len(sizes),), NaN if there are fewer documents than a point needs.
     """
     points = np.full(len(sizes), np.nan)
     for place, size in enumerate(sizes):
@@ -117,7 +117,7 @@ def learning_curve(
 
 
 def last_gain(curve: NDArray[np.float64]) -> float:
-    """Return what the last doubling of a learning curve still gains, bits per byte; NaN without two points."""
+    """Return the gain of the last doubling of a learning curve in bits per byte; NaN without two points."""
     known = curve[~np.isnan(curve)]
     return float(known[-2] - known[-1]) if len(known) > 1 else float("nan")
 
@@ -132,7 +132,7 @@ def _placed(keys: NDArray[np.uint64], counts: NDArray[np.int32]) -> tuple[NDArra
 
 @njit(cache=True, nogil=True, inline="always")
 def _find(key, keys):  # type: ignore[no-untyped-def]
-    """Return where a key stands, or the free place it would take.
+    """Return the slot of a key, or the free slot where it belongs.
 
     Not ``hash_table.find``: ``arrays`` gives the entries by slot, and stored models keep their bytes.
     """

@@ -1,8 +1,8 @@
 """A fixed vocabulary of 65,536 word numbers: 40,000 frequent words, hash buckets for all others, one end of text.
 
-Every model that is compared reads the same numbers, so differences between models come from what they were trained on.
+Every model that is compared reads the same numbers, so differences between models come from their training texts only.
 
-Words as 32-bit hashes: the one word stream that language models, relevance scores and overlap tests read.
+Words as 32-bit hashes: the word stream of language models, relevance scores and overlap tests.
 
 Convention ``wordpunct-1``: a word is a run of letters, marks, digits and underscores, in lower case; a run of other
 characters that are not white space is a word too; a letter of a script written without spaces is a word by itself.
@@ -64,7 +64,7 @@ class WordHashes:
 
     @classmethod
     def joined(cls, parts: Iterable[WordHashes]) -> WordHashes:
-        """Put the words of consecutive documents together."""
+        """Concatenate the words of consecutive documents."""
         listed = list(parts)
         sizes = [np.diff(part.starts) for part in listed]
         return cls(
@@ -79,15 +79,15 @@ class WordHashes:
         return np.diff(self.starts)
 
     def take(self, rows: NDArray[np.int64]) -> WordHashes:
-        """Return the words of some documents, in the order asked."""
-        hashes, starts = gathered(self.hashes, self.starts, np.asarray(rows, dtype=np.int64))
+        """Return the words of some documents, in the requested order."""
+        hashes, starts = gather_slices(self.hashes, self.starts, np.asarray(rows, dtype=np.int64))
         return WordHashes(hashes, starts, self.bytes[rows])
 
 
-def gathered(
+def gather_slices(
     values: NDArray[Number], starts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[Number], NDArray[np.int64]]:
-    """Return the slices ``values[starts[r]:starts[r + 1]]`` of some rows one after the other, and where each begins."""
+    """Return the slices ``values[starts[r]:starts[r + 1]]`` of some rows, concatenated, and the start of each."""
     sizes = starts[rows + 1] - starts[rows]
     firsts = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum(sizes, out=firsts[1:])
@@ -98,7 +98,7 @@ def gathered(
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return what each code point is, uint8 (0x110000,), and its lower case, int32 (0x110000,)."""
+    """Return the kind of each code point, uint8 (0x110000,), and its lower case, int32 (0x110000,)."""
     classes = character_classes()
     kinds = np.full(len(classes), _OTHER, dtype=np.uint8)
     kinds[(classes & np.uint32(ALNUM | MARK)) != 0] = _LETTER
@@ -181,14 +181,14 @@ class WordStream:
         return np.diff(self.starts)
 
     def take(self, rows: NDArray[np.int64]) -> WordStream:
-        """Return some documents, in the order asked."""
-        words, starts = gathered(self.words, self.starts, np.asarray(rows, dtype=np.int64))
+        """Return some documents, in the requested order."""
+        words, starts = gather_slices(self.words, self.starts, np.asarray(rows, dtype=np.int64))
         return WordStream(words, starts, self.bytes[rows])
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Which words have a number of their own.
+    """The words that have their own number.
 
     Attributes:
         words: uint32 (k,), hashes of the frequent words, most frequent first; word k has the number k + 1.

@@ -1,12 +1,12 @@
-"""Words of a block: where they are, one hash each, and what kind they are; split once, used by all kernels.
+"""Words of a block: position, hash and kind of each; split once, used by all kernels.
 
-Where words begin and end: white-space chunks, and the fast ``unicode`` convention that splits chunks further.
+Word boundaries: white-space chunks, and the fast ``unicode`` convention that splits chunks further.
 
 The ``unicode`` convention takes a chunk between white space and, in this order, splits off punctuation at its
 beginning, punctuation at its end, and then splits the rest at hyphens and slashes between letters, at operators between
 digits and at ``n't``, ``'s`` and the like. Addresses (``://``, ``www.``, ``@``) and initials (``e.g.``) stay whole. A
 punctuation mark is a word of its own; a run of full stops is one word. This is close to what spaCy's rules for English
-do, at some hundred times the speed; it is not the same, and is therefore another convention with another name.
+do, at about a hundred times the speed; the results differ, so the convention has its own name.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def split_chunks(
     """Split every document at white space (``str.split``).
 
     Returns:
-        begin int64 (w,), end int64 (w,) as positions in ``points``, and int64 (n + 1,) where each document's begin.
+        begin int64 (w,), end int64 (w,) as positions in ``points``, and int64 (n + 1,), each document's first word.
     """
     begin, end = np.empty(len(points), dtype=np.int64), np.empty(len(points), dtype=np.int64)
     first = np.empty(len(starts), dtype=np.int64)
@@ -296,7 +296,7 @@ class Words:
 
     @classmethod
     def at(cls, block: Block, begin: NDArray[np.int64], end: NDArray[np.int64], starts: NDArray[np.int64]) -> Words:
-        """Describe words whose places are known."""
+        """Describe words at known positions."""
         hashes, powers = np.empty(len(begin), dtype=np.uint64), np.empty(len(begin), dtype=np.uint64)
         kinds = np.empty(len(begin), dtype=np.uint8)
         _describe(block.points, block.classes, begin, end, hashes, powers, kinds)
@@ -309,7 +309,7 @@ class Words:
 
     @classmethod
     def unicode(cls, block: Block) -> Words:
-        """Split by the ``unicode`` convention of ``word_split``."""
+        """Split by the ``unicode`` convention, see ``split_unicode``."""
         return cls.at(block, *split_unicode(block.points, block.classes, block.starts))
 
     def of(self, block: Block, document: int) -> list[str]:

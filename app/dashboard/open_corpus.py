@@ -17,7 +17,7 @@ from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Snippet
 from tamis.data.artifact import Artifact
-from tamis.data.cluster_names import given_names, model_names
+from tamis.data.cluster_names import read_model_names, read_people_names
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
@@ -73,8 +73,8 @@ class Opened:
             return {}
         rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
         root = self.study.workspace.root
-        answered = {number: name.name for number, name in model_names(root, artifact.digest).items()}
-        given = answered | given_names(root, artifact.digest)
+        answered = {number: name.name for number, name in read_model_names(root, artifact.digest).items()}
+        given = answered | read_people_names(root, artifact.digest)
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def snippet(self, row: int) -> Snippet:

@@ -26,7 +26,7 @@ from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.scorer_fit import relevance_operator
 from tamis.analytics.effect.target import Target, save_target
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
-from tamis.analytics.embedding.static_model import distilled
+from tamis.analytics.embedding.static_model import load_plain_model
 from tamis.analytics.embedding.tuned_model import fit_tuned
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS, Operator
@@ -71,7 +71,7 @@ def warm_up(folder: Path) -> None:
         rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)
         study.measure(Recipe().with_operator(rule))
     evaluate_effect(EffectStudy.open(study, target, protocol=PROTOCOL), Recipe().with_operator(rule))
-    model = fit_tuned(distilled(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
+    model = fit_tuned(load_plain_model(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
     # Where there are many documents, neighbours are found in another way.
     neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
 

@@ -19,7 +19,7 @@ from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.app.jobs.clusters import start_edit, start_naming
 from tamis.data.artifact import Artifact
 from tamis.data.chat import ChatEndpoint
-from tamis.data.cluster_names import forget_model_names, model_names
+from tamis.data.cluster_names import forget_model_names, read_model_names
 from tamis.data.errors import TamisError
 
 
@@ -104,7 +104,7 @@ def _panel(here: Stage) -> None:
             started = start_naming(here.opened.study.corpus, here.workspace, endpoint, snippets=snippets)
             session.choose(names_job=started.id)
             st.rerun()
-    given = model_names(here.workspace.root, asked.clustering)
+    given = read_model_names(here.workspace.root, asked.clustering)
     if given and st.button(f"Forget the {len(given):,} names models gave", key="clusters/names/forget"):
         login.demand("owner", to="name a cluster")
         forget_model_names(here.workspace.root, asked.clustering)

@@ -18,7 +18,7 @@ from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import share_bars, treemap_figure
 from tamis.app.pages import cluster_charts, cluster_tools, review_panel
 from tamis.data.artifact import Artifact
-from tamis.data.cluster_names import LONGEST, ModelName, model_names, name_cluster
+from tamis.data.cluster_names import LONGEST, ModelName, name_cluster, read_model_names
 
 EXAMPLES = 5
 MOST_CHOSEN = 12
@@ -72,7 +72,7 @@ def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
     """Return one row per cluster, the largest first, names and counts together."""
     about = {row["cluster"]: row for row in artifact.table("clusters").to_pylist()}
     counted = here.ask(cluster_table).to_pylist()
-    names, answered = here.opened.cluster_names(), model_names(here.workspace.root, artifact.digest)
+    names, answered = here.opened.cluster_names(), read_model_names(here.workspace.root, artifact.digest)
     merged = [
         {
             **about[row["cluster"]],

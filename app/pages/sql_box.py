@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.facts.sql_sandbox import EXAMPLE, SWITCH, SqlAnswer, SqlLimits, ask_sql, switched_on
+from tamis.analytics.facts.sql_sandbox import EXAMPLE, SWITCH, SqlAnswer, SqlLimits, ask_sql, is_sql_enabled
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.app.dashboard import login
 from tamis.app.dashboard.changes import adopt
@@ -15,7 +15,7 @@ from tamis.data.errors import TamisError
 
 def show(here: Stage) -> None:
     """Lay out the box where it is allowed."""
-    if not switched_on() or not login.may("owner"):
+    if not is_sql_enabled() or not login.may("owner"):
         return
     limits = SqlLimits()
     with st.expander("SQL over the facts", icon=":material/database:"):

@@ -10,27 +10,29 @@ import pytest
 
 from tamis.analytics.study.concept_profiles import ConceptProfiles
 from tamis.app.figures.clusters import complexity_figure, fineness_figure
-from tamis.data.cluster_names import given_names, name_cluster
+from tamis.data.cluster_names import name_cluster, read_people_names
 from tamis.data.errors import SettingError
 
 ONE, OTHER = "a" * 64, "b" * 64
 
 
 def test_a_name_belongs_to_one_clustering_and_an_empty_one_takes_it_back(tmp_path: Path) -> None:
-    assert given_names(tmp_path, ONE) == {}
+    assert read_people_names(tmp_path, ONE) == {}
     name_cluster(tmp_path, ONE, 3, " Tax law ")
     name_cluster(tmp_path, ONE, -1, "Sonst 王")
     name_cluster(tmp_path, OTHER, 3, "Sport")
-    assert given_names(tmp_path, ONE) == {3: "Tax law", -1: "Sonst 王"} and given_names(tmp_path, OTHER) == {3: "Sport"}
+    assert read_people_names(tmp_path, ONE) == {3: "Tax law", -1: "Sonst 王"} and read_people_names(
+        tmp_path, OTHER
+    ) == {3: "Sport"}
     name_cluster(tmp_path, ONE, 3, "")
-    assert given_names(tmp_path, ONE) == {-1: "Sonst 王"}
+    assert read_people_names(tmp_path, ONE) == {-1: "Sonst 王"}
 
 
 @pytest.mark.parametrize("name", ["x" * 81, "two\nlines", "nul\0"])
 def test_names_that_cannot_be_shown_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingError, match="Name of a cluster"):
         name_cluster(tmp_path, ONE, 1, name)
-    assert given_names(tmp_path, ONE) == {}
+    assert read_people_names(tmp_path, ONE) == {}
 
 
 def test_a_clustering_that_is_no_name_is_refused(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_missing_and_doubled_ranks_are_refused(tmp_path: Path, ranks: list[int])
     schema = pa.schema([("x", pa.int64())])
     batch = pa.RecordBatch.from_arrays([pa.array(ranks)], schema=schema)
     ranked = RankedBatch(np.array(ranks, dtype=np.int64), batch)
-    with pytest.raises(StoreError, match="not there exactly once"):
+    with pytest.raises(StoreError, match="do not occur exactly once"):
         write_sorted([ranked], tmp_path, rows=3, schema=schema, shard_rows=4, group_rows=4)
     assert not list(tmp_path.glob("*.parquet"))
 

@@ -164,9 +164,9 @@ def test_an_output_that_could_not_be_or_would_spoil_the_corpus_is_refused(tmp_pa
     (tmp_path / "in").symlink_to(corpus)
     (tmp_path / "file").write_text("")
     for out, says in (
-        (tmp_path / "dangling", "link to nothing"),
-        (tmp_path / "dangling" / "out", "below something that is no folder"),
-        (tmp_path / "file" / "out", "below something that is no folder"),
+        (tmp_path / "dangling", "broken link"),
+        (tmp_path / "dangling" / "out", "below a path that is not a folder"),
+        (tmp_path / "file" / "out", "below a path that is not a folder"),
         (corpus / "out", "inside the corpus"),
         (tmp_path / "in" / "sub" / "out", "inside the corpus"),
         (corpus, "inside the corpus"),

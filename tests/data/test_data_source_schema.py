@@ -14,7 +14,7 @@ import pytest
 
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.curated import written_schema
-from tamis.data.source_schema import restored
+from tamis.data.source_schema import restore_types
 
 COLUMNS: dict[str, pa.Array] = {
     "z": pa.array(["a", "b", None, "d"]),
@@ -40,7 +40,7 @@ COLUMNS: dict[str, pa.Array] = {
 def written(corpus: Corpus) -> pa.Table:
     """Return all rows as they are written."""
     batches = [batch for shard in corpus.shards() for batch in corpus.batches(shard)]
-    return restored(pa.Table.from_batches(batches), written_schema(corpus).remove_metadata())
+    return restore_types(pa.Table.from_batches(batches), written_schema(corpus).remove_metadata())
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -116,6 +116,6 @@ def test_a_block_that_is_not_what_it_should_be_is_passed_over(tmp_path: Path, bl
 def test_values_too_large_for_small_offsets_are_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.data.source_schema._SLICE", 100)
     table = pa.table({"text": pa.array([f"text number {n}" for n in range(50)], pa.large_string())})
-    back = restored(table, pa.schema([("text", pa.string())]))
+    back = restore_types(table, pa.schema([("text", pa.string())]))
     assert back.column("text").num_chunks > 4
     assert back.column("text").to_pylist() == table.column("text").to_pylist()

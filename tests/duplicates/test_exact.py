@@ -16,7 +16,7 @@ from plain_duplicates import normal_text, siphash128
 
 from tamis.analytics.duplicates.exact import TextHashes, duplicate_columns, duplicate_groups, exact_step
 from tamis.analytics.steps.pipeline import analyze
-from tamis.analytics.text.normal_form import Convention, normalised
+from tamis.analytics.text.normal_form import Convention, normalise_strings
 from tamis.analytics.text.siphash import hash_slices
 from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
@@ -42,7 +42,7 @@ def large(texts: list[str]) -> pa.Array:
 @given(texts=st.lists(text, max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_normalised_text_is_that_of_plain_python(convention: Convention, texts: list[str]) -> None:
-    assert normalised(large(texts), convention) == [normal_text(item, convention) for item in texts]
+    assert normalise_strings(large(texts), convention) == [normal_text(item, convention) for item in texts]
 
 
 FRAMED = "| Permission is hereby granted,\n| <name>, to use = and copy `it` in 2019+.\n*| No. 12,345"
@@ -57,13 +57,13 @@ FRAMED = "| Permission is hereby granted,\n| <name>, to use = and copy `it` in 2
     ],
 )
 def test_symbols_are_words_in_one_convention_only(convention: Convention, expected: str) -> None:
-    assert normalised(large([FRAMED]), convention) == [expected]
+    assert normalise_strings(large([FRAMED]), convention) == [expected]
 
 
 def test_folded_convention_drops_accents_and_makes_every_number_one() -> None:
     left, right = "Café n\u0303 x12y ٣٤ 1.5", "cafe n X9Y 7 22.75"
-    assert len(set(normalised(large([left, right]), "folded-1"))) == 1
-    assert len(set(normalised(large([left, right]), "letters-1"))) == 2
+    assert len(set(normalise_strings(large([left, right]), "folded-1"))) == 1
+    assert len(set(normalise_strings(large([left, right]), "letters-1"))) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_folded_convention_drops_accents_and_makes_every_number_one() -> None:
     ],
 )
 def test_these_texts_are_the_same_when_normalised(left: str, right: str) -> None:
-    assert len(set(normalised(large([left, right])))) == 1
+    assert len(set(normalise_strings(large([left, right])))) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_these_texts_are_the_same_when_normalised(left: str, right: str) -> None
     ],
 )
 def test_these_texts_stay_different(left: str, right: str) -> None:
-    assert len(set(normalised(large([left, right])))) == 2
+    assert len(set(normalise_strings(large([left, right])))) == 2
 
 
 def test_long_runs_of_marks_keep_the_order_of_plain_python() -> None:
     texts = ["a" + "\u0315\u0300" * 40 + "b", "\u0300" * 100, "é" * 5 + "\u0301\u0328" * 33]
-    assert normalised(large(texts)) == [normal_text(item) for item in texts]
+    assert normalise_strings(large(texts)) == [normal_text(item) for item in texts]
 
 
 def test_bytes_that_are_not_utf8_become_the_replacement_character() -> None:

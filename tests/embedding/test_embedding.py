@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from topics import topic_texts
 
 from tamis.analytics.embedding.embedder import BATCH, batches, fast_embedder, precise_embedder
-from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, distilled, minilm_path, unit_rows
+from tamis.analytics.embedding.static_model import MINILM_SHA256, StaticModel, load_plain_model, minilm_path, unit_rows
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
 
@@ -30,7 +30,7 @@ def place_in_parallel(points):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="module")
 def model(models: Path) -> StaticModel:
-    return distilled(models)
+    return load_plain_model(models)
 
 
 def test_static_vector_is_the_unit_mean_of_its_tokens(model: StaticModel) -> None:

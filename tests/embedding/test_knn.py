@@ -9,7 +9,7 @@ from topics import blob_vectors
 
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
 from tamis.analytics.embedding.kmeans import assign, spherical_kmeans
-from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph, measured_recall
+from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph, measure_recall
 from tamis.analytics.map.placement import neighbours_among
 from tamis.analytics.map.steps import scores
 from tamis.data.errors import SettingError
@@ -60,7 +60,7 @@ def test_neighbours_of_neighbours_raise_recall() -> None:
     vectors, _ = blob_vectors(600, blobs=3, dimensions=32, spread=0.4)
     there = np.arange(len(vectors))
     found = [
-        measured_recall(
+        measure_recall(
             vectors, there, neighbours_by_cells(vectors, there, k=10, probes=3, seed=0, rounds=rounds)[0], seed=0
         )[0]
         for rounds in (0, 1)

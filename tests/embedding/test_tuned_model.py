@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from narrow_analysis import narrow_steps
 
-from tamis.analytics.embedding.static_model import StaticModel, distilled
+from tamis.analytics.embedding.static_model import StaticModel, load_plain_model
 from tamis.analytics.embedding.step import embedder_of, load_vectors
 from tamis.analytics.embedding.tuned_model import TunedModel, fit_tuned, frequent_pairs
 from tamis.analytics.export.bundle import export_bundle
@@ -29,7 +29,7 @@ from tamis.data.workspace import Workspace
 
 @pytest.fixture(scope="module")
 def base(models: Path) -> StaticModel:
-    return distilled(models)
+    return load_plain_model(models)
 
 
 @pytest.fixture(scope="module")

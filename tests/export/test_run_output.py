@@ -133,7 +133,7 @@ def test_a_finished_run_is_returned_although_later_options_exist(run: Run, root:
 
 def test_outputs_that_cannot_be_are_refused_before_anything_is_measured(root: Path) -> None:
     (root / "dangling").symlink_to(root / "nowhere")
-    for out, says in ((root / "dangling", "link to nothing"), (root / "corpus" / "out", "inside the corpus")):
+    for out, says in ((root / "dangling", "broken link"), (root / "corpus" / "out", "inside the corpus")):
         with pytest.raises(StoreError, match=says):
             run_bundle(
                 root / "recipe.yaml", root / "corpus", out,

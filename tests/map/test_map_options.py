@@ -28,7 +28,7 @@ from tamis.analytics.steps.step import Size
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard.open_corpus import stamp
 from tamis.app.jobs.clusters import start_edit
-from tamis.data.cluster_names import given_names, name_cluster
+from tamis.data.cluster_names import name_cluster, read_people_names
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
 from tamis.data.jobs import find_job
@@ -194,7 +194,7 @@ def test_an_edit_makes_new_clusters_carries_names_and_can_be_taken_back(corpus: 
         assert after is not None
         if edit is not None:
             assert after.facts["edits"] == 1 and set(np.unique(after.array("labels"))) - {-1} == {0, 2, 3}
-            assert given_names(workspace.root, after.digest) == {3: "stays"}
+            assert read_people_names(workspace.root, after.digest) == {3: "stays"}
     assert after.digest == before.digest
 
 

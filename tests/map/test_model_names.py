@@ -15,7 +15,7 @@ from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, Asking, asking, 
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.app.dashboard.open_corpus import corpus_of, opened
 from tamis.data.chat import ChatEndpoint
-from tamis.data.cluster_names import ModelName, carry_names, forget_model_names, model_names, name_cluster
+from tamis.data.cluster_names import ModelName, carry_names, forget_model_names, name_cluster, read_model_names
 from tamis.data.errors import Cancelled, EndpointError, SettingError
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
@@ -78,7 +78,7 @@ def test_names_come_from_people_then_a_model_then_words(home: Workspace) -> None
     with chat_server(lambda n: Reply(answers[n - 1])) as server:
         done = name_by_model(asked, ChatEndpoint(server.url, "small"), home.root)
     assert (done.named, done.refused, done.unanswered) == (1, len(answers) - 1, 0)
-    shown, kept = names_shown(home), model_names(home.root, asked.clustering)
+    shown, kept = names_shown(home), read_model_names(home.root, asked.clustering)
     assert shown[str(first)] == "Mine" and shown[str(second)] == f"taken ({asked.best[second]})"
     assert {key: name for key, name in shown.items() if int(key) not in (first, second, third)} == {
         key: name for key, name in words.items() if int(key) not in (first, second, third)
@@ -125,7 +125,7 @@ def test_an_endpoint_that_fails_is_given_up_and_what_came_stays(home: Workspace)
         with pytest.raises(EndpointError, match="chat-completions"):
             name_by_model(asked, ChatEndpoint(server.url, "small"), home.root)
         assert len(server.asked) == min(4, len(asked.questions))
-    assert len(model_names(home.root, asked.clustering)) == 1
+    assert len(read_model_names(home.root, asked.clustering)) == 1
 
 
 def test_names_are_carried_to_edited_clusters_except_the_edited(home: Workspace) -> None:
@@ -133,7 +133,7 @@ def test_names_are_carried_to_edited_clusters_except_the_edited(home: Workspace)
     with chat_server(lambda n: Reply(f"Name of {'abcdefghijklmnopqrstuvwxyz'[n]}")) as server:
         name_by_model(asked, ChatEndpoint(server.url, "small"), home.root)
     carry_names(home.root, asked.clustering, to="e" * 64, without=(0,))
-    before, after = model_names(home.root, asked.clustering), model_names(home.root, "e" * 64)
+    before, after = read_model_names(home.root, asked.clustering), read_model_names(home.root, "e" * 64)
     assert after == {number: name for number, name in before.items() if number != 0} and len(after) >= 2
 
 

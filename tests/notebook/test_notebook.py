@@ -242,7 +242,7 @@ def report(progress: Any) -> None:
 def test_without_terminal_and_notebook_progress_is_one_line_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress_display.shown() as progress:
+    with progress_display.choose_progress() as progress:
         report(progress)
     assert stream.getvalue() == "tamis: tokens, 0% done\ntamis: exact, 25% done\n"
 
@@ -251,7 +251,7 @@ def test_in_a_terminal_progress_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> Non
     stream = Terminal()
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress_display.shown() as progress:
+    with progress_display.choose_progress() as progress:
         report(progress)
     assert "100%" in stream.getvalue() and "exact" in stream.getvalue()
 
@@ -275,7 +275,7 @@ def test_in_a_notebook_progress_is_one_output_replaced_in_place(monkeypatch: pyt
     shows.display, shows.HTML = display, str  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", shows)
-    with progress_display.shown() as progress:
+    with progress_display.choose_progress() as progress:
         report(progress)
     assert [text.split()[0] for text in said] == ["new", "update", "update"]
     assert 'value="0.2500"' in said[1] and "exact" in said[1] and 'value="1.0000"' in said[2]
@@ -287,7 +287,7 @@ def test_nothing_is_shown_when_there_is_nothing_to_do(
 ) -> None:
     quiet = stream()
     monkeypatch.setattr(sys, "stderr", quiet)
-    with progress_display.shown():
+    with progress_display.choose_progress():
         pass
     assert quiet.getvalue() == ""
 
@@ -295,7 +295,7 @@ def test_nothing_is_shown_when_there_is_nothing_to_do(
 def test_progress_is_given_or_switched_off(
     corpus: Path, workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with progress_display.shown(False) as silent:
+    with progress_display.choose_progress(False) as silent:
         assert isinstance(silent, NullProgress)
     steps: list[str] = []
     ta.open(corpus, steps=["tokens"], progress=TrackedProgress(lambda state: steps.append(state.step)))

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 
 from tamis.analytics.steps.corpus_columns import columns_step
-from tamis.analytics.steps.pipeline import analyze, documents_step, ordered, plan_steps, size_of
+from tamis.analytics.steps.pipeline import analyze, documents_step, plan_steps, size_of, sort_steps
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data import jsonl_reader, shards
 from tamis.data.corpus import Corpus, open_corpus
@@ -190,25 +190,25 @@ def test_impossible_plans_are_refused() -> None:
     a = spec("a", ("b",), run=nothing)
     b = spec("b", ("a",), run=nothing)
     with pytest.raises(JobError, match="in a circle"):
-        ordered((a, b))
-    with pytest.raises(JobError, match=r"Step a reads steps that are not there.*'b'"):
-        ordered((a,))
+        sort_steps((a, b))
+    with pytest.raises(JobError, match=r"Step a reads missing steps.*'b'"):
+        sort_steps((a,))
     with pytest.raises(JobError, match="twice"):
-        ordered((a, a))
+        sort_steps((a, a))
     late = spec("late", ("early",), run=nothing)
-    assert [step.name for step in ordered((late, spec("early", (), run=nothing)))] == ["early", "late"]
+    assert [step.name for step in sort_steps((late, spec("early", (), run=nothing)))] == ["early", "late"]
 
 
 def test_steps_keep_the_given_order_but_for_those_they_read() -> None:
     upstream = {"e": "b", "d": "", "c": "e", "b": "", "a": ""}
     steps = [spec(name, tuple(above), run=lambda context: None) for name, above in upstream.items()]
-    assert [step.name for step in ordered(steps)] == ["d", "b", "e", "c", "a"]
+    assert [step.name for step in sort_steps(steps)] == ["d", "b", "e", "c", "a"]
 
 
 def test_a_circle_is_named_without_the_steps_that_wait_for_it() -> None:
     upstream = {"c": "a", "b": "a", "a": "b", "d": ""}
     with pytest.raises(JobError, match="in a circle") as told:
-        ordered([spec(name, tuple(above), run=lambda context: None) for name, above in upstream.items()])
+        sort_steps([spec(name, tuple(above), run=lambda context: None) for name, above in upstream.items()])
     assert told.value.value == ["b", "a"]
 
 

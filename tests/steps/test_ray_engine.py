@@ -31,7 +31,7 @@ from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.plugins import load_plugins, plugins_step
 from tamis.analytics.steps import ray_engine
-from tamis.analytics.steps.engine import Given, Part
+from tamis.analytics.steps.engine import Part, PieceInput
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.steps.ray_engine import RayEngine, Shared, Task, check_address, connect, sha256_of, versions
@@ -268,7 +268,7 @@ def test_a_worker_with_other_versions_or_files_is_refused(root: Path, engine: Ra
         replace(task, fingerprint="0" * 64).parts([0])
 
 
-def rows_of(shard: Shard, given: Given) -> dict[str, Part]:
+def rows_of(shard: Shard, given: PieceInput) -> dict[str, Part]:
     return {"rows": np.array([shard.rows])}
 
 
@@ -296,7 +296,7 @@ def test_vectors_of_every_origin_and_signals_of_ones_own_have_the_same_bits(
 def test_what_arrives_changed_is_refused(engine: RayEngine) -> None:
     sent = Shared(ray.put([1, 2]), sha256_of([1, 2]))
     assert sent.value() == [1, 2]
-    with pytest.raises(JobError, match="other bytes"):
+    with pytest.raises(JobError, match="changed on its way"):
         replace(sent, sha256="0" * 64).value()
 
 

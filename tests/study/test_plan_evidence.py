@@ -11,7 +11,7 @@ import pytest
 from docstrings import docstrings, write_corpus
 from synthetic import synthetic_facts
 
-from tamis.analytics.facts.stored_sets import FrozenClustering, GivenSources, WorkspaceSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources, WorkspaceSources
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.facts_step import facts_step
@@ -108,9 +108,9 @@ def test_known_documents_keep_their_cluster_and_others_are_newcomers() -> None:
     assert np.array_equal(assigned[:120], clustering.labels)
     assert (assigned[120:] == -1).all()
     measure = Measure("cluster", (("clustering", "b" * 64),), column="c")
-    assert newcomers(measure, FACTS, GivenSources({}, {"b" * 64: clustering})).tolist() == list(range(120, 300))
+    assert newcomers(measure, FACTS, MemorySources({}, {"b" * 64: clustering})).tolist() == list(range(120, 300))
     own = Measure("cluster", (("clustering", FACTS.info("cluster").origin),), column="c")
-    assert not len(newcomers(own, FACTS, GivenSources()))
+    assert not len(newcomers(own, FACTS, MemorySources()))
     assert np.array_equal(LocalEvidence(FACTS).array(own, "c"), FACTS.array("cluster").to_numpy())
 
 

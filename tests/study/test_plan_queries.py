@@ -17,7 +17,7 @@ from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.queries import Scene
 from tamis.analytics.study.scene import Which
 from tamis.data.errors import RecipeError
-from tamis.data.hashing import salted
+from tamis.data.hashing import mix_keys
 
 FACTS = synthetic_facts(3_000, seed=3)
 RECIPE = (
@@ -90,7 +90,7 @@ def test_group_counts_are_those_of_a_loop_over_the_documents() -> None:
 @given(st.integers(0, 60), st.integers(0, 3), st.sampled_from(["all", "selected", "kept", "dropped"]))
 def test_sample_is_the_first_rows_of_a_part_in_hash_order(n: int, seed: int, which: Which) -> None:
     rows = np.flatnonzero(SCENE.mask(which))
-    keys = salted(FACTS.keys[rows], seed=seed, salt="sample")
+    keys = mix_keys(FACTS.keys[rows], seed=seed, salt="sample")
     assert (
         queries.sample_rows(SCENE, which=which, n=n, seed=seed).tolist() == rows[np.lexsort((rows, keys))][:n].tolist()
     )

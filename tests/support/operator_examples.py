@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.facts.stored_sets import FrozenClustering, GivenSources
+from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
 from tamis.analytics.study.evidence import LocalEvidence
@@ -177,4 +177,4 @@ def evidence(facts: Facts) -> Evidence:
     """Return evidence with the id set and the clustering that the examples name."""
     chosen = facts.ids.take(pa.array(np.flatnonzero(facts.keys % np.uint64(3) == 0)))
     clustering = FrozenClustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
-    return Evidence(facts, GivenSources({ID_SET: chosen}, {CLUSTERING: clustering}))
+    return Evidence(facts, MemorySources({ID_SET: chosen}, {CLUSTERING: clustering}))

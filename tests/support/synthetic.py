@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import ColumnInfo, describe
 from tamis.analytics.facts.facts import Facts
-from tamis.data.hashing import digest, salted, uniform
+from tamis.data.hashing import digest, mix_keys, uniform
 
 SOURCES = 40
 CLUSTERS = 120
@@ -78,7 +78,7 @@ class _Draws:
 
     def __init__(self, n: int, seed: int) -> None:
         self.seed = seed
-        names = np.unique(salted(np.arange(n, dtype=np.uint64), seed=seed, salt="id"))
+        names = np.unique(mix_keys(np.arange(n, dtype=np.uint64), seed=seed, salt="id"))
         if len(names) != n:
             raise ValueError("the mixing function is a bijection, so ids are distinct")
         self.numbers = names
