@@ -165,7 +165,7 @@ class Frequent:
         return np.where(self.keys[place] == keys, place, -1)
 
 
-def merged(parts: list[Frequent]) -> Frequent:
+def merge_counts(parts: list[Frequent]) -> Frequent:
     """Add up counts of the same keys."""
     keys = np.concatenate([np.empty(0, dtype=np.uint64), *(part.keys for part in parts)])
     counts = np.concatenate([np.empty(0, dtype=np.int64), *(part.counts for part in parts)])
@@ -237,7 +237,7 @@ def boilerplate_step(measure: Measure) -> StepSpec:
         measuring = Work(
             shards,
             lambda shard: (_noted_part(shard), shard.part),
-            partial(_measured, params),
+            partial(_measure_shares, params),
             lambda shard: shard.rows,
             (frequent, listed),
             lambda shard: rows[shard.index],
@@ -287,15 +287,15 @@ def _frequent(context: StepContext, params: BoilerplateParams, rows: list[NDArra
     def own(shard: Shard) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return rows[shard.index], first[rows[shard.index]]
 
-    context.fill(shard_work(context.corpus, partial(_counted, params), part=_count_part, own=own))
+    context.fill(shard_work(context.corpus, partial(_count_passages, params), part=_count_part, own=own))
     tables = [context.out.read_table(_count_part(shard)) for shard in context.corpus.shards()]
     parts = [Frequent(table.column("keys").to_numpy(), table.column("counts").to_numpy()) for table in tables]
-    total = merged(parts)
+    total = merge_counts(parts)
     often = total.counts >= params.documents
     return replace(total, keys=total.keys[often], counts=total.counts[often])
 
 
-def _counted(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
+def _count_passages(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
     """Return the passages of a shard's documents that come first among equals, ``keys`` and ``counts``."""
     rows, first = given.own
     parts, place = [], 0
@@ -303,11 +303,11 @@ def _counted(params: BoilerplateParams, shard: Shard, given: Given) -> pa.Table:
         given.check()
         parts.append(batch.counted(first[place : place + len(batch.rows)]))
         place += len(batch.rows)
-    found = merged(parts)
+    found = merge_counts(parts)
     return pa.table({"keys": found.keys, "counts": found.counts})
 
 
-def _measured(params: BoilerplateParams, shard: Shard, given: Given) -> dict[str, Part]:
+def _measure_shares(params: BoilerplateParams, shard: Shard, given: Given) -> dict[str, Part]:
     """Return the shares of a shard, and examples of the listed passages in it."""
     frequent, listed = given.common
     shares = [pa.array([], pa.float32())]

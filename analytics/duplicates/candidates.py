@@ -125,7 +125,7 @@ class BandBuckets:
         part = (self.order, self.by_length, self.starts, self.known, self.shingles, self.ratio)
         codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
         _emit(*part, codes)
-        return renumbered(distinct(codes), self.documents)
+        return renumber(distinct(codes), self.documents)
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,7 +223,7 @@ def distinct(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return codes[fresh]
 
 
-def renumbered(codes: NDArray[np.uint64], documents: NDArray[np.int64]) -> NDArray[np.uint64]:
+def renumber(codes: NDArray[np.uint64], documents: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return codes of places in ``documents`` (ascending) as codes of the documents themselves, in the same order."""
     left, right = split(codes)
     return (documents[left].astype(np.uint64) << np.uint64(32)) | documents[right].astype(np.uint64)
@@ -282,7 +282,7 @@ RATE = 4
 SPARE = 2
 
 
-def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def sample_keys(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return the keys of all documents, uint64 (s,), and how many each has, int64 (n,)."""
     keys = np.empty(len(shingles.hashes), dtype=np.uint64)
     counts = np.zeros(len(shingles), dtype=np.int64)

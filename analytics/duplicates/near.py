@@ -106,14 +106,14 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
         name=step_name(measure),
         version=NEAR_VERSION,
         upstream=("documents",),
-        params={**_stated(params), "unicode": unicodedata.unidata_version},
+        params={**_step_params(params), "unicode": unicodedata.unidata_version},
         title="Finding near-duplicates",
         estimate=_estimate,
         run=run,
     )
 
 
-def _stated(params: NearParams) -> dict[str, Any]:
+def _step_params(params: NearParams) -> dict[str, Any]:
     """Return the parameters of the step; what there was no choice of before is stated where it is chosen."""
     return {name: value for name, value in asdict(params).items() if name != "small" or value}
 

@@ -22,7 +22,7 @@ from tamis.analytics.duplicates.candidates import (
     Candidates,
     SampleCandidates,
     Sizes,
-    sampled,
+    sample_keys,
     split,
 )
 from tamis.analytics.duplicates.shingles import Metric, Shingles, Unit, band_keys, signatures, similarities
@@ -171,7 +171,7 @@ def _sign(shingles: Shingles, params: NearParams) -> Signed:
         keys = band_keys(signatures(shingles, params.bands * params.rows), params.bands).ravel()
         counts = np.full(len(shingles), params.bands, dtype=np.int64)
     else:
-        keys, counts = sampled(shingles)
+        keys, counts = sample_keys(shingles)
     return Signed(np.column_stack([shingles.identities(), shingles.counts, counts]).astype(np.uint64), keys)
 
 

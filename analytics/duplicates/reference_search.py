@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.references import Reference
-from tamis.analytics.duplicates.shingles import Shingles, band_keys, gram, shared, signatures, units_of
+from tamis.analytics.duplicates.shingles import Shingles, band_keys, count_shared, gram, signatures, units_of
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.hash_table import find
 from tamis.analytics.text.normal_form import normalise
@@ -186,7 +186,7 @@ def _nearest(begin, stop, items, own_starts, own, their_starts, their, similarit
             for k in range(begin[d, band], min(stop[d, band], begin[d, band] + COMPARED)):
                 item = items[k]
                 theirs = their[their_starts[item] : their_starts[item + 1]]
-                both = shared(mine, theirs)
+                both = count_shared(mine, theirs)
                 value = np.float32(both / (len(mine) + len(theirs) - both))
                 if value > similarity[d] or (value == similarity[d] and item < best[d]):
                     similarity[d], best[d] = value, item

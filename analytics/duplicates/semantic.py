@@ -102,7 +102,7 @@ def closeness(
         threads: changes no bit.
         check: called between pieces of work, may raise.
     """
-    found = grouped(vectors, same, params, threads=threads, check=check)
+    found = group_documents(vectors, same, params, threads=threads, check=check)
     return found.closeness(_compare([(rows, vectors[rows]) for rows in found.blocks], params.floor, threads, check))
 
 
@@ -130,7 +130,7 @@ class Grouped:
         return Closeness(pairs, self.first, self.cluster, self.distance, self.cut)
 
 
-def grouped(
+def group_documents(
     vectors: NDArray[np.float16],
     same: NDArray[np.int64],
     params: SemanticParams,
@@ -264,7 +264,7 @@ def semantic_step(measure: Measure) -> StepSpec:
         group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
         same = np.where(group < 0, np.arange(len(group)), group)
         vectors = load_vectors(embeddings, context.documents)
-        blocks = grouped(vectors, same, params, check=context.progress.check)
+        blocks = group_documents(vectors, same, params, check=context.progress.check)
         work = _comparing(vectors, blocks.blocks, params.floor)
         context.fill(work)
         tables = [context.out.read_table(_pair_part(piece)) for piece in work.pieces]

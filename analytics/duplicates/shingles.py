@@ -234,7 +234,7 @@ Metric = Literal["jaccard", "containment"]
 
 
 @njit(cache=True, nogil=True)
-def shared(one, two):  # type: ignore[no-untyped-def]
+def count_shared(one, two):  # type: ignore[no-untyped-def]
     """Return how many values two ascending arrays without repeats have in common."""
     count = i = j = 0
     while i < len(one) and j < len(two):
@@ -271,7 +271,7 @@ def _similarities(a, b, begin_a, end_a, sets_a, begin_b, end_b, sets_b, containe
     for k in range(len(a)):
         one = sets_a[begin_a[a[k]] : end_a[a[k]]]
         two = sets_b[begin_b[b[k]] : end_b[b[k]]]
-        both = shared(one, two)
+        both = count_shared(one, two)
         least = min(len(one), len(two))
         whole = least if contained else len(one) + len(two) - both
         found[k] = np.float32(both / whole)

@@ -61,7 +61,7 @@ class ClusterEdit:
         return asdict(self) | {"clusters": list(self.clusters)}
 
 
-def edited(
+def apply_edits(
     labels: NDArray[np.int32],
     edits: Sequence[ClusterEdit],
     vectors: NDArray[np.float16],

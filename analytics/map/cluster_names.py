@@ -62,7 +62,7 @@ class Distinguishing:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ClusterLanguages:
     """The languages of clusters.
 
     Attributes:
@@ -99,7 +99,7 @@ class Spoken:
         }
 
 
-def stop_words(counts: TermCounts, spoken: Spoken | None = None) -> frozenset[tuple[str, str]]:
+def stop_words(counts: TermCounts, spoken: ClusterLanguages | None = None) -> frozenset[tuple[str, str]]:
     """Return (language, word) for the words that stand in clusters of every kind and so say nothing about any.
 
     Args:
@@ -114,7 +114,7 @@ def stop_words(counts: TermCounts, spoken: Spoken | None = None) -> frozenset[tu
         all of them together, since a lone cluster of German holds everything there is about the German language.
     """
     words = counts.term.dictionary_encode()
-    glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), spoken or Spoken())
+    glue = _stop_word_degrees(counts, words.indices.to_numpy(), len(words.dictionary), spoken or ClusterLanguages())
     return frozenset(
         (language, words.dictionary[int(code)].as_py())
         for language, share in glue.items()
@@ -122,17 +122,25 @@ def stop_words(counts: TermCounts, spoken: Spoken | None = None) -> frozenset[tu
     )
 
 
-def _glue(counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken) -> dict[str, NDArray[np.float64]]:
+def _stop_word_degrees(
+    counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: ClusterLanguages
+) -> dict[str, NDArray[np.float64]]:
     """Return by language how much of a stop word each word is, float64 (size,), in [0, 1]; from 0.5 on it is one."""
     kinds, main = spoken.of(counts)[0], spoken.main(counts)
     return {
-        kind: _glue_of(counts, codes, size, spoken, kinds == kind, foreign=kind not in ("", main))
+        kind: _stop_word_degree(counts, codes, size, spoken, kinds == kind, foreign=kind not in ("", main))
         for kind in sorted(set(kinds.tolist()))
     }
 
 
-def _glue_of(
-    counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken, ours: NDArray[np.bool_], *, foreign: bool
+def _stop_word_degree(
+    counts: TermCounts,
+    codes: NDArray[np.int32],
+    size: int,
+    spoken: ClusterLanguages,
+    ours: NDArray[np.bool_],
+    *,
+    foreign: bool,
 ) -> NDArray[np.float64]:
     total = int(ours.sum())
     rows = ours[counts.cluster]
@@ -149,7 +157,7 @@ def _glue_of(
 
 
 def name_clusters(
-    counts: TermCounts, *, spoken: Spoken | None = None, words: int = KEPT_WORDS
+    counts: TermCounts, *, spoken: ClusterLanguages | None = None, words: int = KEPT_WORDS
 ) -> tuple[ClusterWords, ...]:
     """Return the words and the name of every cluster, by cluster number.
 
@@ -161,12 +169,12 @@ def name_clusters(
         spoken: the clusters' languages, for stop words and names.
         words: how many words to return per cluster.
     """
-    spoken = spoken or Spoken()
+    spoken = spoken or ClusterLanguages()
     vocabulary = counts.term.dictionary_encode()
     codes = vocabulary.indices.to_numpy()
     kinds = spoken.of(counts)[0]
     share = np.zeros(len(codes))
-    for language, values in _glue(counts, codes, len(vocabulary.dictionary), spoken).items():
+    for language, values in _stop_word_degrees(counts, codes, len(vocabulary.dictionary), spoken).items():
         rows = (kinds == language)[counts.cluster]
         share[rows] = values[codes[rows]]
     scores = class_tf_idf(counts) * (1.0 - share) ** 2
@@ -257,7 +265,7 @@ def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: i
         without = documents[-1] - sides[-1] + _PRIOR_DOCUMENTS * (1 - share)
         odds.append(np.log(with_word / without))
         variance += 1 / with_word + 1 / without
-    glue = _glue(counts, codes, size, Spoken())[""]
+    glue = _stop_word_degrees(counts, codes, size, ClusterLanguages())[""]
     score = np.where(glue >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - glue))
     picked = [code for code in np.lexsort((np.arange(size), -score))[:most] if score[code] > 0]
     picked += [code for code in np.lexsort((np.arange(size), score))[:most] if score[code] < 0]

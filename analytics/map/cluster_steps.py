@@ -18,10 +18,10 @@ from tamis.analytics.embedding.copies import Copies
 from tamis.analytics.embedding.kmeans import spherical_kmeans
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.map.cluster_edits import ClusterEdit, edited
-from tamis.analytics.map.cluster_names import ClusterWords, Spoken, name_clusters, stop_words, term_table
+from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
+from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
-from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, numbered_by_size, vote
+from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, number_by_size, vote
 from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.term_counts import TermCounter, TermCounts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -70,12 +70,12 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
         return counter.counts()
 
 
-def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
+def cluster_languages(context: StepContext, labels: NDArray[np.int32]) -> ClusterLanguages:
     """Return sizes of the clusters, and the language that at least half of the documents of each are detected in."""
     numbers, documents = np.unique(labels[labels >= 0], return_counts=True)
     sizes = dict(zip(numbers.tolist(), documents.tolist(), strict=True))
     if "language" not in context.inputs:
-        return Spoken({}, sizes)
+        return ClusterLanguages({}, sizes)
     spoken = load_column(context.inputs["language"], context.documents, "lang")
     table = pa.table({"cluster": pa.array(labels), "lang": spoken}).filter(pc.field("cluster") >= 0)
     counts = table.group_by(["cluster", "lang"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
@@ -85,14 +85,14 @@ def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
         if row["lang"] and 2 * row["count_all"] >= sizes[row["cluster"]]
     }
     languages = {number: language for number, (language, _) in found.items()}
-    return Spoken(languages, sizes, {number: share for number, (_, share) in found.items()})
+    return ClusterLanguages(languages, sizes, {number: share for number, (_, share) in found.items()})
 
 
 def cluster_rows(
     labels: NDArray[np.int32],
     words: Sequence[ClusterWords],
     kinds: NDArray[np.int32],
-    spoken: Spoken,
+    spoken: ClusterLanguages,
     counts: TermCounts,
     positions: NDArray[np.float32],
 ) -> pa.Table:
@@ -128,7 +128,7 @@ def cluster_rows(
     )
 
 
-def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken) -> tuple[ClusterWords, ...]:
+def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: ClusterLanguages) -> tuple[ClusterWords, ...]:
     """Return the words and names of the categories, from the words of their clusters.
 
     A category of several languages has no stop words of its own, so those of each cluster's language go first.
@@ -141,7 +141,9 @@ def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken
         inside = set(of_cluster[kinds == kind].tolist())
         languages[kind] = inside.pop() if len(inside) == 1 else ""
     telling = counts.without(stop_words(counts, spoken), spoken.languages)
-    return name_clusters(telling.joined(kinds), spoken=Spoken(languages, shares=dict.fromkeys(languages, 0.0)))
+    return name_clusters(
+        telling.joined(kinds), spoken=ClusterLanguages(languages, shares=dict.fromkeys(languages, 0.0))
+    )
 
 
 def _members(
@@ -200,11 +202,11 @@ def clusters_step(
             context.progress.check,
         )
         found = way.find(known, fine)
-        labels = numbered_by_size(found.labels)
+        labels = number_by_size(found.labels)
         if noise == "vote":
             copies = Copies.of(known.vectors())
             graph = read_graph(context.inputs["knn"], different=True)
-            labels = numbered_by_size(vote(labels[copies.rows], graph.indices)[copies.group])
+            labels = number_by_size(vote(labels[copies.rows], graph.indices)[copies.group])
         context.out.write_json("sweep", [asdict(point) for point in found.sweep])
         about = {"method": clustering, "found_by": found.words, "noise": noise, **found.settings}
         _write(context, labels, None, seed=fine.seed, about=about)
@@ -228,7 +230,7 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
     def run(context: StepContext) -> None:
         before = context.inputs["clusters"]
         vectors = load_vectors(context.inputs["embeddings"], context.documents)
-        labels = edited(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
+        labels = apply_edits(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
         if "sweep" in before.parts():
             context.out.write_json("sweep", before.json("sweep"))
         kept = ("method", "found_by", "noise", "min_cluster_size")
@@ -302,7 +304,7 @@ def _by_size(
     labels: NDArray[np.int32], centroids: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the concepts numbered from the largest; concepts without documents are dropped."""
-    renumbered = numbered_by_size(labels)
+    renumbered = number_by_size(labels)
     number = np.full(len(centroids), -1, dtype=np.int64)
     number[labels[labels >= 0]] = renumbered[labels >= 0]
     used = np.flatnonzero(number >= 0)
@@ -331,7 +333,7 @@ def _write(
     numbers = np.unique(labels[labels >= 0]).astype(np.int32)
     if centroids is None:
         centroids, numbers = centroids_of(load_vectors(embeddings, context.documents), labels)
-    spoken = spoken_in(context, labels)
+    spoken = cluster_languages(context, labels)
     counts = count_terms(context, labels, seed=seed)
     words = name_clusters(counts, spoken=spoken)
     kinds = categories(centroids)

@@ -40,7 +40,7 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
 
     points = in_own_frame(points)
     few = min(core_points, len(points) - 1)
-    pairs = _spanned_in_parallel(points, few) if len(points) >= many else _spanned(points, few)
+    pairs = _spanning_tree_in_parallel(points, few) if len(points) >= many else _spanning_tree(points, few)
     core = cKDTree(points).query(points, k=few + 1, workers=-1)[0][:, -1]
     left, right = pairs.T
     apart = np.sqrt(((points[left] - points[right]) ** 2).sum(axis=1))
@@ -65,7 +65,7 @@ def in_own_frame(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((points - np.round(middle / unit) * unit) / unit)
 
 
-def _spanned(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
+def _spanning_tree(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     """Return the pairs of a minimum spanning tree, int64 (m - 1, 2)."""
     import hdbscan
 
@@ -81,7 +81,7 @@ def _spanned(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     return tree[:, :2].astype(np.int64)
 
 
-def _spanned_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
+def _spanning_tree_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
 
     tree: NDArray[Any] = compute_minimum_spanning_tree(points, min_samples=few)[0]
@@ -226,12 +226,12 @@ class DensityTree:
         labels = self._of_places(least)
         alone = np.flatnonzero((labels < 0) & (np.bincount(self.group, minlength=self.places) >= least))
         labels[alone] = int(labels.max(initial=UNCLUSTERED)) + 1 + np.arange(len(alone), dtype=np.int32)
-        return numbered_by_size(labels[self.group])
+        return number_by_size(labels[self.group])
 
     def _of_places(self, least: int) -> NDArray[np.int32]:
         if self.nodes is None:
             return np.full(self.places, UNCLUSTERED, dtype=np.int32)
-        return numbered_by_size(tree_labels(*self.nodes, least))
+        return number_by_size(tree_labels(*self.nodes, least))
 
     def sweep(self, sizes: Sequence[int] | None = None) -> tuple[SweepPoint, ...]:
         """Return what each minimum size gives; None for a geometric series from 10 to a fiftieth of the places."""
@@ -292,7 +292,7 @@ def fitting_size(sweep: Sequence[SweepPoint], points: int) -> int:
     return min(choice, key=lambda p: (abs(np.log(max(p.clusters, 1) / wanted)), p.min_cluster_size)).min_cluster_size
 
 
-def numbered_by_size(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def number_by_size(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return the same clusters numbered from the largest, ties by their first member; -1 stays."""
     there = np.flatnonzero(labels >= 0)
     if not len(there):
@@ -371,4 +371,4 @@ def categories(centroids: NDArray[np.float32], *, count: int | None = None) -> N
     if k <= max(wanted, 2):
         return np.arange(k, dtype=np.int32) if k <= wanted else np.zeros(k, dtype=np.int32)
     tree = linkage(centroids.astype(np.float64), method="ward")
-    return numbered_by_size(fcluster(tree, wanted, criterion="maxclust").astype(np.int32) - 1)
+    return number_by_size(fcluster(tree, wanted, criterion="maxclust").astype(np.int32) - 1)

@@ -44,7 +44,7 @@ _EXCUSE = re.compile(
 _NOTHING = frozenset({"unknown", "none", "n/a", "null", "unnamed", "cluster", "name", "title", "other", "misc"})
 
 
-def answered_name(answer: str) -> str | None:
+def parse_name(answer: str) -> str | None:
     """Return the name an answer gives, at most 60 characters of plain text; None when it gives none."""
     text = _THOUGHT.sub("", answer[:20_000]).strip()
     line = _named_in_json(text) or _first_line(text)
@@ -130,7 +130,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asking:
+class NamingPlan:
     """All that would leave the machine.
 
     Attributes:
@@ -162,7 +162,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamingResult:
     """What came of it: clusters named, answers that were no name, questions without an answer."""
 
     named: int
@@ -170,9 +170,9 @@ class Named:
     unanswered: int
 
 
-def asking(
+def plan_naming(
     analysis: Analysis, root: Path, model: str, *, snippets: int = SNIPPETS, progress: Progress | None = None
-) -> Asking:
+) -> NamingPlan:
     """Return what a model would be asked; nothing is sent.
 
     Args:
@@ -203,7 +203,7 @@ def asking(
     waiting = {question.cluster for question in open_}
     taken = {number: name.name for number, name in known.items() if number not in waiting} | people
     best = {row["cluster"]: (row["words"] or [str(row["cluster"])])[0] for row in rows}
-    return Asking(clusters.digest, tuple(open_), len(questions) - len(open_), best, taken)
+    return NamingPlan(clusters.digest, tuple(open_), len(questions) - len(open_), best, taken)
 
 
 def _snippets(
@@ -233,7 +233,9 @@ def _beginning(text: str) -> str:
     return " ".join(plain.split())[:SNIPPET_CHARACTERS]
 
 
-def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress: Progress | None = None) -> Named:
+def name_by_model(
+    asked: NamingPlan, endpoint: ChatEndpoint, root: Path, *, progress: Progress | None = None
+) -> NamingResult:
     """Ask for every name that is missing, the largest cluster first, and keep each as it comes.
 
     An answer that is no name changes nothing: the cluster keeps the name from its words. A name in use already gets the
@@ -257,7 +259,7 @@ def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress
     for question in asked.questions:
         watch.check()
         try:
-            name, row = answered_name(endpoint.ask(question.messages, check=watch.check)), 0
+            name, row = parse_name(endpoint.ask(question.messages, check=watch.check)), 0
         except EndpointError as error:
             unanswered, row = unanswered + 1, row + 1
             if error.fatal or row == MOST_FAILURES:
@@ -273,4 +275,4 @@ def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress
             keep_model_name(root, asked.clustering, question.cluster, kept)
             named += 1
         watch.advance()
-    return Named(named, refused, unanswered)
+    return NamingResult(named, refused, unanswered)

@@ -33,7 +33,7 @@ COLUMNS = ("id", "known", "x", "y", "cluster", "cluster_name", "concept", "conce
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacementCounts:
     """What became of the new documents.
 
     Attributes:
@@ -132,7 +132,7 @@ def _or_null(values: NDArray[np.float32]) -> pa.Array:
 
 def place_corpus(
     frozen: FrozenMap, corpus: Corpus, workspace: Workspace, out: Path, *, progress: Progress | None = None
-) -> Placed:
+) -> PlacementCounts:
     """Embed the documents of another corpus in the space of the map and write where each is, sorted by id.
 
     Args:
@@ -156,4 +156,4 @@ def place_corpus(
     watch.step("place", analysis.documents.n)
     table = frozen.placed(analysis.documents.ids, load_vectors(made, analysis.documents), check=watch.check)
     write_parquet(table, out)
-    return Placed(table.num_rows, pc.sum(table["known"]).as_py() or 0, table["x"].null_count)
+    return PlacementCounts(table.num_rows, pc.sum(table["known"]).as_py() or 0, table["x"].null_count)

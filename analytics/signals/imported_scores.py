@@ -35,10 +35,10 @@ def imported_scores_step(path: str | Path, *, id_column: str = "id", columns: Se
         CorpusError: the file cannot be read, a column is missing or not numeric, or an id is there twice.
     """
     file = Path(path)
-    chosen = _checked(read_scores(file), file, id_column, columns)
+    chosen = _check_scores(read_scores(file), file, id_column, columns)
 
     def run(context: StepContext) -> None:
-        table = _checked(read_scores(file), file, id_column, columns)
+        table = _check_scores(read_scores(file), file, id_column, columns)
         place = pc.index_in(context.documents.ids.cast(pa.string()), value_set=table.column(id_column).combine_chunks())
         values = {
             PREFIX + name: _scores(table.column(name).combine_chunks()).take(place)
@@ -83,7 +83,7 @@ def import_scores(root: Path, corpus: Corpus, path: str | Path, *, id_column: st
         CorpusError: as ``imported_scores_step``.
     """
     file = Path(path)
-    table = _checked(read_scores(file), file, id_column, None)
+    table = _check_scores(read_scores(file), file, id_column, None)
     names = ["id", *(name for name in table.column_names if name != id_column)]
     target = scores_folder(root, corpus) / f"{file_sha256(file)[:16]}.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def read_scores(path: Path) -> pa.Table:
     raise CorpusError("Scores have an unknown format", value=path.name, allowed=".parquet, .csv, .jsonl")
 
 
-def _checked(table: pa.Table, path: Path, id_column: str, columns: Sequence[str] | None) -> pa.Table:
+def _check_scores(table: pa.Table, path: Path, id_column: str, columns: Sequence[str] | None) -> pa.Table:
     if id_column not in table.column_names:
         raise CorpusError(f"Scores in {path.name} have no id column", value=id_column, allowed=table.column_names)
     numeric = [

@@ -69,7 +69,7 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
             values = _cross_scored(context, table, training_bytes)
         else:
             model = NgramModel.train(_reference_stream(trained_on, table.vocabulary, training_bytes))
-            values = _scored(context, table, np.arange(context.documents.n), model)
+            values = _score_documents(context, table, np.arange(context.documents.n), model)
         context.out.write_table("facts", pa.table({NAME: PERPLEXITY[0].column(values)}))
         for name in context.out.parts():
             if name != "facts":
@@ -90,7 +90,7 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
     )
 
 
-def _scored(
+def _score_documents(
     context: StepContext, table: WordTable, rows: NDArray[np.int64], model: NgramModel, *, side: int = 0
 ) -> NDArray[np.float64]:
     """Return the perplexities of some documents (facts rows, as many as wanted), in pieces any machine may score."""
@@ -127,7 +127,7 @@ def _cross_scored(context: StepContext, table: WordTable, training_bytes: int) -
         chosen = np.sort(chosen[np.cumsum(sizes) <= training_bytes])
         model = NgramModel.train(table.take(chosen))
         rows = np.flatnonzero(half == side)
-        values[rows] = _scored(context, table, rows, model, side=side)
+        values[rows] = _score_documents(context, table, rows, model, side=side)
     return values
 
 

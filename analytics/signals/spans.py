@@ -61,14 +61,14 @@ def spans(text: str, signal_name: str) -> list[Span]:
     if gram:
         n = int(gram[3])
         found = _top_gram(text, by, n) if gram[2] == "top" else _repeated_grams(text, by, n, every=gram[1] is not None)
-        return merged(found)
+        return merge_spans(found)
     if name in _BY_WORDS:
-        return merged(_BY_WORDS[name](text, by))
+        return merge_spans(_BY_WORDS[name](text, by))
     finder = _FINDERS.get(name.removeprefix("after_c4_"))
-    return merged(finder(text)) if finder is not None else []
+    return merge_spans(finder(text)) if finder is not None else []
 
 
-def merged(found: Iterable[Span]) -> list[Span]:
+def merge_spans(found: Iterable[Span]) -> list[Span]:
     """Return spans sorted, with overlapping and touching ones joined and empty ones left out."""
     result: list[Span] = []
     for begin, end in sorted(span for span in found if span[1] > span[0]):

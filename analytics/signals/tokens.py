@@ -81,7 +81,9 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
     )
 
 
-def counted_by(steps: Sequence[StepSpec], tokenizer: str, *, version: int = TOKENS_VERSION) -> tuple[StepSpec, ...]:
+def replace_tokenizer(
+    steps: Sequence[StepSpec], tokenizer: str, *, version: int = TOKENS_VERSION
+) -> tuple[StepSpec, ...]:
     """Return the steps of an analysis with tokens counted by another tokenizer.
 
     Raises:
