@@ -1,7 +1,7 @@
 """Where in a text a signal's value comes from: the characters to highlight when a document is shown.
 
-For the few documents on screen, in plain Python. Signals that describe a text as a whole (entropy, compression,
-perplexity, lengths) have no places.
+Plain Python, for the few documents on screen. Signals that describe a text as a whole (entropy, compression,
+perplexity, lengths) have no spans.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _MOJIBAKE = re.compile(r"[ÂÃâ€][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ
 
 
 def spans(text: str, signal_name: str) -> list[Span]:
-    """Return the places a signal's value comes from, by position, without overlap.
+    """Return the spans that a signal's value comes from, by position, without overlap.
 
     Args:
         text: a document.
         signal_name: a signal; columns of another word convention (``spacy_...``) use its words.
 
     Returns:
-        (begin, end) code points of the text; empty when the signal has no places, or none here.
+        (begin, end) code points of the text; empty if the signal has no spans, or none in this text.
     """
     by = next(
         (c for c in CONVENTIONS.values() if c.prefix and signal_name.startswith(c.prefix)), CONVENTIONS["unicode"]
@@ -69,7 +69,7 @@ def spans(text: str, signal_name: str) -> list[Span]:
 
 
 def merge_spans(found: Iterable[Span]) -> list[Span]:
-    """Return spans sorted, with overlapping and touching ones joined and empty ones left out."""
+    """Sort spans, join those that overlap or touch, and leave out empty ones."""
     result: list[Span] = []
     for begin, end in sorted(span for span in found if span[1] > span[0]):
         if result and begin <= result[-1][1]:
@@ -103,7 +103,7 @@ def _top_gram(text: str, by: Convention, n: int) -> Iterator[Span]:
 
 
 def _repeated_grams(text: str, by: Convention, n: int, *, every: bool) -> Iterator[Span]:
-    """Yield n-grams that were there before, jumping over each; with ``every`` all copies of repeated n-grams."""
+    """Yield n-grams that occurred before, without overlap; with ``every`` all copies of repeated n-grams."""
     words = _words(text, by)
     grams = ["".join(word for word, _, _ in words[i : i + n]) for i in range(len(words) - n + 1)]
     counts = Counter(grams)
