@@ -1,6 +1,6 @@
-"""The steps that find clusters and divide all documents into concepts (k-means), and name them.
+"""The steps that find clusters, divide all documents into concepts (k-means), and name both.
 
-What people read about clusters: names, sizes, languages, categories, places; one table per clustering.
+Each clustering has one table for people: names, sizes, languages, categories, positions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ROWS = 8192
 def naming_sample(
     keys: NDArray[np.uint64], labels: NDArray[np.int32], *, seed: int, most: int = NAMED_BY
 ) -> NDArray[np.bool_]:
-    """Say which documents name their cluster, bool (n,): at most so many of each, those with the smallest hashes."""
+    """Return which documents name their cluster, bool (n,): up to ``most`` of each, by smallest hash."""
     order = np.lexsort((uniform(keys, seed=seed, salt="names"), labels))
     numbers, sizes = np.unique(labels, return_counts=True)
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -71,7 +71,7 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
 
 
 def cluster_languages(context: StepContext, labels: NDArray[np.int32]) -> ClusterLanguages:
-    """Return sizes of the clusters, and the language that at least half of the documents of each are detected in."""
+    """Return the size of each cluster, and the language detected in at least half of its documents."""
     numbers, documents = np.unique(labels[labels >= 0], return_counts=True)
     sizes = dict(zip(numbers.tolist(), documents.tolist(), strict=True))
     if "language" not in context.inputs:
@@ -131,7 +131,7 @@ def cluster_rows(
 def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: ClusterLanguages) -> tuple[ClusterWords, ...]:
     """Return the words and names of the categories, from the words of their clusters.
 
-    A category of several languages has no stop words of its own, so those of each cluster's language go first.
+    A category of several languages has no stop words of its own, so those of each cluster's language are removed first.
     """
     if not len(kinds):
         return ()
@@ -179,14 +179,15 @@ def clusters_step(
 
     Its artifact holds, in facts order, ``labels`` int32 (n,), -1 = unclustered; ``centroids`` float32 (k, d), unit rows
     in the space of the embedding, with ``centroid_labels`` int32 (k,); the tables ``clusters`` (one row per cluster:
-    cluster, name, words, size, language, category, category_name, x, y) and ``terms`` (see ``naming.term_table``); and
+    cluster, name, words, size, language, category, category_name, x, y) and ``terms`` (see ``term_table``); and
     the JSON ``sweep``.
 
     Args:
         clustering: a name in ``clusterings.CLUSTERINGS``.
-        fineness: how fine; the clustering chooses otherwise. Its seed also draws the documents that name a cluster.
-        noise: ``leave`` documents in no cluster unclustered, or ``vote``: they take the commonest of their neighbours.
-        languages: whether the language step is there; it finds the stop words of rare languages.
+        fineness: how fine the clusters are; its seed also draws the documents that name a cluster.
+        noise: ``leave`` keeps documents in no cluster unclustered; ``vote`` gives them the commonest cluster among
+            their neighbours.
+        languages: whether the analysis has the language step, which helps to find the stop words of rare languages.
 
     Raises:
         SettingError: unknown clustering or noise setting, or an impossible size.
@@ -217,14 +218,14 @@ def clusters_step(
 
 
 def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languages: bool = True) -> StepSpec:
-    """Return the step that applies people's edits to the clusters of ``clusters_step`` and names what changed anew.
+    """Return the step that applies people's edits to the clusters of ``clusters_step`` and names them again.
 
     Its artifact is made like that of ``clusters_step``; clusters that no edit touched keep their numbers.
 
     Args:
         edits: in order.
         seed: of splits and of the documents that name a cluster.
-        languages: whether the language step is there.
+        languages: whether the analysis has the language step.
     """
 
     def run(context: StepContext) -> None:
@@ -243,12 +244,12 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
 
 
 def clusters_of(artifacts: Mapping[str, Artifact]) -> Artifact | None:
-    """Return the clusters in use: those that people edited where there are such."""
+    """Return the clusters in use: the edited ones if people edited them."""
     return artifacts.get(EDITED) or artifacts.get("clusters")
 
 
 def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True) -> StepSpec:
-    """Return the step that divides all documents into concepts by spherical k-means; none is left out.
+    """Return the step that divides all documents with an embedding into concepts by spherical k-means.
 
     Its artifact is made like that of ``clusters_step``, without a sweep. Documents without an embedding get -1.
 
@@ -256,7 +257,7 @@ def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, 
         k: number of concepts; None for ``concept_count``.
         iterations: of Lloyd's algorithm.
         seed: of the first centroids and of the documents that name a concept.
-        languages: whether the language step is there.
+        languages: whether the analysis has the language step.
     """
 
     def run(context: StepContext) -> None:
@@ -312,7 +313,7 @@ def _by_size(
 
 
 def _fine_positions(artifact: Artifact) -> NDArray[np.floating[Any]]:
-    """Return the positions as exactly as the map knows them, (n, 2)."""
+    """Return the positions in the precision of the map, (n, 2)."""
     return artifact.array("fine") if "fine" in artifact.parts() else _positions(artifact)
 
 
