@@ -115,10 +115,10 @@ def stop_words(counts: TermCounts, spoken: ClusterLanguages | None = None) -> fr
         since in a single German cluster German stop words look like its topic.
     """
     words = counts.term.dictionary_encode()
-    glue = _stop_word_degrees(counts, words.indices.to_numpy(), len(words.dictionary), spoken or ClusterLanguages())
+    degree = _stop_word_degrees(counts, words.indices.to_numpy(), len(words.dictionary), spoken or ClusterLanguages())
     return frozenset(
         (language, words.dictionary[int(code)].as_py())
-        for language, share in glue.items()
+        for language, share in degree.items()
         for code in np.flatnonzero(share >= _WIDESPREAD)
     )
 
@@ -147,14 +147,14 @@ def _stop_word_degree(
     rows = ours[counts.cluster]
     sizes = spoken.of(counts)[1]
     if total >= _FEW_CLUSTERS:
-        glue = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
+        degree = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
     else:
         spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
-        glue = (spread >= max(total, 2)).astype(np.float64)
+        degree = (spread >= max(total, 2)).astype(np.float64)
     if foreign and (total < _FEW_CLUSTERS or 2 * sizes[ours].max() > sizes[ours].sum()):
         together = np.bincount(codes[rows], weights=(counts.shares * sizes[counts.cluster])[rows], minlength=size)
-        glue[together >= _FOREIGN * max(int(sizes[ours].sum()), 1)] = 1.0
-    return glue
+        degree[together >= _FOREIGN * max(int(sizes[ours].sum()), 1)] = 1.0
+    return degree
 
 
 def name_clusters(
@@ -265,8 +265,8 @@ def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: i
         without = documents[-1] - sides[-1] + _PRIOR_DOCUMENTS * (1 - share)
         odds.append(np.log(with_word / without))
         variance += 1 / with_word + 1 / without
-    glue = _stop_word_degrees(counts, codes, size, ClusterLanguages())[""]
-    score = np.where(glue >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - glue))
+    degree = _stop_word_degrees(counts, codes, size, ClusterLanguages())[""]
+    score = np.where(degree >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - degree))
     picked = [code for code in np.lexsort((np.arange(size), -score))[:most] if score[code] > 0]
     picked += [code for code in np.lexsort((np.arange(size), score))[:most] if score[code] < 0]
     shares_of = [side / total for side, total in zip(sides, documents, strict=True)]
