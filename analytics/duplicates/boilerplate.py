@@ -1,9 +1,8 @@
 """Boilerplate: lines and paragraphs that many documents of one source share, such as notices, menus and footers.
 
-A passage counts once per document, and documents with the same normalised text count once, so copies of a document do
-not turn all of it into boilerplate. Passages with few words are left out: headings repeat by right.
-
-Lines and paragraphs of texts: where they are, and a hash of each that ignores case, white space and punctuation.
+A passage is a line or a paragraph; its hash ignores case, white space and punctuation. It counts once per document, and
+documents with the same normalised text count once, so copies of a document do not turn all of it into boilerplate.
+Passages with few words are left out, since headings repeat legitimately.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ class Passages:
 
     Attributes:
         data: uint8, the UTF-8 bytes of the texts.
-        edges: int64 (p + 1,), where each passage begins in ``data``; its line feeds belong to it, so that all of
-            them side by side are the texts.
+        edges: int64 (p + 1,), where each passage begins in ``data``; its line feeds belong to it, so that all
+            passages joined are the texts.
         starts: int64 (n + 1,), which passages belong to each text.
         hashes: uint64 (p,), of the normalised passage.
         words: int32 (p,), words of the normalised passage, 0 for a passage without letters, digits and symbols.
@@ -56,7 +55,7 @@ class Passages:
 
     @classmethod
     def of(cls, texts: pa.Array, *, unit: Passage) -> Passages:
-        """Cut texts into lines, or into paragraphs: runs of lines between lines without any visible character."""
+        """Cut texts into lines, or into paragraphs: runs of lines between blank lines."""
         offsets, data = utf8_buffers(texts)
         first, end = (int(offsets[0]), int(offsets[-1])) if len(texts) else (0, 0)
         edges = np.empty(end - first + len(texts) + 1, dtype=np.int64)
@@ -117,17 +116,17 @@ def _cut(offsets, data, paragraphs, edges, starts):  # type: ignore[no-untyped-d
 
 KIND = "boilerplate"
 LISTED = 1000
-"""How many of the most frequent passages are kept as text, for people to choose from."""
+"""Number of the most frequent passages whose text is stored, so that people can choose from them."""
 
 
 @dataclass(frozen=True)
 class BoilerplateParams:
-    """What counts as boilerplate.
+    """The definition of boilerplate.
 
     Attributes:
         unit: lines or paragraphs.
-        documents: a passage in at least so many documents of a source is boilerplate there.
-        words: words a passage must have.
+        documents: a passage in at least so many documents of a source is boilerplate in that source.
+        words: fewest words of a passage.
     """
 
     unit: Passage = "line"
@@ -158,14 +157,14 @@ class Frequent:
     counts: NDArray[np.int64]
 
     def place(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return where keys stand, int64 (m,), -1 for those that are not boilerplate."""
+        """Return the place of each key in ``keys``, int64 (m,), -1 for keys that are not boilerplate."""
         if not len(self.keys):
             return np.full(len(keys), -1, dtype=np.int64)
         place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[place] == keys, place, -1)
 
 
-def merged(parts: list[Frequent]) -> Frequent:
+def merge_counts(parts: list[Frequent]) -> Frequent:
     """Add up counts of the same keys."""
     keys = np.concatenate([np.empty(0, dtype=np.uint64), *(part.keys for part in parts)])
     counts = np.concatenate([np.empty(0, dtype=np.int64), *(part.counts for part in parts)])
@@ -211,7 +210,7 @@ class Batch:
         return Frequent(keys, counts.astype(np.int64))
 
     def shares(self, frequent: Frequent) -> pa.Array:
-        """Return the share of each document's bytes in boilerplate, float32 (n,), NULL without any passage of words."""
+        """Return the share of each document's bytes in boilerplate, float32 (n,), NULL without passages with words."""
         owners, sizes = self.passages.owners, self.passages.sizes * (self.passages.words > 0)
         found = self.used & (frequent.place(self.keys) >= 0)
         whole = np.bincount(owners, weights=sizes, minlength=len(self.rows))
@@ -237,7 +236,7 @@ def boilerplate_step(measure: Measure) -> StepSpec:
         measuring = Work(
             shards,
             lambda shard: (_noted_part(shard), shard.part),
-            partial(_measured, params),
+            partial(_measure_shares, params),
             lambda shard: shard.rows,
             (frequent, listed),
             lambda shard: rows[shard.index],
@@ -287,28 +286,28 @@ def _frequent(context: StepContext, params: BoilerplateParams, rows: list[NDArra
     def own(shard: Shard) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         return rows[shard.index], first[rows[shard.index]]
 
-    context.fill(shard_work(context.corpus, partial(_counted, params), part=_count_part, own=own))
+    context.fill(shard_work(context.corpus, partial(_count_passages, params), part=_count_part, own=own))
     tables = [context.out.read_table(_count_part(shard)) for shard in context.corpus.shards()]
     parts = [Frequent(table.column("keys").to_numpy(), table.column("counts").to_numpy()) for table in tables]
-    total = merged(parts)
+    total = merge_counts(parts)
     often = total.counts >= params.documents
     return replace(total, keys=total.keys[often], counts=total.counts[often])
 
 
-def _counted(params: BoilerplateParams, shard: Shard, given: PieceInput) -> pa.Table:
-    """Return the passages of a shard's documents that come first among equals, ``keys`` and ``counts``."""
+def _count_passages(params: BoilerplateParams, shard: Shard, given: PieceInput) -> pa.Table:
+    """Count the passages of a shard's documents, one document per normalised text: ``keys`` and ``counts``."""
     rows, first = given.own
     parts, place = [], 0
     for batch in _batches(given.corpus, shard, rows, params):
         given.check()
         parts.append(batch.counted(first[place : place + len(batch.rows)]))
         place += len(batch.rows)
-    found = merged(parts)
+    found = merge_counts(parts)
     return pa.table({"keys": found.keys, "counts": found.counts})
 
 
-def _measured(params: BoilerplateParams, shard: Shard, given: PieceInput) -> dict[str, Part]:
-    """Return the shares of a shard, and examples of the listed passages in it."""
+def _measure_shares(params: BoilerplateParams, shard: Shard, given: PieceInput) -> dict[str, Part]:
+    """Measure the shares of a shard, and note examples of the listed passages in it."""
     frequent, listed = given.common
     shares = [pa.array([], pa.float32())]
     examples: dict[int, Example] = {}
@@ -343,7 +342,7 @@ _NOTED = pa.schema([("key", pa.int64()), ("row", pa.int64()), ("text", pa.large_
 
 
 def _note(examples: dict[int, Example], key: int, example: Example) -> None:
-    """Remember the example from the document with the smallest id."""
+    """Keep the example from the document with the smallest id."""
     if key not in examples or example[0] < examples[key][0]:
         examples[key] = example
 
@@ -353,7 +352,7 @@ def _look(batch: Batch, frequent: Frequent, listed: NDArray[np.int64], examples:
     place = frequent.place(batch.keys)
     owners = batch.passages.owners
     wanted = np.flatnonzero(batch.used & np.isin(place, listed))
-    # One look per passage of the batch, at its first document by id.
+    # Each passage of the batch is read once, in its first document by id.
     order = wanted[np.lexsort((batch.rows[owners[wanted]], place[wanted]))]
     _, firsts = np.unique(place[order], return_index=True)
     for passage in order[firsts]:

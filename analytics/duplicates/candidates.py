@@ -1,20 +1,18 @@
-"""Candidate pairs: documents that share a bucket. Candidates are not duplicates until their similarity is computed.
+"""Candidate pairs: documents that share a bucket. They are duplicates only if their computed similarity is high enough.
 
 In a bucket of at most ``ALL_PAIRS`` documents every pair is a candidate. In a larger one that would be quadratic, so
-every document meets the hubs of the bucket (its longest, its shortest and its first documents by id) and ``RING``
-others spread over it. Hubs are what the common keep policies keep, so a family of many near-copies still falls to them;
-a pair that is left out can only keep a document that could have been dropped, never drop one wrongly.
+every document is paired with the hubs of the bucket (its longest, its shortest and its first documents by id) and with
+``RING`` others spread over it. The common keep policies keep hubs, so a family of many near-copies is still dropped; a
+missing pair can only keep a document that could have been dropped, never drop one wrongly.
 
-Buckets come in ranges of bounded size, and what is needed to pair the documents of a range is small: any machine may do
-it, whoever compares them then.
+Buckets come in ranges of bounded size with little data each, so any machine can pair the documents of a range.
 
-Candidates for containment: documents that share one of their rarest sampled shingles.
-
-MinHash misses a short text inside a long one, since their Jaccard similarity is small. Here every shingle whose hash
-falls into one class of ``RATE`` is a key, the same class in every document. A text that is contained in another shares
-most of its keys with it, so it is enough that it asks with its rarest ones: at containment c it has about
-``(1 - c) k`` of k keys for itself, and asks with ``(1 - floor) k + SPARE`` of those that it shares with anybody. Common
-shingles (boilerplate) are then hardly ever asked for. A contained text of m shingles is missed with a chance of about
+Candidates for containment are documents that share one of their rarest sampled shingles. MinHash misses a short text
+inside a long one, since their Jaccard similarity is small. Here every shingle whose hash falls into one class of
+``RATE`` is a key, the same class in every document. A text that is contained in another shares most of its keys with
+it, so it needs to query only its rarest ones: at containment c about ``(1 - c) k`` of its k keys are its own, and it
+queries ``(1 - floor) k + SPARE`` of the keys that it shares with other documents. Common shingles (boilerplate) are
+then hardly ever queried. A contained text of m shingles is missed with a probability of about
 ``(1 - 1 / RATE) ** (c m)``: 6% for 10 shingles, 0.3% for 20.
 Sources: Broder 1997 (sampling by classes); Chaudhuri, Ganti, Kaushik 2006 (prefix filtering).
 """
@@ -36,7 +34,7 @@ ALL_PAIRS = 1024
 HUBS = 64
 RING = 64
 PIECE = 1 << 23
-"""Candidate pairs of a range, about; 200 MB while they are found."""
+"""Approximate number of candidate pairs of a range; finding them takes 200 MB."""
 
 Pair = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -56,7 +54,7 @@ class Crowding:
 
 @dataclass(frozen=True)
 class Range:
-    """Neighbouring buckets: ``low`` up to, not with, ``high`` of a band."""
+    """Neighbouring buckets of a band: from ``low`` to ``high``, exclusive."""
 
     band: int
     low: int
@@ -64,18 +62,18 @@ class Range:
 
 
 class Buckets(Protocol):
-    """The documents of some buckets, all that is needed to pair them: may be sent to another machine."""
+    """The documents of some buckets with all data to pair them; can be sent to another machine."""
 
     def codes(self) -> NDArray[np.uint64]:
         """Return the pairs as ``left << 32 | right``, ``left < right``, uint64 ascending without repeats."""
 
 
 class Candidates(Protocol):
-    """Pairs worth comparing, bucket by bucket."""
+    """Pairs to compare, bucket by bucket."""
 
     @property
     def crowding(self) -> Crowding:
-        """Say how full the buckets are."""
+        """Return how full the buckets are."""
 
     def ranges(self) -> Sequence[Range]:
         """Return all buckets in ranges of bounded work, in a fixed order."""
@@ -86,12 +84,12 @@ class Candidates(Protocol):
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is known about documents before their sets are compared.
+    """Sizes of documents, known before their sets are compared.
 
     Attributes:
         shingles: int64 (n,), size of each shingle set.
-        bytes: int64 (n,), length of each text: the order of hubs.
-        ratio: smallest ratio of two set sizes that can reach the wanted similarity; 0 where any can.
+        bytes: int64 (n,), length of each text, which orders the hubs.
+        ratio: smallest ratio of two set sizes that can reach the similarity; 0 if any ratio can.
     """
 
     shingles: NDArray[np.int64]
@@ -107,7 +105,7 @@ class BandBuckets:
         documents: int64 (m,), ascending, the documents of these buckets; the other arrays number them from 0.
         order, by_length: int64 (k,), documents bucket by bucket, by number and from the longest to the shortest.
         starts: int64 (b + 1,), where each bucket begins.
-        known: uint64 (m, band), keys of the earlier bands: a pair that met there is known already.
+        known: uint64 (m, band), keys of the earlier bands; a pair that shares one of them is found already.
         shingles: int64 (m,), see ``Sizes``.
         ratio: see ``Sizes``.
     """
@@ -125,12 +123,12 @@ class BandBuckets:
         part = (self.order, self.by_length, self.starts, self.known, self.shingles, self.ratio)
         codes = np.empty(_emit(*part, np.empty(0, dtype=np.uint64)), dtype=np.uint64)
         _emit(*part, codes)
-        return renumbered(distinct(codes), self.documents)
+        return renumber(distinct(codes), self.documents)
 
 
 @dataclass(frozen=True, eq=False)
 class BandCandidates:
-    """Pairs that agree in at least one band; each comes once.
+    """Pairs that agree in at least one band; each occurs once.
 
     Attributes:
         keys: uint64 (n, bands), band keys of documents numbered in id order.
@@ -179,7 +177,7 @@ class BandCandidates:
 
     @cached_property
     def _last(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Hold the buckets of the band that was asked for last."""
+        """Return the cache with the buckets of the last band."""
         return {}
 
     def _band(self, band: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -216,15 +214,15 @@ def pieces_of(starts: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
 
 
 def distinct(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return codes in ascending order without repeats; sorts in place, which is faster here than by hashing."""
+    """Return codes in ascending order without repeats; sorts in place, which is faster here than hashing."""
     codes.sort()
     fresh = np.ones(len(codes), dtype=bool)
     np.not_equal(codes[1:], codes[:-1], out=fresh[1:])
     return codes[fresh]
 
 
-def renumbered(codes: NDArray[np.uint64], documents: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return codes of places in ``documents`` (ascending) as codes of the documents themselves, in the same order."""
+def renumber(codes: NDArray[np.uint64], documents: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Turn codes of places in ``documents`` (ascending) into codes of the documents, in the same order."""
     left, right = split(codes)
     return (documents[left].astype(np.uint64) << np.uint64(32)) | documents[right].astype(np.uint64)
 
@@ -282,8 +280,8 @@ RATE = 4
 SPARE = 2
 
 
-def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return the keys of all documents, uint64 (s,), and how many each has, int64 (n,)."""
+def sample_keys(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Return the sampled shingles of all documents, uint64 (s,), and how many each has, int64 (n,)."""
     keys = np.empty(len(shingles.hashes), dtype=np.uint64)
     counts = np.zeros(len(shingles), dtype=np.int64)
     total = _sampled(shingles.starts, shingles.hashes, keys, counts)
@@ -291,13 +289,13 @@ def sampled(shingles: Shingles) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
 
 
 class SampleCandidates:
-    """Pairs of which one asked for a key that the other has; a pair may come once per range.
+    """Pairs of which one document queries a key that the other has; a pair may occur once per range.
 
     Args:
         keys: uint64 (s,), keys of documents numbered in id order, one document after the other.
         counts: int64 (n,), how many each document has.
         sizes: of the same documents.
-        floor: smallest containment that matters.
+        floor: smallest containment of a pair.
     """
 
     def __init__(self, keys: NDArray[np.uint64], counts: NDArray[np.int64], sizes: Sizes, *, floor: float) -> None:
@@ -333,7 +331,7 @@ class SampleBuckets:
 
     Attributes:
         owners: int64 (k,), documents bucket by bucket, by number.
-        asks: bool (k,), whether the document asks with this key.
+        asks: bool (k,), whether the document queries this key.
         starts: int64 (b + 1,), where each bucket begins.
         by_length: int64 (k,), documents bucket by bucket, from the longest to the shortest.
     """

@@ -1,8 +1,8 @@
 """Exact duplicates: documents with the same bytes, and documents with the same normalised text.
 
 Both are found by 128-bit hashes made in one pass over the Arrow buffers; the normalised form is the convention of
-``tamis.analytics.text.normal_form``. A group is named by the facts row of its smallest member, so the names follow
-from the ids.
+``tamis.analytics.text.normal_form``. The facts row of its smallest member names a group, so names depend on the ids
+only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TextHashes:
 
     @classmethod
     def joined(cls, parts: Iterable[TextHashes]) -> TextHashes:
-        """Put hashes of consecutive texts together."""
+        """Concatenate the hashes of consecutive texts."""
         listed = list(parts)
         empty = np.empty((0, 2), dtype=np.uint64)
         return cls(
@@ -84,8 +84,8 @@ def duplicate_groups(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDA
         hashes: uint64 (n, 2), in facts order.
 
     Returns:
-        group int64 (n,), the smallest row of the group, -1 for a hash that is there once; count int32 (n,), size of
-        the group, 1 for a hash that is there once.
+        group int64 (n,), the smallest row of the group, -1 for a hash that occurs once; count int32 (n,), size of the
+        group, 1 for a hash that occurs once.
     """
     n = len(hashes)
     order = np.lexsort((np.arange(n), hashes[:, 1], hashes[:, 0]))
@@ -154,14 +154,14 @@ COLUMNS.declare(
         type="integer",
         title="Raw duplicate group",
         role="duplicate",
-        help="Documents with exactly the same text share a group; -1 stands alone.",
+        help="Documents with exactly the same text share a group; -1 for no duplicate.",
     ),
     ColumnInfo(
         name="norm_group",
         type="integer",
         title="Duplicate group",
         role="duplicate",
-        help="Documents with the same normalised text share a group; -1 stands alone.",
+        help="Documents with the same normalised text share a group; -1 for no duplicate.",
     ),
     ColumnInfo(
         name="norm_count",

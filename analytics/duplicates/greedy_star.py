@@ -1,12 +1,12 @@
-"""The greedy star: who survives among documents connected by verified pairs.
+"""The greedy star: which documents are kept among those connected by verified pairs.
 
-Documents are taken in a total order. One is dropped when enough documents that are already kept are its direct,
+Documents are decided in a total order. One is dropped if enough documents that are already kept are its direct,
 verified matches; otherwise it is kept. So every dropped document has a kept twin within the threshold, chains
 A~B~C never drop C for A, and the result depends on the order only. Connected components, the common alternative, drop
-documents that resemble nothing that is kept.
+documents that are similar to no kept one.
 
 Documents with the same shingle set form one node; pairs connect nodes. A kept document covers its node and the nodes
-next to it, so the work is that of the pairs, however many documents a node has.
+next to it, so the work grows with the pairs, however many documents a node has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class PairGraph:
 
     Attributes:
         starts: int64 (k + 1,), where each node's neighbours begin.
-        neighbours: int64 (e,), node numbers; every pair is there in both directions.
+        neighbours: int64 (e,), node numbers; every pair occurs in both directions.
         similarity: float32 (e,), of the pair.
     """
 
@@ -51,7 +51,7 @@ class PairGraph:
 
 @dataclass(frozen=True)
 class Star:
-    """What the greedy star decided, aligned with the documents given.
+    """The decisions of the greedy star, one per document, in the order of the input.
 
     Attributes:
         kept: bool (m,).

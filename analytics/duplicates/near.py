@@ -1,10 +1,10 @@
 """Near-duplicates of a corpus: every pair of documents whose shingle sets are similar, each verified.
 
 Two streaming passes. The first keeps identity, size and band keys of every document's shingle set; documents with the
-same set are one from here on, so a hundred thousand identical texts cost no pairs. Documents that share a key are
-candidates; the second pass makes the sets of candidates only, and each pair is compared exactly, piece by piece. Memory
-grows by about 500 bytes a document and 40 bytes a pair above the floor; candidates and sets lie in files that are paged
-in. Any machine may sign a shard, pair a range of buckets, make the sets of a shard or compare a piece of pairs.
+same set count as one from here on, so a hundred thousand identical texts cost no pairs. Documents that share a key are
+candidates; the second pass makes the sets of candidates only, and each pair is compared exactly, chunk by chunk. Memory
+grows by about 500 bytes a document and 40 bytes a pair above the floor; candidates and sets are in memory-mapped files.
+Any machine can sign a shard, pair a range of buckets, make the sets of a shard or compare a chunk of pairs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Twins:
     """Documents with the same shingle set.
 
     Attributes:
-        first: int64 (n,), facts row of the smallest document with the same set, its own where it is alone.
+        first: int64 (n,), facts row of the smallest document with the same set, its own if there is no other.
         alone: int64 (u,), ascending facts rows that are their own ``first``: one per set.
     """
 
@@ -56,7 +56,7 @@ class Twins:
 
 
 def near_pairs(texts: pa.Array, params: NearParams | None = None) -> tuple[Pairs, NDArray[np.int64]]:
-    """Return the verified pairs of a few texts in memory, numbered as they come, and ``Twins.first``.
+    """Return the verified pairs of a few texts in memory, numbered by position, and ``Twins.first``.
 
     Pairs are between the first documents of each set; similarity is at least ``params.floor``.
     """
@@ -106,20 +106,20 @@ def near_step(measure: Measure, *, threads: int = THREADS) -> StepSpec:
         name=step_name(measure),
         version=NEAR_VERSION,
         upstream=("documents",),
-        params={**_stated(params), "unicode": unicodedata.unidata_version},
+        params={**_step_params(params), "unicode": unicodedata.unidata_version},
         title="Finding near-duplicates",
         estimate=_estimate,
         run=run,
     )
 
 
-def _stated(params: NearParams) -> dict[str, Any]:
-    """Return the parameters of the step; what there was no choice of before is stated where it is chosen."""
+def _step_params(params: NearParams) -> dict[str, Any]:
+    """Return the parameters of the step; ``small``, which older steps lack, is stated only if it is not 0."""
     return {name: value for name, value in asdict(params).items() if name != "small" or value}
 
 
 def _estimate(size: Size) -> Estimate:
-    """Measured on two cores: 60 MB of text a second in both passes, 15 microseconds a document for pairs."""
+    """Estimate from two cores: 60 MB of text a second in both passes, 15 microseconds a document for pairs."""
     return Estimate(1.0 + size.bytes / 60e6 + size.documents * 15e-6, size.documents * 60)
 
 
@@ -170,7 +170,7 @@ class _PairSearch:
         return self.context.out.read_array(f"sign-{shard:05d}-head")
 
     def _signed(self, chosen: NDArray[np.int64]) -> Signed:
-        """Return some documents in facts order, given their ascending facts rows."""
+        """Return the documents at the ascending facts rows ``chosen``, in facts order."""
         head = self._heads()[chosen]
         ends = np.cumsum(head[:, 3].astype(np.int64))
         signed = Signed(head, np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint64))

@@ -1,6 +1,6 @@
-"""First pass over the texts: what is kept of every shingle set, so that candidates can be found without the texts.
+"""The work of finding near-duplicates, which any machine can do: signing, pairing, shingling, comparing.
 
-The work of finding near-duplicates that any machine may do: signing, pairing, shingling, comparing.
+Signing is the first pass over the texts. It keeps enough of every shingle set to find candidates without the texts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tamis.analytics.duplicates.candidates import (
     Candidates,
     SampleCandidates,
     Sizes,
-    sampled,
+    sample_keys,
     split,
 )
 from tamis.analytics.duplicates.shingles import Metric, Shingles, Unit, band_keys, signatures, similarities
@@ -47,8 +47,8 @@ class NearParams:
         metric: ``jaccard`` (shared / union) or ``containment`` (shared / smaller set).
         bands, rows: banding of the MinHash signature, for ``jaccard``.
         floor: pairs below this similarity are not kept.
-        convention: what a word is, see ``normal``.
-        small: up to so many different sets, every pair is compared; at most ``lsh.ALL_PAIRS``.
+        convention: what a word is, see ``text.normal_form``.
+        small: up to so many different sets, every pair is compared; at most ``candidates.ALL_PAIRS``.
     """
 
     unit: Unit = "word"
@@ -63,7 +63,7 @@ class NearParams:
     @property
     def measure(self) -> Measure:
         """Return the measure with these parameters."""
-        # What was measured before there was a choice keeps its name.
+        # Measures from before these parameters existed keep their names.
         later = {"convention": CONVENTION, "small": 0}
         stated = asdict(self).items()
         return Measure(KIND, tuple(sorted((name, value) for name, value in stated if later.get(name) != value)))
@@ -79,7 +79,7 @@ class NearParams:
 
 
 def expected_recall(similarity: float, *, bands: int, rows: int) -> float:
-    """Return the chance that a pair of this Jaccard similarity becomes a candidate.
+    """Return the probability that a pair of this Jaccard similarity becomes a candidate.
 
     Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4.2.
     """
@@ -87,9 +87,10 @@ def expected_recall(similarity: float, *, bands: int, rows: int) -> float:
 
 
 def banding(similarity: float, recall: float) -> tuple[int, int]:
-    """Return bands and rows that find a pair of this similarity with at least this chance.
+    """Return bands and rows that find a pair of this similarity with at least this probability.
 
-    As many rows, up to 4, as ``MOST_BANDS`` bands allow, since rows spare candidates; 20 bands at least.
+    It takes as many rows, up to 4, as ``MOST_BANDS`` bands allow, since more rows mean fewer candidates, and at least
+    20 bands.
     """
     for rows in (4, 3, 2, 1):
         bands = math.ceil(math.log(1.0 - recall) / math.log(1.0 - min(similarity, 0.999) ** rows))
@@ -100,7 +101,7 @@ def banding(similarity: float, recall: float) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Signed:
-    """What is kept of documents.
+    """Identity, size and keys of the shingle sets of documents.
 
     Attributes:
         head: uint64 (n, 4): identity of the shingle set (two words), its size, number of keys.
@@ -130,7 +131,7 @@ class Signed:
 
     @classmethod
     def joined(cls, parts: Iterable[Signed]) -> Signed:
-        """Put consecutive documents together."""
+        """Concatenate consecutive documents."""
         listed = list(parts)
         head = np.concatenate([np.empty((0, 4), dtype=np.uint64), *(part.head for part in listed)])
         return cls(head, np.concatenate([np.empty(0, dtype=np.uint64), *(part.keys for part in listed)]))
@@ -140,7 +141,7 @@ class Signed:
         return Signed(self.head[rows], self.keys[self._places(rows)])
 
     def put(self, rows: NDArray[np.int64], others: Signed) -> None:
-        """Write the keys of other documents in the place of the documents at ``rows``, which have as many."""
+        """Overwrite the keys of the documents at ``rows`` by those of others, which have as many."""
         self.keys[self._places(rows)] = others.keys
 
     @cached_property
@@ -155,7 +156,7 @@ class Signed:
 
 
 def sign(texts: pa.Array, params: NearParams, *, threads: int = 1) -> Signed:
-    """Return what is kept of a string array; blocks of it are signed on several threads."""
+    """Sign the texts of a string array, block by block on several threads."""
     offsets, data = utf8_buffers(texts)
 
     def block(span: tuple[int, int]) -> Signed:
@@ -171,12 +172,12 @@ def _sign(shingles: Shingles, params: NearParams) -> Signed:
         keys = band_keys(signatures(shingles, params.bands * params.rows), params.bands).ravel()
         counts = np.full(len(shingles), params.bands, dtype=np.int64)
     else:
-        keys, counts = sampled(shingles)
+        keys, counts = sample_keys(shingles)
     return Signed(np.column_stack([shingles.identities(), shingles.counts, counts]).astype(np.uint64), keys)
 
 
 def candidates(signed: Signed, lengths: NDArray[np.int64], params: NearParams) -> Candidates:
-    """Return the pairs worth comparing.
+    """Return the pairs to compare.
 
     Args:
         signed: documents in id order, no two with the same set.
@@ -187,14 +188,14 @@ def candidates(signed: Signed, lengths: NDArray[np.int64], params: NearParams) -
         ratio = params.floor * (1 - 1e-9) if params.metric == "jaccard" else 0.0
         return BandCandidates(np.zeros((len(signed), 1), dtype=np.uint64), Sizes(signed.sizes, lengths, ratio))
     if params.metric == "jaccard":
-        # A hair less than the floor, so that rounding never loses a pair that lies exactly on it.
+        # Slightly less than the floor, so that rounding never loses a pair exactly on it.
         sizes = Sizes(signed.sizes, lengths, params.floor * (1 - 1e-9))
         return BandCandidates(signed.keys.reshape(len(signed), params.bands), sizes)
     return SampleCandidates(signed.keys, signed.key_counts, Sizes(signed.sizes, lengths, 0.0), floor=params.floor)
 
 
 COMPARED = 1 << 24
-"""Shingles on both sides of the pairs of a chunk, about: at most 128 MB of sets are held, and sent, at once."""
+"""Approximate number of shingles on both sides of the pairs of a chunk: at most 128 MB of sets are held and sent."""
 
 
 def signing(corpus: Corpus, params: NearParams, *, threads: int) -> Work[Shard]:
@@ -256,7 +257,7 @@ def shingling(corpus: Corpus, params: NearParams, wanted: Callable[[Shard], NDAr
 
 @dataclass(frozen=True)
 class Chunk:
-    """Candidates that are compared together: ``start`` up to, not with, ``stop`` of those of a range of buckets."""
+    """Candidates that are compared together: from ``start`` to ``stop``, exclusive, of a range of buckets."""
 
     range: int
     start: int
@@ -269,7 +270,7 @@ class Chunk:
 
     @property
     def slice(self) -> slice:
-        """Return which candidates of the range these are."""
+        """Return the chunk as a slice of the candidates of the range."""
         return slice(self.start, self.stop)
 
 
@@ -290,10 +291,10 @@ def chunks(number: int, codes: NDArray[np.uint64], sizes: NDArray[np.int64]) -> 
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Pairs and all that is needed to compare them.
+    """Pairs with the shingle sets to compare.
 
     Attributes:
-        left, right: int64 (m,), which sets.
+        left, right: int64 (m,), set numbers.
         starts: int64 (k + 1,), where each set begins.
         shingles: uint64, the sets, each ascending.
     """
@@ -309,8 +310,8 @@ class Sets:
     """The shingle sets of all candidates, in files.
 
     Attributes:
-        out: where the parts ``sets-...`` are.
-        rows: int64 (u,), facts row of each document that codes number.
+        out: the artifact with the parts ``sets-...``.
+        rows: int64 (u,), facts row of each document number in codes.
         shard: int32 (n,), shard of each facts row.
         begin, end: int64 (n,), where the set of each facts row lies in the part of its shard.
     """
@@ -351,7 +352,7 @@ def comparing(
         listed: the chunks.
         params: the metric, and the floor below which pairs are left out.
         sets: returns the pairs of a chunk with their sets.
-        threads: change no byte.
+        threads: changes no byte.
     """
 
     def make(chunk: Chunk, given: PieceInput) -> dict[str, Part]:

@@ -1,4 +1,4 @@
-"""How much of a document stands in other files: shared n-grams with evaluation sets, and the most similar known text.
+"""How much of a document occurs in other files: shared n-grams with evaluation sets, and the most similar known text.
 
 Both are measured in one streaming pass against a stored reference (``tamis.analytics.duplicates.references``).
 """
@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.references import Reference
-from tamis.analytics.duplicates.shingles import Shingles, band_keys, gram, shared, signatures, units_of
+from tamis.analytics.duplicates.shingles import Shingles, band_keys, count_shared, gram, signatures, units_of
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.hash_table import find
 from tamis.analytics.text.normal_form import normalise
@@ -24,7 +24,7 @@ COMPARED = 256
 
 @dataclass(frozen=True, eq=False)
 class Overlap:
-    """What documents share with a reference.
+    """The n-grams that documents share with a reference.
 
     Attributes:
         matches: int32 (n,), distinct n-grams of the document that the reference has.
@@ -43,13 +43,13 @@ class Overlap:
 
 @dataclass(frozen=True, eq=False)
 class GramIndex:
-    """Finds the items of a reference that an n-gram is from.
+    """Finds the items of a reference that contain an n-gram.
 
-    Items with fewer than n units are looked for whole, those with fewer than ``shortest`` are not looked for.
+    Items with fewer than n units are searched as a whole, those with fewer than ``shortest`` are ignored.
 
     Attributes:
         reference: the items.
-        shortest: units an item must have.
+        shortest: fewest units of an item.
     """
 
     reference: Reference
@@ -57,12 +57,12 @@ class GramIndex:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Return which items are looked for, bool (m,)."""
+        """Return which items are searched, bool (m,)."""
         return self.reference.units >= min(self.shortest, self.reference.n)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
-        """Return the lengths of n-grams to look for, int64: n, and those of shorter items."""
+        """Return the lengths of n-grams to search, int64: n, and those of shorter items."""
         return np.unique(np.minimum(self.reference.units[self.used], self.reference.n))
 
     @cached_property
@@ -80,7 +80,7 @@ class GramIndex:
         return keys, numbers, starts, owner[wanted][order]
 
     def overlap(self, texts: pa.Array) -> Overlap:
-        """Return what texts share with the reference, (n,)."""
+        """Return the n-grams that texts share with the reference, (n,)."""
         keys, numbers, starts, items = self._tables
         sizes = self.reference.sets.counts
         offsets, data = utf8_buffers(texts)
@@ -186,7 +186,7 @@ def _nearest(begin, stop, items, own_starts, own, their_starts, their, similarit
             for k in range(begin[d, band], min(stop[d, band], begin[d, band] + COMPARED)):
                 item = items[k]
                 theirs = their[their_starts[item] : their_starts[item + 1]]
-                both = shared(mine, theirs)
+                both = count_shared(mine, theirs)
                 value = np.float32(both / (len(mine) + len(theirs) - both))
                 if value > similarity[d] or (value == similarity[d] and item < best[d]):
                     similarity[d], best[d] = value, item

@@ -1,9 +1,8 @@
-"""Texts of other files, kept as sets of n-gram hashes: what a corpus is compared with, without their text.
+"""References: texts of other files as sets of n-gram hashes, which a corpus is compared with.
 
 A reference is stored as a table named by its content; recipes name it by that digest and bundles carry it. It holds
-hashes only, so an evaluation set can travel with a recipe without being published.
-
-References under a name: what other corpora or evaluation files hold, ready for rules to choose.
+hashes only, so an evaluation set can travel with a recipe without being published. A workspace keeps references under
+names, for rules to choose.
 """
 
 from __future__ import annotations
@@ -41,10 +40,10 @@ class Reference:
         starts: int64 (m + 1,), where each item's shingles begin.
         shingles: uint64 (s,), ascending within an item.
         units: int64 (m,), words (characters) of each item.
-        file: int32 (m,), which file an item is from.
+        file: int32 (m,), file of each item, as an index into ``files``.
         row: int64 (m,), its row in that file, from 0.
         files: names of the files.
-        convention: what a word is, see ``normal``.
+        convention: what a word is, see ``text.normal_form``.
     """
 
     unit: Unit
@@ -115,7 +114,7 @@ class Reference:
         """Read what ``table`` returned.
 
         Raises:
-            StoreError: it is not a reference, or was made under another convention.
+            StoreError: the table is not a reference, or was made under another convention.
         """
         arrays, about = unpack(table)
         if about.get("kind") != KIND:
@@ -145,8 +144,8 @@ def put_reference(
         paths: files, folders or globs, each opened as a corpus.
         workspace: where to store it.
         unit, n: what a shingle is.
-        text: the text column; found by name otherwise.
-        convention: what a word is, see ``normal``.
+        text: the text column; None finds it by name.
+        convention: what a word is, see ``text.normal_form``.
 
     Raises:
         CorpusError, RoleError: as ``open_corpus``.
@@ -201,15 +200,15 @@ def save_reference(
     text: str | None = None,
     convention: Convention = CONVENTION,
 ) -> ReferenceEntry:
-    """Read files, store what they hold as hashes, and give it a name.
+    """Read files, store the hashes of their texts, and give the reference a name.
 
     Args:
-        workspace: where.
-        name: an allowed file name; an entry of this name is replaced, rules keep the digest they name.
+        workspace: where to store it.
+        name: an allowed file name; it replaces an entry of the same name, and rules keep the digest they name.
         paths: files, folders or globs.
         n, unit: a shingle; 13 words for evaluation files, 5 for near-duplicates.
-        text: the text column; found by name otherwise.
-        convention: what a word is, see ``normal``.
+        text: the text column; None finds it by name.
+        convention: what a word is, see ``text.normal_form``.
 
     Raises:
         SettingError: the name is not allowed, or no file is given.

@@ -1,9 +1,9 @@
 """Semantic duplicates: pairs of documents whose embeddings are close, found exactly inside k-means clusters.
 
-Documents with the same normalised text, or with the very same vector, are one. The others are clustered; inside a
-cluster every pair is compared. Similarities are computed anew in double precision in a fixed order, so a pair on the
-threshold falls on the same side on every machine that has the same vectors. Pairs across clusters are not found (one
-or two in a hundred of those above 0.95 on real text). Source: Abbas et al. 2023, "SemDeDup", arXiv 2303.09540.
+Documents with the same normalised text or the same vector count as one. Documents are clustered; inside a cluster every
+pair is compared. Similarities are computed in double precision in a fixed order, so with the same vectors every machine
+decides a pair on the threshold alike. Pairs across clusters are not found (one or two in a hundred of those above 0.95
+on real text). Source: Abbas et al. 2023, "SemDeDup", arXiv 2303.09540.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ KIND = "semantic_pairs"
 PRECISE = "embeddings-precise"
 THREADS = 2
 LARGEST = 20_000
-"""Documents of a cluster that are compared all with all; a larger cluster is clustered again."""
+"""Most documents of a cluster whose pairs are all compared; a larger cluster is clustered again."""
 
 _TILE = 1024
 _TOGETHER = 1 << 28
-"""Comparisons of a piece of work, about."""
+"""Approximate number of comparisons of a piece of work."""
 
 _MARGIN = np.float32(1e-3)
 Vectors = Literal["precise", "analysis"]
@@ -47,8 +47,8 @@ class SemanticParams:
     """How closeness is measured.
 
     Attributes:
-        vectors: ``precise`` makes precise vectors for this; ``analysis`` takes those of map and clusters.
-        allow_static: accept static vectors all the same.
+        vectors: ``precise`` makes precise vectors for this measure; ``analysis`` takes those of map and clusters.
+        allow_static: whether static vectors are accepted.
         documents_per_cluster: k is the number of documents over this.
         seed: of the first centroids.
         floor: pairs with a smaller cosine are not kept.
@@ -98,17 +98,17 @@ def closeness(
     Args:
         vectors: float16 (n, d), unit rows, zeros for documents without one.
         same: int64 (n,), a smaller document with the same text, or the document itself.
-        params: how.
+        params: how closeness is measured.
         threads: changes no bit.
         check: called between pieces of work, may raise.
     """
-    found = grouped(vectors, same, params, threads=threads, check=check)
+    found = group_documents(vectors, same, params, threads=threads, check=check)
     return found.closeness(_compare([(rows, vectors[rows]) for rows in found.blocks], params.floor, threads, check))
 
 
 @dataclass(frozen=True, eq=False)
 class Grouped:
-    """Documents in blocks; only those of a block are compared.
+    """Documents in blocks; only documents of the same block are compared.
 
     Attributes:
         blocks: int64 each, ascending documents, at most ``LARGEST``.
@@ -130,7 +130,7 @@ class Grouped:
         return Closeness(pairs, self.first, self.cluster, self.distance, self.cut)
 
 
-def grouped(
+def group_documents(
     vectors: NDArray[np.float16],
     same: NDArray[np.int64],
     params: SemanticParams,
@@ -138,7 +138,7 @@ def grouped(
     threads: int = THREADS,
     check: Callable[[], None] = lambda: None,
 ) -> Grouped:
-    """Cluster documents and cut clusters into blocks. Takes what ``closeness`` takes."""
+    """Cluster documents and cut clusters into blocks; arguments as for ``closeness``."""
     first = _first(vectors, same)
     alone = np.flatnonzero((first == np.arange(len(first))) & vectors.any(axis=1))
     cluster = np.full(len(vectors), -1, dtype=np.int32)
@@ -158,14 +158,14 @@ _COLUMNS = ("left", "right", "similarity")
 
 
 def _first(vectors: NDArray[np.float16], same: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the smallest document with the same text or, among those that speak for a text, the same vector."""
-    speakers = np.flatnonzero(same == np.arange(len(same)))
-    data = np.ascontiguousarray(vectors[speakers]).view(np.uint8).ravel()
+    """Return the smallest document with the same text or, among the first documents of each text, the same vector."""
+    texts = np.flatnonzero(same == np.arange(len(same)))
+    data = np.ascontiguousarray(vectors[texts]).view(np.uint8).ravel()
     width = 2 * vectors.shape[1]
-    group, _ = duplicate_groups(hash_slices(data, np.arange(len(speakers) + 1, dtype=np.int64) * width))
-    alone = (group < 0) | ~vectors[speakers].any(axis=1)
+    group, _ = duplicate_groups(hash_slices(data, np.arange(len(texts) + 1, dtype=np.int64) * width))
+    alone = (group < 0) | ~vectors[texts].any(axis=1)
     first = np.arange(len(same))
-    first[speakers] = speakers[np.where(alone, np.arange(len(speakers)), group)]
+    first[texts] = texts[np.where(alone, np.arange(len(texts)), group)]
     return first[same]
 
 
@@ -176,7 +176,7 @@ def _blocks(
     params: SemanticParams,
     check: Callable[[], None],
 ) -> tuple[list[NDArray[np.int64]], int]:
-    """Return sets of at most ``LARGEST`` documents, each ascending, and how many had to be cut."""
+    """Return blocks of at most ``LARGEST`` documents, each ascending, and the number of clusters that were cut."""
     blocks, cut = [], 0
     waiting = [(part, 0) for part in _split(rows, labels)]
     while waiting:
@@ -253,7 +253,7 @@ def semantic_step(measure: Measure) -> StepSpec:
     ``Closeness``.
 
     Raises, when it runs:
-        RecipeError: the vectors are static and not allowed.
+        RecipeError: the vectors are static, and ``allow_static`` is False.
     """
     params = SemanticParams(**dict(measure.params))
     upstream = PRECISE if params.vectors == "precise" else "embeddings"
@@ -264,7 +264,7 @@ def semantic_step(measure: Measure) -> StepSpec:
         group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
         same = np.where(group < 0, np.arange(len(group)), group)
         vectors = load_vectors(embeddings, context.documents)
-        blocks = grouped(vectors, same, params, check=context.progress.check)
+        blocks = group_documents(vectors, same, params, check=context.progress.check)
         work = _comparing(vectors, blocks.blocks, params.floor)
         context.fill(work)
         tables = [context.out.read_table(_pair_part(piece)) for piece in work.pieces]
@@ -318,10 +318,10 @@ def _comparing(
 def _refuse_static(embeddings: Artifact, params: SemanticParams) -> None:
     if embeddings.facts["tier"] in ("fast", "tuned") and not params.allow_static:
         raise RecipeError(
-            "Static vectors do not decide semantic duplicates: they find other neighbours than a precise model",
+            "Static vectors cannot decide semantic duplicates: their neighbours differ from those of a precise model",
             value=embeddings.facts["tier"],
             allowed="precise or given vectors",
-            fix="choose precise vectors, or allow static ones and look closely at what is dropped",
+            fix="choose precise vectors, or allow static ones and check what is dropped",
         )
 
 
@@ -331,4 +331,4 @@ def _read(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.gen
 
 SUPPORTING[PRECISE] = lambda: embeddings_step("precise", name=PRECISE)
 SUPPORTING["exact"] = exact_step
-MEASURES.register(MeasureKind(KIND, "Documents of like meaning", step=semantic_step, read=_read))
+MEASURES.register(MeasureKind(KIND, "Documents with similar meaning", step=semantic_step, read=_read))

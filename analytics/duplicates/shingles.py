@@ -1,17 +1,16 @@
 """Shingles: the overlapping n-grams of words or characters that near-duplicates share, as sets of 64-bit hashes.
 
-Shingles are taken from the normalised text (``text.normal_form``). A text with fewer than n words (characters)
-has one shingle, all of it, so short texts are duplicates when they are equal and never because they are short; empty
-texts have one shingle in common. A hash mixes the number of units and every unit in turn; two different shingles share
-one with a probability of about 2**-64.
+Shingles are taken from the normalised text (``text.normal_form``). A text with fewer than n words (characters) has one
+shingle, the whole text, so short texts are duplicates only if they are equal; empty texts share one shingle. A hash
+mixes the number of units and every unit in turn; two different shingles collide with a probability of about 2**-64.
 
-MinHash: a short signature whose equal places estimate the Jaccard similarity of two shingle sets, and its bands.
+MinHash: a signature of fixed length whose share of equal places estimates the Jaccard similarity of two shingle sets.
+Place j of a signature is the smallest ``(a_j x + b_j) mod 2**32`` over the shingles, with x the upper half of a
+shingle's hash, a_j odd, both from a keyed stream, so signatures never change. Bands of places give the candidates.
+The exact similarity of the sets decides whether a candidate pair is a duplicate.
 
-Source: Broder 1997, "On the resemblance and containment of documents"; banding as in Leskovec, Rajaraman, Ullman,
-"Mining of Massive Datasets", chapter 3. Place j of a signature is the smallest ``(a_j x + b_j) mod 2**32`` over the
-shingles, with x the upper half of a shingle's hash, a_j odd, both from a keyed stream, so signatures never change.
-
-Exact similarity of shingle sets: what makes a candidate pair a duplicate, or not.
+Sources: Broder 1997, "On the resemblance and containment of documents"; banding as in Leskovec, Rajaraman, Ullman,
+"Mining of Massive Datasets", chapter 3.
 """
 
 from __future__ import annotations
@@ -215,7 +214,7 @@ def _signatures(starts, hashes, a, b, found):  # type: ignore[no-untyped-def]
         for i in range(starts[n], starts[n + 1]):
             x = np.uint32(hashes[i] >> _SHIFT)
             for j in range(len(a)):
-                # uint32 * uint32 is uint64 for the compiler: cut back to 32 bits every time.
+                # The compiler makes uint32 * uint32 a uint64, so each product is cut back to 32 bits.
                 value = np.uint32(np.uint32(x * a[j]) + b[j])
                 row[j] = min(row[j], value)
 
@@ -234,8 +233,8 @@ Metric = Literal["jaccard", "containment"]
 
 
 @njit(cache=True, nogil=True)
-def shared(one, two):  # type: ignore[no-untyped-def]
-    """Return how many values two ascending arrays without repeats have in common."""
+def count_shared(one, two):  # type: ignore[no-untyped-def]
+    """Count the values that two ascending arrays without repeats have in common."""
     count = i = j = 0
     while i < len(one) and j < len(two):
         a, b = one[i], two[j]
@@ -271,7 +270,7 @@ def _similarities(a, b, begin_a, end_a, sets_a, begin_b, end_b, sets_b, containe
     for k in range(len(a)):
         one = sets_a[begin_a[a[k]] : end_a[a[k]]]
         two = sets_b[begin_b[b[k]] : end_b[b[k]]]
-        both = shared(one, two)
+        both = count_shared(one, two)
         least = min(len(one), len(two))
         whole = least if contained else len(one) + len(two) - both
         found[k] = np.float32(both / whole)

@@ -1,4 +1,4 @@
-"""What differs between two texts, word by word, as spans of characters: to show a duplicate beside its kept twin."""
+"""Differences between two texts, word by word, as spans of characters, to show a duplicate beside its kept twin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Span:
 
     Attributes:
         start, end: positions in the text.
-        same: whether the other text has these words here.
+        same: whether the other text has the same words at this place.
     """
 
     start: int
@@ -32,9 +32,9 @@ class WordDiff:
 
     Attributes:
         left, right: spans that cover each text without gaps, alternating between same and different.
-        shared: words both have, in order.
-        left_words, right_words: words of each text.
-        complete: False when the texts were too long to compare whole; their unlike middles are then shown as different.
+        shared: number of words that both have, in order.
+        left_words, right_words: number of words of each text.
+        complete: False if the texts were too long to compare; their middles are then shown as different.
     """
 
     left: tuple[Span, ...]
@@ -48,8 +48,8 @@ class WordDiff:
 def word_diff(left: str, right: str) -> WordDiff:
     """Compare two texts by their words (runs of visible characters), with ``difflib``.
 
-    Equal beginnings and ends are set aside first, so the cost depends on what differs; of what remains, texts of more
-    than ``MOST_WORDS`` words are not compared.
+    Equal beginnings and ends are skipped first, so the cost depends on the rest; a rest of more than ``MOST_WORDS``
+    words is not compared.
     """
     one, two = list(_WORD.finditer(left)), list(_WORD.finditer(right))
     a, b = [word.group() for word in one], [word.group() for word in two]
@@ -75,19 +75,19 @@ def word_diff(left: str, right: str) -> WordDiff:
 
 
 def _common(a: list[str], b: list[str]) -> int:
-    """Return how many words two lists begin with alike."""
+    """Return the length of the common prefix of two lists."""
     return next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _matcher(a: list[str], b: list[str]) -> SequenceMatcher[str]:
-    """Return a matcher that leaves frequent words out only where they would make it slow."""
+    """Return a matcher that ignores frequent words only if they would make it slow."""
     counts = Counter(b)
     matches = sum(counts[word] for word in a)
     return SequenceMatcher(None, a, b, autojunk=matches > _MOST_MATCHES)
 
 
 def _spans(text: str, words: list[re.Match[str]], same: set[int]) -> tuple[Span, ...]:
-    """Return spans that cover a text; white space goes with the word before it, at the beginning with the first."""
+    """Return spans that cover a text; white space belongs to the word before it, leading white space to the first."""
     spans: list[Span] = []
     for place, word in enumerate(words):
         end = words[place + 1].start() if place + 1 < len(words) else len(text)

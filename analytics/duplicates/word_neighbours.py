@@ -1,8 +1,8 @@
 """Nearest documents by the words they share: cosine of tf-idf, exact inside blocks of documents.
 
-Documents may be compared within the groups of a category only, for example within each label. A group of more than
+Documents can be compared only within the groups of a category, for example within each label. A group of more than
 ``BLOCK`` documents is cut into equal blocks by keyed hash of the ids, and documents are compared inside their block:
-the work grows with the number of documents, and the choice does not depend on their order.
+the work grows linearly with the documents, and the blocks do not depend on their order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tamis.data.hashing import key64, mix_keys
 
 KIND = "word_neighbours"
 BLOCK = 4096
-"""Documents that are compared with each other at most."""
+"""Most documents that are compared with each other."""
 
 THREADS = 2
 
@@ -38,7 +38,7 @@ class NeighbourParams:
 
     Attributes:
         neighbours: nearest documents kept for each one.
-        within: category whose groups are compared on their own, or None.
+        within: category whose groups are compared separately, or None.
         seed: of the keyed hash that cuts large groups.
     """
 
@@ -61,7 +61,7 @@ def word_neighbours(
     seed: int = 0,
     check: Callable[[], None] = lambda: None,
 ) -> Pairs:
-    """Return every document with its nearest ones, each pair once, ``left < right``, sorted.
+    """Return the pairs of every document with its nearest ones, each pair once, ``left < right``, sorted.
 
     Args:
         features: unit rows of n documents; a document without words has no neighbours.

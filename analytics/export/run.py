@@ -38,7 +38,7 @@ from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.token_counter import PACKAGED
-from tamis.analytics.signals.tokens import TOKENS_VERSION, counted_by, tokens_step
+from tamis.analytics.signals.tokens import TOKENS_VERSION, replace_tokenizer, tokens_step
 from tamis.analytics.steps.corpus_columns import unread_columns
 from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
@@ -245,10 +245,10 @@ def study_for(
 def _counted(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
     """Return the steps with tokens counted as asked, or else as the bundle's lock says where any machine can."""
     if tokenizer is not None:
-        return counted_by(steps, tokenizer)
+        return replace_tokenizer(steps, tokenizer)
     for locked in bundle.lock.steps if bundle.lock is not None else ():
         if locked.name == "tokens" and locked.params["tokenizer"] in PACKAGED:
-            return counted_by(steps, locked.params["tokenizer"], version=min(locked.version, TOKENS_VERSION))
+            return replace_tokenizer(steps, locked.params["tokenizer"], version=min(locked.version, TOKENS_VERSION))
     return steps
 
 

@@ -1,4 +1,4 @@
-"""Edits of a clustering: clusters merged into one, a cluster split into parts, in the order people made them."""
+"""Edits of a clustering by people: merge clusters into one, split a cluster into parts; applied in order."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ClusterEdit:
     """One edit. The numbers of all other clusters stay what they are.
 
     Attributes:
-        kind: ``merge`` gives the documents of all ``clusters`` to the first of them; ``split`` divides the only one
+        kind: ``merge`` gives the documents of all ``clusters`` to the first of them; ``split`` divides its one cluster
             into ``parts`` by k-means of its embeddings: the largest part keeps the number, the others get new ones.
-        clusters: numbers of clusters, as they are after the edits before.
-        parts: of a split.
+        clusters: numbers of clusters, after the earlier edits.
+        parts: number of parts of a split.
     """
 
     kind: Literal["merge", "split"]
@@ -61,7 +61,7 @@ class ClusterEdit:
         return asdict(self) | {"clusters": list(self.clusters)}
 
 
-def edited(
+def apply_edits(
     labels: NDArray[np.int32],
     edits: Sequence[ClusterEdit],
     vectors: NDArray[np.float16],
@@ -69,7 +69,7 @@ def edited(
     seed: int = 0,
     check: Callable[[], None] = lambda: None,
 ) -> NDArray[np.int32]:
-    """Return the labels after the edits.
+    """Apply edits and return the new labels, int32 (n,).
 
     Args:
         labels: int32 (n,), -1 = in no cluster.
@@ -79,7 +79,7 @@ def edited(
         check: called between edits, may raise.
 
     Raises:
-        SettingError: an edit names a cluster that is not there.
+        SettingError: an edit names a cluster that does not exist.
     """
     found = labels.astype(np.int32, copy=True)
     for edit in edits:

@@ -1,9 +1,9 @@
-"""Names of clusters from their words: class-based TF-IDF with stop words the corpus itself shows, in any language.
+"""Names of clusters from their words: class-based TF-IDF with stop words found in the corpus, in any language.
 
 A cluster's score of a word is the share of its documents with the word times ``log(1 + A / f)``: f is the sum of these
 shares over all clusters, A the mean number of different words in a document (Grootendorst 2022, BERTopic, with
 documents counted instead of occurrences, so that one long document cannot name a cluster). A word that is common in
-many clusters of one language is weighed down, and is a stop word from half of them on.
+many clusters of one language gets a lower weight; one that is common in half of them is a stop word.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _PRIOR_DOCUMENTS = 200.0
 
 @dataclass(frozen=True)
 class ClusterWords:
-    """What a cluster is about.
+    """The name and the words of a cluster.
 
     Attributes:
         cluster: its number.
-        name: its best words, plain text, unique among the clusters.
+        name: the best words, plain text, unique among the clusters.
         words: best words first.
         scores: their scores.
     """
@@ -51,7 +51,7 @@ class Distinguishing:
 
     Attributes:
         word: the word.
-        score: z-score of the log odds ratio, less for words of many clusters; positive speaks for the first cluster.
+        score: z-score of the log odds ratio, lower for words of many clusters; positive for the first cluster.
         share_a, share_b: share of documents with the word.
     """
 
@@ -62,13 +62,13 @@ class Distinguishing:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ClusterLanguages:
     """The languages of clusters.
 
     Attributes:
         languages: main language by cluster number; a cluster of several languages has none.
-        sizes: documents by cluster number, where the counts come from a part of them.
-        shares: part of a cluster's documents that is in its language, by number; all of them where it is not given.
+        sizes: documents by cluster number; needed if the counts come from a sample.
+        shares: share of a cluster's documents that are in its language, by number; 1 if not given.
     """
 
     languages: Mapping[int, str] = field(default_factory=dict)
@@ -82,13 +82,14 @@ class Spoken:
         return np.array([self.languages.get(number, "") for number in numbers]), np.array(sizes, dtype=np.int64)
 
     def main(self, counts: TermCounts) -> str:
-        """Return the language of most documents that were counted, empty where no cluster has one."""
+        """Return the language of most counted documents, empty if no cluster has a language."""
         spoken = self.of(counts)[0]
         totals = {kind: int(counts.documents[spoken == kind].sum()) for kind in set(spoken.tolist()) if kind}
         return max(totals, key=lambda kind: (totals[kind], kind)) if totals else ""
 
     def prefixes(self, counts: TermCounts) -> dict[int, str]:
-        """Return the language of the clusters that hold most of one, not the main one, and little else, by number."""
+        """Return, by number, the language of each cluster that holds most of a language (not the main one) and little
+        else."""
         spoken, sizes = self.of(counts)
         main = self.main(counts)
         return {
@@ -99,74 +100,81 @@ class Spoken:
         }
 
 
-def stop_words(counts: TermCounts, spoken: Spoken | None = None) -> frozenset[tuple[str, str]]:
-    """Return (language, word) for the words that stand in clusters of every kind and so say nothing about any.
+def stop_words(counts: TermCounts, spoken: ClusterLanguages | None = None) -> frozenset[tuple[str, str]]:
+    """Return (language, word) for the words that are common in all kinds of clusters and so describe none.
 
     Args:
         counts: words by cluster.
-        spoken: the clusters' languages; clusters of one language are looked at together, so the stop words of a rare
-            language are found as well. None takes all clusters together.
+        spoken: the clusters' languages; the clusters of each language are compared with each other, so that the stop
+            words of a rare language are found as well. None compares all clusters.
 
     Returns:
-        Words that occur in at least 5% of the documents of at least half of a language's clusters; where a language has
-        fewer than four, in 30% of the documents of each of them, when there are at least two. Where it is not the
-        commonest language and has fewer than four or one that holds most of it, also those in 12% of the documents of
-        all of them together, since a lone cluster of German holds everything there is about the German language.
+        Words that occur in at least 5% of the documents of at least half of a language's clusters; if it has two or
+        three clusters, in 30% of the documents of each. If it is not the commonest language and has fewer than four
+        clusters, or one that holds most of it, also the words in 12% of the documents of all its clusters together,
+        since in a single German cluster German stop words look like its topic.
     """
     words = counts.term.dictionary_encode()
-    glue = _glue(counts, words.indices.to_numpy(), len(words.dictionary), spoken or Spoken())
+    degree = _stop_word_degrees(counts, words.indices.to_numpy(), len(words.dictionary), spoken or ClusterLanguages())
     return frozenset(
         (language, words.dictionary[int(code)].as_py())
-        for language, share in glue.items()
+        for language, share in degree.items()
         for code in np.flatnonzero(share >= _WIDESPREAD)
     )
 
 
-def _glue(counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken) -> dict[str, NDArray[np.float64]]:
-    """Return by language how much of a stop word each word is, float64 (size,), in [0, 1]; from 0.5 on it is one."""
+def _stop_word_degrees(
+    counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: ClusterLanguages
+) -> dict[str, NDArray[np.float64]]:
+    """Return by language the stop word degree of each word, float64 (size,), in [0, 1]; stop words have 0.5 or more."""
     kinds, main = spoken.of(counts)[0], spoken.main(counts)
     return {
-        kind: _glue_of(counts, codes, size, spoken, kinds == kind, foreign=kind not in ("", main))
+        kind: _stop_word_degree(counts, codes, size, spoken, kinds == kind, foreign=kind not in ("", main))
         for kind in sorted(set(kinds.tolist()))
     }
 
 
-def _glue_of(
-    counts: TermCounts, codes: NDArray[np.int32], size: int, spoken: Spoken, ours: NDArray[np.bool_], *, foreign: bool
+def _stop_word_degree(
+    counts: TermCounts,
+    codes: NDArray[np.int32],
+    size: int,
+    spoken: ClusterLanguages,
+    ours: NDArray[np.bool_],
+    *,
+    foreign: bool,
 ) -> NDArray[np.float64]:
     total = int(ours.sum())
     rows = ours[counts.cluster]
     sizes = spoken.of(counts)[1]
     if total >= _FEW_CLUSTERS:
-        glue = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
+        degree = np.bincount(codes[rows & (counts.shares >= _COMMON)], minlength=size) / total
     else:
         spread = np.bincount(codes[rows & (counts.shares >= _VERY_COMMON)], minlength=size)
-        glue = (spread >= max(total, 2)).astype(np.float64)
+        degree = (spread >= max(total, 2)).astype(np.float64)
     if foreign and (total < _FEW_CLUSTERS or 2 * sizes[ours].max() > sizes[ours].sum()):
         together = np.bincount(codes[rows], weights=(counts.shares * sizes[counts.cluster])[rows], minlength=size)
-        glue[together >= _FOREIGN * max(int(sizes[ours].sum()), 1)] = 1.0
-    return glue
+        degree[together >= _FOREIGN * max(int(sizes[ours].sum()), 1)] = 1.0
+    return degree
 
 
 def name_clusters(
-    counts: TermCounts, *, spoken: Spoken | None = None, words: int = KEPT_WORDS
+    counts: TermCounts, *, spoken: ClusterLanguages | None = None, words: int = KEPT_WORDS
 ) -> tuple[ClusterWords, ...]:
     """Return the words and the name of every cluster, by cluster number.
 
-    The name of a cluster that holds most of a language, other than the main one, and little else begins with that
-    language: what it is about is first of all that it is written so.
+    If a cluster holds most of a language other than the main one, and little else, its name begins with that language.
 
     Args:
         counts: words by cluster.
         spoken: the clusters' languages, for stop words and names.
         words: how many words to return per cluster.
     """
-    spoken = spoken or Spoken()
+    spoken = spoken or ClusterLanguages()
     vocabulary = counts.term.dictionary_encode()
     codes = vocabulary.indices.to_numpy()
     kinds = spoken.of(counts)[0]
     share = np.zeros(len(codes))
-    for language, values in _glue(counts, codes, len(vocabulary.dictionary), spoken).items():
+    for language, values in _stop_word_degrees(counts, codes, len(vocabulary.dictionary), spoken).items():
         rows = (kinds == language)[counts.cluster]
         share[rows] = values[codes[rows]]
     scores = class_tf_idf(counts) * (1.0 - share) ** 2
@@ -177,7 +185,7 @@ def name_clusters(
     found = []
     for place, cluster in enumerate(counts.clusters.tolist()):
         ours_ordered = order[bounds[place] : bounds[place + 1]].tolist()
-        # A cluster of nothing but stop words is better named by them than not at all.
+        # A cluster with stop words only is named by them.
         best = _varied([row for row in ours_ordered if not stop[row]] or ours_ordered, terms, words)
         found.append((cluster, tuple(terms[row] for row in best), tuple(float(scores[row]) for row in best)))
     names = unique_names([known for _, known, _ in found])
@@ -218,7 +226,7 @@ def _same_stem(first: str, second: str) -> bool:
 
 
 def unique_names(words: Sequence[Sequence[str]]) -> list[str]:
-    """Return one name per list of words, adding words, at last a number, until no two are equal."""
+    """Return one name per list of words; equal names get more words, and if that fails a number."""
     names: list[str] = []
     taken: set[str] = set()
     for known in words:
@@ -257,8 +265,8 @@ def distinguishing_words(counts: TermCounts, first: int, second: int, *, most: i
         without = documents[-1] - sides[-1] + _PRIOR_DOCUMENTS * (1 - share)
         odds.append(np.log(with_word / without))
         variance += 1 / with_word + 1 / without
-    glue = _glue(counts, codes, size, Spoken())[""]
-    score = np.where(glue >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - glue))
+    degree = _stop_word_degrees(counts, codes, size, ClusterLanguages())[""]
+    score = np.where(degree >= _WIDESPREAD, 0.0, (odds[0] - odds[1]) / np.sqrt(variance) * (1 - degree))
     picked = [code for code in np.lexsort((np.arange(size), -score))[:most] if score[code] > 0]
     picked += [code for code in np.lexsort((np.arange(size), score))[:most] if score[code] < 0]
     shares_of = [side / total for side, total in zip(sides, documents, strict=True)]

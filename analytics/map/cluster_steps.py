@@ -1,6 +1,6 @@
-"""The steps that find clusters and divide all documents into concepts (k-means), and name them.
+"""The steps that find clusters, divide all documents into concepts (k-means), and name both.
 
-What people read about clusters: names, sizes, languages, categories, places; one table per clustering.
+Each clustering has one table for people: names, sizes, languages, categories, positions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from tamis.analytics.embedding.copies import Copies
 from tamis.analytics.embedding.kmeans import spherical_kmeans
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.map.cluster_edits import ClusterEdit, edited
-from tamis.analytics.map.cluster_names import ClusterWords, Spoken, name_clusters, stop_words, term_table
+from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
+from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
-from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, numbered_by_size, vote
+from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, number_by_size, vote
 from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.term_counts import TermCounter, TermCounts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -39,7 +39,7 @@ _ROWS = 8192
 def naming_sample(
     keys: NDArray[np.uint64], labels: NDArray[np.int32], *, seed: int, most: int = NAMED_BY
 ) -> NDArray[np.bool_]:
-    """Say which documents name their cluster, bool (n,): at most so many of each, those with the smallest hashes."""
+    """Return which documents name their cluster, bool (n,): up to ``most`` of each, by smallest hash."""
     order = np.lexsort((uniform(keys, seed=seed, salt="names"), labels))
     numbers, sizes = np.unique(labels, return_counts=True)
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -70,12 +70,12 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
         return counter.counts()
 
 
-def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
-    """Return sizes of the clusters, and the language that at least half of the documents of each are detected in."""
+def cluster_languages(context: StepContext, labels: NDArray[np.int32]) -> ClusterLanguages:
+    """Return the size of each cluster, and the language detected in at least half of its documents."""
     numbers, documents = np.unique(labels[labels >= 0], return_counts=True)
     sizes = dict(zip(numbers.tolist(), documents.tolist(), strict=True))
     if "language" not in context.inputs:
-        return Spoken({}, sizes)
+        return ClusterLanguages({}, sizes)
     spoken = load_column(context.inputs["language"], context.documents, "lang")
     table = pa.table({"cluster": pa.array(labels), "lang": spoken}).filter(pc.field("cluster") >= 0)
     counts = table.group_by(["cluster", "lang"], use_threads=False).aggregate([([], "count_all")]).to_pylist()
@@ -85,14 +85,14 @@ def spoken_in(context: StepContext, labels: NDArray[np.int32]) -> Spoken:
         if row["lang"] and 2 * row["count_all"] >= sizes[row["cluster"]]
     }
     languages = {number: language for number, (language, _) in found.items()}
-    return Spoken(languages, sizes, {number: share for number, (_, share) in found.items()})
+    return ClusterLanguages(languages, sizes, {number: share for number, (_, share) in found.items()})
 
 
 def cluster_rows(
     labels: NDArray[np.int32],
     words: Sequence[ClusterWords],
     kinds: NDArray[np.int32],
-    spoken: Spoken,
+    spoken: ClusterLanguages,
     counts: TermCounts,
     positions: NDArray[np.float32],
 ) -> pa.Table:
@@ -128,10 +128,10 @@ def cluster_rows(
     )
 
 
-def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken) -> tuple[ClusterWords, ...]:
+def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: ClusterLanguages) -> tuple[ClusterWords, ...]:
     """Return the words and names of the categories, from the words of their clusters.
 
-    A category of several languages has no stop words of its own, so those of each cluster's language go first.
+    A category of several languages has no stop words of its own, so those of each cluster's language are removed first.
     """
     if not len(kinds):
         return ()
@@ -141,7 +141,9 @@ def name_categories(counts: TermCounts, kinds: NDArray[np.int32], spoken: Spoken
         inside = set(of_cluster[kinds == kind].tolist())
         languages[kind] = inside.pop() if len(inside) == 1 else ""
     telling = counts.without(stop_words(counts, spoken), spoken.languages)
-    return name_clusters(telling.joined(kinds), spoken=Spoken(languages, shares=dict.fromkeys(languages, 0.0)))
+    return name_clusters(
+        telling.joined(kinds), spoken=ClusterLanguages(languages, shares=dict.fromkeys(languages, 0.0))
+    )
 
 
 def _members(
@@ -177,14 +179,15 @@ def clusters_step(
 
     Its artifact holds, in facts order, ``labels`` int32 (n,), -1 = unclustered; ``centroids`` float32 (k, d), unit rows
     in the space of the embedding, with ``centroid_labels`` int32 (k,); the tables ``clusters`` (one row per cluster:
-    cluster, name, words, size, language, category, category_name, x, y) and ``terms`` (see ``naming.term_table``); and
+    cluster, name, words, size, language, category, category_name, x, y) and ``terms`` (see ``term_table``); and
     the JSON ``sweep``.
 
     Args:
         clustering: a name in ``clusterings.CLUSTERINGS``.
-        fineness: how fine; the clustering chooses otherwise. Its seed also draws the documents that name a cluster.
-        noise: ``leave`` documents in no cluster unclustered, or ``vote``: they take the commonest of their neighbours.
-        languages: whether the language step is there; it finds the stop words of rare languages.
+        fineness: how fine the clusters are; its seed also draws the documents that name a cluster.
+        noise: ``leave`` keeps documents in no cluster unclustered; ``vote`` gives them the commonest cluster among
+            their neighbours.
+        languages: whether the analysis has the language step, which helps to find the stop words of rare languages.
 
     Raises:
         SettingError: unknown clustering or noise setting, or an impossible size.
@@ -200,11 +203,11 @@ def clusters_step(
             context.progress.check,
         )
         found = way.find(known, fine)
-        labels = numbered_by_size(found.labels)
+        labels = number_by_size(found.labels)
         if noise == "vote":
             copies = Copies.of(known.vectors())
             graph = read_graph(context.inputs["knn"], different=True)
-            labels = numbered_by_size(vote(labels[copies.rows], graph.indices)[copies.group])
+            labels = number_by_size(vote(labels[copies.rows], graph.indices)[copies.group])
         context.out.write_json("sweep", [asdict(point) for point in found.sweep])
         about = {"method": clustering, "found_by": found.words, "noise": noise, **found.settings}
         _write(context, labels, None, seed=fine.seed, about=about)
@@ -215,20 +218,20 @@ def clusters_step(
 
 
 def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languages: bool = True) -> StepSpec:
-    """Return the step that applies people's edits to the clusters of ``clusters_step`` and names what changed anew.
+    """Return the step that applies people's edits to the clusters of ``clusters_step`` and names them again.
 
     Its artifact is made like that of ``clusters_step``; clusters that no edit touched keep their numbers.
 
     Args:
         edits: in order.
         seed: of splits and of the documents that name a cluster.
-        languages: whether the language step is there.
+        languages: whether the analysis has the language step.
     """
 
     def run(context: StepContext) -> None:
         before = context.inputs["clusters"]
         vectors = load_vectors(context.inputs["embeddings"], context.documents)
-        labels = edited(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
+        labels = apply_edits(before.array("labels"), edits, vectors, seed=seed, check=context.progress.check)
         if "sweep" in before.parts():
             context.out.write_json("sweep", before.json("sweep"))
         kept = ("method", "found_by", "noise", "min_cluster_size")
@@ -241,12 +244,12 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
 
 
 def clusters_of(artifacts: Mapping[str, Artifact]) -> Artifact | None:
-    """Return the clusters in use: those that people edited where there are such."""
+    """Return the clusters in use: the edited ones if people edited them."""
     return artifacts.get(EDITED) or artifacts.get("clusters")
 
 
 def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True) -> StepSpec:
-    """Return the step that divides all documents into concepts by spherical k-means; none is left out.
+    """Return the step that divides all documents with an embedding into concepts by spherical k-means.
 
     Its artifact is made like that of ``clusters_step``, without a sweep. Documents without an embedding get -1.
 
@@ -254,7 +257,7 @@ def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, 
         k: number of concepts; None for ``concept_count``.
         iterations: of Lloyd's algorithm.
         seed: of the first centroids and of the documents that name a concept.
-        languages: whether the language step is there.
+        languages: whether the analysis has the language step.
     """
 
     def run(context: StepContext) -> None:
@@ -302,7 +305,7 @@ def _by_size(
     labels: NDArray[np.int32], centroids: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the concepts numbered from the largest; concepts without documents are dropped."""
-    renumbered = numbered_by_size(labels)
+    renumbered = number_by_size(labels)
     number = np.full(len(centroids), -1, dtype=np.int64)
     number[labels[labels >= 0]] = renumbered[labels >= 0]
     used = np.flatnonzero(number >= 0)
@@ -310,7 +313,7 @@ def _by_size(
 
 
 def _fine_positions(artifact: Artifact) -> NDArray[np.floating[Any]]:
-    """Return the positions as exactly as the map knows them, (n, 2)."""
+    """Return the positions in the precision of the map, (n, 2)."""
     return artifact.array("fine") if "fine" in artifact.parts() else _positions(artifact)
 
 
@@ -331,7 +334,7 @@ def _write(
     numbers = np.unique(labels[labels >= 0]).astype(np.int32)
     if centroids is None:
         centroids, numbers = centroids_of(load_vectors(embeddings, context.documents), labels)
-    spoken = spoken_in(context, labels)
+    spoken = cluster_languages(context, labels)
     counts = count_terms(context, labels, seed=seed)
     words = name_clusters(counts, spoken=spoken)
     kinds = categories(centroids)

@@ -1,6 +1,6 @@
-"""Ways to find clusters, behind one interface: each is a function of what is known about the documents.
+"""Clustering methods behind one interface: each is a function of the map and the embedding.
 
-A new way is one more ``CLUSTERINGS.register``; naming, edits, centroids, rules and the pages work with its labels.
+A new method is one more ``CLUSTERINGS.register``; naming, edits, centroids, rules and the pages work with its labels.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def _never() -> None:
 
 @dataclass(frozen=True, eq=False)
 class ClusteringInput:
-    """What a clustering may look at; rows are documents in facts order.
+    """The input of a clustering method; rows are documents in facts order.
 
     Attributes:
-        positions: (n, 2), places on the map, float32 or, where that cannot tell them apart, float64; NaN for
+        positions: (n, 2), positions on the map, float32, or float64 if float32 cannot tell them apart; NaN for
             documents without.
         vectors: returns the embedding, float16 (n, d), rows of zeros for documents without.
         check: called between pieces of work, may raise.
@@ -41,10 +41,10 @@ class ClusteringInput:
 
 @dataclass(frozen=True)
 class Fineness:
-    """How fine clusters are to be.
+    """How fine the clusters are.
 
     Attributes:
-        min_cluster_size: documents of a cluster, the fewest or on average; None lets the clustering choose.
+        min_cluster_size: fewest documents of a cluster (k-means: documents on average); None lets the method choose.
         core_points: HDBSCAN's ``min_samples``.
         seed: of everything random.
     """
@@ -60,13 +60,13 @@ class Fineness:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Clusters.
+    """Clusters that a method found.
 
     Attributes:
         labels: int32 (n,), -1 = in no cluster.
-        words: how they were found, for people.
-        settings: what was used, JSON values, ``min_cluster_size`` among them.
-        sweep: what other sizes give, where the clustering knows.
+        words: description of the method, for people.
+        settings: the settings used, JSON values, ``min_cluster_size`` among them.
+        sweep: results of other sizes, if the method has them.
     """
 
     labels: NDArray[np.int32]
@@ -77,10 +77,10 @@ class Found:
 
 @dataclass(frozen=True)
 class ClusteringMethod:
-    """One way to find clusters.
+    """A clustering method.
 
     Attributes:
-        name: as options name it.
+        name: its name in options.
         help: one sentence for people.
         find: the function; the same arguments give the same bytes on any machine and number of threads.
     """
@@ -91,25 +91,25 @@ class ClusteringMethod:
 
 
 class ClusteringRegistry:
-    """All clusterings by name."""
+    """All clustering methods by name."""
 
     def __init__(self) -> None:
         self._known: dict[str, ClusteringMethod] = {}
 
     def register(self, clustering: ClusteringMethod) -> ClusteringMethod:
-        """Add a clustering; registering the same name again replaces it."""
+        """Add a method; registering the same name again replaces it."""
         self._known[clustering.name] = clustering
         return clustering
 
     def remove(self, name: str) -> None:
-        """Forget a clustering."""
+        """Remove a method."""
         del self._known[name]
 
     def get(self, name: str) -> ClusteringMethod:
-        """Return a clustering by name.
+        """Return a method by name.
 
         Raises:
-            SettingError: there is none.
+            SettingError: unknown name.
         """
         if name not in self._known:
             raise SettingError("Unknown clustering", value=name, allowed=self.names())

@@ -1,14 +1,14 @@
 """Concepts: k-means cells with their complexities, frozen in one stored table, and the measure that assigns documents.
 
-A rule names the table by digest. It holds what assigns any document to a concept (centroids, and the space they live
-in) and what is known about each concept, so a recipe made on one corpus runs on another.
+A rule names the table by digest. The table holds what assigns any document to a concept (centroids and their embedding
+space) and the complexities of each concept, so a recipe made on one corpus runs on another.
 
-How complex a concept is, by three measures side by side: elephants (simple, many) and dogs (many kinds).
+Three measures tell how complex a concept is:
 
 * **geometric**: mean cosine distance of members to their centroid times mean distance to the 20 nearest other centroids
-  (Abbas et al. 2024, arXiv 2401.04578). On text it takes templated documents for complex ones.
+  (Abbas et al. 2024, arXiv 2401.04578). On text it rates templated documents as complex.
 * **redundancy-aware**: mean distance to the centroid divided by how well the members' words compress together.
-* **measured**: what the last doubling of training documents still gains in bits per byte of held-out members.
+* **measured**: gain of the last doubling of training documents, in bits per byte of held-out members.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Concepts:
 
     Attributes:
         clusters: int32 (k,), number of each concept.
-        sizes: int64 (k,), documents it had where it was made.
+        sizes: int64 (k,), its documents in the corpus it was made on.
         complexity: float64 (k, 3), columns as ``MEASURED``, NaN where it could not be measured.
         centroids: float32 (k, d), unit rows.
-        space: digest of the embedding the centroids live in.
+        space: digest of the embedding space of the centroids.
     """
 
     clusters: NDArray[np.int32]
@@ -71,7 +71,7 @@ class Concepts:
         """Read a stored table.
 
         Raises:
-            StoreError: it does not hold concepts.
+            StoreError: the table does not hold concepts.
         """
         if tuple(table.schema.names) != _COLUMNS or not table.num_rows:
             raise StoreError("This is not a table of concepts", value=table.schema.names, allowed=_COLUMNS)
@@ -147,12 +147,12 @@ COMPRESSED_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class TextProfile:
-    """What the words of a concept's members tell.
+    """How compressible and predictable the words of a concept's members are.
 
     Attributes:
         compression: text bytes per byte of the compressed word stream of up to 64 kB.
         curve: float64 (len(CURVE),), bits per byte of held-out members after 15, 30, ... documents, NaN beyond.
-        gain: what the last doubling gains, bits per byte, NaN without two points.
+        gain: gain of the last doubling, bits per byte, NaN with fewer than two points.
     """
 
     compression: float
@@ -192,7 +192,7 @@ def isolation(centroids: NDArray[np.float32], *, nearest: int = NEAREST) -> NDAr
 
 
 def text_profile(members: WordStream) -> TextProfile:
-    """Return what members tell, given in the order of their keyed hashes; about ``CURVE[-1] + HELD_OUT`` are enough."""
+    """Return the profile of members in the order of their keyed hashes; about ``CURVE[-1] + HELD_OUT`` are enough."""
     cut = int(np.searchsorted(np.cumsum(members.bytes), COMPRESSED_BYTES, side="right"))
     part = members.take(np.arange(max(cut, min(len(members), 1))))
     packed = len(zlib.compress(part.words.astype("<u2").tobytes(), 6))

@@ -1,12 +1,10 @@
-"""Clusters: groups of documents close together, from the map (HDBSCAN) or from the embedding (k-means).
-
-HDBSCAN's clusters of any minimum size from one tree of densities, in one pass over the tree a size.
+"""Density clusters of the map (HDBSCAN), of any minimum size from one tree, in one pass over the tree per size.
 
 Campello, Moulavi, Zimek, Sander 2015, "Hierarchical Density Estimates for Data Clustering, Visualization, and Outlier
 Detection", ACM TKDD 10(1): mutual reachability, condensed tree, stability of a cluster, selection of the most stable
 clusters, none of which is the root. Spanning trees come from the packages hdbscan and, for many points, fast_hdbscan.
-Which of several equally short spanning trees they find does not matter, since branches that part at the same distance
-part at once here: the same points have the same clusters on any number of threads.
+Which of several equally short spanning trees they find does not matter, since branches that split at the same distance
+split at once here: the same points have the same clusters on any number of threads.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 from tamis.data.errors import SettingError
 
 MANY_POINTS = 300_000
-"""From here on the parallel package pays: it takes half a minute to compile when it is used first, and on fewer points
+"""From so many points on the parallel package is used: it compiles for half a minute on first use, and on fewer points
 the other one takes at most twelve seconds."""
 
 
@@ -40,7 +38,7 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
 
     points = in_own_frame(points)
     few = min(core_points, len(points) - 1)
-    pairs = _spanned_in_parallel(points, few) if len(points) >= many else _spanned(points, few)
+    pairs = _spanning_tree_in_parallel(points, few) if len(points) >= many else _spanning_tree(points, few)
     core = cKDTree(points).query(points, k=few + 1, workers=-1)[0][:, -1]
     left, right = pairs.T
     apart = np.sqrt(((points[left] - points[right]) ** 2).sum(axis=1))
@@ -51,10 +49,10 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
 
 
 def in_own_frame(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the points moved near zero and scaled to within 1, so that single precision can tell them apart.
+    """Return the points shifted near zero and scaled to within 1, so that single precision can tell them apart.
 
-    fast_hdbscan computes in float32, where coordinates of a million are a sixteenth apart at the nearest. The scale is
-    a power of two and the way moved a multiple of it: of points around zero every bit stays.
+    fast_hdbscan computes in float32, where neighbouring numbers near a million differ by a sixteenth. The scale is a
+    power of two and the shift a multiple of it, so points around zero keep every bit.
 
     Args:
         points: float64 (m, 2), finite, m > 0.
@@ -65,11 +63,11 @@ def in_own_frame(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((points - np.round(middle / unit) * unit) / unit)
 
 
-def _spanned(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
+def _spanning_tree(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     """Return the pairs of a minimum spanning tree, int64 (m - 1, 2)."""
     import hdbscan
 
-    # The package also finds clusters, which are not wanted: with this size there are next to none.
+    # The package also finds clusters, which are not needed: with this size there are few.
     fitted = hdbscan.HDBSCAN(
         min_cluster_size=max(2, len(points) // 2),
         min_samples=few,
@@ -81,7 +79,7 @@ def _spanned(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     return tree[:, :2].astype(np.int64)
 
 
-def _spanned_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
+def _spanning_tree_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
 
     tree: NDArray[Any] = compute_minimum_spanning_tree(points, min_samples=few)[0]
@@ -90,14 +88,14 @@ def _spanned_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.in
 
 @njit(cache=True, nogil=True)
 def forest(linkage):  # type: ignore[no-untyped-def]
-    """Return the tree with branches that part at the same distance as children of one node.
+    """Return the tree in which branches that split at the same distance are children of one node.
 
     Args:
         linkage: float64 (m - 1, 4): children, distance and points of each inner node, nearest first.
 
     Returns:
-        up, int32 (2m - 1,): the node each node is a child of, -1 for the root and for nodes that are one with a node
-        above; points, int32 (2m - 1,): how many are below; density, float64 (2m - 1,): where its children part.
+        up, int32 (2m - 1,): the parent of each node, -1 for the root and for nodes merged with a node above; points,
+        int32 (2m - 1,): how many are below; density, float64 (2m - 1,): where its children split.
     """
     m = len(linkage) + 1
     up, points = np.full(2 * m - 1, -1, dtype=np.int32), np.ones(2 * m - 1, dtype=np.int32)
@@ -151,7 +149,7 @@ def tree_labels(up, points, density, min_cluster_size):  # type: ignore[no-untyp
 
 @njit(cache=True, nogil=True)
 def _chosen(cluster, parent, stability):  # type: ignore[no-untyped-def]
-    """Choose the clusters that are at least as stable as those they split into, and label points by them."""
+    """Choose the clusters that are at least as stable as those they split into, and label the points."""
     below, chosen = np.zeros(len(parent)), np.zeros(len(parent), dtype=np.bool_)
     for own in range(len(parent) - 1, 0, -1):
         chosen[own] = not below[own] > stability[own]
@@ -172,7 +170,7 @@ Noise = Literal["leave", "vote"]
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """What HDBSCAN finds at one setting; documents at one place count once.
+    """The clusters of HDBSCAN at one setting; documents at one place count once.
 
     Attributes:
         min_cluster_size: the setting.
@@ -189,15 +187,15 @@ class SweepPoint:
 
 @dataclass(frozen=True, eq=False)
 class DensityTree:
-    """HDBSCAN's tree of the places on the map, from which the clusters of any minimum size follow in a moment.
+    """HDBSCAN's tree of the places on the map, which gives the clusters of any minimum size quickly.
 
-    Points at one place are one there: copies of a text, however many, neither make a region dense nor part one. Where
-    a place is in no cluster and holds enough points, they are a cluster of their own.
+    Points at one place count once: copies of a text neither make a region dense nor split one. If a place is in no
+    cluster and holds enough points, they are a cluster of their own.
 
     Attributes:
         group: int64 (m,), the place of each point.
         places: how many there are.
-        nodes: the tree, see ``density_tree.forest``; None for fewer than three places.
+        nodes: the tree, see ``forest``; None for fewer than three places.
     """
 
     group: NDArray[np.int64]
@@ -220,18 +218,18 @@ class DensityTree:
     def labels(self, min_cluster_size: int) -> NDArray[np.int32]:
         """Return the clusters of at least so many places, int32 (m,), -1 = none; numbered by size, largest 0.
 
-        So many points at one place that is in none are a cluster as well.
+        So many points at one place that is in no cluster are a cluster as well.
         """
         least = max(2, min_cluster_size)
         labels = self._of_places(least)
         alone = np.flatnonzero((labels < 0) & (np.bincount(self.group, minlength=self.places) >= least))
         labels[alone] = int(labels.max(initial=UNCLUSTERED)) + 1 + np.arange(len(alone), dtype=np.int32)
-        return numbered_by_size(labels[self.group])
+        return number_by_size(labels[self.group])
 
     def _of_places(self, least: int) -> NDArray[np.int32]:
         if self.nodes is None:
             return np.full(self.places, UNCLUSTERED, dtype=np.int32)
-        return numbered_by_size(tree_labels(*self.nodes, least))
+        return number_by_size(tree_labels(*self.nodes, least))
 
     def sweep(self, sizes: Sequence[int] | None = None) -> tuple[SweepPoint, ...]:
         """Return what each minimum size gives; None for a geometric series from 10 to a fiftieth of the places."""
@@ -274,15 +272,15 @@ def sweep_sizes(points: int) -> list[int]:
 
 
 def wanted_clusters(points: int) -> float:
-    """Return how many clusters of so many documents people can still read, about ``0.4 sqrt(points)``, at least 2."""
+    """Return a readable number of clusters for so many documents, about ``0.4 sqrt(points)``, at least 2."""
     return max(2.0, 0.4 * float(np.sqrt(points)))
 
 
 def fitting_size(sweep: Sequence[SweepPoint], points: int) -> int:
     """Return the minimum size that gives a readable number of clusters.
 
-    Wanted are ``wanted_clusters``; settings whose largest cluster holds more than a fifth of the
-    documents lie beyond the cliff where HDBSCAN joins everything, and are taken only when there is no other.
+    The target is ``wanted_clusters``. A setting whose largest cluster holds more than a fifth of the documents is
+    chosen only if there is no other, since HDBSCAN then joins nearly everything.
     """
     wanted = wanted_clusters(points)
     sound = [point for point in sweep if point.clusters >= 2 and point.largest <= LARGEST_SHARE]
@@ -292,7 +290,7 @@ def fitting_size(sweep: Sequence[SweepPoint], points: int) -> int:
     return min(choice, key=lambda p: (abs(np.log(max(p.clusters, 1) / wanted)), p.min_cluster_size)).min_cluster_size
 
 
-def numbered_by_size(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def number_by_size(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return the same clusters numbered from the largest, ties by their first member; -1 stays."""
     there = np.flatnonzero(labels >= 0)
     if not len(there):
@@ -371,4 +369,4 @@ def categories(centroids: NDArray[np.float32], *, count: int | None = None) -> N
     if k <= max(wanted, 2):
         return np.arange(k, dtype=np.int32) if k <= wanted else np.zeros(k, dtype=np.int32)
     tree = linkage(centroids.astype(np.float64), method="ward")
-    return numbered_by_size(fcluster(tree, wanted, criterion="maxclust").astype(np.int32) - 1)
+    return number_by_size(fcluster(tree, wanted, criterion="maxclust").astype(np.int32) - 1)

@@ -1,12 +1,10 @@
 """The map: a UMAP layout in two dimensions of the graph of nearest neighbours.
 
-One epoch of the map layout: every point moves at once, from where all points were before.
-
-The forces are those of umap-learn's ``optimize_layout_euclidean`` (McInnes, Healy, Melville 2018). What differs is the
-order: umap-learn moves points one after the other, so threads race; here all read the old positions and write new
-ones, and every choice is a hash of (seed, epoch, point), so the result has the same bits on any number of threads.
+The forces are those of umap-learn's ``optimize_layout_euclidean`` (McInnes, Healy, Melville 2018). The order differs:
+umap-learn moves points one after the other, so threads race; here in each epoch all points read the old positions and
+write new ones, and every choice is a hash of (seed, epoch, point), so any number of threads gives the same bits.
 umap-learn moves both ends of an edge at each pull; here each end pulls for itself. Moving both as well, so that every
-edge pulls twice, measured worse: 0.205 of neighbours kept instead of 0.232 (umap-learn: 0.215) on 10,000 documents.
+edge pulls twice, is worse: 0.205 of neighbours kept instead of 0.232 (umap-learn: 0.215) on 10,000 documents.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ def move(old, new, starts, ends, chances, key, a, b, alpha, negatives, others, f
         key: uint64, a hash of (seed, epoch).
         a, b: of the curve 1 / (1 + a d^2b).
         alpha: float32, learning rate of this epoch.
-        negatives: points each pulling edge is weighed against.
+        negatives: random points that push for each pulling edge.
         farthest: float32, no point goes further than this times ``alpha``.
         others: positions that pull and push, float32 (m, 2): ``old`` itself, or a frozen map that points are added to.
     """
@@ -105,9 +103,9 @@ NEGATIVES = 5
 SPREAD, MIN_DIST = 1.0, 0.1
 EXTENT = 10.0
 FARTHEST = np.float32(32.0)
-"""How far a point may go in one epoch at a learning rate of 1. On ordinary maps hardly one ever does; where hundreds of
-vectors are nearly the same, the sum of all that pulls and pushes at once would throw points a hundred times as far as
-the map is wide (umap-learn moves after each pull, so it needs no such limit)."""
+"""How far a point may move in one epoch at a learning rate of 1. Ordinary maps hardly ever reach it; if hundreds of
+vectors are nearly the same, the sum of simultaneous pulls and pushes would move points a hundred times the width of
+the map (umap-learn moves after each pull, so it needs no such limit)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +126,7 @@ class Edges:
 def umap_learn() -> Any:
     """Return umap-learn's module; importing it compiles for some seconds and warns of a part that is not used here.
 
-    What it compiles for the fuzzy graph, for some seconds more, is kept on disk for the next process where possible.
+    Its kernels for the fuzzy graph, which compile for some more seconds, are cached on disk if possible.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
@@ -158,7 +156,7 @@ def fuzzy_edges(graph: KnnGraph, *, neighbours: int = NEIGHBOURS) -> Edges:
 def with_self(graph: KnnGraph, neighbours: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return indices int32 (n, k) and distances float32 (n, k) with each point first, as umap-learn wants them.
 
-    A missing neighbour keeps the index -1 and gets the distance of the last one there is.
+    A missing neighbour keeps the index -1 and gets the distance of the last existing one.
     """
     wide = min(neighbours - 1, graph.k, max(1, int((graph.indices >= 0).sum(axis=1).max(initial=0))))
     own = np.arange(len(graph.indices), dtype=np.int32)[:, None]
@@ -202,8 +200,8 @@ def pca_start(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         axes = np.linalg.eigh(product / max(len(vectors), 1) - np.outer(mean, mean))[1][:, [-1, -2]]
         axes *= np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
         for first in range(0, len(vectors), 65_536):
-            here = slice(first, first + 65_536)
-            start[here] = (vectors[here].astype(np.float32) - mean) @ axes
+            block = slice(first, first + 65_536)
+            start[block] = (vectors[block].astype(np.float32) - mean) @ axes
     widest = float(np.abs(start).max(initial=0.0))
     return np.asarray(start * np.float32(EXTENT / widest) if widest > 0 else start, dtype=np.float32)
 
@@ -232,7 +230,7 @@ def optimise(
     """
     a, b = map(np.float32, curve())
     chances = edges.weights / max(float(edges.weights.max(initial=0.0)), 1e-12)
-    # As in umap-learn: an edge that would not be used once is left out.
+    # As in umap-learn: an edge that would never be used is left out.
     chances = np.where(chances < 1.0 / max(epochs, 1), 0.0, chances).astype(np.float32)
     keys = mix_keys(np.arange(epochs, dtype=np.uint64), seed=seed, salt="layout")
     old, new = start.astype(np.float32, copy=True), np.empty(start.shape, dtype=np.float32)

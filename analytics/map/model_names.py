@@ -1,12 +1,10 @@
-"""Asking a model for the names of clusters: what is sent, what it costs, and what is kept of the answers.
+"""Names of clusters from a model: what is sent, what it costs, and which answers are kept.
 
-Per cluster a model sees the words that name it today and the beginnings of a few typical documents, nothing else. Names
-already got from the same model for the same words are not asked for again, so stopped work goes on where it stopped.
+Per cluster a model sees the words of its current name and the beginnings of a few typical documents, nothing else. A
+name that the same model gave for the same question is not asked for again, so a stopped job continues where it stopped.
 
-The name in a model's answer: one short plain line, or nothing.
-
-An answer is as little to be trusted as the documents it was made from: markup, links, lists, excuses and whatever does
-not look like a name are refused, and the cluster keeps the name from its words.
+An answer is as untrusted as the documents: only one short plain line is accepted as a name. Markup, links, lists,
+refusals and anything else are rejected, and the cluster keeps the name from its words.
 """
 
 from __future__ import annotations
@@ -44,13 +42,13 @@ _EXCUSE = re.compile(
 _NOTHING = frozenset({"unknown", "none", "n/a", "null", "unnamed", "cluster", "name", "title", "other", "misc"})
 
 
-def answered_name(answer: str) -> str | None:
-    """Return the name an answer gives, at most 60 characters of plain text; None when it gives none."""
+def parse_name(answer: str) -> str | None:
+    """Return the name in an answer, at most 60 characters of plain text; None if there is none."""
     text = _THOUGHT.sub("", answer[:20_000]).strip()
     line = _named_in_json(text) or _first_line(text)
     if line is None:
         return None
-    # Control and format characters (among them those that turn the direction of text) are no part of a name.
+    # Control and format characters, such as those that change the direction of text, are removed.
     plain = "".join(" " if mark.isspace() else mark for mark in line if mark.isspace() or mark.isprintable())
     name = " ".join(unicodedata.normalize("NFC", plain).split()).strip(_EDGES)
     name = _LABEL.sub("", name).strip(_EDGES)
@@ -76,11 +74,11 @@ def _named_in_json(text: str) -> str | None:
 
 
 def _first_line(text: str) -> str | None:
-    """Return the first line that says something; a fence of code and an announcement that ends in a colon do not."""
+    """Return the first line that is not blank, a code fence or an introduction that ends in a colon."""
     for line in text.splitlines():
-        said = line.strip()
-        if said and not said.startswith("```") and not said.rstrip("*_").endswith((":", "：")):
-            return said
+        content = line.strip()
+        if content and not content.startswith("```") and not content.rstrip("*_").endswith((":", "：")):
+            return content
     return None
 
 
@@ -89,7 +87,7 @@ MOST_SNIPPETS = 10
 SNIPPET_CHARACTERS = 160
 WORDS_SENT = 12
 MOST_FAILURES = 3
-"""Questions in a row without an answer after which the rest is not asked."""
+"""After so many questions in a row without an answer the job stops."""
 
 _ORDER = (
     "You name groups of documents. Answer with the name alone: one plain line of two to five words in the language of "
@@ -100,7 +98,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class Question:
-    """What a model is asked about one cluster.
+    """The question about one cluster.
 
     Attributes:
         cluster: its number.
@@ -120,7 +118,7 @@ class Question:
 
     @property
     def terms(self) -> str:
-        """Return the digest of what is shown."""
+        """Return the digest of the words and snippets shown."""
         return digest([list(self.words), list(self.snippets)])
 
     @property
@@ -130,15 +128,15 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asking:
-    """All that would leave the machine.
+class NamingPlan:
+    """The questions to send: all data that would leave the machine.
 
     Attributes:
         clustering: digest of the clustering.
         questions: one per cluster that still needs a name.
-        known: clusters that have one: from people, or from this model for the same words.
+        known: number of clusters with a name from people, or from this model for the same question.
         best: best word by cluster.
-        names: names in use that no answer may take, by cluster.
+        names: names in use, which no answer may repeat, by cluster.
     """
 
     clustering: str
@@ -148,7 +146,7 @@ class Asking:
     names: Mapping[int, str]
 
     def sentence(self, endpoint: ChatEndpoint) -> str:
-        """Say what would be sent where, with counts and an estimate."""
+        """Describe what would be sent where, with counts and an estimate."""
         if not self.questions:
             return f"All {self.known:,} clusters have a name from people or from {endpoint.model}: nothing is sent."
         characters = sum(question.characters for question in self.questions)
@@ -162,28 +160,28 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Named:
-    """What came of it: clusters named, answers that were no name, questions without an answer."""
+class NamingResult:
+    """How many clusters were named, answers were not a name, and questions had no answer."""
 
     named: int
     refused: int
     unanswered: int
 
 
-def asking(
+def plan_naming(
     analysis: Analysis, root: Path, model: str, *, snippets: int = SNIPPETS, progress: Progress | None = None
-) -> Asking:
-    """Return what a model would be asked; nothing is sent.
+) -> NamingPlan:
+    """Return the questions for a model; nothing is sent.
 
     Args:
-        analysis: with clusters.
+        analysis: an analysis with clusters.
         root: the workspace.
-        model: whose earlier names count.
+        model: name of the model; clusters it has named before are skipped.
         snippets: beginnings of documents per cluster, 0 to 10.
         progress: may cancel.
 
     Raises:
-        SettingError: there are no clusters, or so many snippets are not allowed.
+        SettingError: there are no clusters, or the number of snippets is not allowed.
     """
     clusters = clusters_of(analysis.artifacts)
     if clusters is None:
@@ -203,7 +201,7 @@ def asking(
     waiting = {question.cluster for question in open_}
     taken = {number: name.name for number, name in known.items() if number not in waiting} | people
     best = {row["cluster"]: (row["words"] or [str(row["cluster"])])[0] for row in rows}
-    return Asking(clusters.digest, tuple(open_), len(questions) - len(open_), best, taken)
+    return NamingPlan(clusters.digest, tuple(open_), len(questions) - len(open_), best, taken)
 
 
 def _snippets(
@@ -233,17 +231,19 @@ def _beginning(text: str) -> str:
     return " ".join(plain.split())[:SNIPPET_CHARACTERS]
 
 
-def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress: Progress | None = None) -> Named:
-    """Ask for every name that is missing, the largest cluster first, and keep each as it comes.
+def name_by_model(
+    asked: NamingPlan, endpoint: ChatEndpoint, root: Path, *, progress: Progress | None = None
+) -> NamingResult:
+    """Ask for every missing name, the largest cluster first, and store each answer at once.
 
-    An answer that is no name changes nothing: the cluster keeps the name from its words. A name in use already gets the
-    cluster's best word behind it. Names people gave are neither asked for nor touched.
+    If an answer is not a name, the cluster keeps the name from its words. If a name is in use already, the cluster's
+    best word is appended. Names from people are neither asked for nor changed.
 
     Args:
-        asked: what to ask.
-        endpoint: whom.
+        asked: the questions.
+        endpoint: the model.
         root: the workspace.
-        progress: told the clusters; may cancel between two, which keeps the names there are.
+        progress: reports clusters; may cancel between two, and the names so far are kept.
 
     Raises:
         EndpointError: the endpoint refuses, or three questions in a row got no answer.
@@ -257,7 +257,7 @@ def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress
     for question in asked.questions:
         watch.check()
         try:
-            name, row = answered_name(endpoint.ask(question.messages, check=watch.check)), 0
+            name, row = parse_name(endpoint.ask(question.messages, check=watch.check)), 0
         except EndpointError as error:
             unanswered, row = unanswered + 1, row + 1
             if error.fatal or row == MOST_FAILURES:
@@ -273,4 +273,4 @@ def name_by_model(asked: Asking, endpoint: ChatEndpoint, root: Path, *, progress
             keep_model_name(root, asked.clustering, question.cluster, kept)
             named += 1
         watch.advance()
-    return Named(named, refused, unanswered)
+    return NamingResult(named, refused, unanswered)

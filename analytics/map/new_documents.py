@@ -1,7 +1,7 @@
-"""New documents on the frozen map of a corpus: where they land, in which cluster, beside which document.
+"""New documents on the frozen map of a corpus: their position, cluster and nearest document.
 
-Nothing of the map is made again. A document that the corpus has, by id, keeps its place and its clusters. Any other is
-placed by its nearest neighbours (``placement``) and gets the cluster of the nearest centroid, as a recipe gives it.
+The map does not change. A document whose id the corpus has keeps its position and its clusters. Any other is placed by
+its nearest neighbours (``placement``) and gets the cluster of the nearest centroid, as in a recipe.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ COLUMNS = ("id", "known", "x", "y", "cluster", "cluster_name", "concept", "conce
 
 
 @dataclass(frozen=True)
-class Placed:
-    """What became of the new documents.
+class PlacementCounts:
+    """Counts of placed documents.
 
     Attributes:
-        documents: how many there are.
-        known: of them, how many the corpus has; they keep their places.
-        without: how many have no embedding and stay off the map.
+        documents: number of new documents.
+        known: number of those that the corpus has; they keep their positions.
+        without: number of those without an embedding; they are not on the map.
     """
 
     documents: int
@@ -90,7 +90,7 @@ class FrozenMap:
     def placed(
         self, ids: pa.Array, vectors: NDArray[np.float16], *, check: Callable[[], None] = lambda: None
     ) -> pa.Table:
-        """Return where documents are on the map, one row each, in the order given.
+        """Return the positions of documents on the map, one row each, in the same order.
 
         Columns: id; known (the corpus has it); x, y float32, NULL without an embedding; cluster and concept int32 with
         their names, -1 and NULL for none; nearest, the id of the nearest document of the corpus, and distance float32,
@@ -121,7 +121,7 @@ class FrozenMap:
 
 
 def _names(artifact: Artifact, root: Path) -> dict[int, str]:
-    """Return the names of the clusters, those that people gave before those of their words."""
+    """Return the names of the clusters; a name from people replaces the one from the words."""
     rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
     return {row["cluster"]: row["name"] for row in rows} | read_people_names(root, artifact.digest)
 
@@ -132,19 +132,19 @@ def _or_null(values: NDArray[np.float32]) -> pa.Array:
 
 def place_corpus(
     frozen: FrozenMap, corpus: Corpus, workspace: Workspace, out: Path, *, progress: Progress | None = None
-) -> Placed:
-    """Embed the documents of another corpus in the space of the map and write where each is, sorted by id.
+) -> PlacementCounts:
+    """Embed the documents of another corpus in the space of the map and write their positions, sorted by id.
 
     Args:
         frozen: the map.
         corpus: the new documents.
         workspace: keeps their ids and embeddings.
-        out: Parquet file to write, see ``FrozenMap.placed``; replaced only when whole.
+        out: Parquet file to write, see ``FrozenMap.placed``; replaced only when complete.
         progress: where to report.
 
     Raises:
         Cancelled: a person stopped the work.
-        SettingError: the map's vectors were given, or its model is not here.
+        SettingError: the corpus brought its own vectors, or the model is not on this machine.
         StoreError: the file cannot be written.
     """
     watch = progress or NullProgress()
@@ -156,4 +156,4 @@ def place_corpus(
     watch.step("place", analysis.documents.n)
     table = frozen.placed(analysis.documents.ids, load_vectors(made, analysis.documents), check=watch.check)
     write_parquet(table, out)
-    return Placed(table.num_rows, pc.sum(table["known"]).as_py() or 0, table["x"].null_count)
+    return PlacementCounts(table.num_rows, pc.sum(table["known"]).as_py() or 0, table["x"].null_count)

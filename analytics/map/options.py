@@ -1,4 +1,4 @@
-"""What a person may choose about tokens, embeddings, map and clusters of a corpus, remembered in the workspace."""
+"""Options for tokens, embeddings, map and clusters of a corpus, stored in the workspace."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TIERS = ("auto", "fast", "tuned", "precise", "given")
 
 @dataclass(frozen=True)
 class MapOptions:
-    """Choices about tokens, embeddings, map and clusters; the defaults are right for most corpora.
+    """Options for tokens, embeddings, map and clusters; the defaults suit most corpora.
 
     Attributes:
         tier: ``auto`` takes ``precise`` while it is estimated to take less than five minutes, else ``tuned``.
@@ -44,12 +44,12 @@ class MapOptions:
         neighbours: nearest neighbours kept for each document.
         optimiser: ``synchronous`` or ``umap-learn``.
         clustering: ``hdbscan``, ``k-means`` or another name in ``clusterings.CLUSTERINGS``.
-        min_cluster_size: documents of a cluster, the fewest or, for k-means, on average; None chooses.
-        noise: ``leave`` or ``vote``: what happens to documents in no cluster.
+        min_cluster_size: fewest documents of a cluster (k-means: documents on average); None lets the method choose.
+        noise: ``leave`` or ``vote``, for documents in no cluster.
         concepts: number of k-means concepts; None for about the square root of the number of documents.
         seed: of everything random.
-        edits: what people changed in the clusters, in order.
-        tokenizer: what counts tokens; see ``token_counter.tokenizer_path``.
+        edits: edits of the clusters, in order.
+        tokenizer: the tokenizer that counts tokens; see ``token_counter.tokenizer_path``.
     """
 
     tier: str = "auto"
@@ -120,7 +120,7 @@ def read_options(workspace: Workspace, corpus: Corpus) -> MapOptions:
 
 
 def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> None:
-    """Remember the options of a corpus; the next analysis makes what they ask for, and what was made before is kept."""
+    """Store the options of a corpus for the next analysis; existing results are kept."""
     data = json.dumps(options.plain, indent=1, sort_keys=True).encode() + b"\n"
     path = _path(workspace, corpus)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,10 +128,10 @@ def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> 
 
 
 def change_options(workspace: Workspace, corpus: Corpus, size: Size, changes: Mapping[str, Any]) -> None:
-    """Remember changed options of a corpus, once they are known to fit it; without changes nothing is written.
+    """Store changed options of a corpus after checking that they fit it; without changes nothing is written.
 
     Raises:
-        SettingError, RoleError: one is unknown, or does not fit the corpus.
+        SettingError, RoleError: an option is unknown, or does not fit the corpus.
     """
     if not changes:
         return
@@ -157,7 +157,7 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
     Args:
         corpus: the corpus.
         size: of the corpus.
-        options: what to make.
+        options: its options.
 
     Raises:
         SettingError, RoleError: an option does not fit the corpus.

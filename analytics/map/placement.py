@@ -1,4 +1,4 @@
-"""New documents on a frozen map: each goes where most of its nearest neighbours are."""
+"""Positions of new documents on a frozen map: each is placed where most of its nearest neighbours are."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def neighbours_among(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the nearest of the known vectors for each wanted one.
 
-    Exact; from 200,000 known vectors on by cells, see ``analytics.cells``.
+    Exact; from 200,000 known vectors on by cells, see ``embedding.cell_search``.
 
     Args:
-        known: (n, d), unit rows; rows of zeros are nobody's neighbour.
+        known: (n, d), unit rows; rows of zeros are never neighbours.
         wanted: (m, d), unit rows of the same space.
         k: neighbours per row.
         seed: of the cells.
@@ -80,9 +80,9 @@ def place(
 ) -> NDArray[np.float32]:
     """Return positions on a frozen map from the neighbours on it, float32 (m, 2), NaN without a neighbour.
 
-    The place is the neighbour in the midst of the others (least weighted sum of log distances), drawn towards those
-    right beside it. Moving the points on by UMAP's forces, as umap-learn's ``transform`` does, measured worse: of
-    the true neighbours 0.13 kept instead of 0.19, where the map itself keeps 0.22.
+    The position is that of the most central neighbour (least weighted sum of log distances to the others), moved
+    towards the neighbours right beside it. Optimising further by UMAP's forces, as umap-learn's ``transform`` does, is
+    worse: it keeps 0.13 of the true neighbours instead of 0.19; the map itself keeps 0.22.
 
     Args:
         positions: float32 (n, 2), NaN for documents that are not on the map.

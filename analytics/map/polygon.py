@@ -1,7 +1,4 @@
-"""The one answer to "is this point inside the lasso": float64 crossing numbers, used by pages and recipes alike.
-
-The compiled loop of ``polygon.points_in_polygon``; imported only when a polygon is asked for.
-"""
+"""Whether points are inside a lasso: float64 crossing numbers, the same for pages and recipes."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from tamis.data.errors import RecipeError
 def crossings(
     x: NDArray[np.float64], y: NDArray[np.float64], corner_x: NDArray[np.float64], corner_y: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Count edge crossings to the right of each point, odd is inside, bool (n,)."""
+    """Return whether the number of edge crossings to the right of each point is odd (inside), bool (n,)."""
     n = len(x)
     m = len(corner_x)
     inside = np.zeros(n, dtype=np.bool_)
@@ -46,7 +43,7 @@ Vertices = Sequence[tuple[float, float]]
 
 
 def points_in_polygon(x: NDArray[np.floating], y: NDArray[np.floating], vertices: Vertices) -> NDArray[np.bool_]:
-    """Say which points lie inside a polygon, bool (n,), by the even-odd rule with half-open edges.
+    """Return which points lie inside a polygon, bool (n,), by the even-odd rule with half-open edges.
 
     A point on a shared edge of two polygons is inside exactly one of them. NaN coordinates are outside.
 

@@ -1,7 +1,4 @@
-"""The steps that build the graph of neighbours and the map.
-
-How much of the neighbourhoods a map keeps, measured on a sample.
-"""
+"""The steps that build the graph of neighbours and the map, and the quality of a map, measured on a sample."""
 
 from __future__ import annotations
 
@@ -35,8 +32,8 @@ class MapQuality:
         preservation: share of the nearest neighbours in the embedding that are among the nearest on the map.
         trustworthiness: 1 minus a penalty for neighbours on the map that are far in the embedding (Venna and Kaski
             2001), among the documents of the sample only.
-        k: neighbours looked at.
-        sample: documents it was measured on.
+        k: neighbours compared.
+        sample: documents in the sample.
         documents: documents on the map.
     """
 
@@ -93,7 +90,7 @@ def _trustworthiness(vectors: NDArray[np.float16], positions: NDArray[np.float32
 KNN_VERSION = 2
 MAP_VERSION = 2
 LANDMARKS = 2_000_000
-"""Beyond so many documents the map is laid out for a sample and the others are placed beside their neighbours."""
+"""Beyond so many documents the map is laid out for a sample; the others are placed beside their neighbours."""
 
 _FROM_EMBEDDINGS = ("space", "tier", "dtype")
 
@@ -105,8 +102,8 @@ def knn_step(
 
     Its artifact, in facts order: ``indices`` int32 (n, k) and ``distances`` float32 (n, k), see ``KnnGraph``;
     ``outlier`` float32 (n,), the mean distance, NaN without an embedding; the table ``facts`` with ``density`` and
-    ``no_embedding``. Where vectors are equal also ``different_indices`` and ``different_distances``, the graph of the
-    different ones, which is what was searched for.
+    ``no_embedding``. If some vectors are equal, also ``different_indices`` and ``different_distances``: the graph of
+    the different vectors, which is the one that the search returned.
     """
 
     def run(context: StepContext) -> None:
@@ -176,10 +173,10 @@ def read_graph(artifact: Artifact, *, different: bool = False) -> KnnGraph:
 
 
 def scores(graph: KnnGraph) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return how far away and how crowded each document is, two float32 (n,), NaN for documents without neighbours.
+    """Return outlier score and density of each document, two float32 (n,), NaN for documents without neighbours.
 
-    The outlier score is the mean cosine distance to the neighbours, in [0, 2]. The density is the mean of that of the
-    neighbours divided by one's own: above 1 among documents sparser than itself, near 0 for a document far from a
+    The outlier score is the mean cosine distance to the neighbours, in [0, 2]. The density is the mean outlier score of
+    the neighbours divided by that of the document: above 1 among sparser documents, near 0 for a document far from a
     dense group (the inverse of the simplified local outlier factor, Schubert, Zimek, Kriegel 2014).
     """
     known = graph.indices >= 0
@@ -209,7 +206,7 @@ def map_step(
         seed: of the layout.
         epochs: None for ``layout.epochs_for``.
         optimiser: ``synchronous`` (default) or ``umap-learn``.
-        landmarks: most different vectors that are laid out; the rest is placed.
+        landmarks: maximum number of different vectors that are laid out; the others are placed.
         on: the embeddings step.
     """
 

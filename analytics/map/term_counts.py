@@ -1,8 +1,8 @@
-"""In how many documents of each cluster a word occurs: what names are made of.
+"""In how many documents of each cluster a word occurs: the basis of cluster names.
 
-A word is a run of letters and marks of at least two characters, lower-cased, digits allowed behind the first letter.
-In scripts written without spaces (Chinese, Thai ...) pairs of characters stand for words; in Japanese those of Chinese
-characters and runs of Katakana, not Hiragana, which carries the grammar.
+A word is a run of letters and marks of at least two characters, lower-cased, digits allowed after the first letter. In
+scripts written without spaces (Chinese, Thai ...) pairs of characters are the words; in Japanese pairs of Chinese
+characters and runs of Katakana, but not Hiragana, which carries the grammar.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from tamis.data.sql import literal
 
 CHARACTERS = 2000
-"""Only the beginning of a document is looked at."""
+"""Only so many characters of a document are read."""
 
 LONGEST = 40
 _SOUND = "\u30fc"
-"""Lengthens a vowel; Unicode counts it to no script."""
+"""Lengthens a vowel; it belongs to no script in Unicode."""
 
 _PAIRED = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 _LETTER = rf"[^\P{{L}}\p{{Han}}\p{{Hiragana}}\p{{Katakana}}{_SOUND}{_PAIRED}]"
@@ -60,8 +60,8 @@ class TermCounts:
         """Return the counts without some words, each of one language, in the clusters of that language.
 
         Args:
-            stop: (language, word), see ``naming.stop_words``.
-            languages: main language by cluster number, empty where not given.
+            stop: (language, word), see ``cluster_names.stop_words``.
+            languages: main language by cluster number, empty if not given.
         """
         spoken = [languages.get(int(number), "") for number in self.clusters]
         words = zip(self.cluster.tolist(), self.term.to_pylist(), strict=True)
@@ -136,7 +136,7 @@ class TermCounter:
             cursor.unregister("batch")
 
     def counts(self, *, at_least: int = 2) -> TermCounts:
-        """Return the counts of words that occur in so many documents of some cluster, or in all of a smaller one."""
+        """Return the counts of words in at least ``at_least`` documents of a cluster, or in all of a smaller one."""
         with self._connection.cursor() as cursor:
             cursor.register("sizes", pa.table({"cluster": np.arange(len(self._clusters)), "size": self._documents}))
             table = cursor.sql(

@@ -1,4 +1,4 @@
-"""What is measured per document. Importing this package fills the registry ``SIGNALS``."""
+"""The signals of a document. Importing this package fills the registry ``SIGNALS``."""
 
 from __future__ import annotations
 

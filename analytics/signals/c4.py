@@ -1,8 +1,8 @@
-"""C4's line rules: which lines stay, what they look like without citations, and when a document is given up.
+"""C4's line rules: which lines stay, how citations are cut out of them, and when a document is dropped.
 
 The rules of C4 (Raffel et al. 2020, arXiv 1910.10683) as datatrove 0.10 applies them, line by line of ``splitlines``:
 a word of more than 1000 characters drops the line; citations are cut out; a line must end in ``. ? ! " '`` and not in
-``...``; it needs a number of words; ``lorem ipsum`` and ``{`` end the document; lines with ``javascript`` or a policy
+``...``; it needs a number of words; ``lorem ipsum`` and ``{`` drop the document; lines with ``javascript`` or a policy
 phrase are dropped. Three variants differ in two of these rules, see ``VARIANTS``.
 """
 
@@ -20,13 +20,13 @@ from tamis.analytics.text.phrases import Phrases, phrases_at
 from tamis.analytics.text.words import IS_MARK, IS_STOP, Words
 
 VARIANTS = ("c4", "c4_any_end", "c4_tfds")
-"""datatrove's defaults; the same without the terminal mark, as FineWeb uses it; TFDS with 5 words per line."""
+"""datatrove's defaults; the same without the terminal mark, as in FineWeb; TFDS with 5 words per line."""
 
 MIN_WORDS, TFDS_WORDS, LONGEST = 3, 5, 1000
 KEPT, LOREM, CURLY = 1, 2, 4
-"""Bits of a line, for variant v shifted by 3 v: it stays, or it ends the document and why."""
+"""Bits of a line, shifted by 3 v for variant v: the line stays, or it drops the document because of this phrase."""
 TAIL = 1 << 9
-"""Bit of a line that ends in white space, left by a citation, which is a token and can be a sentence of its own."""
+"""Bit of a line that ends in white space left by a citation; this is a token and can be a sentence of its own."""
 
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 
@@ -76,8 +76,8 @@ class CleanedLines:
     def verdicts(self) -> NDArray[np.float64]:
         """Return what the lines decide, float64 (n, 9).
 
-        For each variant: whether ``lorem ipsum`` ends the document, whether ``{`` does, and the share of all lines that
-        stay (NaN without lines).
+        For each variant: whether ``lorem ipsum`` drops the document, whether ``{`` does, and the share of all lines
+        that stay (NaN without lines).
         """
         values = np.full((len(self.total), 3 * len(VARIANTS)), np.nan)
         _decide(self.flags, self.starts, self.total, values)

@@ -1,8 +1,7 @@
-"""The signals of characters, words, lines and repetition, in the order in which the kernels return their columns.
+"""The definitions of all signals of the fused pass, as tables with one line per signal.
 
-Signals written as a table: one line each, so that a list of them can be read.
-
-The signals of the other conventions (NeMo, RefinedWeb, RedPajama-V2, data-juicer) and of vocabulary and shape.
+The signals of characters, words, lines and repetition come first, in the order in which the kernels return their
+columns; then those of the other conventions (NeMo, RefinedWeb, RedPajama-V2, data-juicer), of vocabulary and of shape.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def signal_table(text: str, *, group: str, convention: str, source: str, step: s
     Args:
         text: one line per signal: ``name | kind | title | help``. A kind is ``share`` (0 to 1), ``flag`` (0 or 1),
             ``count UNIT`` (whole numbers), ``mean UNIT`` or ``ratio`` (numbers from 0), ``number UNIT`` (any number).
-        group, convention, source, step: what all of them share.
+        group, convention, source, step: the same for all of them.
     """
     return tuple(_signal(line, group, convention, source, step) for line in text.strip().splitlines())
 
@@ -48,7 +47,7 @@ def _signal(line: str, group: str, convention: str, source: str, step: str) -> S
 
 
 def by_words(signals: tuple[Signal, ...], by: Convention) -> tuple[Signal, ...]:
-    """Return the signals as they are called and described when words are split by a convention."""
+    """Return the signals with the names and descriptions they have under a word convention."""
     return tuple(
         replace(
             signal,

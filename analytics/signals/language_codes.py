@@ -1,4 +1,4 @@
-"""The languages that detection tells apart: the 176 codes of fastText's lid.176, each with its English name."""
+"""The languages that the model can detect: the 176 codes of fastText's lid.176, each with its English name."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def language_code(text: str) -> str:
     """Return the code that detection uses for a language tag: ``EN``, ``en-US`` and ``en_GB`` are ``en``.
 
     Raises:
-        ValueError: no such code; the message names the nearest.
+        ValueError: there is no such code; the message names the nearest ones.
     """
     folded = text.strip().replace("_", "-").casefold()
     code = folded if folded in LANGUAGES else folded.split("-", 1)[0]

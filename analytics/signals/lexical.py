@@ -1,6 +1,6 @@
 """Vocabulary of a document: distinct words, entropy, MTLD, stop words, and reading ease.
 
-Function words of some languages, a few dozen each: what nearly every text of the language contains.
+The stop words are a few dozen function words per language that nearly every text of the language contains.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LANGUAGES = tuple(STOP_WORDS_BY_LANGUAGE)
 
 
 def _table() -> tuple[NDArray[np.uint64], NDArray[np.int64], int]:
-    """Return an open-addressing table: keys uint64 (s,), 0 where free; bits of languages int64 (s,); how many."""
+    """Return an open-addressing table: keys uint64 (s,), 0 if free; language bits int64 (s,); number of languages."""
     bits: dict[int, int] = {}
     for place, words in enumerate(STOP_WORDS_BY_LANGUAGE.values()):
         for word in words.split():
@@ -94,9 +94,9 @@ def reading(block: Block, words: Words) -> NDArray[np.float64]:
     """Measure sentences and reading ease.
 
     Returns:
-        float64 (n, 2): number of sentences (a sentence ends at ``. ? !`` and their like, as spaCy's sentencizer cuts);
-        Flesch reading ease 206.835 - 1.015 words / sentences - 84.6 syllables / words (Flesch 1948), syllables being
-        groups of vowels, a final silent e left out. NaN without words.
+        float64 (n, 2): number of sentences (a sentence ends at ``. ? !`` and similar marks, as in spaCy's sentencizer);
+        Flesch reading ease 206.835 - 1.015 words / sentences - 84.6 syllables / words (Flesch 1948), where syllables
+        are groups of vowels without a final silent e. NaN without words.
     """
     values = np.full((len(block), 2), np.nan)
     _reading(block.points, words.begin, words.end, words.starts, words.kinds, values)
@@ -124,7 +124,7 @@ def _factors(hashes, first, words, step, keys, stamps, counts, stamp, mask):  # 
 
 @njit(cache=True, nogil=True)
 def _stop_share(hashes, first, words, stop_keys, stop_languages, tallies):  # type: ignore[no-untyped-def]
-    """Return the most stop words any language has, by the table key -> bits of languages."""
+    """Return the number of stop words in the language with most of them; the table maps key -> bits of languages."""
     tallies[:] = 0
     for w in range(first, first + words):
         slot = find(hashes[w], stop_keys, stop_keys)
@@ -151,7 +151,7 @@ def _vocabulary(hashes, lengths, starts, keys, stamps, counts, logs, stop_keys, 
             length += lengths[w]
             times = counts[count(hashes[w], keys, stamps, counts, stamp, mask)]
             types += 1 if times == 1 else 0
-            # The sum of c log c grows by c log c - (c - 1) log (c - 1) whenever a word comes once more.
+            # The sum of c log c grows by c log c - (c - 1) log (c - 1) each time a word occurs again.
             if times < len(logs):
                 weight += logs[times] - logs[times - 1]
             else:

@@ -1,12 +1,9 @@
-"""One pass over Arrow text that measures signals: decoded once, words split and hashed once, kernels over blocks.
+"""One pass over Arrow text that measures signals: it decodes the text once and splits and hashes the words once.
 
 Blocks of about a megabyte of text keep the working set in the processor's cache and bound the memory. Blocks are
 independent, so they are measured on several threads; the kernels hold no lock. The result does not depend on how the
-documents are cut into blocks, batches or shards.
-
-A block of documents and what is derived from it, each thing computed when first asked for and only once.
-
-Which kernel measures which signals.
+documents are cut into blocks, batches or shards. ``Scan`` computes each value derived from a block on first use and
+only once; a ``Family`` states which signals a kernel measures.
 """
 
 from __future__ import annotations
@@ -42,11 +39,11 @@ from tamis.analytics.text.conventions import SPACY, UNICODE, Convention
 from tamis.analytics.text.words import Words
 
 UNSPACED_LIMIT = 0.2
-"""Above this share of letters of scripts without spaces, counting words does not apply."""
+"""Above this share of letters of scripts without spaces, signals that count words do not apply."""
 
 
 class Scan:
-    """What the kernels measure.
+    """A block of documents and the values derived from it.
 
     Attributes:
         block: the decoded documents.
@@ -67,7 +64,7 @@ class Scan:
         self._words: dict[tuple[str, bool], Words] = {}
 
     def words(self, by: Convention, *, after_c4: bool = False) -> Words:
-        """Return the words of the documents, or of what C4's line rules leave of them."""
+        """Return the words of the documents, or of the lines that C4's line rules keep."""
         key = (by.name, after_c4)
         if key not in self._words:
             self._words[key] = by.split(self.cleaned.block if after_c4 else self.block)
@@ -85,33 +82,33 @@ class Scan:
 
     @cached_property
     def cleaned(self) -> CleanedLines:
-        """Return what C4's line rules leave."""
+        """Return the lines that C4's line rules keep."""
         return CleanedLines.of(self.block)
 
     @cached_property
     def characters(self) -> NDArray[np.float64]:
-        """Return the counts of ``character_scan.character_shares``."""
+        """Return the values of ``gopher.character_shares``."""
         return character_shares(self.block)
 
     @cached_property
     def fineweb(self) -> NDArray[np.float64]:
-        """Return the lines of ``line_scan.fineweb_lines``."""
+        """Return the values of ``gopher.fineweb_lines``."""
         return fineweb_lines(self.block)
 
     @cached_property
     def fineweb_after_c4(self) -> NDArray[np.float64]:
-        """Return the lines of what C4's line rules leave."""
+        """Return the values of ``gopher.fineweb_lines`` for the lines that C4's line rules keep."""
         return fineweb_lines(self.cleaned.block)
 
     @cached_property
     def unspaced(self) -> NDArray[np.bool_]:
-        """Say for each document whether counting words means nothing, bool (n,)."""
+        """Return for each document whether signals that count words do not apply, bool (n,)."""
         if self._measure_unspaced:
             return np.zeros(len(self.block), dtype=np.bool_)
         return np.nan_to_num(self.characters[:, 8], nan=0.0) > UNSPACED_LIMIT
 
     def applicable(self, values: NDArray[np.float64], by: Convention) -> NDArray[np.float64]:
-        """Return values (n, k) that count words, NaN where the convention does not apply."""
+        """Return values (n, k) of signals that count words, with NaN where the convention does not apply."""
         if by.spaced_only:
             values[self.unspaced] = np.nan
         return values
@@ -130,7 +127,7 @@ class Family:
     """Signals that one kernel measures together.
 
     Attributes:
-        signals: what the columns are.
+        signals: one per column.
         measure: returns float64 (n, >= k), one column per signal, NaN where it does not apply.
     """
 
@@ -187,7 +184,7 @@ RULE_SET_FAMILIES = (
     Family(listed.REFINEDWEB_LINES, lambda scan: refinedweb_lines(scan.block)),
     Family(listed.by_words(listed.REFINEDWEB_NGRAMS, UNICODE), _refinedweb_ngrams),
 )
-"""What the rule sets of ``presets`` read."""
+"""The signals that the rule sets of ``presets`` read."""
 
 FAMILIES = (
     *RULE_SET_FAMILIES,

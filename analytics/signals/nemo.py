@@ -1,4 +1,4 @@
-"""What NeMo Curator's heuristic filters score (nemo-curator 1.4), with words as ``str.split`` gives them.
+"""The scores of NeMo Curator's heuristic filters (nemo-curator 1.4); words are those of ``str.split``.
 
 Lines are those of ``split("\\n")`` that are not blank; paragraphs are all pieces of ``split("\\n\\n")``, empty ones
 included.
@@ -91,7 +91,7 @@ def nemo_lines(block: Block) -> NDArray[np.float64]:
     Returns:
         float64 (n, 8): shares of lines that begin with a bullet, that end in no closing mark, that end in an ellipsis;
         distinct lines per line, characters of distinct lines per character of lines; the same two for paragraphs;
-        share of paragraphs with a boilerplate phrase. NaN where there is nothing to divide by.
+        share of paragraphs with a boilerplate phrase. NaN where the denominator is zero.
     """
     values = np.full((len(block), 8), np.nan)
     most = int(np.diff(block.starts).max(initial=0)) + 2
@@ -257,16 +257,16 @@ def _lines(points, classes, starts, bullets, codes, code_starts, keys, stamps, v
 def _boilerplate(points, starts, phrases, values):  # type: ignore[no-untyped-def]
     for document in range(len(starts) - 1):
         i, last = starts[document], starts[document + 1]
-        pieces, hits, every, here = 1, 0, np.int64(0), np.int64(0)
+        pieces, hits, every, found = 1, 0, np.int64(0), np.int64(0)
         while i < last:
             if points[i] == 10 and i + 1 < last and points[i + 1] == 10:
-                hits += 1 if here > 1 else 0
-                here = np.int64(0)
+                hits += 1 if found > 1 else 0
+                found = np.int64(0)
                 pieces += 1
                 i += 2
                 continue
-            here |= phrases_at(points, i, last, phrases)
-            every |= here
+            found |= phrases_at(points, i, last, phrases)
+            every |= found
             i += 1
-        hits += 1 if here > 1 else 0
+        hits += 1 if found > 1 else 0
         values[document, 7] = 1.0 if (every & 1) != 0 else hits / pieces

@@ -1,8 +1,8 @@
 """Perplexity of every document under a word model, as CCNet sorts web pages (Wenzek et al. 2019, arXiv 1911.00359).
 
-The model is the word trigram of ``ngram`` (Witten-Bell, 65,536 word numbers), trained on the corpus itself or on a
-reference. Trained on the corpus, no document is scored by a model that has seen it: documents fall into two halves by a
-hash of their words, so that exact twins fall into the same one, and each half is scored by the model of the other.
+The model is the word trigram of ``trigram_model`` (Witten-Bell, 65,536 word numbers), trained on the corpus itself or
+on a reference. On the corpus, no document is scored by a model that has seen it: a hash of their words divides the
+documents into two halves, so exact duplicates are in the same half, and the model of one half scores the other.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
     """Return the step that measures ``perplexity``.
 
     Args:
-        reference: a corpus to train on instead, for example of prose known to be good; its documents of the smallest
-            content hashes are taken up to ``training_bytes``.
+        reference: a corpus to train on instead, for example of good prose; its documents with the smallest content
+            hashes are taken up to ``training_bytes``.
         training_bytes: how much text a model is trained on.
 
     Raises:
@@ -69,7 +69,7 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
             values = _cross_scored(context, table, training_bytes)
         else:
             model = NgramModel.train(_reference_stream(trained_on, table.vocabulary, training_bytes))
-            values = _scored(context, table, np.arange(context.documents.n), model)
+            values = _score_documents(context, table, np.arange(context.documents.n), model)
         context.out.write_table("facts", pa.table({NAME: PERPLEXITY[0].column(values)}))
         for name in context.out.parts():
             if name != "facts":
@@ -90,10 +90,10 @@ def perplexity_step(*, reference: str | Path | None = None, training_bytes: int 
     )
 
 
-def _scored(
+def _score_documents(
     context: StepContext, table: WordTable, rows: NDArray[np.int64], model: NgramModel, *, side: int = 0
 ) -> NDArray[np.float64]:
-    """Return the perplexities of some documents (facts rows, as many as wanted), in pieces any machine may score."""
+    """Return the perplexities of the documents at facts rows ``rows``, in pieces that any machine can score."""
 
     def part(first: int) -> str:
         return f"scored-{side}-{first:010d}"
@@ -127,7 +127,7 @@ def _cross_scored(context: StepContext, table: WordTable, training_bytes: int) -
         chosen = np.sort(chosen[np.cumsum(sizes) <= training_bytes])
         model = NgramModel.train(table.take(chosen))
         rows = np.flatnonzero(half == side)
-        values[rows] = _scored(context, table, rows, model, side=side)
+        values[rows] = _score_documents(context, table, rows, model, side=side)
     return values
 
 

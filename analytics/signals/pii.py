@@ -1,7 +1,7 @@
-"""Personal data and secrets in a text: what kind, and where. Patterns, not judgement: version numbers can look like
-addresses of computers, and names are not found at all.
+"""Personal data and secrets in a text: their kind and position, found by patterns. Version numbers can look like IP
+addresses, and names of persons are not found.
 
-A quick look at the code points says which documents can hold anything; only those are read with the patterns.
+A quick scan of the code points selects the documents that can contain a match; only those are searched.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tamis.analytics.text.block import Block
 from tamis.analytics.text.phrases import Phrases, phrases_at
 
 KINDS = ("secret", "email", "card", "ip", "phone")
-"""In order of precedence: what one kind has claimed is not searched for the next."""
+"""In order of precedence: a match of one kind never overlaps a match of an earlier kind."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def find_pii(text: str) -> list[PiiFinding]:
 
 
 def pii_counts(block: Block) -> NDArray[np.float64]:
-    """Return how many of each of ``KINDS`` the documents hold, and how many in all, float64 (n, 6)."""
+    """Return the number of findings of each of ``KINDS`` in each document, and their sum, float64 (n, 6)."""
     values = np.zeros((len(block), len(KINDS) + 1))
     suspects = np.zeros(len(block), dtype=np.bool_)
     _suspect(block.points, block.starts, _TRIGGERS, suspects)

@@ -1,6 +1,6 @@
-"""Signals of your own: a small Python function, or a column of scores that something else has computed.
+"""Signals of your own: a small Python function, or a column of scores from another program.
 
-A plugin file is Python that a person puts into the folder ``plugins`` of the workspace, or names on the command line::
+A plugin file is a Python file in the folder ``plugins`` of the workspace, or one named on the command line::
 
     from tamis.analytics.signals.plugins import signal
 
@@ -41,12 +41,12 @@ Function = Callable[[str], float | int | None]
 
 @dataclass(frozen=True)
 class PluginSignal:
-    """A signal that a person has written.
+    """A signal that a plugin defines.
 
     Attributes:
-        signal: what the column means.
+        signal: the meaning of the column.
         function: text -> number, None where it does not apply.
-        code: what identifies the code: sha256 of the file, or package and version.
+        code: identity of the code: sha256 of the file, or package and version.
     """
 
     signal: Signal
@@ -57,7 +57,7 @@ class PluginSignal:
         """Return the column for a string array (n,); None, NaN and infinities become NULL.
 
         Raises:
-            SettingError: the function fails, or returns something that is no number.
+            SettingError: the function fails, or its result is not a number.
         """
         values = np.full(len(texts), np.nan)
         for row, text in enumerate(texts.to_pylist()):
@@ -85,13 +85,13 @@ def signal(
     high: float | None = None,
     version: int = 1,
 ) -> Callable[[Function], PluginSignal]:
-    """Make a signal of a function; used as a decorator.
+    """Make a signal from a function; used as a decorator.
 
     Args:
         name: the column, in lower case.
         help: one sentence.
         dtype: ``float32`` or ``int32``.
-        title: a short name; from ``name`` otherwise.
+        title: a short name; empty derives it from ``name``.
         unit: the unit of the numbers.
         low, high: the possible range.
         version: raise it when the function measures something else.
@@ -128,8 +128,8 @@ def load_plugins(files: Iterable[Path] = (), *, installed: bool = True) -> tuple
     """Run plugin files and return the signals they and installed packages define, sorted by name.
 
     Args:
-        files: Python files; running them is running code of whoever wrote them.
-        installed: also ask the entry points of installed packages.
+        files: Python files; loading them runs their code, so they must be trusted.
+        installed: also load the entry points of installed packages.
 
     Raises:
         SettingError: a file cannot be run, defines no signal, or takes the name of another signal.

@@ -23,7 +23,7 @@ def redpajama(block: Block) -> NDArray[np.float64]:
         float64 (n, 8): raw words; ``#``, ``...`` and ``…`` per raw word; raw words without an ASCII letter; raw words
         in upper case; lines (each with its line feed) that end in an ellipsis; ``{`` and ``}`` per character;
         ``lorem ipsum`` per normalised character; sentences (runs of characters up to ``. ! ?``). Shares are NaN where
-        there is nothing to divide by.
+        the denominator is zero.
     """
     values = np.full((len(block), 8), np.nan)
     _raw_words(block.points, block.classes, block.starts, values)

@@ -1,7 +1,7 @@
 """RefinedWeb's rules as the DCLM baseline applies them (Penedo et al. 2023, arXiv 2306.01116; Li et al. 2024,
 arXiv 2406.11794): lines and paragraphs without white space around them, empty ones left out.
 
-Left out of the line removal: DCLM's cutting of three phrases out of short lines, and of addresses beforehand.
+Not implemented: DCLM's removal of three phrases from short lines, and of URLs before all rules.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def refinedweb_lines(block: Block) -> NDArray[np.float64]:
         float64 (n, 7): shares of lines that begin with ``● • * -``, that end in ``... . . . …``; shares of lines that
         occur twice or more, and of the characters in them; the same two for paragraphs; share of the words that begin
         with a letter or digit in lines RefinedWeb removes (more than half upper case, all digits, counters such as
-        ``3 likes``, a single word). NaN where there is nothing to divide by.
+        ``3 likes``, a single word). NaN where the denominator is zero.
     """
     values = np.full((len(block), 7), np.nan)
     most = int(np.diff(block.starts).max(initial=0)) + 2

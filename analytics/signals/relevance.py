@@ -1,12 +1,9 @@
-"""Relevance of documents to a target by their words: importance weights, cross-entropy difference, a linear classifier.
+"""Relevance of documents to a target. By words: importance weights, cross-entropy difference, a linear classifier.
+By embeddings: a linear classifier, and similarity to examples.
 
 A scorer is fitted once on the visible half of a target and a sample of the corpus, then frozen as plain arrays and
-named by its digest; it scores any other corpus the same way. All scores are per word, so length does not count, and
-higher is more relevant.
-
-Relevance of documents to a target by their embeddings: a linear classifier, and similarity to examples.
-
-Scorers are fitted, frozen and named as in ``relevance``; their vectors belong to one embedding space.
+named by its digest; it scores any other corpus the same way. Scores by words are per word, so length does not count;
+scores by embeddings belong to one embedding space. Higher is more relevant.
 """
 
 from __future__ import annotations
@@ -37,7 +34,7 @@ class Dsir:
     """Importance weights of hashed word uni- and bigrams.
 
     Source: Xie et al. 2023, "Data selection for language models via importance resampling", arXiv 2302.03169; the sum
-    of log ratios is divided by the number of n-grams, else long documents win and noise in the sampling is invisible.
+    of log ratios is divided by the number of n-grams; otherwise long documents win and sampling noise has no effect.
 
     Attributes:
         weights: float64 (buckets,), log p_target - log p_corpus.
@@ -78,7 +75,7 @@ class MooreLewis:
 
     Attributes:
         vocabulary: of both models.
-        target, corpus: trained on about the same amount of text.
+        target, corpus: the two models, trained on about the same amount of text.
     """
 
     method: ClassVar[str] = "moore_lewis"
@@ -125,8 +122,8 @@ class MooreLewis:
 class LinearWords:
     """Logistic regression of target against corpus on hashed word uni- and bigrams.
 
-    The features of a document are the shares of its n-grams. Trained by AdaGrad in a fixed order, both classes with the
-    same total weight, on one thread: the same input gives the same weights. Sources: Joulin et al. 2016, arXiv
+    The features of a document are the shares of its n-grams. AdaGrad trains in a fixed order on one thread, both
+    classes with the same total weight, so the same input gives the same weights. Sources: Joulin et al. 2016, arXiv
     1607.01759 (hashed n-grams); Li et al. 2024, arXiv 2406.11794 (a linear classifier as quality filter); Duchi et al.
     2011 (AdaGrad).
 
@@ -221,7 +218,7 @@ def _mean_of_weights(hashes, starts, weights, found):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True)
 def _train_linear(hashes, starts, labels, order, cost, epochs, weights):  # type: ignore[no-untyped-def]
-    """AdaGrad with step 0.5 on the logistic loss; the bias stands at the end of ``weights``."""
+    """Train by AdaGrad with step 0.5 on the logistic loss; the bias is the last of ``weights``."""
     bias = len(weights) - 1
     squares = np.full(len(weights), 1e-12)
     most = 0

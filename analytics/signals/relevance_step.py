@@ -51,7 +51,7 @@ class Scorer:
         """Read a stored scorer.
 
         Raises:
-            StoreError: it is not one, or it was fitted on words that are split otherwise.
+            StoreError: the table is not a scorer, or the scorer splits words in another way.
         """
         arrays, about = unpack(table)
         method = str(about.get("method"))
@@ -62,7 +62,7 @@ class Scorer:
         return cls(METHODS[method].from_arrays(arrays), about)
 
     def of_texts(self, texts: pa.Array) -> NDArray[np.float64]:
-        """Return the scores of texts, float64 (n,), NaN where there is none.
+        """Return the scores of texts, float64 (n,), NaN for texts without words.
 
         Raises:
             StoreError: the scorer reads vectors.

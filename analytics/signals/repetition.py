@@ -2,15 +2,12 @@
 
 The rules of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1) as datatrove 0.10 computes them. Every share has the
 document's characters, white space included, as denominator. N-grams roll over the words' hashes; the text is not read
-again. Top n-grams count words joined by a space, duplicate n-grams count words joined by nothing.
+again. Top n-grams join words with a space, duplicate n-grams without one.
 
-Words reduced to what n-gram statistics compare: one hash and one length per word, filtered or normalised.
-
-Repeated n-grams counted as covered characters: the convention of DCLM and RedPajama-V2.
-
-Every occurrence of an n-gram that occurs twice or more covers its words; a word is counted once however many n-grams
-cover it. The denominator is the characters of the words, white space and marks left out. (Gopher as datatrove computes
-it, in ``repetition``, counts only the second and later occurrences, against all characters of the text.)
+``ngram_cover`` follows the convention of DCLM and RedPajama-V2: every occurrence of an n-gram that occurs twice or more
+covers its words, and a word counts once however many n-grams cover it. The denominator is the characters of the words
+in ``PlainWords``, white space and marks left out. (Gopher's rules count only the second and later occurrences, against
+all characters of the text.)
 """
 
 from __future__ import annotations
@@ -119,7 +116,7 @@ def _line_repetition(points, classes, starts, keys, stamps, counts, places, valu
 
 @njit(cache=True, nogil=True)
 def _top(grams, count, keys, stamps, counts, places, stamp, mask):  # type: ignore[no-untyped-def]
-    """Return (place of the most frequent n-gram, its count); the one seen first wins a tie."""
+    """Return (place of the most frequent n-gram, its count); ties go to the one seen first."""
     best, most = 0, 0
     for i in range(count):
         slot = find_stamped(grams[i], keys, stamps, stamp, mask)
@@ -187,7 +184,7 @@ _ONE, _SHIFT = np.uint64(1), np.uint64(32)
 
 @dataclass(frozen=True)
 class PlainWords:
-    """Words without places.
+    """Words reduced to a hash and a length, filtered or normalised for n-gram statistics.
 
     Attributes:
         hashes: uint64 (w,), equal words have equal hashes.
@@ -208,7 +205,7 @@ class PlainWords:
 
     @classmethod
     def normalised(cls, block: Block, chunks: Words) -> PlainWords:
-        """Lower the words between white space and cut ASCII punctuation out; drop those of which nothing is left."""
+        """Lower-case the words between white space and remove ASCII punctuation; drop words that become empty."""
         hashes, lengths = np.empty(len(chunks.begin), np.uint64), np.empty(len(chunks.begin), np.int64)
         starts = np.empty(len(chunks.starts), dtype=np.int64)
         count = _normalise(
@@ -251,7 +248,7 @@ def ngram_cover(words: PlainWords, *, longest_tie: bool) -> NDArray[np.float64]:
 
     Args:
         words: the words to compare.
-        longest_tie: of the most frequent n-grams take the longest (DCLM), else the first (RedPajama-V2).
+        longest_tie: on a tie for the most frequent n-gram take the longest (DCLM), else the first (RedPajama-V2).
 
     Returns:
         float64 (n, 9): characters of the most frequent 2-, 3-, 4-gram times its count, 0 when none repeats; characters

@@ -15,7 +15,7 @@ from tamis.analytics.text.words import BASE, MIX
 
 REPEATED = 10
 MOST_RUNS = 2_000_000
-"""Documents with more characters have no share of repeated runs: the table would be larger than the text."""
+"""Longer documents have no share of repeated runs, since the table would be larger than the text."""
 
 CODE_MARKS = "{}()[]<>=;:_/\\|&*+%$#@^~`"
 _MIX = MIX
@@ -31,7 +31,7 @@ def shape(block: Block) -> NDArray[np.float64]:
         float64 (n, 7): letters and digits per character; characters other than letters and the marks on them, per
         character; mean and greatest length of a line of ``splitlines``; share of code-like lines among lines that
         are not blank; number of characters that were UTF-8 read as Windows-1252; share of repeated runs of 10
-        characters. NaN where there is nothing to divide by.
+        characters. NaN where the denominator is zero.
     """
     values = np.full((len(block), 7), np.nan)
     most = min(int(np.diff(block.starts).max(initial=0)), MOST_RUNS)
@@ -45,7 +45,7 @@ def shape(block: Block) -> NDArray[np.float64]:
 
 
 def compression_ratio(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return bytes per byte after zlib (level 6, raw) of each document, float64 (n,); NaN for empty documents."""
+    """Return bytes before / bytes after zlib (level 6, raw) of each document, float64 (n,); NaN if it is empty."""
     view = data.data
     values = np.full(len(offsets) - 1, np.nan)
     for document in range(len(values)):

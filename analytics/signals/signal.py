@@ -18,12 +18,12 @@ Dtype = Literal["float32", "int32"]
 
 @dataclass(frozen=True)
 class Signal:
-    """What one measured column means. A new meaning is a new version; the name of a column never changes meaning.
+    """The meaning of one measured column. Another meaning needs another version.
 
     Attributes:
         name: the column's name in the facts table.
         title: a short name for axes and tables.
-        help: what it measures, in one sentence; NULL cases included.
+        help: what it measures and when it is NULL, in one sentence.
         unit: the unit of its numbers: ``words``, ``share`` (0 to 1), ``ratio``, ``characters`` ...
         convention: the named rule for what a word, line or character is.
         source: the paper or reference implementation of the formula.
@@ -31,7 +31,7 @@ class Signal:
         low, high: the possible range, None where open.
         version: raised when the meaning changes.
         group: the heading under which documentation and pages list it.
-        package: a package that must be installed for it; measured only when asked for by name. None for none.
+        package: the extra package it needs, None for none; such a signal is measured only when asked for by name.
         step: the analysis step that measures it; ``signals`` is the fused pass.
     """
 
@@ -61,7 +61,7 @@ class Signal:
 
     @property
     def info(self) -> ColumnInfo:
-        """Return what people are told about the column."""
+        """Return the description of the column for people."""
         return ColumnInfo(
             name=self.name,
             type="integer" if self.dtype == "int32" else "number",
@@ -122,7 +122,7 @@ class SignalRegistry:
         return len(self._signals)
 
     def names(self, chosen: Iterable[str] | None = None) -> tuple[str, ...]:
-        """Return the chosen names of the fused pass in registry order, or all that need no further package.
+        """Return the chosen names of the fused pass in registry order, or all that need no extra package.
 
         Raises:
             SettingError: an unknown name, or a signal that another step measures.

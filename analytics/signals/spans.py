@@ -1,7 +1,7 @@
 """Where in a text a signal's value comes from: the characters to highlight when a document is shown.
 
-For the few documents on screen, in plain Python. Signals that describe a text as a whole (entropy, compression,
-perplexity, lengths) have no places.
+Plain Python, for the few documents on screen. Signals that describe a text as a whole (entropy, compression,
+perplexity, lengths) have no spans.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _MOJIBAKE = re.compile(r"[ÂÃâ€][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ
 
 
 def spans(text: str, signal_name: str) -> list[Span]:
-    """Return the places a signal's value comes from, by position, without overlap.
+    """Return the spans that a signal's value comes from, by position, without overlap.
 
     Args:
         text: a document.
         signal_name: a signal; columns of another word convention (``spacy_...``) use its words.
 
     Returns:
-        (begin, end) code points of the text; empty when the signal has no places, or none here.
+        (begin, end) code points of the text; empty if the signal has no spans, or none in this text.
     """
     by = next(
         (c for c in CONVENTIONS.values() if c.prefix and signal_name.startswith(c.prefix)), CONVENTIONS["unicode"]
@@ -61,15 +61,15 @@ def spans(text: str, signal_name: str) -> list[Span]:
     if gram:
         n = int(gram[3])
         found = _top_gram(text, by, n) if gram[2] == "top" else _repeated_grams(text, by, n, every=gram[1] is not None)
-        return merged(found)
+        return merge_spans(found)
     if name in _BY_WORDS:
-        return merged(_BY_WORDS[name](text, by))
+        return merge_spans(_BY_WORDS[name](text, by))
     finder = _FINDERS.get(name.removeprefix("after_c4_"))
-    return merged(finder(text)) if finder is not None else []
+    return merge_spans(finder(text)) if finder is not None else []
 
 
-def merged(found: Iterable[Span]) -> list[Span]:
-    """Return spans sorted, with overlapping and touching ones joined and empty ones left out."""
+def merge_spans(found: Iterable[Span]) -> list[Span]:
+    """Sort spans, join those that overlap or touch, and leave out empty ones."""
     result: list[Span] = []
     for begin, end in sorted(span for span in found if span[1] > span[0]):
         if result and begin <= result[-1][1]:
@@ -103,7 +103,7 @@ def _top_gram(text: str, by: Convention, n: int) -> Iterator[Span]:
 
 
 def _repeated_grams(text: str, by: Convention, n: int, *, every: bool) -> Iterator[Span]:
-    """Yield n-grams that were there before, jumping over each; with ``every`` all copies of repeated n-grams."""
+    """Yield n-grams that occurred before, without overlap; with ``every`` all copies of repeated n-grams."""
     words = _words(text, by)
     grams = ["".join(word for word, _, _ in words[i : i + n]) for i in range(len(words) - n + 1)]
     counts = Counter(grams)

@@ -1,6 +1,6 @@
-"""The step that measures signals shard by shard.
+"""The step that measures signals shard by shard, and the measure of signals that need a package of their own.
 
-Signals that are measured only when a rule asks for them, because they need a package of their own.
+Those are measured only when a rule asks for them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def packages_of(names: Sequence[str]) -> dict[str, str]:
     """Return the versions of the packages that signals need, by package.
 
     Raises:
-        SettingError: one is not installed.
+        SettingError: a package is not installed.
     """
     wanted = sorted({package for name in names if (package := SIGNALS[name].package) is not None})
     missing = [package for package in wanted if find_spec(package) is None]
@@ -47,7 +47,7 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
 
     Args:
         names: which signals; None for all of the fused pass.
-        threads: how many blocks at once, which changes no value; None for all processors.
+        threads: blocks measured at once, changes no value; None for all processors.
         step: name of the step.
 
     Raises:
@@ -87,7 +87,7 @@ _PREFIXES = {by.prefix: name for name, by in CONVENTIONS.items() if by.package i
 
 
 def signal_measures(name: str) -> tuple[Measure, ...]:
-    """Return what must be measured before a rule can read a signal: nothing for those of the standard analysis.
+    """Return the measures that a rule on a signal needs: none for signals of the standard analysis.
 
     All signals of a word convention are measured together, so rules that read several share one step.
     """

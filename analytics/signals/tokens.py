@@ -1,4 +1,4 @@
-"""The length of every document in tokens, and how much of it the tokenizer does not know."""
+"""The length of every document in tokens, and the share of it that is unknown to the tokenizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tamis.data.hashing import file_sha256
 from tamis.data.shards import Shard
 
 TOKENS_VERSION = 2
-"""Version 1 counted ``minilm-wordpiece`` and nothing else; bundles made with it still do."""
+"""Version 1 has only ``minilm-wordpiece``; bundles made with it still use it."""
 _SCHEMA = pa.schema([("n_tokens", pa.int32()), ("unknown_share", pa.float32())])
 
 
@@ -52,7 +52,7 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
         version: 1 for the step of older bundles, which has no ``unknown_share``.
 
     Raises:
-        SettingError: unknown tokenizer, or one that version 1 did not know.
+        SettingError: unknown tokenizer, or one that version 1 does not have.
     """
     path = tokenizer_path(tokenizer)
     if version == 1 and tokenizer == BYTES:
@@ -81,8 +81,10 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
     )
 
 
-def counted_by(steps: Sequence[StepSpec], tokenizer: str, *, version: int = TOKENS_VERSION) -> tuple[StepSpec, ...]:
-    """Return the steps of an analysis with tokens counted by another tokenizer.
+def replace_tokenizer(
+    steps: Sequence[StepSpec], tokenizer: str, *, version: int = TOKENS_VERSION
+) -> tuple[StepSpec, ...]:
+    """Return the steps of an analysis with another tokenizer in the token step.
 
     Raises:
         SettingError: as ``tokens_step``.

@@ -1,4 +1,4 @@
-"""The step that turns every document into word numbers, and reading them back."""
+"""The step that turns every document into word numbers, and the table that reads them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COUNTED = 256 << 20
 
 
 def words_step() -> StepSpec:
-    """Return the step that stores every document as numbers of a vocabulary made from the corpus itself.
+    """Return the step that stores every document as word numbers of a vocabulary made from the corpus.
 
     Per shard, in source order: ``words-00000`` uint16, ``starts-00000`` int64, ``bytes-00000`` int64; and
     ``vocabulary`` uint32, the hashes of the frequent words. Words are counted in documents up to 256 MB, evenly spread.
@@ -70,7 +70,7 @@ def _hashes(context: StepContext, shard: int) -> WordHashes:
 
 
 def _counted(context: StepContext) -> Iterator[WordHashes]:
-    """Yield the documents whose words are counted: all, or every k-th by id when there is more text."""
+    """Yield the documents whose words are counted: all, or every k-th by id if the text exceeds ``_COUNTED`` bytes."""
     documents = context.documents
     every = max(1, -(-int(documents.bytes.sum()) // _COUNTED))
     first = 0
@@ -95,7 +95,7 @@ class WordTable:
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """Return the vocabulary all numbers belong to."""
+        """Return the vocabulary of the numbers."""
         return Vocabulary(self.artifact.array("vocabulary"))
 
     @cached_property
@@ -115,7 +115,7 @@ class WordTable:
         return parts
 
     def take(self, rows: NDArray[np.int64]) -> WordStream:
-        """Return some documents by facts row, in the order asked."""
+        """Return the documents at ``rows`` (facts rows), in that order."""
         wanted = np.asarray(rows, dtype=np.int64)
         places = self.documents.part_order[wanted]
         ends = np.cumsum([len(part) for part in self._parts])

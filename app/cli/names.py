@@ -26,7 +26,7 @@ from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
-    from tamis.analytics.map.model_names import Asking
+    from tamis.analytics.map.model_names import NamingPlan
 
 
 @app.command()
@@ -51,7 +51,7 @@ def names(
 ) -> None:
     """Ask a model of yours to name the clusters of an analysed corpus, after saying what would leave this machine."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.map.model_names import asking
+    from tamis.analytics.map.model_names import plan_naming
     from tamis.analytics.steps.pipeline import analyze
     from tamis.analytics.study.standard_analysis import analysis_steps
     from tamis.app.jobs.clusters import start_naming
@@ -62,7 +62,7 @@ def names(
     corpus = open_corpus(path, roles=roles, probes=workspace.probes)
     with bar(err) as progress:
         analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
-        asked = asking(analysis, workspace.root, model, snippets=snippets, progress=progress)
+        asked = plan_naming(analysis, workspace.root, model, snippets=snippets, progress=progress)
     if forget:
         out.print(f"forgot {forget_model_names(workspace.root, asked.clustering):,} names")
         return
@@ -86,7 +86,7 @@ def names(
     )
 
 
-def _print_messages(asked: Asking, most: int) -> None:
+def _print_messages(asked: NamingPlan, most: int) -> None:
     """Print the first messages exactly as they are sent."""
     for question in asked.questions[:most]:
         for message in question.messages:

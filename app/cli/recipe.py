@@ -207,7 +207,7 @@ def measured(
 ) -> Study:
     """Return the study of a corpus with everything measured that a recipe needs."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.signals.tokens import counted_by
+    from tamis.analytics.signals.tokens import replace_tokenizer
     from tamis.analytics.study.standard_analysis import analysis_steps
     from tamis.analytics.study.study import Study
 
@@ -215,7 +215,7 @@ def measured(
     corpus = open_corpus(path, roles=roles, probes=workspace.probes, **(opening or {}))
     print_notes(corpus.notes)
     steps = analysis_steps(corpus, workspace)
-    steps = steps if tokenizer is None else counted_by(steps, tokenizer)
+    steps = steps if tokenizer is None else replace_tokenizer(steps, tokenizer)
     with bar(err) as progress:
         study = Study.open(corpus, workspace, steps=steps, progress=progress)
         study.measure(recipe, progress=progress)

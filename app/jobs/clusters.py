@@ -12,7 +12,7 @@ from typing import Any
 
 from tamis.analytics.map.cluster_edits import ClusterEdit
 from tamis.analytics.map.cluster_steps import clusters_of
-from tamis.analytics.map.model_names import asking, name_by_model
+from tamis.analytics.map.model_names import name_by_model, plan_naming
 from tamis.analytics.map.options import MapOptions, read_options, write_options
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
@@ -94,11 +94,11 @@ def name_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
     """Ask for the names that are missing.
 
     Raises:
-        TamisError: as asking raises.
+        TamisError: as ``plan_naming`` raises.
     """
     workspace = Workspace(Path(params["workspace"]))
     corpus = opened(params, workspace, progress)
     endpoint = ChatEndpoint(**params["endpoint"])
     analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
-    asked = asking(analysis, workspace.root, endpoint.model, snippets=params["snippets"], progress=progress)
+    asked = plan_naming(analysis, workspace.root, endpoint.model, snippets=params["snippets"], progress=progress)
     return asdict(name_by_model(asked, endpoint, workspace.root, progress=progress))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tamis.analytics.map.cluster_edits import MOST_PARTS, ClusterEdit
-from tamis.analytics.map.model_names import SNIPPETS, Asking, asking
+from tamis.analytics.map.model_names import SNIPPETS, NamingPlan, plan_naming
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count
@@ -94,7 +94,7 @@ def _panel(here: Stage) -> None:
     if not st.toggle("Look at what would be sent", key="clusters/names/look"):
         st.caption(plain(f"Asks {endpoint.model} at {endpoint.host}. Nothing is sent before you have seen it."))
         return
-    asked = asking(here.opened.analysis, here.workspace.root, endpoint.model, snippets=snippets)
+    asked = plan_naming(here.opened.analysis, here.workspace.root, endpoint.model, snippets=snippets)
     st.caption(plain(asked.sentence(endpoint)))
     if asked.questions:
         _preview(asked)
@@ -111,7 +111,7 @@ def _panel(here: Stage) -> None:
         st.rerun()
 
 
-def _preview(asked: Asking) -> None:
+def _preview(asked: NamingPlan) -> None:
     messages = asked.questions[0].messages
     st.caption(f"The first of {len(asked.questions):,}, exactly as it is sent:")
     st.code("\n\n".join(message["content"] for message in messages), language=None, wrap_lines=True, height=190)

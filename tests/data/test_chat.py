@@ -7,7 +7,7 @@ from chat_server import Reply, chat_server
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.analytics.map.model_names import LONGEST_NAME, answered_name
+from tamis.analytics.map.model_names import LONGEST_NAME, parse_name
 from tamis.data.chat import ChatEndpoint
 from tamis.data.errors import Cancelled, EndpointError, SettingError
 
@@ -140,10 +140,10 @@ def test_a_missing_or_impossible_key_is_said_before_anything_is_sent(
     ],
 )  # fmt: skip
 def test_only_a_short_plain_name_is_taken_from_an_answer(answer: str, name: str | None) -> None:
-    assert answered_name(answer) == name
+    assert parse_name(answer) == name
 
 
 @given(st.text(max_size=200))
 def test_whatever_the_answer_a_name_is_short_and_plain(answer: str) -> None:
-    name = answered_name(answer)
+    name = parse_name(answer)
     assert name is None or (0 < len(name) <= LONGEST_NAME and name.isprintable() and not set(name) & set("<>[]{}|`\\"))

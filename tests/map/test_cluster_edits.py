@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamis.analytics.map.cluster_edits import ClusterEdit, edited
+from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
 from tamis.data.errors import SettingError
 
 RANDOM = np.random.default_rng(5)
@@ -20,7 +20,7 @@ VECTORS[::50] = 0
 
 
 def test_a_merge_takes_the_first_number_and_leaves_the_others_alone() -> None:
-    found = edited(LABELS, [ClusterEdit("merge", (3, 1, 5))], VECTORS)
+    found = apply_edits(LABELS, [ClusterEdit("merge", (3, 1, 5))], VECTORS)
     assert set(found[np.isin(LABELS, [1, 3, 5])]) == {3}
     others = ~np.isin(LABELS, [1, 3, 5])
     assert np.array_equal(found[others], LABELS[others])
@@ -29,17 +29,17 @@ def test_a_merge_takes_the_first_number_and_leaves_the_others_alone() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 5), st.integers(2, 6))
 def test_a_split_divides_only_its_cluster_the_largest_part_keeping_the_number(cluster: int, parts: int) -> None:
-    found = edited(LABELS, [ClusterEdit("split", (cluster,), parts)], VECTORS)
+    found = apply_edits(LABELS, [ClusterEdit("split", (cluster,), parts)], VECTORS)
     inside = np.equal(LABELS, cluster)
     assert np.array_equal(found[~inside], LABELS[~inside])
     sizes = Counter(found[inside & VECTORS.any(axis=1)].tolist())
     assert set(sizes) == {cluster, *range(6, 6 + parts - 1)} and sizes[cluster] == max(sizes.values())
-    assert np.array_equal(found, edited(LABELS, [ClusterEdit("split", (cluster,), parts)], VECTORS))
+    assert np.array_equal(found, apply_edits(LABELS, [ClusterEdit("split", (cluster,), parts)], VECTORS))
 
 
 def test_edits_follow_each_other() -> None:
     split = ClusterEdit("split", (2,), 3)
-    assert np.array_equal(edited(LABELS, [split, ClusterEdit("merge", (2, 6, 7))], VECTORS), LABELS)
+    assert np.array_equal(apply_edits(LABELS, [split, ClusterEdit("merge", (2, 6, 7))], VECTORS), LABELS)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_edits_follow_each_other() -> None:
 )
 def test_an_edit_of_a_cluster_that_is_not_there_is_refused(edits: list[dict[str, object]]) -> None:
     with pytest.raises(SettingError, match="not there"):
-        edited(LABELS, [ClusterEdit.of(edit) for edit in edits], VECTORS)
+        apply_edits(LABELS, [ClusterEdit.of(edit) for edit in edits], VECTORS)
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_edits_that_mean_nothing_are_refused(value: dict[str, object]) -> None:
 def test_a_cluster_smaller_than_its_parts_is_not_split() -> None:
     labels = np.array([0, 0, 1], dtype=np.int32)
     with pytest.raises(SettingError, match="too small"):
-        edited(labels, [ClusterEdit("split", (0,), 3)], VECTORS[1:4])
+        apply_edits(labels, [ClusterEdit("split", (0,), 3)], VECTORS[1:4])

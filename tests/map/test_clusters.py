@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from topics import GLUE, TOPICS, topic_texts
 
 from tamis.analytics.map.cluster_names import (
-    Spoken,
+    ClusterLanguages,
     distinguishing_words,
     name_clusters,
     read_terms,
@@ -28,7 +28,7 @@ from tamis.analytics.map.density_clusters import (
     forest,
     in_own_frame,
     linkage_of,
-    numbered_by_size,
+    number_by_size,
     tree_labels,
     vote,
 )
@@ -78,7 +78,7 @@ def test_where_no_two_distances_are_equal_clusters_are_those_of_hdbscan(seed: in
     linkage = linkage_of(points, core_points=1)
     for size in (2, 3, 5, 10, 25, 60):
         reference = np.asarray(_tree_to_labels(points, linkage, size)[0], dtype=np.int32)
-        assert np.array_equal(DensityTree.of(points, core_points=1).labels(size), numbered_by_size(reference))
+        assert np.array_equal(DensityTree.of(points, core_points=1).labels(size), number_by_size(reference))
 
 
 def test_either_spanning_tree_gives_the_same_clusters_also_where_distances_are_equal() -> None:
@@ -87,7 +87,7 @@ def test_either_spanning_tree_gives_the_same_clusters_also_where_distances_are_e
         few, many = (forest(linkage_of(points, core_points=6, many=many)) for many in (10**9, 0))
         for size in (2, 5, 25):
             one, two = tree_labels(*few, size), tree_labels(*many, size)
-            assert np.array_equal(numbered_by_size(one), numbered_by_size(two))
+            assert np.array_equal(number_by_size(one), number_by_size(two))
 
 
 @pytest.mark.parametrize("many", [10**9, 0], ids=["hdbscan", "fast_hdbscan"])
@@ -129,10 +129,10 @@ def test_clusters_are_the_same_every_time_and_numbered_by_size() -> None:
 @given(st.lists(st.integers(-1, 6), max_size=60))
 def test_numbering_by_size_changes_names_only(labels: list[int]) -> None:
     old = np.array(labels, dtype=np.int32)
-    new = numbered_by_size(old)
+    new = number_by_size(old)
     assert np.array_equal(old < 0, new < 0)
     assert len({(a, b) for a, b in zip(old.tolist(), new.tolist(), strict=True)}) == len(set(labels))
-    assert np.array_equal(numbered_by_size(new), new)
+    assert np.array_equal(number_by_size(new), new)
 
 
 def test_sweep_shows_every_setting_and_the_choice_avoids_the_cliff() -> None:
@@ -199,7 +199,7 @@ def test_a_lone_cluster_of_another_language_is_not_named_by_its_glue_words() -> 
     german[:4] = ["Spiel Karten Brett"] * 4
     counts = counted([*texts, *german], [*labels.tolist(), *[9] * 40])
     languages = {0: "en", 1: "en", 2: "en", 3: "en", 9: "de"}
-    words = next(row.words for row in name_clusters(counts, spoken=Spoken(languages)) if row.cluster == 9)
+    words = next(row.words for row in name_clusters(counts, spoken=ClusterLanguages(languages)) if row.cluster == 9)
     assert not {"der", "und", "die", "für", "das"} & set(words)
     assert {"spiel", "karten"} <= set(words)
 
@@ -230,7 +230,7 @@ def test_a_category_of_several_languages_is_not_named_by_their_stop_words() -> N
             texts.append(f"{glue[language]} wort{number}a wort{number}b x{random.integers(1000)}")
             labels.append(number)
     counts = counted(texts, labels)
-    named = name_categories(counts, np.zeros(10, dtype=np.int32), Spoken(languages))
+    named = name_categories(counts, np.zeros(10, dtype=np.int32), ClusterLanguages(languages))
     assert not set(named[0].words) & set(" ".join(glue.values()).split())
     assert named[0].words[0].startswith("wort")
 
@@ -242,7 +242,7 @@ def test_a_language_in_one_large_cluster_and_crumbs_keeps_its_stop_words() -> No
     numbers = [9] * 80 + [10 + row // 4 for row in range(12)]
     counts = counted([*texts, *german, *crumbs], [*labels.tolist(), *numbers])
     languages = dict.fromkeys(range(4), "en") | dict.fromkeys(range(9, 13), "de")
-    found = stop_words(counts, Spoken(languages))
+    found = stop_words(counts, ClusterLanguages(languages))
     assert {("de", word) for word in ("der", "und", "die", "für", "das")} <= found
 
 
@@ -251,12 +251,12 @@ def test_a_cluster_that_holds_most_of_another_language_says_so_first() -> None:
     german = [f"und {word} {word}weg" for word in ("Spiel", "Karte", "Brett", "Musik", "Ton") for _ in range(16)]
     counts = counted([*texts, *german, *["Haus Berg", "Tal Bach"] * 8], [*labels.tolist(), *[9] * 80, *[10, 11] * 8])
     languages = dict.fromkeys(range(4), "en") | dict.fromkeys((9, 10, 11), "de")
-    named = {row.cluster: row.name for row in name_clusters(counts, spoken=Spoken(languages))}
+    named = {row.cluster: row.name for row in name_clusters(counts, spoken=ClusterLanguages(languages))}
     assert [number for number, name in named.items() if name.startswith("de: ")] == [9]
     # What counts are all documents, not those that were counted.
-    named = {row.cluster: row.name for row in name_clusters(counts, spoken=Spoken(languages, {10: 900}))}
+    named = {row.cluster: row.name for row in name_clusters(counts, spoken=ClusterLanguages(languages, {10: 900}))}
     assert [number for number, name in named.items() if name.startswith("de: ")] == [10]
-    for spoken in (Spoken(dict.fromkeys(range(12), "de")), Spoken(languages, shares={9: 0.8})):
+    for spoken in (ClusterLanguages(dict.fromkeys(range(12), "de")), ClusterLanguages(languages, shares={9: 0.8})):
         assert not any(": " in row.name for row in name_clusters(counts, spoken=spoken))
 
 

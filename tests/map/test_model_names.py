@@ -11,7 +11,7 @@ from dashboard import served, settle, tamis
 from docstrings import docstrings, write_corpus
 from playwright.sync_api import Page, expect
 
-from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, Asking, asking, name_by_model
+from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, NamingPlan, name_by_model, plan_naming
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.app.dashboard.open_corpus import corpus_of, opened
 from tamis.data.chat import ChatEndpoint
@@ -46,8 +46,8 @@ def analysis_of(home: Workspace) -> Analysis:
     return analyze(corpus_of(home, home.corpus("corpus")), home)
 
 
-def asked_of(home: Workspace, **more: int) -> Asking:
-    return asking(analysis_of(home), home.root, "small", **more)
+def asked_of(home: Workspace, **more: int) -> NamingPlan:
+    return plan_naming(analysis_of(home), home.root, "small", **more)
 
 
 def names_shown(home: Workspace) -> dict[str, str]:
@@ -116,7 +116,7 @@ def test_stopped_work_goes_on_where_it_stopped(home: Workspace) -> None:
         again = asked_of(home)
         assert again.known == 2 and len(again.questions) == total - 2
         assert name_by_model(again, endpoint, home.root).named == total - 2 and len(server.asked) == total
-    assert asked_of(home).questions == () and len(asking(analysis_of(home), home.root, "other").questions) == total
+    assert asked_of(home).questions == () and len(plan_naming(analysis_of(home), home.root, "other").questions) == total
 
 
 def test_an_endpoint_that_fails_is_given_up_and_what_came_stays(home: Workspace) -> None:

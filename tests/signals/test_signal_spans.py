@@ -6,7 +6,7 @@ import pytest
 from generated_texts import generated_texts
 
 from tamis.analytics.signals.signal import SIGNALS
-from tamis.analytics.signals.spans import merged, spans
+from tamis.analytics.signals.spans import merge_spans, spans
 
 TEXTS = generated_texts(25, seed=8)
 NAMES = sorted(signal.name for signal in SIGNALS)
@@ -65,4 +65,4 @@ def test_examples(name: str, text: str, found: list[str]) -> None:
 
 
 def test_merging_joins_what_touches() -> None:
-    assert merged([(5, 6), (0, 2), (2, 3), (4, 4), (5, 9)]) == [(0, 3), (5, 9)]
+    assert merge_spans([(5, 6), (0, 2), (2, 3), (4, 4), (5, 9)]) == [(0, 3), (5, 9)]
