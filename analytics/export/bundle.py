@@ -29,7 +29,7 @@ from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import clustering_of, steps_of
 from tamis.analytics.steps.step import StepSpec
-from tamis.analytics.study.study import Study, found_artifact
+from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.hashing import digest as digest_of
@@ -306,7 +306,7 @@ def tuned_models(study: Study, recipe: Recipe) -> tuple[str, ...]:
         if measure.kind == "cluster":
             clustering = study.evidence.frozen.clustering(clustering_of(measure))
             spaces |= {clustering.space} if clustering.tier == "tuned" else set()
-    embedded = found_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
+    embedded = find_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
     if embedded is not None and embedded.facts["tier"] == "tuned":
         spaces.add(str(embedded.facts["space"]))
     return tuple(sorted(space for space in spaces if study.workspace.asset_path(space).is_file()))

@@ -38,7 +38,7 @@ def to_data_juicer(recipe: Recipe, facts: Facts) -> Export:
         rule = rule_of(operator, facts)
         text = None if rule is None else _condition(rule)
         if rule is None or text is None:
-            losses.append(_unsaid(step, operator))
+            losses.append(_report_loss(step, operator))
             continue
         if rule.missing:
             losses.append(Loss(step.id, "documents without a value are dropped there, and pass here.", dropped=False))
@@ -57,7 +57,7 @@ def to_data_juicer(recipe: Recipe, facts: Facts) -> Export:
     return Export("data-juicer", text, ".yaml", found, tuple(sorted(columns - {"id"})), needs_text=True)
 
 
-def _unsaid(step: Step, operator: RowOperator) -> Loss:
+def _report_loss(step: Step, operator: RowOperator) -> Loss:
     what = f"{operator.sentence()}: has no form in a data-juicer condition; use the SQL export or the bundle."
     return Loss(step.id, what, dropped=True)
 

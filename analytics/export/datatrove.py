@@ -210,7 +210,7 @@ def to_datatrove(recipe: Recipe, facts: Facts) -> Export:
             continue
         rule = rule_of(operator, facts)
         if rule is None:
-            losses.append(_unsaid(step, operator))
+            losses.append(_report_loss(step, operator))
             continue
         losses += _differences(step, rule)
         columns |= set(_columns(rule.tests))
@@ -238,7 +238,7 @@ def to_datatrove(recipe: Recipe, facts: Facts) -> Export:
     return Export("datatrove", text, ".py", found_losses, tuple(sorted(columns - {"id"})), needs_text=True)
 
 
-def _unsaid(step: Step, operator: RowOperator) -> Loss:
+def _report_loss(step: Step, operator: RowOperator) -> Loss:
     return Loss(step.id, f"{operator.sentence()}: has no form there; use the SQL export or the bundle.", dropped=True)
 
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.sampling import standardised
+from tamis.analytics.operators.sampling import standardise
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.ngram_overlap import Grams
@@ -120,8 +120,8 @@ def nominate(
     unknown = [style for style in styles if style not in STYLES]
     if unknown or not styles:
         raise SettingError("Unknown style", value=unknown, allowed=STYLES)
-    parts = [standardised(values) for values in (relevance, quality)]
-    parts.append(standardised(np.log(np.maximum(shortage, 1e-6))))
+    parts = [standardise(values) for values in (relevance, quality)]
+    parts.append(standardise(np.log(np.maximum(shortage, 1e-6))))
     filled = [np.where(np.isnan(part), np.nanmin(part, initial=0.0), part) for part in parts]
     score = np.sum(filled, axis=0)
     order = np.lexsort((rows, -score))[:count]
@@ -291,7 +291,7 @@ def request_lines(study: Study, nominees: Sequence[Nominee], *, model: str, max_
     return requests(nominees, _texts(study, [item.row for item in nominees]), model=model, max_tokens=max_tokens)
 
 
-def checked_rewrites(study: Study, lines: Iterable[str], *, guards: Guards | None = None) -> tuple[Rewrite, ...]:
+def check_rewrites(study: Study, lines: Iterable[str], *, guards: Guards | None = None) -> tuple[Rewrite, ...]:
     """Return the answers of a batch, each checked against the document it rewrites.
 
     Args:

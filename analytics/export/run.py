@@ -108,7 +108,7 @@ def run_bundle(
         TamisError: as opening, analysis and recipe raise.
     """
     home, watch = workspace or Workspace.default(), progress or NullProgress()
-    opened = _opened(bundle, home)
+    opened = _open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
     chosen = options or CuratedOptions()
@@ -116,7 +116,7 @@ def run_bundle(
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain, **counted})
     target = output_folder(out, corpus.path)
     with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
-        finished = _finished(target, identity)
+        finished = _find_finished(target, identity)
         if finished is not None:
             return finished
         study = study_for(opened, corpus, home, tokenizer=tokenizer, engine=engine, progress=watch)
@@ -129,7 +129,7 @@ def run_bundle(
     return Run.open(target)
 
 
-def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
+def _open_bundle(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     """Return the bundle; an archive is unpacked into the workspace first, once."""
     if isinstance(bundle, Bundle):
         return bundle
@@ -143,7 +143,7 @@ def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     return Bundle.open(folder)
 
 
-def _finished(target: Path, identity: str) -> Run | None:
+def _find_finished(target: Path, identity: str) -> Run | None:
     """Return the finished run at ``target`` when it is the same one.
 
     Raises:
@@ -231,7 +231,7 @@ def study_for(
         TamisError: as the steps raise.
     """
     bundle.sources.lend(bundle.recipe.assets(), workspace)
-    known = _counted(analysis_steps(corpus, workspace), bundle, tokenizer)
+    known = _set_tokenizer(analysis_steps(corpus, workspace), bundle, tokenizer)
     steps = steps_for(bundle, known, also=also)
     if not also:
         steps = _without_unread_signals(steps, corpus, workspace)
@@ -242,7 +242,7 @@ def study_for(
     return study
 
 
-def _counted(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
+def _set_tokenizer(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
     """Return the steps with tokens counted as asked, or else as the bundle's lock says where any machine can."""
     if tokenizer is not None:
         return counted_by(steps, tokenizer)
@@ -330,13 +330,13 @@ def _write(
         repaired=study.documents.repaired,
         notes=(*study.corpus.notes, *study.documents.warnings),
         across_splits=across_splits(study.corpus, study.documents, outcome),
-        edited=_edited(draft, bundle.recipe),
+        edited=_count_edits(draft, bundle.recipe),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
 
 
-def _edited(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
+def _count_edits(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
     """Return what the text steps did to the curated texts of a draft."""
     steps = [step.id for step in recipe.active if isinstance(step.operator, TextOperator)]
     return edit_counts(pq.read_table(draft / EDITS), steps) if steps else ()
@@ -381,7 +381,7 @@ def verify_bundle(
         TamisError: as opening, analysis and recipe raise.
     """
     home = workspace or Workspace.default()
-    opened = _opened(bundle, home)
+    opened = _open_bundle(bundle, home)
     opening = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line}
     corpus = open_for(opened, path, home, roles=roles, opening=opening)
     study = study_for(opened, corpus, home, tokenizer=tokenizer, progress=progress)

@@ -36,7 +36,7 @@ COMPARED = frozenset({"norm_count", "norm_group", "text_group", "outlier", "dens
 """Columns whose values depend on the other documents there are: a rule that reads one has only trivial bounds."""
 
 
-def scaled_recipe(recipe: Recipe, part: float) -> Recipe:
+def scale_recipe(recipe: Recipe, part: float) -> Recipe:
     """Return the recipe with every amount multiplied by ``part``, one at least."""
     for step in recipe.steps:
         changes = {
@@ -61,7 +61,7 @@ def predictions(study: Study, outcome: Outcome, drawn: DesignSample) -> tuple[Pr
         drawn: what the sample was drawn from.
     """
     part = drawn.drawn / max(drawn.documents, 1)
-    scaled = scaled_recipe(outcome.recipe, part)
+    scaled = scale_recipe(outcome.recipe, part)
     seen = outcome if scaled == outcome.recipe else study.evaluate(scaled)
     now, found = Expected.exactly(drawn.documents), []
     for number, step in enumerate(seen.steps, start=1):

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from tamis.analytics.map.concepts import MEASURED
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, value_in
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
-from tamis.analytics.operators.sampling import first_of_each, ranks_within, within_amount
+from tamis.analytics.operators.sampling import first_of_each, ranks_within, select_within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.steps.measures import Measure
@@ -105,7 +105,7 @@ def preferences(
     return np.asarray(weights / max(weights.sum(), 1e-300), dtype=np.float64)
 
 
-def least(sizes: NDArray[np.int64], total: int, *, floor: float = FLOOR) -> NDArray[np.int64]:
+def compute_floors(sizes: NDArray[np.int64], total: int, *, floor: float = FLOOR) -> NDArray[np.int64]:
     """Return the least each group keeps, int64 (k,): l_j = min(floor(``floor`` N / k), n_j - 1)."""
     equal = int(np.floor(floor * total / max(len(sizes), 1)))
     return np.maximum(np.minimum(equal, sizes - 1), 0)
@@ -127,18 +127,18 @@ def quotas(
         sizes: int64 (k,), what each group has.
         total: the budget.
         tau, alpha: see ``preferences``.
-        floor: see ``least``.
+        floor: see ``compute_floors``.
 
     Raises:
         RecipeError: the budget is larger than what is there.
     """
-    low = least(sizes, total, floor=floor)
+    low = compute_floors(sizes, total, floor=floor)
     shares = preferences(complexity, sizes.astype(np.float64), tau=tau, alpha=alpha)
     exact = project(total * shares, low.astype(np.float64), sizes.astype(np.float64), float(total))
     return whole_numbers(exact, low, sizes, total)
 
 
-def filled_shares(wanted: NDArray[np.float64], caps: NDArray[np.float64], total: float | None) -> NDArray[np.float64]:
+def fill_shares(wanted: NDArray[np.float64], caps: NDArray[np.float64], total: float | None) -> NDArray[np.float64]:
     """Return amounts in the wanted proportions, capped; what a group cannot give goes to the others in proportion.
 
     Args:
@@ -349,7 +349,7 @@ class Mixture(SetOperator):
             )
         if self.output == "weights":
             return self._weigh(view, codes, names, supply, wanted)
-        amounts = filled_shares(wanted, supply * self.max_copies, None if total is None else float(total))
+        amounts = fill_shares(wanted, supply * self.max_copies, None if total is None else float(total))
         return self._take(view, codes, names, supply, amounts, cost)
 
     def _wanted(self, supply: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
@@ -371,7 +371,7 @@ class Mixture(SetOperator):
         whole = np.minimum(np.floor(amounts / np.maximum(supply, 1.0) + 1e-9), self.max_copies)
         left = np.where(whole < self.max_copies, amounts - whole * supply, 0.0)
         order, _ = ranks_within(self._order(view), view.rows, codes)
-        more = within_amount(order, codes, cost, left + 1e-6) & (left > 0)[codes]
+        more = select_within_amount(order, codes, cost, left + 1e-6) & (left > 0)[codes]
         times = whole[codes].astype(np.int64) + more
         texts = pa.array([f"{amount:,.0f} of {has:,.0f} tokens" for amount, has in zip(amounts, supply, strict=True)])
         return Decision(

@@ -123,7 +123,7 @@ class CoverageSample(Choosing):
         return (self.params.measure,)
 
     def decide(self, view: View) -> Decision:
-        graph = _among(view.evidence.pairs(self.params.measure), view.rows)
+        graph = _restrict_pairs(view.evidence.pairs(self.params.measure), view.rows)
         rank, gain = coverage_order(graph)
         chosen = self.choose(view, -rank.astype(np.float64))
         twin, similarity = nearest_chosen(graph, chosen)
@@ -139,7 +139,7 @@ class CoverageSample(Choosing):
         return f"Keep {self.size_text()} that cover the others best by the words they share"
 
 
-def _among(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:
+def _restrict_pairs(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:
     """Return the graph of the documents of a view, numbered by their place in it."""
     size = 1 + max((int(part.max(initial=-1)) for part in (rows, pairs.left, pairs.right)), default=-1)
     place = np.full(size, -1, dtype=np.int64)

@@ -184,7 +184,7 @@ class Crowd:
         many = np.bincount(sets, minlength=size) > 1
         members = np.flatnonzero((linked | many)[sets])
         nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
-        graph = PairGraph.of(len(nodes), _scoped(pairs, nodes, len(names)))
+        graph = PairGraph.of(len(nodes), _pair_within_groups(pairs, nodes, len(names)))
         order = np.lexsort((members, *reversed(operator.penalties(view, members))))
         return cls(members, node, graph, order)
 
@@ -210,7 +210,7 @@ def _decision(view: View, members: NDArray[np.int64], star: Star, threshold: str
     return Decision(copies=copies, value=pa.array(stands_for), twin=twin, similarity=similarity, threshold=threshold)
 
 
-def _scoped(pairs: Pairs, nodes: NDArray[np.int64], groups: int) -> Pairs:
+def _pair_within_groups(pairs: Pairs, nodes: NDArray[np.int64], groups: int) -> Pairs:
     """Return pairs of node numbers: nodes (set, group) of paired sets in the same group."""
     limits = tuple(np.searchsorted(nodes, side * groups + k) for side in (pairs.left, pairs.right) for k in (0, groups))
     count = _join(*limits, nodes, groups, pairs.similarity, *_empty(0))

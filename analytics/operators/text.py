@@ -49,14 +49,14 @@ def clean_c4_lines(texts: pa.Array, *, variant: str = "c4", unspaced: bool = Fal
     cleaned = CleanedLines.of(block)
     shift = 3 * VARIANTS.index(variant)
     kept = (cleaned.flags >> shift) & 7 == KEPT
-    edited = [_joined(cleaned, kept, document) for document in range(len(cleaned.block))]
+    edited = [_join_lines(cleaned, kept, document) for document in range(len(cleaned.block))]
     if unspaced:
         for document in np.flatnonzero(np.nan_to_num(character_shares(block)[:, 8]) > UNSPACED_LIMIT).tolist():
             edited[document] = texts[document].as_py() or ""
     return _with_nulls(edited, texts)
 
 
-def _joined(cleaned: CleanedLines, kept: NDArray[np.bool_], document: int) -> str:
+def _join_lines(cleaned: CleanedLines, kept: NDArray[np.bool_], document: int) -> str:
     lines = [line for line in range(cleaned.starts[document], cleaned.starts[document + 1]) if kept[line]]
     points, end = cleaned.block.points, cleaned.block.starts[document + 1]
     texts = (points[cleaned.begin[line] : min(cleaned.end[line], end)] for line in lines)

@@ -329,7 +329,7 @@ def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") 
         raise RecipeError("The percentile band found no value here", value=step_id, fix="evaluate the recipe first")
     if band.within is not None:
         origin = Provenance("percentile", source=corpus)
-        return recipe.replaced(step_id, operator=_grouped(band, found), provenance=(("bounds", origin),))
+        return recipe.replaced(step_id, operator=_build_grouped_range(band, found), provenance=(("bounds", origin),))
     percentiles = {"min": band.low, "max": band.high}
     bounds = _bounds(found)
     origins = tuple(
@@ -364,7 +364,7 @@ def _bounds(found: Mapping[str, float]) -> dict[str, float]:
     return {name: found[end] for end, name in (("low", "min"), ("high", "max")) if end in found}
 
 
-def _grouped(band: PercentileBand, found: Mapping[str, Any]) -> Operator:
+def _build_grouped_range(band: PercentileBand, found: Mapping[str, Any]) -> Operator:
     """Return one range per group; groups in which no document had a value have none."""
     bounds = [{"value": group, **_bounds(ends)} for group, ends in sorted(found.items()) if ends]
     params = {"signal": band.signal, "by": band.within, "bounds": bounds, "missing": band.missing}

@@ -222,7 +222,7 @@ FINEWEB_QUALITY = RuleSet(
 )
 
 
-def _named(part: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def _prefix_reasons(part: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(replace(rule, reason=f"{part}_{rule.reason.removeprefix(part + '_')}") for rule in rules)
 
 
@@ -232,10 +232,10 @@ FINEWEB = RuleSet(
     source="Penedo et al. 2024, arXiv 2406.17557; the FineWeb pipeline of datatrove 0.10",
     rules=(
         Rule("language", languages=("en",), min=0.65),
-        *_named("repetition", GOPHER_REPETITION.rules),
-        *_named("quality", GOPHER_QUALITY.rules),
-        *_named("c4", _c4("c4_any_end", 5)),
-        *_named("fineweb", _fineweb("after_c4_")),
+        *_prefix_reasons("repetition", GOPHER_REPETITION.rules),
+        *_prefix_reasons("quality", GOPHER_QUALITY.rules),
+        *_prefix_reasons("c4", _c4("c4_any_end", 5)),
+        *_prefix_reasons("fineweb", _fineweb("after_c4_")),
     ),
     note="After the URL filter and extraction, which need the crawl; the FineWeb rules read what C4's line rules leave."
     " MinHash (14 bands of 8 over word 5-grams) and PII redaction follow as steps of their own.",

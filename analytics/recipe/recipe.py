@@ -68,7 +68,7 @@ class Provenance:
             isinstance(percentile, bool) or not isinstance(percentile, (int, float)) or not 0 <= percentile <= 100
         ):
             raise RecipeError("A percentile must be a number", value=percentile, allowed="0 to 100")
-        return cls(kind=kind, percentile=percentile, source=checked_text(source, "source", 500))
+        return cls(kind=kind, percentile=percentile, source=check_text(source, "source", 500))
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Step:
         enabled = value.get("enabled", True)
         if not isinstance(enabled, bool):
             raise RecipeError("enabled must be true or false", value=enabled)
-        step_id = checked_text(value.get("id", ""), "id", 63)
+        step_id = check_text(value.get("id", ""), "id", 63)
         try:
             operator = OPERATORS.build(name, params)
         except RecipeError as error:
@@ -146,7 +146,7 @@ class Step:
             id=step_id,
             operator=operator,
             enabled=enabled,
-            note=checked_text(value.get("note", ""), "note", 10_000),
+            note=check_text(value.get("note", ""), "note", 10_000),
             provenance=tuple(sorted((str(key), Provenance.from_dict(item)) for key, item in origins.items())),
         )
 
@@ -170,7 +170,7 @@ def refuse_unknown(value: Mapping[str, Any], allowed: tuple[str, ...], what: str
         raise RecipeError(f"Unknown key in {what}", value=unknown[0], allowed=allowed)
 
 
-def checked_text(value: object, name: str, limit: int) -> str:
+def check_text(value: object, name: str, limit: int) -> str:
     """Return ``value`` when it is text of at most ``limit`` characters; raise ``RecipeError`` otherwise."""
     if not isinstance(value, str):
         raise RecipeError(f"{name} must be text", value=value, fix="put it in quotes")
@@ -354,9 +354,9 @@ class Recipe:
             raise RecipeError("Recipe must state its schema_version", value=version, allowed=str(SCHEMA_VERSION))
         return cls(
             steps=tuple(Step.from_dict(step) for step in steps),
-            title=checked_text(value.get("title", "Untitled recipe"), "title", 500),
-            why=checked_text(value.get("why", ""), "why", 10_000),
-            author=checked_text(value.get("author", ""), "author", 500),
+            title=check_text(value.get("title", "Untitled recipe"), "title", 500),
+            why=check_text(value.get("why", ""), "why", 10_000),
+            author=check_text(value.get("author", ""), "author", 500),
             schema_version=version,
         )
 

@@ -79,7 +79,7 @@ def sample_size(text: str, documents: int) -> int:
     return min(wanted, documents)
 
 
-def drawn_rows(
+def draw_rows(
     ids: pa.Array, sources: NDArray[np.object_] | None, size: int, *, seed: int
 ) -> tuple[NDArray[np.bool_], dict[str, list[int]]]:
     """Say which documents are drawn, bool (n,), and the strata.
@@ -135,7 +135,7 @@ def draw(
     if known is not None and Path(known.path).is_file():
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    chosen, strata = drawn_rows(documents.ids, _sources(corpus, documents), wanted, seed=seed)
+    chosen, strata = draw_rows(documents.ids, _sources(corpus, documents), wanted, seed=seed)
     _write(corpus, documents, chosen, folder / "documents.parquet", watch)
     about = DesignSample(
         path=str(folder / "documents.parquet"), whole=corpus.path, fingerprint=corpus.fingerprint,
@@ -178,7 +178,7 @@ def _sources(corpus: Corpus, documents: Documents) -> NDArray[np.object_] | None
     return found
 
 
-def _labelled(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.Table:
+def _decode_labels(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.Table:
     """Return rows with labels as their names: the file they go to does not name them.
 
     Args:
@@ -211,6 +211,6 @@ def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path
                 if here.stop > here.start:
                     part = pa.Table.from_batches([batch]).take(pa.array(row_of[here] - first))
                     ids = documents.ids.take(pa.array(mine[here])).cast(pa.string())
-                    writer.write_table(_labelled(part, names).append_column(id_field, ids).cast(schema))
+                    writer.write_table(_decode_labels(part, names).append_column(id_field, ids).cast(schema))
                 first += batch.num_rows
                 progress.advance(batch.num_rows)

@@ -117,13 +117,13 @@ def documents_page(
     direction = "DESC" if descending else "ASC"
     order = f"{ident(sort)} {direction} NULLS LAST, row" if sort else f"row {direction}"
     body = f"FROM {source} WHERE {' AND '.join(f'({part})' for part in conditions)}"
-    total, rows = _counted(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
+    total, rows = _count_and_read(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
     ascending = np.sort(rows)
     table = scene.facts.table(["row", *wanted], ascending).take(pa.array(np.searchsorted(ascending, rows)))
     return Page(table, total, offset)
 
 
-def _counted(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:
+def _count_and_read(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:
     """Return how many rows there are in all, and the facts rows of the page, int64 (m,), in page order."""
     try:
         total = facts.query(f"SELECT count(*) {body}", source).column(0)[0].as_py()

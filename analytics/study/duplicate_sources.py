@@ -11,7 +11,7 @@ from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, Exc
 from tamis.analytics.study.study import Study
 
 
-def found_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[np.int64]) -> list[str]:
+def find_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[np.int64]) -> list[str]:
     """Return the evaluation item or known text that speaks against each document, as "file, row"; empty for none.
 
     Args:

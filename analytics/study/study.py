@@ -123,7 +123,7 @@ def artifacts_of(
     return analyze(study.corpus, study.workspace, steps=steps, progress=progress).artifacts
 
 
-def found_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:
+def find_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:
     """Return the artifact of a step of the analysis, or of ``also``, or None when it has not been made."""
     steps = study.evidence.steps_for(also) if also else study.evidence.steps
     for planned in plan_steps(study.corpus, study.workspace, steps):
