@@ -1,6 +1,6 @@
-"""Rules that give each group its due: budgets per cluster by complexity, mixtures of sources or languages.
+"""Rules that set the size of each group: budgets per cluster by complexity, mixtures of sources or languages.
 
-How much each concept may have: budgets from complexity, projected onto what is there. Pure functions.
+Budgets of concepts from their complexity, projected onto the documents available. Pure functions.
 
 Source: Abbas et al. 2024, "Effective pruning of web-scale datasets based on complexity of concept clusters", arXiv
 2401.04578. The quadratic programme of the paper has the closed form x_j = clip(N P_j + lambda, l_j, n_j).
@@ -106,7 +106,7 @@ def preferences(
 
 
 def compute_floors(sizes: NDArray[np.int64], total: int, *, floor: float = FLOOR) -> NDArray[np.int64]:
-    """Return the least each group keeps, int64 (k,): l_j = min(floor(``floor`` N / k), n_j - 1)."""
+    """Return the fewest documents each group keeps, int64 (k,): l_j = min(floor(``floor`` N / k), n_j - 1)."""
     equal = int(np.floor(floor * total / max(len(sizes), 1)))
     return np.maximum(np.minimum(equal, sizes - 1), 0)
 
@@ -124,13 +124,13 @@ def quotas(
 
     Args:
         complexity: float64 (k,).
-        sizes: int64 (k,), what each group has.
+        sizes: int64 (k,), documents (or tokens) in each group.
         total: the budget.
         tau, alpha: see ``preferences``.
         floor: see ``compute_floors``.
 
     Raises:
-        RecipeError: the budget is larger than what is there.
+        RecipeError: the budget is larger than the sum of ``sizes``.
     """
     low = compute_floors(sizes, total, floor=floor)
     shares = preferences(complexity, sizes.astype(np.float64), tau=tau, alpha=alpha)
@@ -144,7 +144,7 @@ def fill_shares(wanted: NDArray[np.float64], caps: NDArray[np.float64], total: f
     Args:
         wanted: float64 (k,), weights >= 0.
         caps: float64 (k,), the most each group can give.
-        total: the sum wanted; None for the largest sum in exact proportions.
+        total: the target sum; None for the largest sum in exact proportions.
     """
     amounts = np.zeros(len(wanted))
     active = (wanted > 0) & (caps > 0)
@@ -185,7 +185,7 @@ COMPLEXITIES: Mapping[Complexity, str] = dict(zip(get_args(Complexity), MEASURED
 
 @OPERATORS.register
 class ClusterBudget(SetOperator):
-    """Gives every cluster a number of documents by its complexity, within a floor and what it has.
+    """Gives every cluster a number of documents by its complexity, between a floor and its size.
 
     Quotas are the point nearest to N P_j with l_j <= x_j <= n_j that adds up to the budget, P_j ~ size_j^alpha
     exp(complexity_j / tau), l_j = min(floor(floor N / k), n_j - 1), rounded by largest remainders.
@@ -266,7 +266,7 @@ class ClusterBudget(SetOperator):
 
 
 def largest(values: NDArray[np.float64], codes: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
-    """Return the largest value of each group, float64 (groups,), NaN where it has none."""
+    """Return the largest value of each group, float64 (groups,), NaN for a group without values."""
     found = np.full(groups, -np.inf)
     np.maximum.at(found, codes, np.where(np.isnan(values), -np.inf, values))
     return np.where(np.isinf(found), np.nan, found)
@@ -283,7 +283,7 @@ class GroupWeight(BaseModel):
 
 @OPERATORS.register
 class Mixture(SetOperator):
-    """Changes the shares of tokens that groups have, by weights or by temperature, never beyond what they can give.
+    """Changes the shares of tokens of groups, by weights or by temperature, within the tokens they have.
 
     With alpha, the share of a group is proportional to (its tokens) ** alpha: 1 leaves the mixture, 0 makes groups
     equal. What a group lacks goes to the others in proportion when a total is given; without a total the largest
@@ -367,7 +367,7 @@ class Mixture(SetOperator):
         amounts: NDArray[np.float64],
         cost: NDArray[np.int64],
     ) -> Decision:
-        """Repeat every group as often as it fits whole, then add documents in order up to its amount."""
+        """Repeat each group while the whole of it fits into its amount, then add documents in order."""
         whole = np.minimum(np.floor(amounts / np.maximum(supply, 1.0) + 1e-9), self.max_copies)
         left = np.where(whole < self.max_copies, amounts - whole * supply, 0.0)
         order, _ = ranks_within(self._order(view), view.rows, codes)

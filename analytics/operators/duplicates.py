@@ -29,7 +29,7 @@ from tamis.analytics.text.normal_form import CONVENTION, Convention
 MAX_PLACES = 1024
 BANDING = (20, 4)
 LITTLE = 0.9
-"""A rule that finds a smaller share of the pairs at its threshold says so."""
+"""The sentence of a rule states its recall at the threshold when it is below this."""
 
 
 @OPERATORS.register
@@ -38,7 +38,7 @@ class NearDedup(Keeping):
 
     Every pair is compared exactly before it counts. Documents are taken in the order of the keep policy, ties by id,
     and one is dropped only when ``max_copies`` kept documents are its direct matches; the most similar of them is named
-    as its twin. Similarity above 0.5 is measured once, so moving the threshold decides at once.
+    as its twin. Similarity above 0.5 is measured once, so a new threshold needs no new measurement.
     """
 
     name: ClassVar[str] = "near_dedup"
@@ -260,7 +260,7 @@ class SemanticDedup(Keeping):
     )
 
     eps: float = Field(0.05, gt=0, le=0.5, description="Largest cosine distance of duplicates; larger drops more.")
-    rule: Literal["greedy leader", "published"] = Field("greedy leader", description="Who is dropped for whom.")
+    rule: Literal["greedy leader", "published"] = Field("greedy leader", description="Which document is dropped.")
     vectors: Literal["precise", "analysis"] = Field(
         "precise", description="Make precise vectors for this, or take those of the map and the clusters."
     )

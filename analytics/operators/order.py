@@ -1,4 +1,4 @@
-"""Rules that repeat documents and rules that put them in order."""
+"""Rules that repeat documents and rules that order them."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ Order = Literal["shuffle", "easy to hard", "hard to easy", "warm-up then random"
 
 @OPERATORS.register
 class Curriculum(SetOperator):
-    """Puts the documents in an order for training; drops nothing. Loaders read the column ``position``."""
+    """Orders the documents for training; drops nothing. Loaders read the column ``position``."""
 
     name: ClassVar[str] = "curriculum"
     term: ClassVar[str] = "curriculum order"
@@ -185,7 +185,7 @@ class Curriculum(SetOperator):
         )
 
     def _ordered(self, easy: NDArray[np.int64], drawn: NDArray[np.float64], view: View) -> NDArray[np.int64]:
-        """Return the documents in their order, int64 (n,), from the order of rising difficulty."""
+        """Return the documents in training order, int64 (n,), from the order of rising difficulty."""
         part = int(np.floor(self.warm_up * len(easy) + 0.5))
 
         def shuffled(places_: NDArray[np.int64]) -> NDArray[np.int64]:

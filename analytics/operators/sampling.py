@@ -78,8 +78,8 @@ def select_within_amount(
     Args:
         order: int64 (n,), documents group by group, see ``ranks_within``.
         codes: int64 (n,), group of each document.
-        cost: int64 (n,), what each document takes.
-        amounts: float64 (groups,), what each group may take.
+        cost: int64 (n,), the cost of each document.
+        amounts: float64 (groups,), the budget of each group.
     """
     running = np.cumsum(cost[order])
     grouped = codes[order]
@@ -92,7 +92,7 @@ def select_within_amount(
 
 
 def standardise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return scores with mean 0 and standard deviation 1, NaN and infinities stay; all 0 when they do not differ."""
+    """Return scores with mean 0 and standard deviation 1; NaN and infinities stay; equal scores become 0."""
     known = scores[np.isfinite(scores)]
     spread = float(known.std()) if len(known) else 0.0
     if spread > 0:
@@ -116,9 +116,9 @@ def strata(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
 
 
 def even_quotas(sizes: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """Return how many to take from each stratum so that all give the same as far as they can, int64 (k,).
+    """Return how many to take from each stratum as equally as their sizes allow, int64 (k,).
 
-    The smallest strata are settled first and what they lack goes to the others; ties by number. Source: Zheng et al.
+    The smallest strata come first and the others make up for what they lack; ties by number. Source: Zheng et al.
     2023, arXiv 2210.15809, algorithm 1.
     """
     quotas = np.zeros(len(sizes), dtype=np.int64)
@@ -177,7 +177,7 @@ class Choosing(SetOperator):
         return first_of_each(order, rank, codes, counts)
 
     def kept(self, view: View, scores: NDArray[np.float64], shown: NDArray[np.float64] | None = None) -> Decision:
-        """Return the decision that keeps the highest scores; the ledger shows ``shown``, or else the scores."""
+        """Return the decision that keeps the highest scores; the ledger shows ``shown``, by default the scores."""
         chosen = self.choose(view, scores)
         values = scores if shown is None else shown
         return Decision(
@@ -266,7 +266,7 @@ class SoftmaxSample(Choosing):
 class StratifiedShare(SetOperator):
     """Keeps a share of the documents spread evenly over all levels of a score, optionally without the hardest ones.
 
-    The score's range is cut into strata of equal width; each gives the same number as far as it can, chosen by keyed
+    The score's range is cut into strata of equal width; each gives the same number if its size allows, chosen by keyed
     hash. Unlike a top share this keeps easy and hard documents, which matters when labels or scores are noisy.
     """
 
