@@ -1,4 +1,4 @@
-"""Every question a page asks, in one place to import from; each answers within the interaction budget at a million.
+"""Every question of the pages, in one place to import from; each answers within the interaction budget at a million.
 
 Questions take a ``Scene`` (facts, selection, live recipe) and return frozen values or Arrow tables.
 """
