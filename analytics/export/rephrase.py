@@ -1,10 +1,10 @@
-"""Rephrasing: who deserves a rewrite and in which style, requests for a model, and the rewritten texts checked.
+"""Rephrasing: choice of documents and styles, requests for a model, and checks of the rewritten texts.
 
 High relevance and high quality in scarce concepts come first (BeyondWeb, arXiv 2508.10975: rephrase good seeds, keep
 styles varied, match the style of use). Requests are JSONL in the chat-completions batch form; answers come back as
 JSONL of the same form and keep their parent, style and model.
 
-Rephrasing on a corpus: candidates among what a recipe keeps, and answers checked against their sources.
+Rephrasing on a corpus: candidates among the kept documents, and answers checked against their sources.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _RULES = (
 
 @dataclass(frozen=True)
 class Nominee:
-    """A document that deserves a rewrite.
+    """A document to rewrite.
 
     Attributes:
         row: facts row.
         id: of the document.
         style: the suggested style.
-        score: why, higher first.
+        score: priority, higher first.
     """
 
     row: int
@@ -62,7 +62,7 @@ class Nominee:
 
 @dataclass(frozen=True)
 class Guards:
-    """What a rewritten text must satisfy.
+    """Conditions on a rewritten text.
 
     Attributes:
         least_length, most_length: bytes as a share of the source's; a summary may be as short as a twentieth.
@@ -83,7 +83,7 @@ class Rewrite:
     Attributes:
         parent: id of the source document.
         style, model: of the rewrite.
-        text: what was written.
+        text: the rewritten text.
         fault: why it is refused, empty when it passes.
     """
 
@@ -237,13 +237,13 @@ def candidates(
     count: int = 100,
     styles: Sequence[str] = tuple(STYLES),
 ) -> tuple[Nominee, ...]:
-    """Return the kept documents that deserve a rewrite: relevant, good, and of concepts that have few documents.
+    """Return the kept documents to rewrite: relevant, good, and of concepts that have few documents.
 
     Args:
         facts: of the corpus.
-        outcome: what the recipe keeps; None for everything.
+        outcome: of the recipe whose kept documents count; None for all documents.
         quality: a numeric column, higher is better.
-        relevance: another one, None when there is none.
+        relevance: another numeric column, or None.
         count: how many.
         styles: to suggest in turn.
 
