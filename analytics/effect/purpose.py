@@ -18,7 +18,7 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
 from tamis.analytics.signals.word_numbers import WordTable, words_step
-from tamis.analytics.study.study import Study, artifacts_of, found_artifact
+from tamis.analytics.study.study import Study, artifacts_of, find_artifact
 from tamis.analytics.text.word_stream import WordHashes, WordStream
 from tamis.data.artifact import Artifact
 from tamis.data.progress import NullProgress, Progress
@@ -100,7 +100,7 @@ class EffectStudy:
     @property
     def upstream(self) -> tuple[str, ...]:
         """Return the artifacts results are made from."""
-        embeddings = found_artifact(self.study, "embeddings")
+        embeddings = find_artifact(self.study, "embeddings")
         return (self.words.artifact.digest, *([embeddings.digest] if embeddings else []))
 
     def copies(self, recipe: Recipe, *, progress: Progress | None = None) -> NDArray[np.int32]:
@@ -125,7 +125,7 @@ class EffectStudy:
 
     @cached_property
     def _embeddings(self) -> Artifact | None:
-        return found_artifact(self.study, "embeddings")
+        return find_artifact(self.study, "embeddings")
 
     @cached_property
     def vectors(self) -> NDArray[np.float16] | None:

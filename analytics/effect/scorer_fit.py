@@ -13,7 +13,7 @@ from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.signals.relevance import Dsir, LinearVectors, LinearWords, MooreLewis, Similarity
 from tamis.analytics.signals.relevance_step import METHODS, Scorer
 from tamis.analytics.steps.chosen_texts import sample_within, words_of
-from tamis.analytics.study.study import Study, found_artifact
+from tamis.analytics.study.study import Study, find_artifact
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.artifact import Artifact
 from tamis.data.errors import RecipeError, SettingError
@@ -99,7 +99,7 @@ def embeddings_of(study: Study) -> Artifact:
     Raises:
         SettingError: it has none.
     """
-    found = found_artifact(study, "embeddings")
+    found = find_artifact(study, "embeddings")
     if found is None:
         raise SettingError("This needs embeddings", value=study.corpus.name, fix="analyse the corpus with embeddings")
     return found

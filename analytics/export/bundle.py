@@ -1,10 +1,10 @@
 """Bundles: what an export writes and a run executes.
 
 recipe.yaml         what to do, for people; diffable
-recipe.lock.json    what it was made on and what it gave there
+recipe.lock.json    the corpus it was made on and its results there
 artifacts/          id sets, frozen clusterings, centroids, tuned embedding models: plain data named by digest
 
-The plain data inside a bundle: Parquet, npy and JSON, never anything that could run.
+The plain data inside a bundle: Parquet, npy and JSON, no code.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ import pyarrow as pa
 from tamis.analytics.export.lock import BundleLock, LockedCorpus, LockedCount, LockedFile, LockedStep, tool_versions
 from tamis.analytics.export.sample_predictions import locked_sample
 from tamis.analytics.facts.stored_sets import FrozenClustering
-from tamis.analytics.operators.token_costs import TOLD
+from tamis.analytics.operators.token_costs import COST_COLUMNS
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import clustering_of, steps_of
 from tamis.analytics.steps.step import StepSpec
-from tamis.analytics.study.study import Study, found_artifact
+from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.hashing import digest as digest_of
@@ -56,7 +56,7 @@ class BundleSources:
         """Return a stored id set.
 
         Raises:
-            StoreError: it is not there, or no longer has the digest it is named by.
+            StoreError: it is missing, or its content does not have this digest.
         """
         column = read_parquet(self._file(f"{digest}.parquet")).column("id").combine_chunks()
         if digest_of(column.to_pylist()) != digest:
@@ -64,21 +64,21 @@ class BundleSources:
         return column
 
     def table(self, digest: str) -> pa.Table:
-        """Return a stored table; raises ``StoreError`` when it is not there or damaged."""
+        """Return a stored table; raises ``StoreError`` when it is missing or damaged."""
         path = self._file(f"{digest}.parquet")
         if file_sha256(path) != digest:
             raise StoreError("The table does not have the digest it is named by", value=digest)
         return read_parquet(path)
 
     def value(self, digest: str) -> Any:
-        """Return a stored JSON value; raises ``StoreError`` when it is not there or damaged."""
+        """Return a stored JSON value; raises ``StoreError`` when it is missing or damaged."""
         value = json.loads(self._file(f"{digest}.json").read_bytes())
         if digest_of(value) != digest:
             raise StoreError("The value does not have the digest it is named by", value=digest)
         return value
 
     def clustering(self, digest: str) -> FrozenClustering:
-        """Return a frozen clustering; raises ``StoreError`` when it is not there or damaged."""
+        """Return a frozen clustering; raises ``StoreError`` when it is missing or damaged."""
         try:
             return self._clustering(digest)
         except (KeyError, ValueError, TypeError) as error:
@@ -107,7 +107,7 @@ class BundleSources:
         """Store assets of the bundle in a workspace, where measurements read them.
 
         Raises:
-            StoreError: one no longer has the digest it is named by.
+            StoreError: the content of one does not have its digest.
         """
         for asset in assets:
             path = self.folder / f"{asset}.parquet"
@@ -132,7 +132,7 @@ class BundleSources:
 
 
 def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
-    """Write a clustering: who is in which cluster, and the centroids that assign new documents."""
+    """Write a clustering: the cluster of each document, and the centroids that assign new documents."""
     name = clustering.digest
     write_parquet(clustering.table(), folder / f"clustering-{name}.parquet")
     labels = [] if clustering.centroid_labels is None else clustering.centroid_labels.tolist()
@@ -152,7 +152,7 @@ RECIPE_FILE, ARTIFACTS = "recipe.yaml", "artifacts"
 MAX_FILE = 2 << 30
 MAX_FILES = 1_000
 ALWAYS = ("n_tokens",)
-"""Facts columns that counts need whatever the recipe reads."""
+"""Facts columns that counts need with any recipe."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Bundle:
     Attributes:
         folder: where it is.
         recipe: what to do.
-        lock: what it gave where it was made; None for a recipe without a lock.
+        lock: its results on the corpus it was made on; None for a recipe without a lock.
     """
 
     folder: Path
@@ -174,7 +174,7 @@ class Bundle:
         """Open a bundle folder, or a recipe file on its own.
 
         Raises:
-            RecipeError: no recipe there, or recipe or lock are not valid.
+            RecipeError: there is no recipe, or recipe or lock are not valid.
             StoreError: a file of the bundle is missing or damaged; the message names it.
         """
         given = Path(path)
@@ -226,7 +226,7 @@ def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
     """Unpack a bundle that ``Bundle.zipped`` packed, and open it.
 
     Raises:
-        RecipeError: not a ZIP archive, names a bundle does not have, or more than it may hold.
+        RecipeError: not a ZIP archive, or with names or sizes that a bundle may not have.
         StoreError: a file is damaged, or ``folder`` is not empty.
     """
     target = Path(folder).expanduser().absolute()
@@ -250,10 +250,10 @@ def unpack_bundle(archive: str | Path, folder: str | Path) -> Bundle:
 
 
 def export_bundle(folder: str | Path, *, study: Study, recipe: Recipe, replace: bool = False) -> Bundle:
-    """Write a bundle and return it. The folder appears only when it is whole.
+    """Write a bundle and return it. The folder appears only when it is complete.
 
     Args:
-        folder: where to write; must not exist unless ``replace``, or unless it is the same bundle.
+        folder: where to write; must not exist, except with ``replace`` or as the same bundle.
         study: the corpus the recipe was made on.
         recipe: what to export; it is evaluated once more.
         replace: put the new bundle in place of an old one.
@@ -284,7 +284,7 @@ def export_bundle(folder: str | Path, *, study: Study, recipe: Recipe, replace: 
 
 
 def _write_artifacts(folder: Path, study: Study, recipe: Recipe) -> tuple[LockedFile, ...]:
-    """Copy what the recipe names by digest, and return the files."""
+    """Copy the assets that the recipe names by digest, and return the files."""
     folder.mkdir(parents=True)
     for asset in recipe.assets():
         path = _asset_file(study, asset)
@@ -299,14 +299,14 @@ def _write_artifacts(folder: Path, study: Study, recipe: Recipe) -> tuple[Locked
 
 
 def tuned_models(study: Study, recipe: Recipe) -> tuple[str, ...]:
-    """Return the tuned embedding models that a recipe's clusters, concepts and scorers live in, by digest."""
+    """Return the tuned embedding models that a recipe's clusters, concepts and scorers depend on, by digest."""
     kinds = {measure.kind for measure in recipe.measures()}
     spaces = set()
     for measure in recipe.measures():
         if measure.kind == "cluster":
             clustering = study.evidence.frozen.clustering(clustering_of(measure))
             spaces |= {clustering.space} if clustering.tier == "tuned" else set()
-    embedded = found_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
+    embedded = find_artifact(study, "embeddings") if kinds & {"concept", "relevance"} else None
     if embedded is not None and embedded.facts["tier"] == "tuned":
         spaces.add(str(embedded.facts["space"]))
     return tuple(sorted(space for space in spaces if study.workspace.asset_path(space).is_file()))
@@ -324,8 +324,8 @@ def _asset_file(study: Study, asset: str) -> Path:
 
 def columns_read(recipe: Recipe) -> frozenset[str]:
     """Return the facts columns that a recipe and its counts read, where the facts have them."""
-    told = frozenset(TOLD if "n_tokens" in recipe.columns() else ())
-    return recipe.columns() | told | frozenset(ALWAYS)
+    costs = frozenset(COST_COLUMNS if "n_tokens" in recipe.columns() else ())
+    return recipe.columns() | costs | frozenset(ALWAYS)
 
 
 def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) -> BundleLock:
@@ -374,7 +374,7 @@ def locked_counts(outcome: Outcome, selection: Selection) -> tuple[LockedCount, 
 
 
 def needed_steps(steps: Sequence[StepSpec], wanted: set[str]) -> tuple[StepSpec, ...]:
-    """Return the analysis steps called ``wanted`` and all they are made from, in order; documents always."""
+    """Return the analysis steps called ``wanted`` and all they depend on, in order; documents always."""
     known = {step.name: step for step in steps}
     needed: set[str] = set()
     waiting = ["documents", *(name for name in wanted if name in known)]

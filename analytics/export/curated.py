@@ -25,7 +25,7 @@ from tamis.data.progress import NullProgress, Progress
 
 EDITS = "edits.parquet"
 CURATED_VERSION = 2
-"""Raised whenever the same rows are written as other bytes. 2 writes the source's types, order and features."""
+"""Raised when the same rows give other bytes. 2 writes the source's types, order and features."""
 
 EDITS_SCHEMA = pa.schema(
     [("id", pa.string()), ("step", pa.string()), ("bytes_before", pa.int64()), ("bytes_after", pa.int64())]
@@ -39,7 +39,7 @@ class CuratedOptions:
     Attributes:
         repeat: write a document once per copy instead of stating ``copies``.
         ordered: write documents by ``position`` instead of by id, when the recipe orders.
-        origin: write the columns that say in which file and split a document was found.
+        origin: write the file and the split of each document as columns.
     """
 
     repeat: bool = False
@@ -48,7 +48,7 @@ class CuratedOptions:
 
     @property
     def plain(self) -> dict[str, bool]:
-        """Return the options as plain values; those that came later only where they are set, so identities stay."""
+        """Return the options as plain values; newer ones only where they are set, so identities stay."""
         later = {"origin"}
         return {name: value for name, value in asdict(self).items() if value or name not in later}
 
@@ -75,11 +75,11 @@ def write_curated(
         documents: its documents.
         outcome: what to keep.
         options: see ``CuratedOptions``.
-        markers: of the run that writes, when files that it has finished before are to stay.
+        markers: of the run; files that it finished before stay.
         progress: where to report.
 
     Raises:
-        CorpusError: a source file was changed.
+        CorpusError: a source file changed.
         StoreError: the disk is full.
     """
     chosen, watch = options or CuratedOptions(), progress or NullProgress()
@@ -130,7 +130,7 @@ def _by_position(
 
 
 class Editor:
-    """Runs text steps over the batches of kept rows and remembers what they changed.
+    """Runs text steps over the batches of kept rows and records their changes.
 
     Args:
         corpus: names the text column.

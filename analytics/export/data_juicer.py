@@ -1,7 +1,7 @@
 """Row rules as a data-juicer configuration: one condition over the columns, and language where it has an operator.
 
-data-juicer keeps the answer of ``general_field_filter`` under one name, so all rules are one condition. A comparison
-with an absent value is false there, whatever a rule says of documents without a value.
+data-juicer keeps the result of ``general_field_filter`` under one name, so all rules form one condition. A comparison
+with an absent value is false there, whatever a rule states for documents without a value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def to_data_juicer(recipe: Recipe, facts: Facts) -> Export:
         rule = rule_of(operator, facts)
         text = None if rule is None else _condition(rule)
         if rule is None or text is None:
-            losses.append(_unsaid(step, operator))
+            losses.append(_report_loss(step, operator))
             continue
         if rule.missing:
             losses.append(Loss(step.id, "documents without a value are dropped there, and pass here.", dropped=False))
@@ -57,7 +57,7 @@ def to_data_juicer(recipe: Recipe, facts: Facts) -> Export:
     return Export("data-juicer", text, ".yaml", found, tuple(sorted(columns - {"id"})), needs_text=True)
 
 
-def _unsaid(step: Step, operator: RowOperator) -> Loss:
+def _report_loss(step: Step, operator: RowOperator) -> Loss:
     what = f"{operator.sentence()}: has no form in a data-juicer condition; use the SQL export or the bundle."
     return Loss(step.id, what, dropped=True)
 
@@ -72,7 +72,7 @@ def _columns(rule: PlainRule) -> Iterator[str]:
 
 
 def _condition(rule: PlainRule) -> str | None:
-    """Return the condition of a rule, None when the language cannot say it: no negation, no negative numbers."""
+    """Return the condition of a rule, None when the language cannot express it: no negation, no negative numbers."""
     parts = [_test(test, keep=rule.keep) for test in rule.tests]
     if any(part is None for part in parts):
         return None

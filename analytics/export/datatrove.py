@@ -2,8 +2,8 @@
 
 Which row rules datatrove's own filters decide, and with which arguments.
 
-A filter is written with the arguments of the rules it stands for and everything else switched off. Rules on words are
-exact only where the signal counts spaCy's words, which datatrove uses; others are written with the difference named.
+A filter gets the arguments of the rules it replaces, with everything else switched off. Rules on words are
+exact only where the signal counts spaCy's words, which datatrove uses; others state the difference.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class NativeFilter:
     Attributes:
         kind: its class.
         arguments: those that are not switched off.
-        steps: ids of the steps it stands for.
+        steps: ids of the steps it replaces.
         losses: (step id, difference).
     """
 
@@ -106,7 +106,7 @@ def _text(value: Any) -> str:
 
 
 def native_filters(steps: Sequence[tuple[Step, RowOperator]]) -> tuple[NativeFilter, ...]:
-    """Return the filters that stand for as many of the steps as they can, at most one of each class."""
+    """Return the filters that replace as many steps as possible, at most one of each class."""
     found: dict[str, NativeFilter] = {}
     for step, operator in steps:
         place = _place(operator)
@@ -141,7 +141,7 @@ def _place(operator: RowOperator) -> tuple[str, dict[str, Any], bool] | None:
     for bound, name in ((operator.min, low), (operator.max, high)):
         if bound is None:
             continue
-        # 0 switches a filter off there, so it cannot be said.
+        # 0 switches a filter off there, so it cannot be a bound.
         if name is None or bound <= 0:
             return None
         base, _, n = name.partition(" ")
@@ -210,7 +210,7 @@ def to_datatrove(recipe: Recipe, facts: Facts) -> Export:
             continue
         rule = rule_of(operator, facts)
         if rule is None:
-            losses.append(_unsaid(step, operator))
+            losses.append(_report_loss(step, operator))
             continue
         losses += _differences(step, rule)
         columns |= set(_columns(rule.tests))
@@ -238,7 +238,7 @@ def to_datatrove(recipe: Recipe, facts: Facts) -> Export:
     return Export("datatrove", text, ".py", found_losses, tuple(sorted(columns - {"id"})), needs_text=True)
 
 
-def _unsaid(step: Step, operator: RowOperator) -> Loss:
+def _report_loss(step: Step, operator: RowOperator) -> Loss:
     return Loss(step.id, f"{operator.sentence()}: has no form there; use the SQL export or the bundle.", dropped=True)
 
 

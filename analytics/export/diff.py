@@ -1,4 +1,4 @@
-"""What differs between two recipes: the rules, and the documents they treat differently, with reasons."""
+"""The differences of two recipes: rules, and documents they treat differently, with reasons."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class RuleChange:
 
     Attributes:
         step: its id.
-        change: what happened to it from the first recipe to the second.
-        before, after: its sentence in each, empty where it is not there.
+        change: its change from the first recipe to the second.
+        before, after: its sentence in each, empty where it is absent.
         params: (parameter, before, after) for each parameter that differs.
     """
 
@@ -87,7 +87,7 @@ def diff_recipes(before: Recipe, after: Recipe) -> tuple[RuleChange, ...]:
 
 
 def _changes(before: Step, after: Step, *, moved: bool) -> list[RuleChange]:
-    """Return what happened to one step."""
+    """Return the changes of one step."""
     old, new = before.operator.sentence(), after.operator.sentence()
     found = []
     if before.operator != after.operator:
@@ -105,7 +105,7 @@ def _changes(before: Step, after: Step, *, moved: bool) -> list[RuleChange]:
 
 
 def _in_order(before: list[str], after: list[str]) -> set[str]:
-    """Return a longest set of ids that stand in the same order in both lists."""
+    """Return a longest set of ids that have the same order in both lists."""
     rank = {step: place for place, step in enumerate(before)}
     best: list[tuple[str, ...]] = [()]
     for step in after:
@@ -212,7 +212,7 @@ def diff_bundles(
     roles: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> BundleDiff:
-    """Run two bundles on a corpus and return what differs.
+    """Run two bundles on a corpus and return their differences.
 
     Raises:
         TamisError: as opening, analysis and recipes raise.

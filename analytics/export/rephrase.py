@@ -1,10 +1,10 @@
-"""Rephrasing: who deserves a rewrite and in which style, requests for a model, and the rewritten texts checked.
+"""Rephrasing: choice of documents and styles, requests for a model, and checks of the rewritten texts.
 
 High relevance and high quality in scarce concepts come first (BeyondWeb, arXiv 2508.10975: rephrase good seeds, keep
 styles varied, match the style of use). Requests are JSONL in the chat-completions batch form; answers come back as
 JSONL of the same form and keep their parent, style and model.
 
-Rephrasing on a corpus: candidates among what a recipe keeps, and answers checked against their sources.
+Rephrasing on a corpus: candidates among the kept documents, and answers checked against their sources.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.sampling import standardised
+from tamis.analytics.operators.sampling import standardise
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.ngram_overlap import Grams
@@ -45,13 +45,13 @@ _RULES = (
 
 @dataclass(frozen=True)
 class Nominee:
-    """A document that deserves a rewrite.
+    """A document to rewrite.
 
     Attributes:
         row: facts row.
         id: of the document.
         style: the suggested style.
-        score: why, higher first.
+        score: priority, higher first.
     """
 
     row: int
@@ -62,7 +62,7 @@ class Nominee:
 
 @dataclass(frozen=True)
 class Guards:
-    """What a rewritten text must satisfy.
+    """Conditions on a rewritten text.
 
     Attributes:
         least_length, most_length: bytes as a share of the source's; a summary may be as short as a twentieth.
@@ -83,7 +83,7 @@ class Rewrite:
     Attributes:
         parent: id of the source document.
         style, model: of the rewrite.
-        text: what was written.
+        text: the rewritten text.
         fault: why it is refused, empty when it passes.
     """
 
@@ -120,8 +120,8 @@ def nominate(
     unknown = [style for style in styles if style not in STYLES]
     if unknown or not styles:
         raise SettingError("Unknown style", value=unknown, allowed=STYLES)
-    parts = [standardised(values) for values in (relevance, quality)]
-    parts.append(standardised(np.log(np.maximum(shortage, 1e-6))))
+    parts = [standardise(values) for values in (relevance, quality)]
+    parts.append(standardise(np.log(np.maximum(shortage, 1e-6))))
     filled = [np.where(np.isnan(part), np.nanmin(part, initial=0.0), part) for part in parts]
     score = np.sum(filled, axis=0)
     order = np.lexsort((rows, -score))[:count]
@@ -237,13 +237,13 @@ def candidates(
     count: int = 100,
     styles: Sequence[str] = tuple(STYLES),
 ) -> tuple[Nominee, ...]:
-    """Return the kept documents that deserve a rewrite: relevant, good, and of concepts that have few documents.
+    """Return the kept documents to rewrite: relevant, good, and of concepts that have few documents.
 
     Args:
         facts: of the corpus.
-        outcome: what the recipe keeps; None for everything.
+        outcome: of the recipe whose kept documents count; None for all documents.
         quality: a numeric column, higher is better.
-        relevance: another one, None when there is none.
+        relevance: another numeric column, or None.
         count: how many.
         styles: to suggest in turn.
 
@@ -291,7 +291,7 @@ def request_lines(study: Study, nominees: Sequence[Nominee], *, model: str, max_
     return requests(nominees, _texts(study, [item.row for item in nominees]), model=model, max_tokens=max_tokens)
 
 
-def checked_rewrites(study: Study, lines: Iterable[str], *, guards: Guards | None = None) -> tuple[Rewrite, ...]:
+def check_rewrites(study: Study, lines: Iterable[str], *, guards: Guards | None = None) -> tuple[Rewrite, ...]:
     """Return the answers of a batch, each checked against the document it rewrites.
 
     Args:

@@ -1,9 +1,9 @@
-"""The rule part of a recipe in other tools' languages, each with a list of what gets lost.
+"""The rule part of a recipe in the languages of other tools, each with a list of losses.
 
 Rules read columns that Tamis measured. ``rule_columns`` is the table that goes with an export: the ids, the columns the
 rules read and, where a tool needs it, the texts.
 
-What row rules ask, as small conditions that other languages can write: ranges, sets of values, conjunctions.
+Row rules as small conditions that other languages can express: ranges, sets of values, conjunctions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TOOLS: tuple[Tool, ...] = get_args(Tool)
 
 @dataclass(frozen=True)
 class Loss:
-    """Something an export does not say, or says differently.
+    """A difference between an export and the recipe.
 
     Attributes:
         step: id of the step.
@@ -50,7 +50,7 @@ class Export:
         tool: which.
         text: the file.
         suffix: of its name.
-        losses: what gets lost; empty when the export decides exactly as the row rules do.
+        losses: the differences; empty when the export decides exactly as the row rules do.
         columns: what it reads of ``rule_columns``.
         needs_text: whether it reads texts as well.
     """
@@ -92,7 +92,7 @@ def lost_steps(recipe: Recipe) -> tuple[Loss, ...]:
 
 
 def rule_part(recipe: Recipe) -> Recipe:
-    """Return a copy with the row rules only: what an export without losses decides."""
+    """Return a copy with the row rules only, which an export without losses equals."""
     for step in recipe.active:
         if not isinstance(step.operator, RowOperator):
             recipe = recipe.without(step.id)
@@ -138,7 +138,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Matches:
-    """A pattern occurs in the text at least so often."""
+    """A pattern occurs in the text at least ``least`` times."""
 
     pattern: str
     ignore_case: bool
@@ -147,7 +147,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class ByGroup:
-    """A number lies in the range of its group; ``others`` says what a group without a range does."""
+    """A number lies in the range of its group; ``others`` is the answer for groups without a range."""
 
     column: str
     by: str
@@ -167,7 +167,7 @@ Test = Between | OneOf | Matches | ByGroup | Every
 
 @dataclass(frozen=True)
 class PlainRule:
-    """A row rule: tests that all hold, kept or dropped where they do, and what happens where they do not apply.
+    """A row rule: tests whose conjunction decides, and the answer where they do not apply.
 
     Attributes:
         tests: their conjunction is unknown when one of them has no value and none fails.
@@ -181,9 +181,9 @@ class PlainRule:
 
 
 def rule_of(operator: RowOperator, facts: Facts) -> PlainRule | None:
-    """Return what a rule asks, or None for rules that have no such form (predicates, clusters, stored sets).
+    """Return the plain form of a rule, or None for rules without one (predicates, clusters, stored sets).
 
-    Numbers are made comparable with the columns' own precision, as the SQL of the rule does it.
+    Numbers are made comparable with the columns' own precision, as the SQL of the rule does.
     """
     tests = _tests(operator, facts)
     if tests is None:

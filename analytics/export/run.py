@@ -1,4 +1,4 @@
-"""Running a bundle on a corpus: the same recipe, headless, into a folder that appears only when it is whole.
+"""Running a bundle on a corpus: the same recipe, headless, into a folder that appears only when it is complete.
 
 curated/part-*.parquet   the kept documents, sorted by id, all columns of the source
 selection.parquet        copies, position, weight and deciding step of every document
@@ -83,19 +83,19 @@ def run_bundle(
 ) -> Run:
     """Run a bundle on a corpus and write everything into ``out``.
 
-    A killed run is started again with the same call: finished shards of the analysis are found in the workspace, whole
-    curated files in the draft of the folder, and the result has the same bytes. A finished run of the same thing is
-    returned as it is.
+    A killed run is started again with the same call: finished shards of the analysis are in the workspace, complete
+    curated files in the draft of the folder, and the result has the same bytes. A finished run with the same identity
+    is returned unchanged.
 
     Args:
         bundle: an opened bundle, its folder, or a recipe file.
         path: the corpus.
         out: the folder to make.
-        workspace: where measurements are kept; the default one otherwise.
-        roles: columns by role; those the lock names otherwise.
+        workspace: where measurements are kept; None for the default one.
+        roles: columns by role; None for those in the lock.
         by_hand: which of them a person chose; see ``open_corpus``.
         on_bad_file: whether a bad file ends the run or is left out.
-        on_bad_line: the same for a line of JSON Lines or CSV.
+        on_bad_line: the same for a bad line of JSON Lines or CSV.
         path_columns: which columns are read from paths, as ``open_corpus`` takes it.
         options: how curated files are written.
         tokenizer: counts tokens; None for that of the lock where it is packaged, else the one chosen for the corpus.
@@ -108,7 +108,7 @@ def run_bundle(
         TamisError: as opening, analysis and recipe raise.
     """
     home, watch = workspace or Workspace.default(), progress or NullProgress()
-    opened = _opened(bundle, home)
+    opened = _open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
     chosen = options or CuratedOptions()
@@ -116,20 +116,20 @@ def run_bundle(
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain, **counted})
     target = output_folder(out, corpus.path)
     with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
-        finished = _finished(target, identity)
+        finished = _find_finished(target, identity)
         if finished is not None:
             return finished
         study = study_for(opened, corpus, home, tokenizer=tokenizer, engine=engine, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
         _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
         if not lock.is_mine():
-            raise StoreError("Another process has taken this run over", value=str(target))
+            raise StoreError("Another process has taken over this run", value=str(target))
         draft.rename(target)
         sync(target.parent)
     return Run.open(target)
 
 
-def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
+def _open_bundle(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     """Return the bundle; an archive is unpacked into the workspace first, once."""
     if isinstance(bundle, Bundle):
         return bundle
@@ -143,8 +143,8 @@ def _opened(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     return Bundle.open(folder)
 
 
-def _finished(target: Path, identity: str) -> Run | None:
-    """Return the finished run at ``target`` when it is the same one.
+def _find_finished(target: Path, identity: str) -> Run | None:
+    """Return the finished run at ``target`` when it has this identity.
 
     Raises:
         StoreError: something else is there.
@@ -175,14 +175,14 @@ def open_for(
 ) -> Corpus:
     """Open a corpus with the roles that the lock names, as far as the corpus has those columns.
 
-    The very files of the lock are read with those columns of paths only that the lock knows.
+    When the files are those of the lock, only the path columns in the lock are read.
 
     Args:
         bundle: with or without a lock.
         path: the corpus.
         workspace: where probes are kept.
         roles: columns by role, instead of the lock's.
-        opening: how else to open it, as ``open_corpus`` takes it.
+        opening: further options of ``open_corpus``.
 
     Raises:
         CorpusError: as ``open_corpus``.
@@ -216,7 +216,7 @@ def study_for(
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Analyse a corpus as far as a bundle's recipe needs, and measure what it asks for.
+    """Run the analysis steps and the measurements that a bundle's recipe needs.
 
     Args:
         bundle: the recipe with its lock and plain data.
@@ -231,7 +231,7 @@ def study_for(
         TamisError: as the steps raise.
     """
     bundle.sources.lend(bundle.recipe.assets(), workspace)
-    known = _counted(analysis_steps(corpus, workspace), bundle, tokenizer)
+    known = _set_tokenizer(analysis_steps(corpus, workspace), bundle, tokenizer)
     steps = steps_for(bundle, known, also=also)
     if not also:
         steps = _without_unread_signals(steps, corpus, workspace)
@@ -242,8 +242,8 @@ def study_for(
     return study
 
 
-def _counted(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
-    """Return the steps with tokens counted as asked, or else as the bundle's lock says where any machine can."""
+def _set_tokenizer(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None) -> tuple[StepSpec, ...]:
+    """Return the steps with the given tokenizer, else the one in the bundle's lock if it is packaged."""
     if tokenizer is not None:
         return replace_tokenizer(steps, tokenizer)
     for locked in bundle.lock.steps if bundle.lock is not None else ():
@@ -253,7 +253,7 @@ def _counted(steps: tuple[StepSpec, ...], bundle: Bundle, tokenizer: str | None)
 
 
 def steps_for(bundle: Bundle, steps: Sequence[StepSpec], *, also: Collection[str] = ()) -> tuple[StepSpec, ...]:
-    """Return the analysis steps a recipe needs and ``also``; all of them when it reads a column nobody knows.
+    """Return the analysis steps a recipe needs and ``also``; all of them when it reads an unknown column.
 
     The facts hold the columns that the recipe reads and no others, unless ``also`` asks for more steps.
     """
@@ -330,20 +330,20 @@ def _write(
         repaired=study.documents.repaired,
         notes=(*study.corpus.notes, *study.documents.warnings),
         across_splits=across_splits(study.corpus, study.documents, outcome),
-        edited=_edited(draft, bundle.recipe),
+        edited=_count_edits(draft, bundle.recipe),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
 
 
-def _edited(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
-    """Return what the text steps did to the curated texts of a draft."""
+def _count_edits(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
+    """Return the edit counts of the text steps from the files of a draft."""
     steps = [step.id for step in recipe.active if isinstance(step.operator, TextOperator)]
     return edit_counts(pq.read_table(draft / EDITS), steps) if steps else ()
 
 
 def _clear(draft: Path, markers: Markers) -> None:
-    """Make the draft folder; of an earlier one only the whole curated files of this very run stay."""
+    """Make the draft folder; of an earlier one, only complete curated files of the same run stay."""
     draft.mkdir(parents=True, exist_ok=True)
     for path in sorted(draft.rglob("*")):
         if path.is_file() and path.parent != markers.folder and markers.whole(path) is None:
@@ -381,7 +381,7 @@ def verify_bundle(
         TamisError: as opening, analysis and recipe raise.
     """
     home = workspace or Workspace.default()
-    opened = _opened(bundle, home)
+    opened = _open_bundle(bundle, home)
     opening = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line}
     corpus = open_for(opened, path, home, roles=roles, opening=opening)
     study = study_for(opened, corpus, home, tokenizer=tokenizer, progress=progress)

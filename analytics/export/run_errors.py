@@ -1,4 +1,4 @@
-"""What of a corpus is no document: rows without text, lines and files that were left out, each with its place."""
+"""Errors of a corpus: rows without text, lines and files that were left out, each with its place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ERRORS_SCHEMA = pa.schema(
 )
 """Place among all rows; why; file below the corpus root; row of the file, from 0; line, from 1; id of the row, if any.
 
-Lines that were left out have no row, files that were left out no line either.
+Omitted lines have no row; omitted files have neither row nor line.
 """
 
 
@@ -50,7 +50,7 @@ def _sentence(reason: str, line: int | None) -> str:
 
 
 def _ids(corpus: Corpus, documents: Documents) -> pa.Array:
-    """Return the values of the id column of the rows that are no documents; NULL without such a column."""
+    """Return the values of the id column of the rows that are not documents; NULL without such a column."""
     errors = documents.errors
     if corpus.roles.id is None or not errors.num_rows:
         return pa.nulls(errors.num_rows, pa.string())

@@ -21,7 +21,7 @@ from tamis.data.opening import LeftOut
 
 RUN_VERSION = 3
 """3 added ``roles``, ``unread``, ``left_out``, ``lines_left_out``, ``repaired``, ``notes``, ``across_splits`` and rows
-of the files; version 2 is read, too."""
+of the files; version 2 is still readable."""
 
 README = """---
 configs:
@@ -35,19 +35,19 @@ configs:
 `selection.parquet` says what became of every document of the source, `ledger.parquet` why one was dropped,
 `errors.parquet` which rows are no documents. `recipe.yaml` is what was run, `run.json` has counts and checksums.
 """
-"""What a run's folder says of itself; the front matter tells loaders which of the files are the data."""
+"""README.md of a run's folder; the front matter tells loaders which files are the data."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What a recipe made on a sample promised for a step, beside what came.
+    """The prediction of a recipe made on a sample for a step, beside the actual count.
 
     Attributes:
         step: id of the step.
         low, middle, high: documents predicted to be left, 95%.
-        method: how that was derived.
+        method: how the prediction was derived.
         actual: documents left.
-        inside: whether that lies between low and high.
+        inside: whether ``actual`` lies between low and high.
     """
 
     step: str
@@ -61,12 +61,12 @@ class Promise:
 
 @dataclass(frozen=True)
 class EditCount:
-    """What a text step did to the kept documents.
+    """The edits of a text step on the kept documents.
 
     Attributes:
         step: id of the step.
         documents: texts it changed.
-        emptied: those it left empty; they stay in the curated files, and the counts of the steps know nothing of it.
+        emptied: texts it left empty; they stay in the curated files and in the counts of the steps.
         bytes_before, bytes_after: of the texts it changed.
     """
 
@@ -89,7 +89,7 @@ def edit_counts(edits: pa.Table, steps: Sequence[str]) -> tuple[EditCount, ...]:
 
 
 def kept_promises(lock: BundleLock | None, counts: Sequence[LockedCount]) -> tuple[Promise, ...]:
-    """Return predicted against actual per step; nothing where the corpus is not the one a sample was drawn from."""
+    """Return predicted against actual per step; empty where the corpus is not the one the sample was drawn from."""
     if lock is None or lock.sample is None or lock.sample.documents != counts[0].documents:
         return ()
     left = {count.step: count.documents for count in counts[1:]}
@@ -112,18 +112,18 @@ class Run:
         corpus: fingerprint of the corpus.
         counts: input first, then one per active step.
         errors: rows and lines that are not documents.
-        files: every file of the folder but the manifest.
-        agrees: whether everything is as the bundle's lock says; None without a lock.
+        files: every file of the folder except the manifest.
+        agrees: whether all results match the bundle's lock; None without a lock.
         difference: the first difference from the lock as a sentence, empty when there is none.
         tools: versions.
         roles: path of the column of each role.
-        unread: columns of the corpus that have no role and that no rule looked at, by path.
-        promised: for a recipe made on a sample of this corpus, what was predicted for each step beside what came.
+        unread: columns of the corpus without a role that no rule read, by path.
+        promised: for a recipe made on a sample of this corpus, predicted and actual counts of each step.
         edited: what each text step changed, in order; empty without text steps.
         left_out: files that were left out, and why.
         lines_left_out: number of lines that were left out; ``errors.parquet`` lists them.
         repaired: texts that held bytes or code points that are not Unicode.
-        notes: what should be known of the corpus, sentences.
+        notes: remarks on the corpus, as sentences.
         across_splits: documents dropped for a twin that was kept in another split.
         run_version: of this format.
     """
@@ -158,7 +158,7 @@ class Run:
         return f"Run in {self.folder}: {counted}, selection {self.selection[:12]}"
 
     def to_json(self) -> bytes:
-        """Return the manifest; it does not say where the folder is."""
+        """Return the manifest, without the path of the folder."""
         value = {key: item for key, item in asdict(self).items() if key != "folder"}
         if not self.edited:
             del value["edited"]

@@ -36,7 +36,7 @@ class Across:
 
 
 def across_splits(corpus: Corpus, documents: Documents, outcome: Outcome) -> tuple[Across, ...]:
-    """Return the counts by step and pair of splits; nothing where paths name no split."""
+    """Return the counts by step and pair of splits; empty where paths name no split."""
     if SPLIT not in corpus.path_columns:
         return ()
     names, split = _splits(corpus, documents)
@@ -57,7 +57,7 @@ def across_splits(corpus: Corpus, documents: Documents, outcome: Outcome) -> tup
 
 
 def _splits(corpus: Corpus, documents: Documents) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the names of the splits, and the number of that of each document, int64 (n,) in facts order."""
+    """Return the names of the splits, and the split number of each document, int64 (n,) in facts order."""
     of_file = [file.path_values.get(SPLIT) or "no split" for file in corpus.files]
     names = sorted(set(of_file))
     ends = np.cumsum([file.rows for file in corpus.files])

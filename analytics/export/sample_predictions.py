@@ -1,7 +1,7 @@
-"""What a recipe made on a sample will leave of the whole, step by step.
+"""Predictions from a sample: the documents that each step of a recipe leaves of the whole.
 
-Every step is taken by itself on what the steps before it left, and intervals are carried along: the bounds of a step
-are those of its input times, or through, what it did in the sample. Amounts (a token budget, a number of documents)
+Every step is predicted by itself on the documents that the steps before it leave: its bounds follow from the bounds of
+its input and its effect in the sample. Amounts (a token budget, a number of documents)
 mean the whole, so the recipe runs on the sample once more with amounts scaled by the part drawn.
 """
 
@@ -33,11 +33,11 @@ from tamis.analytics.study.study import Study
 
 AMOUNTS = ("amount", "documents", "tokens", "count")
 COMPARED = frozenset({"norm_count", "norm_group", "text_group", "outlier", "density"})
-"""Columns whose values depend on the other documents there are: a rule that reads one has only trivial bounds."""
+"""Columns whose values depend on the other documents: predictions of rules that read them have trivial bounds."""
 
 
-def scaled_recipe(recipe: Recipe, part: float) -> Recipe:
-    """Return the recipe with every amount multiplied by ``part``, one at least."""
+def scale_recipe(recipe: Recipe, part: float) -> Recipe:
+    """Return the recipe with every amount multiplied by ``part``, at least 1."""
     for step in recipe.steps:
         changes = {
             name: max(1, round(value * part))
@@ -57,11 +57,11 @@ def predictions(study: Study, outcome: Outcome, drawn: DesignSample) -> tuple[Pr
 
     Args:
         study: of the sample.
-        outcome: what the recipe does there.
-        drawn: what the sample was drawn from.
+        outcome: of the recipe on the sample.
+        drawn: the sample.
     """
     part = drawn.drawn / max(drawn.documents, 1)
-    scaled = scaled_recipe(outcome.recipe, part)
+    scaled = scale_recipe(outcome.recipe, part)
     seen = outcome if scaled == outcome.recipe else study.evaluate(scaled)
     now, found = Expected.exactly(drawn.documents), []
     for number, step in enumerate(seen.steps, start=1):
@@ -81,7 +81,7 @@ def predictions(study: Study, outcome: Outcome, drawn: DesignSample) -> tuple[Pr
 
 
 def locked_sample(study: Study, outcome: Outcome) -> LockedSample | None:
-    """Return what a recipe made on a sample says about the whole; None where the corpus is no sample."""
+    """Return the sample of a recipe and its predictions for the whole; None where the corpus is no sample."""
     drawn = sample_at(study.corpus.path)
     if drawn is None:
         return None
@@ -118,10 +118,10 @@ def _groups(outcome: Outcome, step_id: str, entering: int, kept: int) -> DedupGr
 
 
 def _spread(facts: Facts, outcome: Outcome, step: Step) -> float:
-    """Return how unequally the kept documents take of an amount, as ``amount_kept`` wants it.
+    """Return how unequal the costs of the kept documents are, the ``spread`` of ``amount_kept``.
 
-    With an order by size the documents at the end of a budget are not like those at its beginning: an amount too many
-    or too few is then as many documents as fit into it at the end, among the last tenth kept.
+    In an order by size the documents at the end of a budget differ from those at its start: an error of the amount then
+    counts as many documents as fit into it at the end, among the last tenth kept.
     """
     operator = step.operator
     unit = getattr(operator, "unit", "tokens" if getattr(operator, "tokens", None) else "documents")

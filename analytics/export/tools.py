@@ -1,4 +1,4 @@
-"""Row rules as one SQL statement for DuckDB, the very predicates that Tamis itself asks."""
+"""Row rules as one SQL statement for DuckDB, with the predicates that Tamis itself evaluates."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_rules(folder: str | Path, *, study: Study, recipe: Recipe, tool: Tool)
     """Write the rule part of a recipe for a tool, with the table it reads beside it, and return it.
 
     Args:
-        folder: to make; it appears when it is whole, in place of an earlier export for the same tool.
+        folder: to make; it appears when it is complete, in place of an earlier export for the same tool.
         study: the corpus; what the recipe needs must have been measured.
         recipe: what to export.
         tool: ``sql``, ``datatrove`` or ``data-juicer``.

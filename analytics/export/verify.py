@@ -1,4 +1,4 @@
-"""Comparing a run with what the bundle's lock promises: the first thing that differs is named."""
+"""Verification: compare a run with the bundle's lock and name the first difference."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Check:
     Attributes:
         name: what was compared: ``recipe``, ``documents``, ``texts``, ``analysis NAME``, ``step ID``, ``selection``.
         step: id of the recipe step, empty for the others.
-        expected, found: what the lock says and what was found, for people.
+        expected, found: the values of the lock and of the run, for people.
         same: whether they agree.
     """
 
@@ -38,7 +38,7 @@ class Verification:
 
     Attributes:
         checks: in order of cause: recipe, documents, analysis, steps, selection.
-        notes: differences that need not change the result, such as library versions or the layout of files.
+        notes: differences that may leave the result unchanged, such as library versions or the layout of files.
         selection: digest of the selection found.
     """
 
@@ -58,7 +58,7 @@ class Verification:
 
     @property
     def first_step(self) -> str | None:
-        """Return the id of the first recipe step that decides otherwise, None when none does."""
+        """Return the id of the first recipe step that decides differently, None when none does."""
         return next((check.step for check in self.checks if check.step and not check.same), None)
 
     @property
@@ -117,10 +117,10 @@ def _analysis(lock: BundleLock, study: Study, outcome: Outcome) -> Iterator[Chec
     found = {step.name: step for step in locked_steps([*steps, *steps_of(outcome.recipe.measures())])}
     for expected in lock.steps:
         own = found.get(expected.name)
-        here = "absent" if own is None else f"version {own.version}"
+        actual = "absent" if own is None else f"version {own.version}"
         if own is not None and own.version == expected.version and own.params != expected.params:
-            here += f" with {_differing(expected.params, own.params)}"
-        yield Check(f"analysis {expected.name}", "", f"version {expected.version}", here, own == expected)
+            actual += f" with {_differing(expected.params, own.params)}"
+        yield Check(f"analysis {expected.name}", "", f"version {expected.version}", actual, own == expected)
 
 
 def _differing(expected: Any, found: Any) -> str:
@@ -131,7 +131,7 @@ def _differing(expected: Any, found: Any) -> str:
 def _steps(lock: BundleLock, counts: tuple[LockedCount, ...]) -> Iterator[Check]:
     """Compare what every step decided: which documents it dropped and how the number of copies changed.
 
-    Tokens and bytes follow from the texts, which are compared before, so a step is not blamed for them.
+    Tokens and bytes follow from the texts, which are compared before, so steps are not checked for them.
     """
     for place in range(1, max(len(lock.counts), len(counts))):
         expected, found = _decision(lock.counts, place), _decision(counts, place)

@@ -1,4 +1,4 @@
-"""The rules a recipe is made of. Importing this package fills ``OPERATORS``; a new module is one more name."""
+"""The operators of recipes. Importing this package fills ``OPERATORS``; list each new module here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rules that give each group its due: budgets per cluster by complexity, mixtures of sources or languages.
+"""Rules that set the size of each group: budgets per cluster by complexity, mixtures of sources or languages.
 
-How much each concept may have: budgets from complexity, projected onto what is there. Pure functions.
+Budgets of concepts from their complexity, projected onto the documents available. Pure functions.
 
 Source: Abbas et al. 2024, "Effective pruning of web-scale datasets based on complexity of concept clusters", arXiv
 2401.04578. The quadratic programme of the paper has the closed form x_j = clip(N P_j + lambda, l_j, n_j).
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from tamis.analytics.map.concepts import MEASURED
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, value_in
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
-from tamis.analytics.operators.sampling import first_of_each, ranks_within, within_amount
+from tamis.analytics.operators.sampling import first_of_each, ranks_within, select_within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.steps.measures import Measure
@@ -105,8 +105,8 @@ def preferences(
     return np.asarray(weights / max(weights.sum(), 1e-300), dtype=np.float64)
 
 
-def least(sizes: NDArray[np.int64], total: int, *, floor: float = FLOOR) -> NDArray[np.int64]:
-    """Return the least each group keeps, int64 (k,): l_j = min(floor(``floor`` N / k), n_j - 1)."""
+def compute_floors(sizes: NDArray[np.int64], total: int, *, floor: float = FLOOR) -> NDArray[np.int64]:
+    """Return the fewest documents each group keeps, int64 (k,): l_j = min(floor(``floor`` N / k), n_j - 1)."""
     equal = int(np.floor(floor * total / max(len(sizes), 1)))
     return np.maximum(np.minimum(equal, sizes - 1), 0)
 
@@ -124,27 +124,27 @@ def quotas(
 
     Args:
         complexity: float64 (k,).
-        sizes: int64 (k,), what each group has.
+        sizes: int64 (k,), documents (or tokens) in each group.
         total: the budget.
         tau, alpha: see ``preferences``.
-        floor: see ``least``.
+        floor: see ``compute_floors``.
 
     Raises:
-        RecipeError: the budget is larger than what is there.
+        RecipeError: the budget is larger than the sum of ``sizes``.
     """
-    low = least(sizes, total, floor=floor)
+    low = compute_floors(sizes, total, floor=floor)
     shares = preferences(complexity, sizes.astype(np.float64), tau=tau, alpha=alpha)
     exact = project(total * shares, low.astype(np.float64), sizes.astype(np.float64), float(total))
     return whole_numbers(exact, low, sizes, total)
 
 
-def filled_shares(wanted: NDArray[np.float64], caps: NDArray[np.float64], total: float | None) -> NDArray[np.float64]:
+def fill_shares(wanted: NDArray[np.float64], caps: NDArray[np.float64], total: float | None) -> NDArray[np.float64]:
     """Return amounts in the wanted proportions, capped; what a group cannot give goes to the others in proportion.
 
     Args:
         wanted: float64 (k,), weights >= 0.
         caps: float64 (k,), the most each group can give.
-        total: the sum wanted; None for the largest sum in exact proportions.
+        total: the target sum; None for the largest sum in exact proportions.
     """
     amounts = np.zeros(len(wanted))
     active = (wanted > 0) & (caps > 0)
@@ -185,7 +185,7 @@ COMPLEXITIES: Mapping[Complexity, str] = dict(zip(get_args(Complexity), MEASURED
 
 @OPERATORS.register
 class ClusterBudget(SetOperator):
-    """Gives every cluster a number of documents by its complexity, within a floor and what it has.
+    """Gives every cluster a number of documents by its complexity, between a floor and its size.
 
     Quotas are the point nearest to N P_j with l_j <= x_j <= n_j that adds up to the budget, P_j ~ size_j^alpha
     exp(complexity_j / tau), l_j = min(floor(floor N / k), n_j - 1), rounded by largest remainders.
@@ -266,7 +266,7 @@ class ClusterBudget(SetOperator):
 
 
 def largest(values: NDArray[np.float64], codes: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
-    """Return the largest value of each group, float64 (groups,), NaN where it has none."""
+    """Return the largest value of each group, float64 (groups,), NaN for a group without values."""
     found = np.full(groups, -np.inf)
     np.maximum.at(found, codes, np.where(np.isnan(values), -np.inf, values))
     return np.where(np.isinf(found), np.nan, found)
@@ -283,7 +283,7 @@ class GroupWeight(BaseModel):
 
 @OPERATORS.register
 class Mixture(SetOperator):
-    """Changes the shares of tokens that groups have, by weights or by temperature, never beyond what they can give.
+    """Changes the shares of tokens of groups, by weights or by temperature, within the tokens they have.
 
     With alpha, the share of a group is proportional to (its tokens) ** alpha: 1 leaves the mixture, 0 makes groups
     equal. What a group lacks goes to the others in proportion when a total is given; without a total the largest
@@ -349,7 +349,7 @@ class Mixture(SetOperator):
             )
         if self.output == "weights":
             return self._weigh(view, codes, names, supply, wanted)
-        amounts = filled_shares(wanted, supply * self.max_copies, None if total is None else float(total))
+        amounts = fill_shares(wanted, supply * self.max_copies, None if total is None else float(total))
         return self._take(view, codes, names, supply, amounts, cost)
 
     def _wanted(self, supply: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
@@ -367,11 +367,11 @@ class Mixture(SetOperator):
         amounts: NDArray[np.float64],
         cost: NDArray[np.int64],
     ) -> Decision:
-        """Repeat every group as often as it fits whole, then add documents in order up to its amount."""
+        """Repeat each group while the whole of it fits into its amount, then add documents in order."""
         whole = np.minimum(np.floor(amounts / np.maximum(supply, 1.0) + 1e-9), self.max_copies)
         left = np.where(whole < self.max_copies, amounts - whole * supply, 0.0)
         order, _ = ranks_within(self._order(view), view.rows, codes)
-        more = within_amount(order, codes, cost, left + 1e-6) & (left > 0)[codes]
+        more = select_within_amount(order, codes, cost, left + 1e-6) & (left > 0)[codes]
         times = whole[codes].astype(np.int64) + more
         texts = pa.array([f"{amount:,.0f} of {has:,.0f} tokens" for amount, has in zip(amounts, supply, strict=True)])
         return Decision(

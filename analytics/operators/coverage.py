@@ -1,4 +1,4 @@
-"""A sample that covers: few documents to which all the others are similar.
+"""Coverage sampling: few documents to which all the others are similar.
 
 Coverage of documents by documents: greedy facility location on a sparse graph of similar ones.
 
@@ -93,7 +93,7 @@ class CoverageSample(Choosing):
     """Keeps the documents to which the others are most similar, one after the other (greedy facility location).
 
     Each next document is the one that adds most to the similarity of all documents to their nearest kept one, so
-    neither the same thing twice nor only oddities are kept. Similarity is the cosine of tf-idf between a document and
+    the sample holds neither repeats nor only outliers. Similarity is the cosine of tf-idf between a document and
     its nearest ones; with ``within``, groups are covered on their own, and a number of documents balances them. A
     smaller sample is a part of a larger one.
     """
@@ -101,14 +101,14 @@ class CoverageSample(Choosing):
     name: ClassVar[str] = "coverage_sample"
     term: ClassVar[str] = "coverage sampling (facility location)"
     group: ClassVar[Group] = "Sampling"
-    summary: ClassVar[str] = "Keeps few documents that stand for all: the widest coverage at a given size."
+    summary: ClassVar[str] = "Keeps few documents that represent all: the widest coverage at a given size."
     source: ClassVar[str] = "Nemhauser et al. 1978; Wei, Iyer and Bilmes 2015, PMLR 37 (facility location for data)"
     warning: ClassVar[str | None] = (
-        "Oddities and noise need covering too: filter first, and drop duplicates. Groups of more than 4,096 documents "
+        "Outliers and noise are covered too: filter and deduplicate first. Groups of more than 4,096 documents "
         "are compared in blocks by keyed hash."
     )
 
-    neighbours: int = Field(15, ge=1, le=100, description="Nearest documents that one document can stand for.")
+    neighbours: int = Field(15, ge=1, le=100, description="Nearest documents that one document can represent.")
     seed: Seed = 0
 
     @property
@@ -123,7 +123,7 @@ class CoverageSample(Choosing):
         return (self.params.measure,)
 
     def decide(self, view: View) -> Decision:
-        graph = _among(view.evidence.pairs(self.params.measure), view.rows)
+        graph = _restrict_pairs(view.evidence.pairs(self.params.measure), view.rows)
         rank, gain = coverage_order(graph)
         chosen = self.choose(view, -rank.astype(np.float64))
         twin, similarity = nearest_chosen(graph, chosen)
@@ -139,7 +139,7 @@ class CoverageSample(Choosing):
         return f"Keep {self.size_text()} that cover the others best by the words they share"
 
 
-def _among(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:
+def _restrict_pairs(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:
     """Return the graph of the documents of a view, numbered by their place in it."""
     size = 1 + max((int(part.max(initial=-1)) for part in (rows, pairs.left, pairs.right)), default=-1)
     place = np.full(size, -1, dtype=np.int64)

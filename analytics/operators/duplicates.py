@@ -30,7 +30,7 @@ from tamis.analytics.text.normal_form import CONVENTION, Convention
 MAX_PLACES = 1024
 BANDING = (20, 4)
 LITTLE = 0.9
-"""A rule that finds a smaller share of the pairs at its threshold says so."""
+"""The sentence of a rule states its recall at the threshold when it is below this."""
 
 
 class PairDedup(Keeping):
@@ -72,7 +72,7 @@ class NearDedup(PairDedup):
 
     Every pair is compared exactly before it counts. Documents are taken in the order of the keep policy, ties by id,
     and one is dropped only when ``max_copies`` kept documents are its direct matches; the most similar of them is named
-    as its twin. Similarity above 0.5 is measured once, so moving the threshold decides at once.
+    as its twin. Similarity above 0.5 is measured once, so a new threshold needs no new measurement.
     """
 
     name: ClassVar[str] = "near_dedup"
@@ -202,7 +202,7 @@ class Crowd:
         many = np.bincount(sets, minlength=size) > 1
         members = np.flatnonzero((linked | many)[sets])
         nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
-        graph = PairGraph.of(len(nodes), _scoped(pairs, nodes, len(names)))
+        graph = PairGraph.of(len(nodes), _pair_within_groups(pairs, nodes, len(names)))
         order = np.lexsort((members, *reversed(operator.penalties(view, members))))
         return cls(members, node, graph, order)
 
@@ -228,7 +228,7 @@ def _decision(view: View, members: NDArray[np.int64], star: Star, threshold: str
     return Decision(copies=copies, value=pa.array(stands_for), twin=twin, similarity=similarity, threshold=threshold)
 
 
-def _scoped(pairs: Pairs, nodes: NDArray[np.int64], groups: int) -> Pairs:
+def _pair_within_groups(pairs: Pairs, nodes: NDArray[np.int64], groups: int) -> Pairs:
     """Return pairs of node numbers: nodes (set, group) of paired sets in the same group."""
     limits = tuple(np.searchsorted(nodes, side * groups + k) for side in (pairs.left, pairs.right) for k in (0, groups))
     count = _join(*limits, nodes, groups, pairs.similarity, *_empty(0))
@@ -278,7 +278,7 @@ class SemanticDedup(PairDedup):
     )
 
     eps: float = Field(0.05, gt=0, le=0.5, description="Largest cosine distance of duplicates; larger drops more.")
-    rule: Literal["greedy leader", "published"] = Field("greedy leader", description="Who is dropped for whom.")
+    rule: Literal["greedy leader", "published"] = Field("greedy leader", description="Which document is dropped.")
     vectors: Literal["precise", "analysis"] = Field(
         "precise", description="Make precise vectors for this, or take those of the map and the clusters."
     )

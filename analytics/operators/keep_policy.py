@@ -30,7 +30,7 @@ class Keeping(SetOperator):
     date: Annotated[str, Field(json_schema_extra={"widget": "column"})] | None = Field(
         None, description="The column that sorts by time, for newest and oldest; NULL comes last."
     )
-    then: tuple[Simple, ...] = Field((), description="What decides next between equals, in this order; the id is last.")
+    then: tuple[Simple, ...] = Field((), description="Criteria that break ties, in this order; the id is last.")
     max_copies: int = Field(1, ge=1, description="How many documents of a group to keep.")
     cluster_copies: tuple[tuple[int, Annotated[int, Field(ge=1)]], ...] = Field(
         (),
@@ -67,7 +67,7 @@ class Keeping(SetOperator):
         return frozenset(name for name in names if name is not None)
 
     def policy_measures(self) -> tuple[Measure, ...]:
-        """Return what the policy needs measured."""
+        """Return the measures the policy reads."""
         return () if self.clustering is None else (self._cluster_measure(self.clustering),)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Rules that compare a corpus with other files: decontamination, and dropping what another corpus already has.
+"""Rules that compare a corpus with other files: decontamination, and exclusion of documents of another corpus.
 
 Boilerplate as a rule, and as a text step that removes chosen passages.
 """
@@ -36,7 +36,7 @@ class Decontaminate(RowOperator):
 
     The evaluation sets are a stored reference; its n (13 words by default) and its files are in the digest. Texts are
     compared in normalised form (case, white space and punctuation do not count). Items shorter than n words are looked
-    for whole, items shorter than ``shortest`` are not looked for. A document is dropped when it has ``min_matches`` of
+    for as a whole, items shorter than ``shortest`` are skipped. A document is dropped when it has ``min_matches`` of
     the n-grams and at least the share ``overlap`` of the n-grams of one item; 0 drops for any match.
     """
 
@@ -185,13 +185,13 @@ def _known_step(measure: Measure) -> StepSpec:
 
 
 def _overlaps(shard: Shard, given: PieceInput) -> pa.Table:
-    """Return the overlaps of a shard with the ``GramIndex`` given to all."""
+    """Return the overlaps of a shard with the shared ``GramIndex``."""
     texts = (_NOTHING, *given.corpus.document_texts(shard))
     return pa.concat_tables([given.common.overlap(some).table() for some in texts])
 
 
 def _nearest(shard: Shard, given: PieceInput) -> pa.Table:
-    """Return ``share`` and ``item`` of a shard by the ``KnownTexts`` given to all."""
+    """Return ``share`` and ``item`` of a shard by the shared ``KnownTexts``."""
     parts = [given.common.nearest(texts) for texts in (_NOTHING, *given.corpus.document_texts(shard))]
     values, items = (np.concatenate(side) for side in zip(*parts, strict=True))
     return pa.table({"share": values, "item": items})
@@ -245,7 +245,7 @@ class Boilerplate(RowOperator):
     )
 
     mode: Literal["keep", "drop"] = Field("drop", description="Drop the matching documents, or keep only them.")
-    share: float = Field(0.5, gt=0, le=1, description="Share of a document's bytes from which on it matches.")
+    share: float = Field(0.5, gt=0, le=1, description="Smallest share of a document's bytes that matches.")
     unit: Literal["line", "paragraph"] = Field("line", description="What is compared.")
     documents: int = Field(10, ge=2, description="Documents of a source that must share a passage.")
     words: int = Field(3, ge=1, le=100, description="Words a passage must have to count.")
@@ -281,10 +281,10 @@ def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
 
 @OPERATORS.register
 class RemovePassages(TextOperator):
-    """Removes chosen lines or paragraphs wherever they stand; the rest of the text stays byte for byte as it is.
+    """Removes chosen lines or paragraphs wherever they occur; the rest of the text keeps its bytes.
 
-    A passage is removed when its normalised form (case, white space and punctuation do not count) is that of a chosen
-    one. What it edits is written to the list of edits; filters before it have seen the unedited text.
+    A passage is removed when its normalised form (case, white space and punctuation do not count) equals that of a
+    chosen one. The list of edits records its edits; filters before it see the unedited text.
     """
 
     name: ClassVar[str] = "remove_passages"

@@ -1,11 +1,11 @@
-"""Operators: the rules a recipe is made of, and the one registry everything else is generated from.
+"""Operators: the rules of recipes, and the registry that forms, schema and documentation are generated from.
 
 An operator is a frozen class. Its fields are its parameters (types, bounds, units and help from ``pydantic.Field``);
-its class variables say what it is called in the field and where the method comes from. The form in the browser,
+its class variables give the term of the field and the source of the method. The form in the browser,
 validation, the JSON schema, the documentation and the command line all follow from the class. Its meaning is frozen:
 a new meaning is a new name.
 
-Types of operator parameters: what they accept, how they are put in order, which form field shows them.
+Types of operator parameters: what they accept, how they are sorted, which form field shows them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Group = Literal["Filter", "Selection", "Duplicates", "Sampling", "Relevance", "B
 
 
 class Evidence(Protocol):
-    """What a set operator may consult besides the columns of its documents."""
+    """What a set operator may read besides the columns of its documents."""
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return measured pairs; rows are facts rows, see ``View.rows``."""
@@ -43,7 +43,7 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True)
 class View:
-    """The documents a set operator sees: those no earlier step has dropped, sorted by id.
+    """The documents a set operator sees: those that no earlier step dropped, sorted by id.
 
     Attributes:
         rows: int64 (n,), ascending facts rows. Facts are sorted by id, so comparing rows compares ids.
@@ -83,7 +83,7 @@ class Decision:
         similarity: float32 (n,), similarity to the twin, NaN where there is none.
         position: int64 (n,), order of the kept documents, or None when the operator does not order.
         weight: float64 (n,), training weight, or None when the operator does not weigh.
-        threshold: what the ledger shows as threshold: one text, or one per document, or None.
+        threshold: the threshold in the ledger: one text, or one per document, or None.
         resolved: numbers the operator derived from the documents, for the lock, for example percentile values.
     """
 
@@ -98,7 +98,7 @@ class Decision:
 
 
 class Operator(BaseModel):
-    """Base of every rule: frozen, closed to unknown parameters, generated forms and documentation."""
+    """Base of every rule: frozen; refuses unknown parameters; forms and documentation are generated from it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, str_max_length=10_000)
 
@@ -116,7 +116,7 @@ class Operator(BaseModel):
         return frozenset()
 
     def measures(self) -> tuple[Measure, ...]:
-        """Return what must be measured first."""
+        """Return the measures that must run first."""
         return ()
 
     def assets(self) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ class Registry:
         return iter(self._operators[name] for name in sorted(self._operators))
 
     def fresh(self, name: str, params: Mapping[str, Any]) -> Operator:
-        """Return a validated operator for a new recipe: where ``params`` are silent, what new recipes choose.
+        """Return a validated operator for a new recipe: absent ``params`` get the defaults of new recipes.
 
         Raises:
             RecipeError: as ``build``.
@@ -238,7 +238,7 @@ class Registry:
 
 
 def new_params(kind: type[Operator]) -> dict[str, Any]:
-    """Return the parameters that new recipes state and older ones, whose meaning stays, leave out."""
+    """Return the parameters that new recipes state; recipes without them keep their older meaning."""
     stated = ((name, info.json_schema_extra) for name, info in kind.model_fields.items())
     return {name: extra["new_recipes"] for name, extra in stated if isinstance(extra, dict) and "new_recipes" in extra}
 
@@ -259,7 +259,7 @@ def _language_codes(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def value_in(column: str, value: str) -> str:
-    """Return a value as a category column holds it: a code where it is the detected language, else as it is.
+    """Return a value as a category column holds it: a code for the detected language, else unchanged.
 
     Raises:
         ValueError: the detection has no such language.

@@ -1,4 +1,4 @@
-"""Rules that repeat documents and rules that put them in order."""
+"""Rules that repeat documents and rules that order them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Rehydrate(SetOperator):
         copies = np.array([1, *(item.copies for item in self.bins)], dtype=np.int32)
         times = np.where(np.isnan(values), 1, copies[np.where(np.isnan(values), 0, place)])
         return Decision(
-            copies=limited(view.copies, times, self.max_copies),
+            copies=multiply_copies(view.copies, times, self.max_copies),
             value=view.column(self.signal),
             threshold=f"bins of {self.signal}",
         )
@@ -79,7 +79,7 @@ class Rehydrate(SetOperator):
         return f"Repeat documents by {self.signal} ({shown}), at most {self.max_copies} copies"
 
 
-def limited(copies: NDArray[np.int32], times: NDArray[np.integer], most: int) -> NDArray[np.int32]:
+def multiply_copies(copies: NDArray[np.int32], times: NDArray[np.integer], most: int) -> NDArray[np.int32]:
     """Return copies multiplied, but never raised above ``most``, int32 (n,)."""
     wide = copies.astype(np.int64) * times
     return np.where(wide > most, np.maximum(copies, most) * (times > 0), wide).astype(np.int32)
@@ -125,7 +125,7 @@ class Upsample(SetOperator):
         drawn = uniform(view.keys, seed=self.seed, salt=self.name)
         times = np.floor(expected + drawn).astype(np.int64)
         return Decision(
-            copies=limited(view.copies, times, self.max_copies),
+            copies=multiply_copies(view.copies, times, self.max_copies),
             value=view.column(self.signal),
             threshold=f"above percentile {self.above:g}",
         )
@@ -142,7 +142,7 @@ Order = Literal["shuffle", "easy to hard", "hard to easy", "warm-up then random"
 
 @OPERATORS.register
 class Curriculum(SetOperator):
-    """Puts the documents in an order for training; drops nothing. Loaders read the column ``position``."""
+    """Orders the documents for training; drops nothing. Loaders read the column ``position``."""
 
     name: ClassVar[str] = "curriculum"
     term: ClassVar[str] = "curriculum order"
@@ -185,7 +185,7 @@ class Curriculum(SetOperator):
         )
 
     def _ordered(self, easy: NDArray[np.int64], drawn: NDArray[np.float64], view: View) -> NDArray[np.int64]:
-        """Return the documents in their order, int64 (n,), from the order of rising difficulty."""
+        """Return the documents in training order, int64 (n,), from the order of rising difficulty."""
         part = int(np.floor(self.warm_up * len(easy) + 0.5))
 
         def shuffled(places_: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,11 +1,11 @@
-"""Predicates that people type: one boolean SQL expression, parsed, checked against an allow-list and rebuilt.
+"""Typed predicates: one boolean SQL expression, parsed, checked against an allow-list and rebuilt.
 
-Nothing of the typed text reaches the database: every part of the statement is written anew from the parsed tree.
+No typed text reaches the database: every part of the statement is rebuilt from the parsed tree.
 Arithmetic is done in DOUBLE, never raises, and gives NULL where it has no finite value.
 
-Numbers and patterns as predicates write them.
+Numbers and patterns in predicates.
 
-The allow-list of predicates: which parts of a parsed expression may be written, and how each is written anew.
+The allow-list of predicates: which parts of a parsed expression are allowed, and the SQL that each is rebuilt as.
 """
 
 from __future__ import annotations

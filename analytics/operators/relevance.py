@@ -1,4 +1,4 @@
-"""Rules that keep what is relevant to a target, by a scorer that was fitted once and is named by its digest."""
+"""Rules that keep documents relevant to a target, by a scorer that is fitted once and named by its digest."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class DsirSelection(Relevance):
     term: ClassVar[str] = "importance resampling (DSIR)"
     summary: ClassVar[str] = "Keeps documents whose word pairs look like the target's."
     source: ClassVar[str] = "Xie et al. 2023, arXiv 2302.03169 (length-normalised here)"
-    warning: ClassVar[str | None] = "Deduplicate first: a relevant document that is there many times is taken as often."
+    warning: ClassVar[str | None] = "Deduplicate first: every copy of a relevant document is kept."
 
 
 @OPERATORS.register
@@ -95,7 +95,7 @@ class TargetClassifier(Relevance):
     summary: ClassVar[str] = "Keeps documents that a classifier takes for documents of the target."
     source: ClassVar[str] = "Joulin et al. 2016, arXiv 1607.01759; Li et al. 2024, arXiv 2406.11794 (DataComp-LM)"
     warning: ClassVar[str | None] = (
-        "A classifier learns whatever tells the target apart, format and layout included: look at what it keeps."
+        "A classifier learns every difference of the target, format and layout included: look at what it keeps."
     )
 
 
@@ -119,5 +119,5 @@ class TargetSimilarity(Relevance):
     term: ClassVar[str] = "embedding similarity (as BETR)"
     summary: ClassVar[str] = "Keeps documents that are close to an example of the target on the embedding map."
     source: ClassVar[str] = "Mizrahi et al. 2025, arXiv 2507.12466 (BETR)"
-    warning: ClassVar[str | None] = "Near copies of the target come first: decontaminate against what you test on."
+    warning: ClassVar[str | None] = "Near copies of the target come first: decontaminate against your test sets."
     input: ClassVar[Input] = "vectors"

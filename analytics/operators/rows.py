@@ -105,7 +105,7 @@ class Language(RowOperator):
 
     @property
     def column(self) -> str:
-        """Return the facts column that holds how sure it is that a whole text is in one of the languages."""
+        """Return the facts column that holds the confidence that a whole text is in one of the languages."""
         return f"language_{digest([self.languages, self.read])[:16]}"
 
     def columns(self) -> frozenset[str]:
@@ -252,7 +252,7 @@ class SqlPredicate(RowOperator):
 
 
 class GroupBounds(BaseModel):
-    """The range that one value of the category asks for; both ends pass."""
+    """The range for one value of the category; both ends pass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -55,7 +55,7 @@ def ranks_within(
     return order, np.arange(len(order)) - starts
 
 
-def rounded_share(share: float, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+def round_share(share: float, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many of each group make up a share, halves rounded up, int64 (groups,)."""
     # A share such as 0.29 times 100 is 28.999999999999996: round that first.
     return np.floor(np.round(share * sizes, 9) + 0.5).astype(np.int64)
@@ -70,7 +70,7 @@ def first_of_each(
     return chosen
 
 
-def within_amount(
+def select_within_amount(
     order: NDArray[np.int64], codes: NDArray[np.int64], cost: NDArray[np.int64], amounts: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Return which documents fit when each group is walked in order and stops before its amount is exceeded, bool (n,).
@@ -78,8 +78,8 @@ def within_amount(
     Args:
         order: int64 (n,), documents group by group, see ``ranks_within``.
         codes: int64 (n,), group of each document.
-        cost: int64 (n,), what each document takes.
-        amounts: float64 (groups,), what each group may take.
+        cost: int64 (n,), the cost of each document.
+        amounts: float64 (groups,), the budget of each group.
     """
     running = np.cumsum(cost[order])
     grouped = codes[order]
@@ -91,8 +91,8 @@ def within_amount(
     return chosen
 
 
-def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return scores with mean 0 and standard deviation 1, NaN and infinities stay; all 0 when they do not differ."""
+def standardise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return scores with mean 0 and standard deviation 1; NaN and infinities stay; equal scores become 0."""
     known = scores[np.isfinite(scores)]
     spread = float(known.std()) if len(known) else 0.0
     if spread > 0:
@@ -116,9 +116,9 @@ def strata(scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
 
 
 def even_quotas(sizes: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """Return how many to take from each stratum so that all give the same as far as they can, int64 (k,).
+    """Return how many to take from each stratum as equally as their sizes allow, int64 (k,).
 
-    The smallest strata are settled first and what they lack goes to the others; ties by number. Source: Zheng et al.
+    The smallest strata come first and the others make up for what they lack; ties by number. Source: Zheng et al.
     2023, arXiv 2210.15809, algorithm 1.
     """
     quotas = np.zeros(len(sizes), dtype=np.int64)
@@ -166,16 +166,18 @@ class Choosing(SetOperator):
         codes, names = group_codes(view, self.within)
         order, rank = ranks_within(scores, view.rows, codes)
         if self.tokens is not None:
-            return within_amount(order, codes, token_cost(view, codes, names), np.full(len(names), float(self.tokens)))
+            return select_within_amount(
+                order, codes, token_cost(view, codes, names), np.full(len(names), float(self.tokens))
+            )
         sizes = np.bincount(codes, minlength=len(names))
         if self.share is not None:
-            counts = rounded_share(self.share, sizes)
+            counts = round_share(self.share, sizes)
         else:
             counts = np.full(len(names), self.documents or 0, dtype=np.int64)
         return first_of_each(order, rank, codes, counts)
 
     def kept(self, view: View, scores: NDArray[np.float64], shown: NDArray[np.float64] | None = None) -> Decision:
-        """Return the decision that keeps the highest scores; the ledger shows ``shown``, or else the scores."""
+        """Return the decision that keeps the highest scores; the ledger shows ``shown``, by default the scores."""
         chosen = self.choose(view, scores)
         values = scores if shown is None else shown
         return Decision(
@@ -250,7 +252,7 @@ class SoftmaxSample(Choosing):
     def decide(self, view: View) -> Decision:
         values = view.numbers(self.signal)
         sign = 1.0 if self.best == "highest" else -1.0
-        noisy = sign * standardised(values) / self.temperature + gumbel(view.keys, seed=self.seed, salt=self.name)
+        noisy = sign * standardise(values) / self.temperature + gumbel(view.keys, seed=self.seed, salt=self.name)
         return self.kept(view, noisy, values)
 
     def sentence(self) -> str:
@@ -264,7 +266,7 @@ class SoftmaxSample(Choosing):
 class StratifiedShare(SetOperator):
     """Keeps a share of the documents spread evenly over all levels of a score, optionally without the hardest ones.
 
-    The score's range is cut into strata of equal width; each gives the same number as far as it can, chosen by keyed
+    The score's range is cut into strata of equal width; each gives the same number if its size allows, chosen by keyed
     hash. Unlike a top share this keeps easy and hard documents, which matters when labels or scores are noisy.
     """
 
@@ -292,13 +294,13 @@ class StratifiedShare(SetOperator):
         whole = np.zeros(len(view), dtype=np.int64)
         order, rank = ranks_within(hardness, view.rows, whole)
         sizes = np.array([np.count_nonzero(~np.isnan(values))])
-        hardest = first_of_each(order, rank, whole, rounded_share(self.drop_hardest, sizes))
+        hardest = first_of_each(order, rank, whole, round_share(self.drop_hardest, sizes))
         codes = strata(np.where(hardest, np.nan, values), self.strata)
         codes[np.isnan(values)] = self.strata
         codes[hardest] = self.strata + 1
         members = np.bincount(codes, minlength=self.strata + 2)
         members[self.strata + 1] = 0
-        total = int(rounded_share(self.share, np.array([len(view)]))[0])
+        total = int(round_share(self.share, np.array([len(view)]))[0])
         quotas = even_quotas(members, total)
         drawn = gumbel(view.keys, seed=self.seed, salt=self.name)
         order, rank = ranks_within(drawn, view.rows, codes)

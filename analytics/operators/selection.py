@@ -101,7 +101,7 @@ class IdList(RowOperator):
 
 @OPERATORS.register
 class MapPolygon(RowOperator):
-    """Keeps or drops what a lasso on the map held. The stored id set decides; the polygon is there to be seen."""
+    """Keeps or drops the documents inside a lasso. The stored id set decides; the polygon is for display."""
 
     name: ClassVar[str] = "map_polygon"
     term: ClassVar[str] = "lasso on the map"
@@ -170,7 +170,7 @@ Rule = Annotated[
 
 @OPERATORS.register
 class AllOf(RowOperator):
-    """Matches the documents that every one of its rules lets pass: what a selection made of several parts becomes."""
+    """Matches the documents that pass all of its rules: the form of a selection of several parts."""
 
     name: ClassVar[str] = "all_of"
     term: ClassVar[str] = "conjunction of filters"

@@ -298,7 +298,7 @@ class TokenBudget(SetOperator):
         return (last_if_absent(-values if self.order == "highest" else values),)
 
     def _cost(self, view: View) -> NDArray[np.int64]:
-        """Return what each document takes from the budget, int64 (n,)."""
+        """Return the cost of each document in units of the budget, int64 (n,)."""
         if self.unit == "documents":
             return view.copies.astype(np.int64)
         if self.unit == "tokens":

@@ -1,8 +1,8 @@
-"""Steps that change texts and say so: the curated files hold the edited text, ``edits.parquet`` says what was edited.
+"""Steps that change texts: the curated files hold the edited text, ``edits.parquet`` lists the edits.
 
-They drop nothing and change no id. Signals are measured on the text of the source, whatever steps stand before a rule.
+They drop nothing and change no id. Signals are measured on the text of the source, whatever steps come before a rule.
 
-Pure functions that change a text: what the text operations do, one text at a time.
+Pure functions behind the text steps, one text at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Unit = Literal["line", "paragraph"]
 
 LABELS = {"secret": "<SECRET>", "email": "<EMAIL>", "card": "<CARD>", "ip": "<IP>", "phone": "<PHONE>"}
 EXAMPLES = {**LABELS, "email": "email@example.com", "ip": "192.0.2.1"}
-"""Replacements that read like the thing itself, from ranges reserved for examples (RFC 2606, RFC 5737)."""
+"""Replacements that look like real values, from ranges reserved for examples (RFC 2606, RFC 5737)."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
@@ -49,14 +49,14 @@ def clean_c4_lines(texts: pa.Array, *, variant: str = "c4", unspaced: bool = Fal
     cleaned = CleanedLines.of(block)
     shift = 3 * VARIANTS.index(variant)
     kept = (cleaned.flags >> shift) & 7 == KEPT
-    edited = [_joined(cleaned, kept, document) for document in range(len(cleaned.block))]
+    edited = [_join_lines(cleaned, kept, document) for document in range(len(cleaned.block))]
     if unspaced:
         for document in np.flatnonzero(np.nan_to_num(character_shares(block)[:, 8]) > UNSPACED_LIMIT).tolist():
             edited[document] = texts[document].as_py() or ""
     return _with_nulls(edited, texts)
 
 
-def _joined(cleaned: CleanedLines, kept: NDArray[np.bool_], document: int) -> str:
+def _join_lines(cleaned: CleanedLines, kept: NDArray[np.bool_], document: int) -> str:
     lines = [line for line in range(cleaned.starts[document], cleaned.starts[document + 1]) if kept[line]]
     points, end = cleaned.block.points, cleaned.block.starts[document + 1]
     texts = (points[cleaned.begin[line] : min(cleaned.end[line], end)] for line in lines)
@@ -104,7 +104,7 @@ def drop_repeats(text: str, *, unit: Unit = "line", shortest: int = 1) -> str:
     Args:
         text: any text.
         unit: lines at line feeds, or paragraphs at two or more.
-        shortest: pieces with fewer characters, white space around them left out, always stay.
+        shortest: pieces with fewer characters, without the white space around them, always stay.
     """
     pieces = re.split("(\n)" if unit == "line" else "(\n{2,})", text)
     seen: set[str] = set()
@@ -143,7 +143,7 @@ class C4Lines(TextOperator):
     summary: ClassVar[str] = "Keeps the lines that C4's rules keep and cuts citations out."
     source: ClassVar[str] = "Raffel et al. 2020, arXiv 1910.10683; C4QualityFilter of datatrove 0.10"
     warning: ClassVar[str | None] = (
-        "Lines with lorem ipsum or { are cut; C4 drops such documents, which is a rule of its own (rule set c4)."
+        "Lines with lorem ipsum or { are cut; C4 drops such documents, which is a separate rule (rule set c4)."
     )
     # A line that was long enough with its citations may be too short without them.
     idempotent: ClassVar[bool] = False
@@ -171,11 +171,11 @@ class C4Lines(TextOperator):
 
 @OPERATORS.register
 class UnicodeNormalization(TextOperator):
-    """Brings texts into a Unicode normal form, with one kind of line end and without control characters."""
+    """Converts texts to a Unicode normal form, with one kind of line end and without control characters."""
 
     name: ClassVar[str] = "unicode_normalization"
     term: ClassVar[str] = "Unicode normalisation"
-    summary: ClassVar[str] = "Brings texts into a Unicode normal form."
+    summary: ClassVar[str] = "Converts texts to a Unicode normal form."
     source: ClassVar[str] = "Unicode Standard Annex 15"
 
     form: Form = Field("NFC", description="NFC composes letters and marks; NFKC also replaces compatibility forms.")
@@ -191,7 +191,7 @@ class UnicodeNormalization(TextOperator):
 
 @OPERATORS.register
 class MojibakeRepair(TextOperator):
-    """Repairs text that was decoded with the wrong encoding (``cafÃ©`` becomes ``café``) and leaves the rest alone."""
+    """Repairs text that was decoded with the wrong encoding (``cafÃ©`` becomes ``café``) and changes nothing else."""
 
     name: ClassVar[str] = "mojibake_repair"
     term: ClassVar[str] = "encoding repair"
@@ -211,13 +211,13 @@ def _in_order(values: tuple[Kind, ...]) -> tuple[Kind, ...]:
 
 @OPERATORS.register
 class PiiRedaction(TextOperator):
-    """Replaces e-mail and IP addresses, phone and card numbers and secrets by stand-ins."""
+    """Replaces e-mail and IP addresses, phone and card numbers and secrets by placeholders."""
 
     name: ClassVar[str] = "pii_redaction"
     term: ClassVar[str] = "PII redaction"
-    summary: ClassVar[str] = "Replaces personal data and secrets by stand-ins."
+    summary: ClassVar[str] = "Replaces personal data and secrets by placeholders."
     source: ClassVar[str] = "Penedo et al. 2024, arXiv 2406.17557, section 3.7 (e-mail and IP addresses); own patterns"
-    warning: ClassVar[str | None] = "Found by patterns: names and free-form data stay."
+    warning: ClassVar[str | None] = "Patterns find them: names and free-form data stay."
 
     kinds: Annotated[tuple[Kind, ...], AfterValidator(_in_order)] = Field(
         ("secret", "email", "card", "ip", "phone"), min_length=1, description="What is replaced."
@@ -231,7 +231,7 @@ class PiiRedaction(TextOperator):
         return each(texts, partial(redact_pii, kinds=self.kinds, replacements=replacements))
 
     def sentence(self) -> str:
-        return f"Replace {', '.join(self.kinds)} in the texts by stand-ins"
+        return f"Replace {', '.join(self.kinds)} in the texts by placeholders"
 
 
 @OPERATORS.register

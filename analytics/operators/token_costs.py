@@ -1,4 +1,4 @@
-"""What documents take from a budget of tokens, and when a count says too little to spend by."""
+"""The token cost of documents, and the refusal of token counts that hide most of the text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tamis.analytics.operators.operator import View
 from tamis.analytics.signals.token_counter import BYTES, UNKNOWN_BYTES
 from tamis.data.errors import RecipeError
 
-TOLD = ("bytes", "unknown_share")
+COST_COLUMNS = ("bytes", "unknown_share")
 """Facts columns that tell whether ``n_tokens`` hides text; older analyses have no ``unknown_share``."""
 
 
@@ -21,20 +21,20 @@ def token_cost(view: View, codes: NDArray[np.int64], names: Sequence[str]) -> ND
 
     Args:
         view: the documents, with ``n_tokens`` and, where the facts have it, ``unknown_share``.
-        codes: int64 (n,), group of each document that the budget is spent on.
-        names: of the groups.
+        codes: int64 (n,), budget group of each document.
+        names: names of the groups.
 
     Raises:
         RecipeError: the counts of a group hide most of its text.
     """
     tokens = _whole(view, "n_tokens")
-    if all(name in view.table.column_names for name in TOLD):
+    if all(name in view.table.column_names for name in COST_COLUMNS):
         _refuse_hidden(view, tokens, codes, names)
     return tokens * view.copies
 
 
 def _refuse_hidden(view: View, tokens: NDArray[np.int64], codes: NDArray[np.int64], names: Sequence[str]) -> None:
-    """Refuse a group with most bytes in unknown words that count less than half of what their bytes would."""
+    """Refuse a group with most bytes in unknown words whose tokens are fewer than half of those its bytes suggest."""
     size = _whole(view, "bytes")
     strange = size * np.nan_to_num(view.numbers("unknown_share"))
     total, hidden, counted = (np.bincount(codes, each, len(names)) for each in (size, strange, tokens))

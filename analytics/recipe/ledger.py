@@ -30,14 +30,14 @@ LEDGER_SCHEMA = pa.schema(
 def ledger(outcome: Outcome, facts: Facts, evidence: Evidence | None = None) -> pa.Table:
     """Return the ledger in id order, as ``LEDGER_SCHEMA``.
 
-    ``value`` is what the rule compared, as text, and for duplicates the number of documents that the kept one stands
-    for; ``twin`` the id of the kept document that a duplicate was dropped for, or file and row of the item of another
-    corpus that it matches, and ``similarity`` the similarity to a kept document; NULL where a rule has none.
+    ``value`` is what the rule compared, as text, and for duplicates the number of documents that the kept one
+    represents; ``twin`` is the id of the kept document that a duplicate was dropped for, or file and row of the item of
+    another corpus that it matches; ``similarity`` is the similarity to a kept document. NULL where a rule has none.
 
     Args:
         outcome: what the recipe did.
         facts: the same facts, with the measured columns of the recipe (``plan.attach``).
-        evidence: what the recipe was decided by; None leaves matches with other corpora out.
+        evidence: the evidence the recipe was evaluated with; None leaves out matches with other corpora.
     """
     blocks = ledger_blocks(outcome, facts, evidence)
     return pa.concat_tables([LEDGER_SCHEMA.empty_table(), *blocks]).combine_chunks()

@@ -1,4 +1,4 @@
-"""Small tables for people: aligned text in a terminal, HTML in a notebook, Arrow and pandas for more."""
+"""Small tables for people: aligned text in a terminal, HTML in a notebook, Arrow and pandas for further work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Share(float):
 
 @dataclass(frozen=True, repr=False)
 class Listing:
-    """Rows for people to read. What is shown comes from the corpus too, so every cell is escaped.
+    """Rows for people to read. Cells may hold text of the corpus, so every cell is escaped.
 
     Attributes:
         title: one line above the rows.
@@ -58,7 +58,7 @@ class Listing:
         return "\n".join([_shown(self.title), *padded])
 
     def _repr_html_(self) -> str:
-        """Return the rows as HTML; a notebook shows it, and typesets no formula in it."""
+        """Return the rows as HTML in which a notebook typesets no formulas."""
         sides = ["right" if end else "left" for end in self._numeric()]
         lines = [("th", self.columns), *(("td", row) for row in self.rows)]
         body = "".join(
@@ -93,7 +93,7 @@ class Listing:
         return self.to_arrow().to_pandas()
 
     def _numeric(self) -> list[bool]:
-        """Say of each column whether it stands to the right: numbers do."""
+        """Say for each column whether it is right-aligned: columns of numbers are."""
         return [all(_is_number(row[k]) for row in self.rows) for k in range(len(self.columns))]
 
 

@@ -1,6 +1,6 @@
-"""What a recipe did to a corpus: who was dropped by which step, and how much is left after each.
+"""What a recipe did to a corpus: which step dropped which documents, and what is left after each step.
 
-The selection: for every document how many copies training sees, in which place, and which step dropped it.
+The selection: the copies and the place in training of every document, and the step that dropped it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a recipe selected. Equal selections have equal digests, whatever the files looked like.
+    """What a recipe selected. Equal selections have equal digests for any layout of the files.
 
     Attributes:
         ids: string (n,), ids of all documents, ascending.
@@ -237,7 +237,7 @@ def _optional(table: pa.Table, name: str, absent: float) -> NDArray[Any] | None:
 
 
 def add_ids(state: hashlib._Hash, ids: pa.Array) -> None:
-    """Add what determines a list of ids to a hash: their count, their lengths, their UTF-8 text; nothing is copied."""
+    """Add a list of ids to a hash without a copy: their count, their lengths, their UTF-8 text."""
     offsets = np.frombuffer(ids.buffers()[1], dtype="<i4" if ids.type == pa.string() else "<i8") if len(ids) else None
     state.update(len(ids).to_bytes(8, "little"))
     if offsets is None:

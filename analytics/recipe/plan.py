@@ -1,10 +1,10 @@
 """Running a recipe on facts.
 
-Row rules do not depend on each other, so all of them that are not yet known are asked in one DuckDB statement; each
-answer, a mask over the documents, is remembered by what it says. Set rules see the documents that reach them; their
-result is remembered by everything before them. An edit of a late step therefore recomputes only that step.
+Row rules do not depend on each other, so one DuckDB statement evaluates all new ones; each result, a mask over the
+documents, is cached by its predicate. Set rules see the documents that reach them; their result is cached by all steps
+before them. An edit of a late step therefore recomputes only that step.
 
-Turning what a step derived from one corpus into fixed numbers, with their provenance.
+Freezing: numbers that a step derived from one corpus become fixed numbers with their provenance.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tamis.analytics.operators.operator import (
     View,
 )
 from tamis.analytics.operators.sets import PercentileBand
-from tamis.analytics.operators.token_costs import TOLD
+from tamis.analytics.operators.token_costs import COST_COLUMNS
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
 from tamis.analytics.recipe.recipe import Provenance, Recipe, operator_digest
 from tamis.analytics.steps.measures import Measure
@@ -65,11 +65,11 @@ def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Prog
     Args:
         recipe: its active steps run in order.
         facts: the documents.
-        evidence: measured pairs, arrays and id sets that rules ask for.
-        progress: told the steps; may cancel between them.
+        evidence: measured pairs, arrays and id sets that rules read.
+        progress: receives the steps; may cancel between them.
 
     Raises:
-        RecipeError: a rule names a column that is not there, compares things that do not compare, or lacks a measure.
+        RecipeError: a rule names an unknown column, compares incompatible types, or lacks a measurement.
     """
     progress = progress or NullProgress()
     facts = attach(facts, recipe.measures(), evidence)
@@ -120,10 +120,10 @@ def _arrow(values: NDArray[Any]) -> Any:
 
 
 def check_columns(recipe: Recipe, facts: Facts) -> None:
-    """Refuse rules that name columns the facts do not have, or whose numbers mean nothing elsewhere.
+    """Refuse rules that name columns the facts do not have, or columns that are valid on this map only.
 
     Raises:
-        RecipeError: names the step, the column and what there is instead.
+        RecipeError: names the step, the column and the columns there are.
     """
     for step in recipe.active:
         for name in sorted(step.operator.columns()):
@@ -137,8 +137,8 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                 )
             if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
                 raise RecipeError(
-                    f"Step {step.id} compares {name}, whose numbers mean nothing outside this map",
-                    fix="use a cluster rule or a lasso instead: they freeze what they hold",
+                    f"Step {step.id} compares {name}, whose numbers are valid on this map only",
+                    fix="use a cluster rule or a lasso instead: they store their documents",
                 )
 
 
@@ -155,7 +155,7 @@ def check_condition(operator: RowOperator, facts: Facts) -> None:
 
 
 def row_masks(facts: Facts, operators: Sequence[RowOperator], *, names: Sequence[str] | None = None) -> list[Mask]:
-    """Return which documents each rule lets pass, bool (n,) each; unknown ones are asked in one statement.
+    """Return which documents each rule lets pass, bool (n,) each; one statement evaluates those not cached.
 
     Raises:
         RecipeError: DuckDB cannot evaluate a rule, for example text compared with a number; names the rule.
@@ -241,19 +241,19 @@ def _row_step(number: int, mask: Mask, state: _State, facts: Facts) -> _State:
 def _set_step(
     recipe: Recipe, number: int, operator: SetOperator, state: _State, facts: Facts, evidence: Evidence
 ) -> tuple[_State, Trace]:
-    """Let a set rule decide, or remember what it decided after the same steps before."""
+    """Let a set rule decide, or reuse its decision from the same steps before."""
     before: list[Operator] = [step.operator for step in recipe.active[:number]]
     key = ("state", facts.digest, operator_digest(before))
 
     def decide() -> tuple[_State, Trace]:
         rows = np.flatnonzero(state.deciding == 0)
         columns = operator.columns()
-        told = {name for name in TOLD if name in facts.columns} if "n_tokens" in columns else set()
+        costs = {name for name in COST_COLUMNS if name in facts.columns} if "n_tokens" in columns else set()
         view = View(
             rows=rows,
             keys=facts.keys[rows],
             copies=state.copies[rows],
-            table=facts.table(sorted(columns | told), rows),
+            table=facts.table(sorted(columns | costs), rows),
             evidence=evidence,
         )
         decision = operator.decide(view)
@@ -277,7 +277,7 @@ def _check_decision(operator: SetOperator, decision: Decision, view: View) -> No
 
 
 def _apply(number: int, decision: Decision, rows: NDArray[np.int64], state: _State, facts: Facts) -> _State:
-    """Write a decision into a copy of the state; positions are made 0..m-1 without gaps."""
+    """Write a decision into a copy of the state; positions become 0..m-1 without gaps."""
     copies, deciding = state.copies.copy(), state.deciding.copy()
     copies[rows] = decision.copies
     gone = decision.copies == 0
@@ -298,7 +298,7 @@ def _apply(number: int, decision: Decision, rows: NDArray[np.int64], state: _Sta
 
 
 def _without_gaps(position: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
-    """Return positions counted anew from 0, so that documents dropped after the ordering leave no holes."""
+    """Return positions renumbered from 0, so that documents dropped after the ordering leave no gaps."""
     if position is None:
         return None
     kept = np.flatnonzero(position >= 0)
@@ -315,7 +315,7 @@ def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") 
     Args:
         recipe: the recipe of ``outcome``.
         step_id: a step with the operator ``percentile_band``.
-        outcome: says which values the percentiles were.
+        outcome: holds the values of the percentiles.
         corpus: fingerprint of the corpus, for the provenance.
 
     Raises:
@@ -329,7 +329,7 @@ def freeze(recipe: Recipe, step_id: str, *, outcome: Outcome, corpus: str = "") 
         raise RecipeError("The percentile band found no value here", value=step_id, fix="evaluate the recipe first")
     if band.within is not None:
         origin = Provenance("percentile", source=corpus)
-        return recipe.replaced(step_id, operator=_grouped(band, found), provenance=(("bounds", origin),))
+        return recipe.replaced(step_id, operator=_build_grouped_range(band, found), provenance=(("bounds", origin),))
     percentiles = {"min": band.low, "max": band.high}
     bounds = _bounds(found)
     origins = tuple(
@@ -344,7 +344,7 @@ def freeze_bands(recipe: Recipe, *, outcome: Outcome, corpus: str = "", steps: S
 
     Args:
         recipe: the recipe of ``outcome``.
-        outcome: says which values the percentiles were.
+        outcome: holds the values of the percentiles.
         corpus: fingerprint of the corpus, for the provenance.
         steps: ids of the steps to freeze.
 
@@ -360,12 +360,12 @@ def freeze_bands(recipe: Recipe, *, outcome: Outcome, corpus: str = "", steps: S
 
 
 def _bounds(found: Mapping[str, float]) -> dict[str, float]:
-    """Return the ends of a band under the names that ranges give them."""
+    """Return the ends of a band by the parameter names of a range."""
     return {name: found[end] for end, name in (("low", "min"), ("high", "max")) if end in found}
 
 
-def _grouped(band: PercentileBand, found: Mapping[str, Any]) -> Operator:
-    """Return one range per group; groups in which no document had a value have none."""
+def _build_grouped_range(band: PercentileBand, found: Mapping[str, Any]) -> Operator:
+    """Return one range per group; groups without any value have none."""
     bounds = [{"value": group, **_bounds(ends)} for group, ends in sorted(found.items()) if ends]
     params = {"signal": band.signal, "by": band.within, "bounds": bounds, "missing": band.missing}
     return OPERATORS.build("grouped_range", params)

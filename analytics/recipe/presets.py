@@ -1,13 +1,13 @@
 """Published rule sets as data: each expands into ordinary steps that can be edited one by one.
 
-A rule keeps the documents whose signal lies within its bounds; the bounds are inclusive, as the references drop what is
-strictly beyond them. The rules stand in the order in which the reference looks, so the first rule that drops a document
-is the reason the reference gives. A document to which a signal does not apply (NULL) passes that rule.
+A rule keeps the documents whose signal lies within its bounds; the bounds are inclusive, as the references drop
+documents strictly beyond them. The rules have the order of the reference, so the first rule that drops a document is
+the reason the reference gives. A document to which a signal does not apply (NULL) passes that rule.
 
-D4 as a recipe: near-duplicates, semantic duplicates, then the prototypical members of every concept go.
+D4 as a recipe: drop near-duplicates, semantic duplicates, then the prototypical members of every concept.
 
 Source: Tirumala et al. 2023, "D4: improving LLM pretraining via document de-duplication and diversification", arXiv
-2308.12284. Concepts are to be frozen on what the first two steps leave, since duplicates distort k-means.
+2308.12284. Freeze concepts on what the first two steps leave, since duplicates distort k-means.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Rule:
     """One rule of a rule set.
 
     Attributes:
-        reason: what the reference implementation calls it.
+        reason: its name in the reference implementation.
         signal: the column it reads; of the word convention when ``by_words``.
         min, max: inclusive bounds, None where open.
         by_words: the signal counts words, so its name depends on the word convention.
-        languages: detected languages that pass, with ``min`` as least confidence; then there is no signal.
+        languages: detected languages that pass, with ``min`` as least confidence; such a rule has no signal.
     """
 
     reason: str
@@ -57,8 +57,8 @@ class RuleSet:
         name: unique, for commands and provenance.
         title: for people.
         source: paper and reference implementation.
-        rules: in the order in which the reference looks.
-        note: what it does not do, or does differently.
+        rules: in the order of the reference.
+        note: what it omits or does differently.
         version: raised when the rules change.
     """
 
@@ -222,7 +222,7 @@ FINEWEB_QUALITY = RuleSet(
 )
 
 
-def _named(part: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def _prefix_reasons(part: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(replace(rule, reason=f"{part}_{rule.reason.removeprefix(part + '_')}") for rule in rules)
 
 
@@ -232,10 +232,10 @@ FINEWEB = RuleSet(
     source="Penedo et al. 2024, arXiv 2406.17557; the FineWeb pipeline of datatrove 0.10",
     rules=(
         Rule("language", languages=("en",), min=0.65),
-        *_named("repetition", GOPHER_REPETITION.rules),
-        *_named("quality", GOPHER_QUALITY.rules),
-        *_named("c4", _c4("c4_any_end", 5)),
-        *_named("fineweb", _fineweb("after_c4_")),
+        *_prefix_reasons("repetition", GOPHER_REPETITION.rules),
+        *_prefix_reasons("quality", GOPHER_QUALITY.rules),
+        *_prefix_reasons("c4", _c4("c4_any_end", 5)),
+        *_prefix_reasons("fineweb", _fineweb("after_c4_")),
     ),
     note="After the URL filter and extraction, which need the crawl; the FineWeb rules read what C4's line rules leave."
     " MinHash (14 bands of 8 over word 5-grams) and PII redaction follow as steps of their own.",
@@ -309,7 +309,7 @@ RULE_SETS: Mapping[str, RuleSet] = {
 
 SOURCE = "D4: Tirumala et al. 2023, arXiv 2308.12284"
 EQUAL = 1000.0
-"""A temperature at which complexity does not decide."""
+"""A temperature so high that complexity has no influence."""
 
 
 def d4_recipe(concepts: str, *, share: float = 0.8, eps: float | None = None, near: bool = True) -> Recipe:
@@ -318,8 +318,8 @@ def d4_recipe(concepts: str, *, share: float = 0.8, eps: float | None = None, ne
     Args:
         concepts: digest of frozen concepts, see ``concept_profiles.freeze_concepts``.
         share: of the documents that reach the last step.
-        eps: of the semantic step; its own default otherwise.
-        near: begin with MinHash near-duplicates.
+        eps: of the semantic step; None for its default.
+        near: start with MinHash near-duplicates.
     """
     recipe = Recipe(title="D4", why="Deduplicate, then diversify: drop what is most typical of each concept.")
     if near:

@@ -1,7 +1,7 @@
 """Recipes: immutable lists of rules, with a text for people and one digest for machines.
 
-The digest covers what decides: the ids, operators and parameters (defaults written out) of the steps that are switched
-on. It does not cover titles, notes, provenance, comments, key order or steps that are switched off.
+The digest covers what decides: the ids, operators and parameters (defaults written out) of the enabled steps. It does
+not cover titles, notes, provenance, comments, key order or disabled steps.
 
 One step of a recipe: a rule under a name, with remarks and the provenance of its numbers.
 """
@@ -33,7 +33,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where one number of a step came from; for people, not part of the digest.
+    """The origin of one number of a step; for people, not part of the digest.
 
     Attributes:
         kind: chosen by hand, a percentile of a corpus, a published rule set, or a selection on a page.
@@ -68,7 +68,7 @@ class Provenance:
             isinstance(percentile, bool) or not isinstance(percentile, (int, float)) or not 0 <= percentile <= 100
         ):
             raise RecipeError("A percentile must be a number", value=percentile, allowed="0 to 100")
-        return cls(kind=kind, percentile=percentile, source=checked_text(source, "source", 500))
+        return cls(kind=kind, percentile=percentile, source=check_text(source, "source", 500))
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class Step:
     Attributes:
         id: name of the step within its recipe; appears in ledgers and reports.
         operator: the rule with its parameters.
-        enabled: a step that is switched off stays in the text and does nothing.
+        enabled: a disabled step stays in the text and does nothing.
         note: a remark for people.
-        provenance: where numbers came from, sorted (parameter, Provenance) pairs.
+        provenance: the origin of numbers, sorted (parameter, Provenance) pairs.
     """
 
     id: str
@@ -137,7 +137,7 @@ class Step:
         enabled = value.get("enabled", True)
         if not isinstance(enabled, bool):
             raise RecipeError("enabled must be true or false", value=enabled)
-        step_id = checked_text(value.get("id", ""), "id", 63)
+        step_id = check_text(value.get("id", ""), "id", 63)
         try:
             operator = OPERATORS.build(name, params)
         except RecipeError as error:
@@ -146,7 +146,7 @@ class Step:
             id=step_id,
             operator=operator,
             enabled=enabled,
-            note=checked_text(value.get("note", ""), "note", 10_000),
+            note=check_text(value.get("note", ""), "note", 10_000),
             provenance=tuple(sorted((str(key), Provenance.from_dict(item)) for key, item in origins.items())),
         )
 
@@ -164,13 +164,13 @@ def params_of(operator: Operator) -> dict[str, Any]:
 
 
 def refuse_unknown(value: Mapping[str, Any], allowed: tuple[str, ...], what: str) -> None:
-    """Refuse keys that the closed schema does not have."""
+    """Refuse keys that are not in ``allowed``."""
     unknown = [key for key in value if key not in allowed]
     if unknown:
         raise RecipeError(f"Unknown key in {what}", value=unknown[0], allowed=allowed)
 
 
-def checked_text(value: object, name: str, limit: int) -> str:
+def check_text(value: object, name: str, limit: int) -> str:
     """Return ``value`` when it is text of at most ``limit`` characters; raise ``RecipeError`` otherwise."""
     if not isinstance(value, str):
         raise RecipeError(f"{name} must be text", value=value, fix="put it in quotes")
@@ -222,7 +222,7 @@ class Recipe:
 
     @property
     def active(self) -> tuple[Step, ...]:
-        """Return the steps that are switched on, in order."""
+        """Return the enabled steps, in order."""
         return tuple(step for step in self.steps if step.enabled)
 
     @cached_property
@@ -235,7 +235,7 @@ class Recipe:
         return {"schema_version": self.schema_version, "steps": [step.canonical() for step in self.active]}
 
     def measures(self) -> tuple[Measure, ...]:
-        """Return what must be measured before the recipe can run, each once, in order of first need."""
+        """Return the measures that the recipe needs, each once, in order of first use."""
         found = (measure for step in self.active for measure in step.operator.measures())
         return tuple(dict.fromkeys(found))
 
@@ -251,7 +251,7 @@ class Recipe:
         """Return the step with this id.
 
         Raises:
-            RecipeError: there is none; the message lists the ids.
+            RecipeError: unknown id; the message lists the known ones.
         """
         return self.steps[self.index(step_id)]
 
@@ -263,7 +263,7 @@ class Recipe:
         raise RecipeError("Recipe has no such step", value=step_id, allowed=(step.id for step in self.steps))
 
     def fresh_id(self, base: str) -> str:
-        """Return a step id that is still free, derived from a name such as the operator's."""
+        """Return an unused step id, derived from a name such as the operator's."""
         stem = re.sub(r"[^a-z0-9]+", "-", base.lower()).strip("-")[:56] or "step"
         taken = {step.id for step in self.steps}
         candidates = (stem if number == 1 else f"{stem}-{number}" for number in range(1, MAX_STEPS + 2))
@@ -283,7 +283,7 @@ class Recipe:
             operator: a rule, or the name of one, such as ``signal_range``.
             note: a remark for people.
             at: the place from 0; None for the end.
-            params: the parameters of an operator that is given by its name.
+            params: the parameters, when ``operator`` is a name.
 
         Raises:
             RecipeError: unknown operator or parameter, wrong type, out of bounds; the message names each one.
@@ -354,9 +354,9 @@ class Recipe:
             raise RecipeError("Recipe must state its schema_version", value=version, allowed=str(SCHEMA_VERSION))
         return cls(
             steps=tuple(Step.from_dict(step) for step in steps),
-            title=checked_text(value.get("title", "Untitled recipe"), "title", 500),
-            why=checked_text(value.get("why", ""), "why", 10_000),
-            author=checked_text(value.get("author", ""), "author", 500),
+            title=check_text(value.get("title", "Untitled recipe"), "title", 500),
+            why=check_text(value.get("why", ""), "why", 10_000),
+            author=check_text(value.get("author", ""), "author", 500),
             schema_version=version,
         )
 
@@ -374,7 +374,7 @@ class Recipe:
         """Read a file of YAML 1.2 text, such as the recipe.yaml of a bundle.
 
         Raises:
-            RecipeError: there is no such file, it is too large or not UTF-8; or as ``from_yaml``.
+            RecipeError: the file is missing, too large or not UTF-8; or as ``from_yaml``.
 
         Example:
             >>> ta.Recipe.from_file("recipe.yaml").title
@@ -401,7 +401,7 @@ class Recipe:
 
 
 def operator_digest(operators: Iterable[Operator]) -> str:
-    """Return the digest of a sequence of operators, for keys of what they decide."""
+    """Return the digest of a sequence of operators, for cache keys of their decisions."""
     return digest([{"operator": operator.name, "params": params_of(operator)} for operator in operators])
 
 

@@ -1,8 +1,8 @@
-"""The documentation of all operators, made from the registry: it cannot say anything else than the code.
+"""The documentation of all operators, made from the registry, so it always agrees with the code.
 
-Where our values differ from a reference implementation, and why. Everything else is a fault.
+Known differences of values from reference implementations, and their reasons. Any other difference is a fault.
 
-The documentation of all signals and rule sets, made from the registries: it says what the code says.
+The documentation of all signals and rule sets, made from the registries.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Deviation:
     """One known difference.
 
     Attributes:
-        reference: what we are compared with.
+        reference: the implementation compared with.
         what: where values differ.
         why: the reason.
     """

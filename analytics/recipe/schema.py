@@ -37,11 +37,11 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def params_schema(kind: type[Operator], *, at: str = "#") -> dict[str, Any]:
-    """Return the schema of an operator's parameters: types, bounds, defaults and help as its fields say.
+    """Return the schema of an operator's parameters: types, bounds, defaults and help of its fields.
 
     Args:
         kind: the operator.
-        at: where the schema will stand inside another one, so that its own references hold there.
+        at: its place inside another schema, so that its own references resolve there.
     """
     schema = kind.model_json_schema(ref_template=at + "/$defs/{model}")
     return {**schema, "title": kind.name, "description": kind.summary}

@@ -1,6 +1,6 @@
-"""Reading and writing the YAML of a recipe: YAML 1.2, plain values only, nothing that grows or runs.
+"""Reading and writing the YAML of a recipe: YAML 1.2, plain values only, no aliases and no code.
 
-A recipe may come from a stranger, so anchors, aliases, tags, directives, duplicate keys, further documents, deep
+A recipe may come from anyone, so anchors, aliases, tags, directives, duplicate keys, further documents, deep
 nesting and large files are refused before a value is built.
 """
 
@@ -35,7 +35,7 @@ MAX_NODES = 50_000
 
 _PLAIN_RANGES = "\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff"
 PLAIN = re.compile(f"[{_PLAIN_RANGES}]*")
-"""Text without line breaks and controls that YAML treats specially; everything else is written with escapes."""
+"""Text without line breaks and controls that YAML treats specially; other text is written with escapes."""
 EDGE_SPACE = re.compile(r"^[ \t]|[ \t]$", re.MULTILINE)
 
 
@@ -43,7 +43,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
     """Return the mapping that a YAML document holds.
 
     Raises:
-        RecipeError: the text is too large, is not YAML, is not one mapping, or uses something that recipes may not.
+        RecipeError: the text is too large, is not YAML, is not one mapping, or uses a part of YAML that is not allowed.
     """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
@@ -103,7 +103,7 @@ def _refusal(what: str, event: Event) -> RecipeError:
 
 
 def _where(error: Exception) -> str:
-    """Return what a YAML error says, in one line, without the document."""
+    """Return the message of a YAML error in one line, without the document."""
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         place = f" (line {mark.line + 1})" if mark is not None else ""
@@ -115,7 +115,7 @@ class _Representer(SafeRepresenter):
     """Writes mappings in the order given, text of several lines as a block, short lists on one line."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write equal values out each time."""
+        """Write equal values in full each time."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""The step that profiles every concept of an analysis, and freezing its concepts for a budget rule."""
+"""The step that profiles every concept of an analysis; concepts frozen for a budget rule."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def freeze_concepts(study: Study, *, progress: Progress | None = None) -> str:
 
 
 def _artifacts(study: Study, progress: Progress | None) -> Mapping[str, Artifact]:
-    """Run what is missing and return the artifacts."""
+    """Run missing steps and return the artifacts."""
     if all(step.name != "concepts" for step in study.evidence.steps):
         raise SettingError("This analysis has no concepts", value=study.corpus.name, fix="analyse it with embeddings")
     return artifacts_of(study, [concept_profiles_step()], progress=progress)

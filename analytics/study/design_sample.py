@@ -1,8 +1,8 @@
 """Design on a sample: documents of a large corpus drawn by keyed hash within each source, as a corpus of their own.
 
 The draw depends on ids, sources, size and seed alone: any shard layout and row order gives the same sample, and within
-a source a smaller sample is part of a larger one. What counts on the sample say about the whole:
-``tamis.analytics.export.sample_predictions``.
+a source a smaller sample is part of a larger one. ``tamis.analytics.export.sample_predictions`` derives counts of the
+whole corpus from the sample.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from tamis.data.workspace import Workspace
 FOLDER = "samples"
 OTHERS = "all other sources"
 MOST_STRATA = 50
-"""Where there are more sources, those with less than a fiftieth of the documents are drawn from together: one document
-of each would be no fair share, and would hide the duplicates that lie within a source."""
+"""With more sources, those with less than a fiftieth of the documents form one stratum: one document of each would be
+more than its share, and would hide the duplicates within a source."""
 ID = "tamis_id"
 _ABOUT = "sample.json"
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -67,7 +67,7 @@ def sample_size(text: str, documents: int) -> int:
     """Return a number of documents written as 200000, 200k, 1.5M or 5%.
 
     Raises:
-        SettingError: it is none of these, or nothing.
+        SettingError: another form, or less than one document.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKmM%]?)", text.strip())
     if found is None:
@@ -79,13 +79,13 @@ def sample_size(text: str, documents: int) -> int:
     return min(wanted, documents)
 
 
-def drawn_rows(
+def draw_rows(
     ids: pa.Array, sources: NDArray[np.object_] | None, size: int, *, seed: int
 ) -> tuple[NDArray[np.bool_], dict[str, list[int]]]:
     """Say which documents are drawn, bool (n,), and the strata.
 
-    A source gives its share of the documents, rounded, and one document at least. Where there are more than 50 sources,
-    those with less than a fiftieth of the documents do so together as one.
+    A source gives its share of the documents, rounded, and at least one document. With more than 50 sources,
+    those with less than a fiftieth of the documents count as one.
 
     Args:
         ids: (n,) document ids.
@@ -135,7 +135,7 @@ def draw(
     if known is not None and Path(known.path).is_file():
         return known
     folder.mkdir(parents=True, exist_ok=True)
-    chosen, strata = drawn_rows(documents.ids, _sources(corpus, documents), wanted, seed=seed)
+    chosen, strata = draw_rows(documents.ids, _sources(corpus, documents), wanted, seed=seed)
     _write(corpus, documents, chosen, folder / "documents.parquet", watch)
     about = DesignSample(
         path=str(folder / "documents.parquet"), whole=corpus.path, fingerprint=corpus.fingerprint,
@@ -146,7 +146,7 @@ def draw(
 
 
 def sample_at(path: str | Path) -> DesignSample | None:
-    """Return what a file was drawn from, None when it is no sample."""
+    """Return the sample that a file holds, None when it is no sample."""
     about = Path(path).with_name(_ABOUT)
     if Path(path).parent.parent.name != FOLDER or not about.is_file():
         return None
@@ -155,12 +155,12 @@ def sample_at(path: str | Path) -> DesignSample | None:
 
 
 def roles_of_sample(corpus: Corpus) -> dict[str, str]:
-    """Return the roles of the sample of a corpus: those of the corpus, and the ids its documents have there."""
+    """Return the roles of the sample of a corpus: those of the corpus, and the column of its document ids."""
     return {role: path for role, path in corpus.roles.known().items() if role != "id"} | {"id": id_column(corpus)}
 
 
 def id_column(corpus: Corpus) -> str:
-    """Return the name of the column of ids in a sample: ``ID``, longer where the corpus has such a column itself."""
+    """Return the name of the column of ids in a sample: ``ID``, or a longer name where the corpus has such a column."""
     return next(name for name in (ID + "_" * times for times in count()) if name not in corpus.schema.names)
 
 
@@ -178,8 +178,8 @@ def _sources(corpus: Corpus, documents: Documents) -> NDArray[np.object_] | None
     return found
 
 
-def _labelled(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.Table:
-    """Return rows with labels as their names: the file they go to does not name them.
+def _decode_labels(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.Table:
+    """Return rows with label codes replaced by names, since the sample file does not store the names.
 
     Args:
         part: the rows.
@@ -211,6 +211,6 @@ def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path
                 if here.stop > here.start:
                     part = pa.Table.from_batches([batch]).take(pa.array(row_of[here] - first))
                     ids = documents.ids.take(pa.array(mine[here])).cast(pa.string())
-                    writer.write_table(_labelled(part, names).append_column(id_field, ids).cast(schema))
+                    writer.write_table(_decode_labels(part, names).append_column(id_field, ids).cast(schema))
                 first += batch.num_rows
                 progress.advance(batch.num_rows)

@@ -47,15 +47,15 @@ class Page:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one step says of one document.
+    """The verdict of one step on one document.
 
     Attributes:
         step: id of the step.
         operator: its operator.
-        passed: whether the document passed; None when it did not get that far or the step decides nothing.
-        value: the value compared, as text, None when there is none.
-        threshold: what it was compared with.
-        twin: facts row of the kept twin, None when there is none.
+        passed: whether the document passed; None when it did not reach the step or the step decides nothing.
+        value: the value compared, as text, or None.
+        threshold: the threshold of the comparison.
+        twin: facts row of the kept twin, or None.
         similarity: similarity to the twin.
     """
 
@@ -88,7 +88,7 @@ def documents_page(
         columns: facts columns to show.
         which: all, selected, kept or dropped documents.
         step: only documents dropped by this step.
-        sort: a facts column to sort by; ties, and everything without it, by id. NULL comes last.
+        sort: a facts column to sort by; ties go by id, and so does all without it. NULL comes last.
         descending: largest first.
         where: a predicate, as in the operator ``sql_predicate``.
         id_contains: only documents whose id contains this text.
@@ -117,13 +117,13 @@ def documents_page(
     direction = "DESC" if descending else "ASC"
     order = f"{ident(sort)} {direction} NULLS LAST, row" if sort else f"row {direction}"
     body = f"FROM {source} WHERE {' AND '.join(f'({part})' for part in conditions)}"
-    total, rows = _counted(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
+    total, rows = _count_and_read(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
     ascending = np.sort(rows)
     table = scene.facts.table(["row", *wanted], ascending).take(pa.array(np.searchsorted(ascending, rows)))
     return Page(table, total, offset)
 
 
-def _counted(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:
+def _count_and_read(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:
     """Return how many rows there are in all, and the facts rows of the page, int64 (m,), in page order."""
     try:
         total = facts.query(f"SELECT count(*) {body}", source).column(0)[0].as_py()
@@ -172,9 +172,9 @@ def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def why(outcome: Outcome, facts: Facts, row: int) -> tuple[Verdict, ...]:
-    """Return what every active step says of one document, in order.
+    """Return the verdict of every active step on one document, in order.
 
-    Row rules are judged even after the document was dropped; set steps only if it reached them.
+    Row rules give a verdict even after the document was dropped; set steps only if it reached them.
     """
     number = int(outcome.deciding[row])
     verdicts = []

@@ -1,6 +1,6 @@
 """Questions of the Duplicates page: groups and their members, and the pairs nearest to the threshold.
 
-Everything starts from ``look``: a duplicate rule tried on the documents that reach it, in a recipe or not.
+Every question starts from ``look``: a duplicate rule tried on the documents that reach it.
 
 What other settings of a duplicate rule would drop: sweeps of threshold and copies, and the sizes of groups.
 """
@@ -79,7 +79,7 @@ def look(facts: Facts, evidence: Evidence, rule: Rule, *, rows: NDArray[np.int64
         rows: ascending facts rows that reach the rule, such as ``outcome.traces[step].rows``; None for all.
 
     Raises:
-        RecipeError: something has not been measured, or a column is not there.
+        RecipeError: a measurement or a column is missing.
     """
     known = attach(facts, rule.measures(), evidence)
     reaching = np.arange(facts.n, dtype=np.int64) if rows is None else rows
@@ -96,11 +96,11 @@ def look(facts: Facts, evidence: Evidence, rule: Rule, *, rows: NDArray[np.int64
 
 @dataclass(frozen=True)
 class DuplicateTotals:
-    """How much is duplicate.
+    """Counts of duplicates.
 
     Attributes:
         documents: that reach the rule.
-        groups: kept documents that others were dropped for.
+        groups: kept documents with duplicates that were dropped.
         dropped: documents dropped.
         dropped_tokens: their tokens.
         large: groups that the page points out before they are dropped, see ``is_large``.
@@ -215,7 +215,7 @@ def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
     """Return the measured pairs nearest to the threshold, on either side of it; ties by ids.
 
     Columns ``left`` and ``right`` (facts rows), ``left_id``, ``right_id``, ``similarity`` (float32), ``duplicate``
-    (whether it reaches the threshold), ``left_kept``, ``right_kept``. Exact duplicates have no border.
+    (whether it reaches the threshold), ``left_kept``, ``right_kept``. Exact duplicates have no such pairs.
 
     Args:
         found: a look at a near or semantic rule.
@@ -257,7 +257,7 @@ def measured_pairs(found: Look) -> Pairs:
 
 
 def rule_of(operator: Keeping) -> Rule:
-    """Return the operator as a rule that this page can look at.
+    """Return the operator as a duplicate rule.
 
     Raises:
         RecipeError: it is another kind of operator.
@@ -300,7 +300,7 @@ class DuplicateSweep:
 
 
 def threshold_sweep(found: Look, levels: Sequence[float] | None = None) -> DuplicateSweep:
-    """Return what other thresholds would drop, the rule being the same otherwise (the greedy rule for semantic ones).
+    """Return what other thresholds would drop, with the rule otherwise unchanged (the greedy rule for semantic ones).
 
     Args:
         found: a look at a near or semantic rule.
@@ -322,7 +322,7 @@ def threshold_sweep(found: Look, levels: Sequence[float] | None = None) -> Dupli
 
 
 def copies_sweep(found: Look, copies: Sequence[int] = (1, 2, 3, 4, 5, 8, 10, 20, 50, 100)) -> DuplicateSweep:
-    """Return what other numbers of copies would drop, the rule being the same otherwise.
+    """Return what other numbers of copies would drop, with the rule otherwise unchanged.
 
     Args:
         found: a look at an exact, near or greedy semantic rule.
@@ -369,7 +369,7 @@ def _sources(found: Look) -> tuple[tuple[str, ...], NDArray[np.int64]]:
 
 @dataclass(frozen=True, eq=False)
 class GroupSizes:
-    """How large groups are.
+    """The histogram of group sizes.
 
     Attributes:
         low, high: int64 (b,), sizes a bin holds, both ends included; each bin is twice as wide as the one before.
@@ -384,7 +384,7 @@ class GroupSizes:
 
 
 def group_sizes(found: Look) -> GroupSizes:
-    """Return the histogram of group sizes, a kept document and all dropped for it; documents alone are left out."""
+    """Return the histogram of group sizes, a kept document and all dropped for it; single documents are left out."""
     _, counts = np.unique(found.twins[found.twins >= 0], return_counts=True)
     sizes = counts + 1
     bins = np.floor(np.log2(np.maximum(sizes, 2) - 0.5)).astype(np.int64) if len(sizes) else np.empty(0, np.int64)

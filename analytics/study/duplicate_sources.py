@@ -11,11 +11,11 @@ from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, Exc
 from tamis.analytics.study.study import Study
 
 
-def found_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[np.int64]) -> list[str]:
-    """Return the evaluation item or known text that speaks against each document, as "file, row"; empty for none.
+def find_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[np.int64]) -> list[str]:
+    """Return the evaluation item or known text that each document matches, as "file, row"; empty for none.
 
     Args:
-        study: where the rule has been measured.
+        study: the corpus on which the rule was measured.
         rule: a decontamination or cross-corpus rule.
         rows: int64 (m,), facts rows.
 

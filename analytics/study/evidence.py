@@ -1,4 +1,4 @@
-"""What rules may consult besides facts columns: measured values, pairs and stored sets."""
+"""What rules may read besides facts columns: measured values, pairs and stored sets."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class LocalEvidence:
-    """Evidence about one corpus in one workspace. What is not quick must have been measured: see ``pending``.
+    """Evidence about one corpus in one workspace. Heavy measures must have run before: see ``pending``.
 
     Attributes:
         facts: the documents.
         frozen: id sets and clusterings.
-        corpus, documents, workspace: where heavy measures are found; without them only quick ones are there.
+        corpus, documents, workspace: where heavy measures are stored; without them only quick ones are available.
         steps: the steps of the analysis, whose artifacts measures build on.
     """
 
@@ -78,13 +78,13 @@ class LocalEvidence:
         )
 
     def pending(self, measures: Iterable[Measure]) -> tuple[PlannedStep, ...]:
-        """Return the steps that must still run before these measures are there, with estimates."""
+        """Return the steps that must still run for these measures, with estimates."""
         return tuple(planned for planned in self._plan(self._steps_of(measures)) if not planned.done)
 
     def measure(
         self, measures: Iterable[Measure], *, engine: Engine | None = None, progress: Progress | None = None
     ) -> None:
-        """Run what is pending, shards of it on ``engine`` where one is given.
+        """Run pending steps, their shards on ``engine`` where one is set.
 
         Raises:
             Cancelled: a person stopped the work; finished shards stay.
@@ -94,7 +94,7 @@ class LocalEvidence:
             analyze(self.corpus, self.workspace, steps=self.steps_for(wanted), engine=engine, progress=progress)
 
     def pairs(self, measure: Measure) -> Pairs:
-        """Return measured pairs, remembered.
+        """Return measured pairs, cached.
 
         Raises:
             RecipeError: they have not been measured.
@@ -103,7 +103,7 @@ class LocalEvidence:
         return self.facts.memo.through(key, lambda: read_pairs(self.artifact(measure)), size=lambda p: 20 * len(p.left))
 
     def array(self, measure: Measure, name: str) -> NDArray[Any]:
-        """Return a measured array, remembered.
+        """Return a measured array, cached.
 
         Raises:
             RecipeError: it has not been measured.
@@ -125,14 +125,14 @@ class LocalEvidence:
         """Return a table of the workspace.
 
         Raises:
-            StoreError: it does not have it, or there is none.
+            StoreError: the workspace lacks the table, or there is no workspace.
         """
         if self.workspace is None:
             raise StoreError("There is no workspace with this table", value=digest)
         return self.workspace.table(digest)
 
     def _steps_of(self, measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
-        """Return the steps that measures need: their own, and embeddings where a clustering must place newcomers."""
+        """Return the steps that measures need: their own, and embeddings where a clustering has to place new ones."""
         listed = list(measures)
         found = {step.name: step for step in steps_of(listed)}
         if self.corpus is not None:
@@ -143,7 +143,7 @@ class LocalEvidence:
         return tuple(found.values())
 
     def _with_newcomers(self, measure: Measure, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the clusters of a frozen clustering with the documents it does not know placed by its centroids."""
+        """Return the clusters of a frozen clustering with new documents placed by its centroids."""
         rows = newcomers(measure, self.facts, self.frozen)
         if not len(rows) or self.documents is None or self.workspace is None:
             return values
@@ -183,7 +183,7 @@ class LocalEvidence:
         return plan_steps(self.corpus, self.workspace, self.steps_for(wanted))
 
     def steps_for(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
-        """Return the wanted steps and, from the analysis, everything they are made from."""
+        """Return the wanted steps and the analysis steps they depend on."""
         known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in self.steps}
         needed: dict[str, StepSpec] = {}
         waiting = list(wanted)
@@ -202,7 +202,7 @@ def _embedding_for(clustering: FrozenClustering) -> StepSpec:
 
 def _unmeasured(measure: Measure) -> RecipeError:
     return RecipeError(
-        "A rule needs something that has not been measured yet",
+        "A rule needs a measurement that has not run yet",
         value=MEASURES[measure.kind].title,
         fix="start its measurement, then look again",
     )
@@ -210,7 +210,7 @@ def _unmeasured(measure: Measure) -> RecipeError:
 
 @dataclass(frozen=True)
 class GivenEvidence:
-    """Evidence that is simply given: for tests, notebooks and recipes that need none.
+    """Evidence held in memory: for tests, notebooks and recipes that need none.
 
     Attributes:
         arrays: row-aligned or named arrays by (measure, name).

@@ -1,4 +1,4 @@
-"""From a sample to the whole: how many documents a rule will leave, with an interval wide rather than wrong.
+"""From a sample to the whole: how many documents a rule will leave, with a conservative interval.
 
 A rule that decides each document by itself keeps a share: its interval is Wilson's. Rules that compare documents keep
 one of each group of alike documents, and in a sample of the part q a group of g documents shows Binomial(g, q) members.
@@ -7,9 +7,9 @@ With f1 and f2 the groups that show one and two members, r = q / (1 - q), and f0
 * at least f0 >= f1^2 / (2 f2 + r f1) groups are unseen (by Cauchy-Schwarz; Chao and Lin 2012, Biometrics 68, lower
   bounds under sampling without replacement); equal when all groups are of one size;
 * at most (N - n) f1 / n, since the chance that the next document begins a group only falls (Good 1953);
-* for similarity that is no equivalence (near, semantic) only pairs are sure to thin as q^2: of d documents dropped in
-  the sample, at most d / q^2 are dropped in the whole. Families of which the document that holds them together is
-  rarely drawn stay unseen: no sample shows them.
+* for similarity that is no equivalence (near, semantic) only pairs surely thin by q^2: of d documents dropped in
+  the sample, at most d / q^2 are dropped in the whole. Groups that one rarely drawn document holds together stay
+  unseen: no sample shows them.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Interval:
 
     @property
     def share(self) -> float:
-        """Return the share, NaN of nothing."""
+        """Return the share, NaN when ``of`` is 0."""
         return self.hits / self.of if self.of else float("nan")
 
 
 def wilson(hits: int, of: int) -> Interval:
-    """Return a share with its 95% Wilson score interval (Wilson 1927); 0 to 1 of nothing."""
+    """Return a share with its 95% Wilson score interval (Wilson 1927); 0 to 1 when ``of`` is 0."""
     if not of:
         return Interval(0, 0, 0.0, 1.0)
     found = binomtest(hits, of).proportion_ci(0.95, method="wilson")
@@ -64,7 +64,7 @@ MEANING: Mapping[Method, str] = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is left of the whole after a step.
+    """The predicted documents of the whole corpus after a step.
 
     Attributes:
         step: id of the step.
@@ -85,7 +85,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Expected:
-    """A number of documents of the whole: a guess, and where it lies with 95%.
+    """A number of documents of the whole: an estimate with a 95% interval.
 
     Attributes:
         low, middle, high: documents; low <= middle <= high.
@@ -97,11 +97,11 @@ class Expected:
 
     @classmethod
     def exactly(cls, documents: int) -> Expected:
-        """Return a number that is known."""
+        """Return a known number."""
         return cls(documents, documents, documents)
 
     def ordered(self) -> Expected:
-        """Return it with the guess inside the bounds."""
+        """Return a copy with the estimate inside the bounds."""
         low, high = max(min(self.low, self.high), 0.0), max(self.low, self.high)
         return Expected(low, min(max(self.middle, low), high), high)
 
@@ -115,7 +115,7 @@ class DedupGroups:
         kept: documents it kept.
         single: kept documents for which it dropped none (f1).
         double: kept documents for which it dropped one (f2).
-        squares: sum of the squared numbers of documents dropped for each kept one: families are drawn as one.
+        squares: sum over kept documents of the squared number of documents dropped for each.
     """
 
     entering: int
@@ -126,7 +126,7 @@ class DedupGroups:
 
 
 def share_kept(entering: Expected, hits: int, of: int) -> Expected:
-    """Return what a rule leaves that decides each document by itself (Wilson 1927).
+    """Return what a rule that decides each document by itself leaves (Wilson 1927).
 
     Args:
         entering: documents of the whole that reach the rule.
@@ -138,7 +138,7 @@ def share_kept(entering: Expected, hits: int, of: int) -> Expected:
 
 
 def groups_kept(entering: Expected, found: DedupGroups, *, alike: bool) -> Expected:
-    """Return what a rule leaves that keeps one document of each group.
+    """Return what a rule that keeps one document of each group leaves.
 
     Args:
         entering: documents of the whole that reach the rule.
@@ -147,8 +147,8 @@ def groups_kept(entering: Expected, found: DedupGroups, *, alike: bool) -> Expec
     """
     n, kept = max(found.entering, 1), found.kept
     dropped = found.entering - kept
-    # What is seen and what is not are wrong together: seen groups are already in ``kept``, so errors of the unseen
-    # part are divided by the square root of its share.
+    # Errors of seen and unseen groups are not independent: ``kept`` already holds the seen groups, so errors of the
+    # unseen part are divided by the square root of its share.
     apart = math.sqrt(max(1.0 - n / max(entering.high, n), 1e-6))
     sure_single = max(found.single - Z * math.sqrt(found.single) / apart, 0.0)
     many_double = found.double + Z * math.sqrt(found.double + 1.0) + 1.0
@@ -175,13 +175,13 @@ def _unseen(n: int, whole: float, single: float, double: float) -> float:
 
 
 def amount_kept(entering: Expected, hits: int, part: float, *, spread: float) -> Expected:
-    """Return what a rule leaves that stops at an amount, from a run on the sample with the amount scaled.
+    """Return what a rule that stops at an amount leaves, from a run on the sample with the amount scaled.
 
     Args:
         entering: documents of the whole that reach the rule.
         hits: documents the scaled rule kept in the sample.
         part: of the whole that was drawn.
-        spread: square root of (mean square of what a kept document takes / typical square - 1); the coefficient of
+        spread: square root of (mean square cost of a kept document / typical square - 1); the coefficient of
             variation where the typical one is the mean.
     """
     middle = hits / part

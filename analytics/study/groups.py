@@ -19,7 +19,7 @@ from tamis.data.sql import ident
 
 @dataclass(frozen=True)
 class Totals:
-    """How much there is of something."""
+    """The size of a set of documents."""
 
     documents: int
     tokens: int
@@ -28,7 +28,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class SceneTotals:
-    """What is there, what is selected, what the recipe keeps, and what of the selection it keeps."""
+    """The size of all documents, of the selection, of what the recipe keeps, and of the selection it keeps."""
 
     all: Totals
     selected: Totals
@@ -63,7 +63,7 @@ class Groups:
         column: the column.
         table: ``value`` (string, NULL for documents without one), ``documents``, ``kept``, ``selected``, ``tokens``,
             ``kept_tokens`` (int64), ordered by documents, then value.
-        distinct: how many values there are; more than the table's rows when a limit was given.
+        distinct: number of values; more than the rows of the table when a limit applies.
     """
 
     column: str
@@ -102,7 +102,7 @@ def group_counts(scene: Scene, column: str, *, limit: int | None = 200) -> Group
 def column_values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the different values of a column as text, ascending, and which one each document has, int64 (n,).
 
-    Documents without a value have the number after the last. Remembered.
+    Documents without a value have the number after the last. Cached.
 
     Raises:
         RecipeError: there is no such column.

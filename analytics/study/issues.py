@@ -1,4 +1,4 @@
-"""What stands out in a corpus: counts that are worth a look, each with the rules that select those documents."""
+"""Issues of a corpus: counts that need a look, each with the rules that select those documents."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _REPEATS = SqlPredicate(predicate="norm_group >= 0 AND norm_group <> row", mode=
 
 
 def remedy(rules: Sequence[RowOperator]) -> Operator | None:
-    """Return the operator that drops exactly these documents where a condition could not be a rule of a recipe.
+    """Return the operator that drops exactly these documents, where their condition cannot be a rule of a recipe.
 
     Group numbers mean nothing in another corpus, so documents that repeat another one are dropped by deduplication.
     """
@@ -52,7 +52,7 @@ def remedy(rules: Sequence[RowOperator]) -> Operator | None:
 
 @dataclass(frozen=True)
 class _Look:
-    """A thing to look for: a rule over columns that must exist, and the shares from which it is worse."""
+    """A possible issue: a rule over columns that must exist, and the shares from which its severity rises."""
 
     name: str
     title: str
@@ -130,7 +130,7 @@ def _looks(facts: Facts) -> Iterator[_Look]:
 
 
 def find_issues(scene: Scene) -> tuple[Issue, ...]:
-    """Return what stands out, the largest first; counts are exact and things that do not occur are left out."""
+    """Return the issues, the largest first; counts are exact, issues without documents are left out."""
     facts = scene.facts
     looks = [look for look in _looks(facts) if look.rule.columns() <= {*facts.columns, "row"}]
     found = []

@@ -1,4 +1,4 @@
-"""Questions about the map: its points as bytes, density, what lies inside a lasso."""
+"""Questions about the map: its points as bytes, density, the documents inside a lasso."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _value_groups(facts: Facts, column: str) -> MapGroups:
 
 
 def _rest(tally: NDArray[np.int64]) -> list[LegendItem]:
-    """Return the legend of other values and of no value, where there are any."""
+    """Return the legend entries of other values and of no value, as far as they occur."""
     names = ((OTHER, "other"), (NO_GROUP, "none"))
     return [LegendItem(code, label, int(tally[code])) for code, label in names if tally[code]]
 
@@ -268,10 +268,10 @@ def polygon_rule(
         facts: the documents.
         vertices: corners of the area.
         put_ids: stores the ids inside and returns their digest.
-        shown: which documents are seen, bool (n,); the others are not taken. None for all.
+        shown: which documents the map shows, bool (n,); hidden ones are left out. None for all.
 
     Raises:
-        RecipeError: nothing that is shown lies inside, or the polygon is not one.
+        RecipeError: no shown document lies inside, or the polygon is not valid.
     """
     rows = polygon_rows(facts, vertices)
     rows = rows if shown is None else rows[shown[rows]]
@@ -285,6 +285,6 @@ def polygon_rule(
     inside = np.zeros(facts.n, dtype=bool)
     inside[rows] = True
     for measure in rule.measures():
-        # What was just stored need not be read back.
+        # The mask of the ids just stored is known: cache it instead of reading them back.
         facts.memo.put(measured_key(facts, measure, str(measure.column)), inside, size=inside.nbytes)
     return rule

@@ -1,4 +1,4 @@
-"""The documents nearest in meaning to one document, by its vector: for looking, not for deciding."""
+"""The documents nearest in meaning to one document, by its vector: for display, not for decisions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Neighbours:
     Attributes:
         rows: int64 (k,), facts rows, nearest first, ties by id; the document itself is left out.
         cosine: float32 (k,).
-        tier: of the vectors, so that a page can say what it shows.
-        recall: share of true neighbours that the graph they come from has, measured; 1.0 where all were compared.
+        tier: of the vectors, for the caption of a page.
+        recall: measured share of true neighbours in their graph; 1.0 where all vectors were compared.
     """
 
     rows: NDArray[np.int64]
@@ -46,7 +46,7 @@ def vectors_of(study: Study) -> Artifact | None:
 
 
 def _found(study: Study, name: str) -> Artifact | None:
-    """Return what a step has made of the corpus, None when it has not run."""
+    """Return the artifact of a step, None when it has not run."""
     known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in study.evidence.steps}
     if name not in known:
         return None
@@ -55,9 +55,9 @@ def _found(study: Study, name: str) -> Artifact | None:
 
 
 def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
-    """Return the neighbours of a document from the graph of neighbours where its vectors are those of the map.
+    """Return the neighbours of a document, from the neighbour graph where its vectors are those of the map.
 
-    Without a graph, or when more neighbours are wanted than it has, all vectors are compared.
+    Without a graph, or when ``k`` exceeds its neighbours, all vectors are compared.
 
     Args:
         study: an analysed corpus.

@@ -1,6 +1,6 @@
-"""Questions about one numeric column: its extent, its histogram, what a cut would drop.
+"""Questions about one numeric column: its extent, its histogram, the effect of a cut.
 
-Questions about one numeric column within the groups of a category: how it is spread, what a cut drops in each.
+Questions about one numeric column within the groups of a category: its spread and the effect of a cut in each.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from tamis.data.sql import ident
 
 MAX_BINS = 400
 LONG_TAIL = 8.0
-"""A column whose upper end is so many times its median is easier to see on a logarithmic axis."""
+"""From this ratio of upper end to median on, a column gets a logarithmic axis."""
 
 Scale = Literal["linear", "log", "auto"]
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Where the values of a column lie.
+    """The extent of the values of a column.
 
     Attributes:
         low, high: smallest and largest value; both 0 when there is none.
-        robust_low, robust_high: percentiles 0.5 and 99.5, for axes that outliers should not stretch.
+        robust_low, robust_high: percentiles 0.5 and 99.5, for axes without outliers.
         missing: documents without a value.
         documents: documents with a value.
         median: lower median, 0 when there is no value.
@@ -121,7 +121,7 @@ class Sweep:
 
 
 def extent(facts: Facts, column: str) -> Extent:
-    """Return where the finite values of a numeric column lie; remembered.
+    """Return the extent of the finite values of a numeric column; cached.
 
     Raises:
         RecipeError: unknown or not numeric.
@@ -203,7 +203,7 @@ def _even(scale: Scale, reach: Extent) -> Literal["linear", "log"]:
 
 
 def _bin_codes(facts: Facts, column: str, edges: NDArray[np.float64]) -> NDArray[np.uint16]:
-    """Return the bin of each document, uint16 (n,), remembered: 0..b-1, then below, above, without a value."""
+    """Return the bin of each document, uint16 (n,), cached: 0..b-1, then below, above, without a value."""
     count = len(edges) - 1
 
     def place() -> NDArray[np.uint16]:
@@ -257,7 +257,7 @@ def bin_edges(
 def _log_edges(first: float, last: float, bins: int, *, whole: bool) -> NDArray[np.float64]:
     """Return edges even in log(1 + value); bins of whole numbers hold at least one of them."""
     if first < 0:
-        raise RecipeError("A logarithmic scale has no place for negative values", value=first, allowed="0 or more")
+        raise RecipeError("A logarithmic scale cannot show negative values", value=first, allowed="0 or more")
     if whole:
         first, last = np.floor(first), np.floor(last) + 1
     elif first == last:
@@ -273,7 +273,7 @@ def cut(scene: Scene, operator: RowOperator, *, which: Which = "all") -> CutEffe
 
 
 def cuts(scene: Scene, operators: Sequence[RowOperator], *, which: Which = "all") -> tuple[CutEffect, ...]:
-    """Return what each rule alone would drop, all asked in one scan."""
+    """Return what each rule alone would drop, all from one scan."""
     facts, part = scene.facts, scene.mask(which)
     total = int(np.count_nonzero(part))
     tokens, size = facts.whole("n_tokens"), facts.whole("bytes")
@@ -337,7 +337,7 @@ MOST_GROUPS = 500
 
 @dataclass(frozen=True)
 class Spread:
-    """How a column is spread in each group of a category. Exact.
+    """The spread of a column in each group of a category. Exact.
 
     Attributes:
         column, by: the numeric column and the category.

@@ -1,4 +1,4 @@
-"""Every question a page asks, in one place to import from; each answers within the interaction budget at a million.
+"""Every question of the pages, in one place to import from; each answers within the interaction budget at a million.
 
 Questions take a ``Scene`` (facts, selection, live recipe) and return frozen values or Arrow tables.
 """
@@ -21,7 +21,7 @@ from tamis.analytics.study.duplicate_groups import (
     look,
     threshold_sweep,
 )
-from tamis.analytics.study.duplicate_sources import boilerplate_passages, found_items
+from tamis.analytics.study.duplicate_sources import boilerplate_passages, find_items
 from tamis.analytics.study.groups import (
     Groups,
     SceneTotals,
@@ -108,7 +108,7 @@ __all__ = [
     "duplicate_totals",
     "extent",
     "find_issues",
-    "found_items",
+    "find_items",
     "group_counts",
     "group_members",
     "group_sizes",

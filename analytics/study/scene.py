@@ -1,4 +1,4 @@
-"""What a page looks at: the facts, the documents selected on any page, and what the live recipe does to them."""
+"""The scene of a page: the facts, the documents selected on any page, and the outcome of the live recipe."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Scene:
         selection: Sequence[RowOperator] = (),
         recipe: Recipe | None = None,
     ) -> Scene:
-        """Measure what is needed, try the selection, run the recipe, and return the scene.
+        """Run missing measurements, evaluate selection and recipe, and return the scene.
 
         Raises:
             RecipeError: as ``plan.evaluate``, also for a condition of the selection.
@@ -69,7 +69,7 @@ class Scene:
 
     @cached_property
     def selected(self) -> NDArray[np.bool_]:
-        """Return which documents are selected, bool (n,); all False when nothing is."""
+        """Return which documents are selected, bool (n,); all False without a selection."""
         if not self.selection:
             return np.zeros(self.facts.n, dtype=bool)
         return reduce(np.logical_and, row_masks(self.facts, self.selection))
@@ -85,7 +85,7 @@ class Scene:
         return self.kept.astype(np.uint8) | (self.selected.astype(np.uint8) * np.uint8(SELECTED))
 
     def source(self, columns: Iterable[str] = ()) -> Source:
-        """Return what to read from, with the scene's ``flag`` column beside the facts."""
+        """Return the source of a query: the facts and the scene's ``flag`` column."""
         return self.facts.source(columns, also={"flag": self.flags})
 
     def where(self, which: Which) -> str:
@@ -105,7 +105,7 @@ class Scene:
 
 
 def as_condition(operator: RowOperator) -> RowOperator:
-    """Return the rule as a condition: true exactly where it says so, documents without a value do not match."""
+    """Return the rule as a condition: documents without a value do not match."""
     missing = "drop" if operator.mode == "keep" else "keep"
     return operator.model_copy(update={"missing": missing}) if operator.missing != missing else operator
 
@@ -113,7 +113,7 @@ def as_condition(operator: RowOperator) -> RowOperator:
 def selection_rules(selection: Sequence[RowOperator], *, mode: Literal["keep", "drop"]) -> tuple[RowOperator, ...]:
     """Return the rules that keep or drop exactly the selected documents.
 
-    Keeping a conjunction is one rule per part; dropping it needs a single rule that holds all parts.
+    To keep a conjunction takes one rule per part; to drop it takes a single rule with all parts.
     """
     parts = tuple(as_condition(operator) for operator in selection)
     if not parts or mode == "keep":

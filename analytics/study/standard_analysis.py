@@ -1,4 +1,4 @@
-"""The standard analysis of a corpus: which steps, in which order."""
+"""The standard analysis of a corpus: its steps, in running order."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
 
     Args:
         corpus: the corpus.
-        workspace: whose plugins, scores and options count.
-        options: about tokens, embedding, map and clusters; None for those the workspace remembers for this corpus.
+        workspace: holds the plugins, scores and options.
+        options: of tokens, embedding, map and clusters; None for those stored in the workspace for this corpus.
     """
     chosen = options or read_options(workspace, corpus)
     counted = tokens_step(chosen.tokenizer)
@@ -43,7 +43,7 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
 
 
 def some_steps(corpus: Corpus, workspace: Workspace, names: Sequence[str]) -> tuple[StepSpec, ...]:
-    """Return the named steps of the standard analysis, all they are made from, and the facts of those alone.
+    """Return the named steps of the standard analysis, their input steps, and the facts step of those alone.
 
     Raises:
         SettingError: the standard analysis has no such step; the message lists them.
@@ -61,13 +61,13 @@ def some_steps(corpus: Corpus, workspace: Workspace, names: Sequence[str]) -> tu
 
 
 def _with_facts(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
-    """Return the steps and the one that joins what they measure."""
+    """Return the steps and the facts step that joins their measurements."""
     edited = any(step.name == EDITED for step in steps)
-    told = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
-    return (*steps, facts_step(told))
+    joined = [step for step in steps if step.name != TUNED_MODEL and not (edited and step.name == "clusters")]
+    return (*steps, facts_step(joined))
 
 
 def steps_stamp(workspace: Workspace) -> str:
-    """Return a text that changes when ``analysis_steps`` may: options, plugins or scores of the workspace changed."""
+    """Return a text that changes with the options, plugins or scores that ``analysis_steps`` reads."""
     files = [path for kind in ("options/*.json", "plugins/*.py", "scores/*/*") for path in workspace.root.glob(kind)]
     return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files))

@@ -1,6 +1,6 @@
-"""A corpus with its analysis, ready for recipes: what a page, the command line or a notebook holds on to.
+"""A corpus with its analysis, ready for recipes: the value that pages, commands and notebooks work on.
 
-Artifacts of a study: those its analysis made, and further ones made when they are asked for.
+Artifacts of a study: those of its analysis, and further ones made on request.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Study:
         engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> Study:
-        """Run what is missing of the analysis and load the facts.
+        """Run missing steps of the analysis and load the facts.
 
         Args:
             corpus: the files.
@@ -64,7 +64,7 @@ class Study:
             steps: the steps of the analysis, all of them by default; the last one must make the facts.
             known: further steps that measures may build on; only those of the analysis by default.
             frozen: where id sets and clusterings come from; the workspace by default.
-            engine: makes parts of the analysis elsewhere.
+            engine: runs shards of the analysis elsewhere.
             progress: where to report.
 
         Raises:
@@ -89,7 +89,7 @@ class Study:
         return cls(corpus, documents, workspace, facts, evidence)
 
     def pending(self, recipe: Recipe, selection: Sequence[RowOperator] = ()) -> tuple[PlannedStep, ...]:
-        """Return the measurements that a recipe and a selection still wait for, with estimates."""
+        """Return the pending measurements of a recipe and a selection, with estimates."""
         wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
         return self.evidence.pending(dict.fromkeys(wanted))
 
@@ -101,7 +101,7 @@ class Study:
         engine: Engine | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Run the pending measurements, shards of them on ``engine`` where one is given."""
+        """Run the pending measurements, their shards on ``engine`` where one is set."""
         wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
         self.evidence.measure(dict.fromkeys(wanted), engine=engine, progress=progress)
 
@@ -113,7 +113,7 @@ class Study:
 def artifacts_of(
     study: Study, wanted: Sequence[StepSpec], *, progress: Progress | None = None
 ) -> Mapping[str, Artifact]:
-    """Run what is missing of some steps and of all they are made from, and return the artifacts by step.
+    """Run missing steps of those wanted and of their inputs, and return the artifacts by step.
 
     Raises:
         Cancelled: a person stopped the work.
@@ -123,8 +123,8 @@ def artifacts_of(
     return analyze(study.corpus, study.workspace, steps=steps, progress=progress).artifacts
 
 
-def found_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:
-    """Return the artifact of a step of the analysis, or of ``also``, or None when it has not been made."""
+def find_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:
+    """Return the artifact of a step of the analysis, or of ``also``, or None when the step has not run."""
     steps = study.evidence.steps_for(also) if also else study.evidence.steps
     for planned in plan_steps(study.corpus, study.workspace, steps):
         if planned.spec.name == name:

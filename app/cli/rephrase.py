@@ -57,13 +57,13 @@ def import_(
 ) -> None:
     """Check every answer against its source (length, copied passages, invented numbers) and keep those that pass."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.export.rephrase import checked_rewrites, rewrites_table
+    from tamis.analytics.export.rephrase import check_rewrites, rewrites_table
     from tamis.analytics.study.study import Study
 
     workspace = Workspace.default()
     with bar(err) as progress:
         study = Study.open(open_corpus(path, probes=workspace.probes), workspace, progress=progress)
-    found = checked_rewrites(study, read_text(answers).split("\n"))
+    found = check_rewrites(study, read_text(answers).split("\n"))
     table = rewrites_table(found)
     write_parquet(table, file)
     for reason, number in Counter(item.fault.split(":")[0] for item in found if item.fault).most_common():

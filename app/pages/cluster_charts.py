@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from tamis.analytics.study.concept_profiles import NAME, ConceptProfiles, concept_profiles_step
-from tamis.analytics.study.study import found_artifact
+from tamis.analytics.study.study import find_artifact
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count
@@ -66,7 +66,7 @@ def _plot(figure: go.Figure, name: str) -> None:
 def _profiles(here: Stage) -> ConceptProfiles | None:
     """Return the profiles of the concepts where they have been measured."""
     study = here.opened.study
-    artifact = found_artifact(study, NAME, also=[concept_profiles_step()])
+    artifact = find_artifact(study, NAME, also=[concept_profiles_step()])
     return None if artifact is None else ConceptProfiles(artifact.table("profiles"))
 
 

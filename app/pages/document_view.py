@@ -9,7 +9,7 @@ from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
-from tamis.analytics.study.queries import extent, found_items, neighbours_of, why
+from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain
@@ -122,7 +122,7 @@ def _item(here: Stage, rule: Operator, row: int) -> str:
     """Return the evaluation item or known text that a rule found in a document, empty for none."""
     if here.opened.study is None or not isinstance(rule, Decontaminate | ExcludeKnown):
         return ""
-    return found_items(here.opened.study, rule, np.asarray([row]))[0]
+    return find_items(here.opened.study, rule, np.asarray([row]))[0]
 
 
 def _signals(here: Stage, row: int) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
-from tamis.analytics.export.rephrase import STYLES, candidates, checked_rewrites, request_lines, rewrites_table
+from tamis.analytics.export.rephrase import STYLES, candidates, check_rewrites, request_lines, rewrites_table
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, brief
 from tamis.data.errors import TamisError
@@ -54,7 +54,7 @@ def _answers(here: Stage) -> None:
     if given is None:
         return
     try:
-        found = checked_rewrites(here.opened.study, given.getvalue().decode("utf-8", "replace").split("\n"))
+        found = check_rewrites(here.opened.study, given.getvalue().decode("utf-8", "replace").split("\n"))
     except TamisError as error:
         st.text(brief(error))
         return

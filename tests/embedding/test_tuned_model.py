@@ -21,7 +21,7 @@ from tamis.analytics.export.run import run_bundle, verify_bundle
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.study import Study, found_artifact
+from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.workspace import Workspace
@@ -130,7 +130,7 @@ def test_more_texts_are_embedded_into_the_space_of_the_corpus(tmp_path: Path) ->
     corpus = open_corpus(write_corpus(tmp_path / "corpus", docstrings()))
     write_options(workspace, corpus, MapOptions(tier="tuned"))
     study = Study.open(corpus, workspace, steps=narrow_steps(corpus, workspace, "embeddings", "tokens"))
-    embedded, fitted = found_artifact(study, "embeddings"), found_artifact(study, "tuned_model")
+    embedded, fitted = find_artifact(study, "embeddings"), find_artifact(study, "tuned_model")
     assert embedded is not None and fitted is not None
     assert fitted.facts["recall"] > fitted.facts["recall_plain"] and fitted.facts["held_out"] > 20
     first = corpus.fetch(study.documents, np.array([0, 7]))

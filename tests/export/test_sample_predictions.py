@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.analytics.export.lock import LOCK_VERSION, BundleLock
-from tamis.analytics.export.sample_predictions import scaled_recipe
+from tamis.analytics.export.sample_predictions import scale_recipe
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.extrapolation import DedupGroups, Expected, amount_kept, groups_kept, share_kept
@@ -89,9 +89,9 @@ def test_amounts_are_scaled_and_shares_are_not() -> None:
         ("top_share", {"signal": "n_words", "documents": 500}), ("near_dedup", {"max_copies": 2}),
     ):  # fmt: skip
         recipe = recipe.with_operator(OPERATORS.build(name, params))
-    budget, half, three, top, near = (step.operator.model_dump() for step in scaled_recipe(recipe, 0.1).steps)
+    budget, half, three, top, near = (step.operator.model_dump() for step in scale_recipe(recipe, 0.1).steps)
     assert (budget["amount"], half["share"], three["count"], top["documents"]) == (100, 0.5, 1, 50)
-    assert near == recipe.steps[-1].operator.model_dump() and scaled_recipe(recipe, 1.0) == recipe
+    assert near == recipe.steps[-1].operator.model_dump() and scale_recipe(recipe, 1.0) == recipe
 
 
 def test_a_lock_from_before_there_were_samples_is_read() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tamis.analytics.operators.budget import (
+    compute_floors,
     effective_tokens,
-    filled_shares,
-    least,
+    fill_shares,
     preferences,
     project,
     quotas,
@@ -94,7 +94,7 @@ def test_whole_quotas_meet_the_budget_within_their_bounds(seed: int) -> None:
     total = int(random.integers(1, sizes.sum() + 1))
     found = quotas(random.normal(size=len(sizes)), sizes, total, tau=float(random.uniform(0.05, 3)))
     assert found.sum() == total
-    assert np.all(found <= sizes) and np.all(found >= least(sizes, total))
+    assert np.all(found <= sizes) and np.all(found >= compute_floors(sizes, total))
 
 
 def test_largest_remainders_win_and_ties_go_to_the_first() -> None:
@@ -118,16 +118,16 @@ def test_tau_and_alpha_do_what_they_say() -> None:
 
 
 def test_floor_is_half_an_equal_share_or_all_but_one() -> None:
-    assert least(np.array([1, 3, 1000]), 60).tolist() == [0, 2, 10]
-    assert least(np.array([5, 5]), 10, floor=0.0).tolist() == [0, 0]
+    assert compute_floors(np.array([1, 3, 1000]), 60).tolist() == [0, 2, 10]
+    assert compute_floors(np.array([5, 5]), 10, floor=0.0).tolist() == [0, 0]
 
 
 def test_mixture_is_capped_at_supply_and_the_rest_goes_to_the_others() -> None:
     wanted, caps = np.array([1.0, 1.0, 2.0]), np.array([10.0, 100.0, 100.0])
-    assert filled_shares(wanted, caps, 80.0).tolist() == pytest.approx([10.0, 70 / 3, 140 / 3])
-    assert filled_shares(wanted, caps, 400.0).tolist() == [10.0, 100.0, 100.0]
-    assert filled_shares(wanted, caps, None).tolist() == [10.0, 10.0, 20.0]
-    assert filled_shares(np.array([1.0, 0.0]), np.array([0.0, 5.0]), 3.0).tolist() == [0.0, 0.0]
+    assert fill_shares(wanted, caps, 80.0).tolist() == pytest.approx([10.0, 70 / 3, 140 / 3])
+    assert fill_shares(wanted, caps, 400.0).tolist() == [10.0, 100.0, 100.0]
+    assert fill_shares(wanted, caps, None).tolist() == [10.0, 10.0, 20.0]
+    assert fill_shares(np.array([1.0, 0.0]), np.array([0.0, 5.0]), 3.0).tolist() == [0.0, 0.0]
 
 
 def test_effective_tokens_are_those_of_the_formula() -> None:

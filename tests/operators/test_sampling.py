@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chisquare
 
 from tamis.analytics.operators.operator import OPERATORS, Decision, View
-from tamis.analytics.operators.sampling import even_quotas, gumbel, rounded_share, strata
+from tamis.analytics.operators.sampling import even_quotas, gumbel, round_share, strata
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import key64
@@ -124,8 +124,8 @@ def test_even_quotas_give_leftovers_to_larger_strata() -> None:
 
 
 def test_shares_round_like_people_do() -> None:
-    assert rounded_share(0.29, np.array([100, 10])).tolist() == [29, 3]
-    assert rounded_share(0.5, np.array([5])).tolist() == [3]
+    assert round_share(0.29, np.array([100, 10])).tolist() == [29, 3]
+    assert round_share(0.5, np.array([5])).tolist() == [3]
 
 
 def test_mixture_meets_its_shares_of_tokens() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tamis.analytics.embedding.own_vectors import column_vectors_step, given_map_step
 from tamis.analytics.operators.rows import Category, SignalRange, SqlPredicate
-from tamis.analytics.operators.sampling import last_if_absent, ranks_within, standardised, strata
+from tamis.analytics.operators.sampling import last_if_absent, ranks_within, standardise, strata
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.steps.corpus_columns import columns_step, facts_names
 from tamis.analytics.steps.facts_step import facts_step
@@ -204,9 +204,9 @@ def test_top_shares_and_keep_policies_rank_infinite_scores_before_all_and_absent
     assert ranks_within(scores, rows, whole)[0].tolist() == [1, 4, 0, 2, 3]
     assert ranks_within(-scores, rows, whole)[0].tolist() == [2, 0, 4, 1, 3]
     assert np.argsort(last_if_absent(scores), kind="stable").tolist() == [2, 0, 4, 1, 3]
-    assert standardised(scores).tolist()[1:3] == [np.inf, -np.inf]
+    assert standardise(scores).tolist()[1:3] == [np.inf, -np.inf]
     assert strata(scores, 4).tolist() == [0, 3, 0, -1, 3]
-    assert np.isnan(standardised(np.array([np.nan, 1.0, np.inf]))).tolist() == [True, False, False]
+    assert np.isnan(standardise(np.array([np.nan, 1.0, np.inf]))).tolist() == [True, False, False]
 
 
 def test_a_histogram_spans_the_finite_scores_and_counts_the_others(tmp_path: Path, workspace: Workspace) -> None:

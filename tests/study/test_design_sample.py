@@ -18,7 +18,7 @@ from tamis.analytics.export.bundle import Bundle
 from tamis.analytics.export.run import Run
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.design_sample import ID, OTHERS, draw, drawn_rows, sample_at, sample_size
+from tamis.analytics.study.design_sample import ID, OTHERS, draw, draw_rows, sample_at, sample_size
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
@@ -41,15 +41,15 @@ def test_other_sizes_are_refused(text: str) -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 3_000), st.integers(1, 3_000), st.integers(0, 5))
 def test_a_smaller_sample_is_part_of_a_larger_one_and_every_source_is_there(one: int, other: int, seed: int) -> None:
-    small, strata = drawn_rows(IDS, SOURCES, min(one, other), seed=seed)
-    large, _ = drawn_rows(IDS, SOURCES, max(one, other), seed=seed)
+    small, strata = draw_rows(IDS, SOURCES, min(one, other), seed=seed)
+    large, _ = draw_rows(IDS, SOURCES, max(one, other), seed=seed)
     assert not (small & ~large).any()
     assert all(drawn >= 1 for _, drawn in strata.values()) and sum(part for _, part in strata.values()) == small.sum()
     assert abs(int(small.sum()) - min(one, other)) <= 3
 
 
 def test_every_document_is_as_likely_as_another() -> None:
-    counts = sum(drawn_rows(IDS, None, 300, seed=seed)[0].astype(int) for seed in range(60))
+    counts = sum(draw_rows(IDS, None, 300, seed=seed)[0].astype(int) for seed in range(60))
     assert chisquare(np.asarray(counts).reshape(30, -1).sum(axis=1)).pvalue > 1e-4
 
 
@@ -69,11 +69,11 @@ def test_of_many_small_sources_the_sample_is_a_fair_share_and_duplicates_within_
     sources = np.array(
         [f"package-{number // 3}" if number < 2_400 else "large" for number in range(3_000)], dtype=object
     )
-    chosen, strata = drawn_rows(IDS, sources, 300, seed=1)
+    chosen, strata = draw_rows(IDS, sources, 300, seed=1)
     assert strata == {"large": [600, 60], OTHERS: [2_400, 240]} and chosen.sum() == 300
     together = 0
     for seed in range(20):
-        packages = sources[drawn_rows(IDS, sources, 300, seed=seed)[0]]
+        packages = sources[draw_rows(IDS, sources, 300, seed=seed)[0]]
         together += 240 - len(set(packages[packages != "large"]))
     # Of three documents at 10% each, 0.1 + 0.1 + 0.1 - (1 - 0.9^3) = 0.029 are drawn beside another one.
     assert abs(together / 20 - 800 * 0.029) < 4

@@ -43,7 +43,7 @@ from tamis.analytics.study.duplicate_groups import (
     rule_of,
     threshold_sweep,
 )
-from tamis.analytics.study.duplicate_sources import boilerplate_passages, found_items
+from tamis.analytics.study.duplicate_sources import boilerplate_passages, find_items
 from tamis.analytics.study.nearest_documents import nearest_documents, neighbours_of, vectors_of
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.study import Study
@@ -315,7 +315,7 @@ def test_items_and_passages_are_named(study: Study, tmp_path: Path) -> None:
     rule = OPERATORS.build("decontaminate", {"evaluation": digest})
     study.measure(Recipe().with_operator(rule))
     rows = np.array([texts.index(wanted[1]), texts.index("empty")])
-    assert found_items(study, rule, rows) == ["file-0.parquet, row 2", ""]  # type: ignore[arg-type]
+    assert find_items(study, rule, rows) == ["file-0.parquet, row 2", ""]  # type: ignore[arg-type]
     boilerplate = OPERATORS.build("boilerplate", {})
     study.measure(Recipe().with_operator(boilerplate))
     first = boilerplate_passages(study, boilerplate).to_pylist()[0]  # type: ignore[arg-type]
