@@ -244,13 +244,13 @@ class ProbeData:
             chosen, keys[chosen], features, place[labels[chosen]], len(common), drawn, sampled=len(rows) > len(chosen)
         )
 
-    def measured(self, trained: NDArray[np.int64]) -> Score:
+    def measure(self, trained: NDArray[np.int64]) -> Score:
         """Train on places in ``rows`` and score the test documents."""
         held = np.flatnonzero(self.test)
         weights = fit(self.features, trained, self.labels, self.classes)
         return score(predict(self.features, held, weights), self.labels[held], self.classes)
 
-    def drawn(self, candidates: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
+    def draw(self, candidates: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
         """Return the first ``count`` candidates by keyed hash, ascending."""
         order = np.lexsort((candidates, salted(self.keys[candidates], seed=seed, salt="probe draw")))
         return np.sort(candidates[order[:count]])
@@ -287,12 +287,12 @@ def probe_curve(
         count = max(1, round(fraction * len(training)))
         # All of the selection is one set, so drawing from it again would measure the same thing.
         seeds = range(1 if count >= len(own) else min(draws, 3))
-        recipe = [_repeated(data, data.drawn(own, count, seed=seed), copies) for seed in seeds]
-        random = [data.drawn(training, count, seed=seed) for seed in range(draws)]
+        recipe = [_repeated(data, data.draw(own, count, seed=seed), copies) for seed in seeds]
+        random = [data.draw(training, count, seed=seed) for seed in range(draws)]
         found = []
         for chosen in (*recipe, *random):
             watch.check()
-            found.append(data.measured(chosen))
+            found.append(data.measure(chosen))
             watch.advance()
         ours, others = found[: len(recipe)], found[len(recipe) :]
         return ProbePoint(

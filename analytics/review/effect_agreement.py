@@ -19,7 +19,7 @@ LEAST_RECIPES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredRecipe:
     """A recipe whose effect was measured.
 
     Attributes:
@@ -37,7 +37,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class RecipeSeen:
+class RecipeAgreement:
     """One measured recipe as people and as the measurement see it.
 
     Attributes:
@@ -74,7 +74,9 @@ class Relation:
     p: float
 
 
-def recipes_seen(votes: Votes, rows: NDArray[np.int64], measured: Iterable[Measured]) -> tuple[RecipeSeen, ...]:
+def compare_recipes(
+    votes: Votes, rows: NDArray[np.int64], measured: Iterable[MeasuredRecipe]
+) -> tuple[RecipeAgreement, ...]:
     """Return how people and the measurement see each recipe, the largest gain first.
 
     Args:
@@ -91,11 +93,11 @@ def recipes_seen(votes: Votes, rows: NDArray[np.int64], measured: Iterable[Measu
         ends = (-head.high, -head.low) if head.lower_is_better else (head.low, head.high)
         gain = -head.mean if head.lower_is_better else head.mean
         agreed = wilson(int(alike.sum()), int(use.sum()))
-        found.append(RecipeSeen(one.title, one.target, one.digest, agreed, gain, *ends, head.verdict))
+        found.append(RecipeAgreement(one.title, one.target, one.digest, agreed, gain, *ends, head.verdict))
     return tuple(sorted(found, key=lambda seen: (-seen.gain, seen.title, seen.digest)))
 
 
-def relation(seen: Sequence[RecipeSeen]) -> Relation:
+def relation(seen: Sequence[RecipeAgreement]) -> Relation:
     """Return how agreement with people and measured gain rank recipes alike."""
     agreed = np.array([one.agreed.share for one in seen])
     gains = np.array([one.gain for one in seen])

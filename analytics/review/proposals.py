@@ -139,7 +139,7 @@ def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
                 replace(known, versions=(*known.versions, version)) if known else Proposal(event.subject, (version,))
             )
         elif event.kind == "approval" and event.subject in found:
-            found[event.subject] = _judged(found[event.subject], event)
+            found[event.subject] = _add_opinion(found[event.subject], event)
         elif event.kind == "comment" and event.subject_kind in ("recipe", "step"):
             name, _, step = event.subject.partition("/")
             if name in found:
@@ -149,7 +149,7 @@ def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _judged(proposal: Proposal, event: Event) -> Proposal:
+def _add_opinion(proposal: Proposal, event: Event) -> Proposal:
     said = {name: str(event.context.get(name, "")) for name in ("message", "bundle", "seal")}
     opinion = Opinion(event.reviewer, event.at, cast("Verdict", event.value), **said)
     versions = [
@@ -159,7 +159,7 @@ def _judged(proposal: Proposal, event: Event) -> Proposal:
     return replace(proposal, versions=tuple(versions))
 
 
-def proposed(name: str, recipe: Recipe, *, who: str, message: str = "", known: Proposal | None = None) -> Event:
+def make_proposal(name: str, recipe: Recipe, *, who: str, message: str = "", known: Proposal | None = None) -> Event:
     """Return the event that proposes a recipe under a name.
 
     Args:
@@ -186,7 +186,7 @@ def proposed(name: str, recipe: Recipe, *, who: str, message: str = "", known: P
     return Event(key, who, "", "recipe", name, "proposal", recipe.digest, context)
 
 
-def judged(
+def make_verdict(
     proposal: Proposal,
     version: Version,
     verdict: str,
@@ -223,7 +223,7 @@ def judged(
     return Event(key, who, "", "recipe", proposal.name, "approval", verdict, context)
 
 
-def remarked(proposal: Proposal, text: str, *, who: str, step: str = "") -> Event:
+def make_remark(proposal: Proposal, text: str, *, who: str, step: str = "") -> Event:
     """Return the event that comments on a proposal or on one of its steps.
 
     Raises:
@@ -251,7 +251,7 @@ def bundle_name(recipe: Recipe, fingerprint: str) -> str:
     return f"{recipe.digest[:16]}-{fingerprint[:12]}"
 
 
-def sealed_bundle(study: Study, recipe: Recipe) -> Bundle:
+def seal_bundle(study: Study, recipe: Recipe) -> Bundle:
     """Return the bundle of a recipe on a corpus, exported where it is not yet, with all its files read-only.
 
     Raises:

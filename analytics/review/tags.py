@@ -63,7 +63,7 @@ def _content(selection: Sequence[RowOperator]) -> list[dict[str, Any]]:
     return [{"operator": rule.name, "params": params_of(rule)} for rule in selection]
 
 
-def marked(
+def make_mark(
     kind: Kind, text: str, *, selection: Sequence[RowOperator], corpus: str, documents: int, who: str, before: int = 0
 ) -> Event:
     """Return the event that tags a selection, takes a tag away, or writes a note on it.

@@ -80,7 +80,7 @@ def run(
             **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
         )  # fmt: skip
     print_notes(done.notes, where="run.json has all")
-    _against_the_sample(bundle, done)
+    _print_predictions(bundle, done)
     before = done.counts[0]
     for count in done.counts[1:]:
         out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
@@ -113,7 +113,7 @@ def run(
         out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
 
 
-def _against_the_sample(bundle: str, done: Run) -> None:
+def _print_predictions(bundle: str, done: Run) -> None:
     """Print what a recipe made on a sample promised for the whole, beside what came."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import Bundle
@@ -185,7 +185,7 @@ def export(
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     output_folder(folder, path)
-    study = measured(wanted, path, roles, opening=opening, tokenizer=tokenizer)
+    study = measure_study(wanted, path, roles, opening=opening, tokenizer=tokenizer)
     if tool is None:
         out.print(f"{export_bundle(folder, study=study, recipe=wanted).folder}", markup=False)
         return
@@ -197,7 +197,7 @@ def export(
         out.print("  nothing gets lost")
 
 
-def measured(
+def measure_study(
     recipe: Recipe,
     path: str,
     roles: Mapping[str, str],
@@ -242,7 +242,7 @@ def freeze(
     from tamis.analytics.recipe.recipe import Recipe
 
     wanted = Recipe.from_file(recipe)
-    study = measured(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
+    study = measure_study(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
     outcome = study.evaluate(wanted)
     frozen = freeze_bands(wanted, outcome=outcome, corpus=study.corpus.fingerprint, steps=steps)
     write_bytes(file, frozen.to_yaml().encode())

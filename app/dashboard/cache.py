@@ -83,7 +83,7 @@ def _complete(key: CorpusKey) -> bool:
     return True
 
 
-def analysed(key: CorpusKey) -> bool:
+def is_analysed(key: CorpusKey) -> bool:
     """Say whether every step of the standard analysis of a corpus is done; that it is, is remembered."""
     try:
         return _complete(key)
@@ -92,9 +92,9 @@ def analysed(key: CorpusKey) -> bool:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})
-def opened(key: CorpusKey) -> open_corpus.Opened:
+def open_analysed(key: CorpusKey) -> open_corpus.Opened:
     """Return an analysed corpus."""
-    return open_corpus.opened(Workspace(Path(key.root)), key.name, corpus(key))
+    return open_corpus.open_analysed(Workspace(Path(key.root)), key.name, corpus(key))
 
 
 def _scene_name(key: SceneKey) -> str:
@@ -104,7 +104,7 @@ def _scene_name(key: SceneKey) -> str:
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
 def scene(key: SceneKey) -> Scene:
     """Return the facts seen through a selection and a recipe."""
-    source = opened(key.corpus)
+    source = open_analysed(key.corpus)
     if source.study.pending(key.recipe, key.selection):
         with st.spinner("Measuring what the rules need …"):
             source.study.measure(key.recipe, key.selection)
@@ -126,9 +126,9 @@ def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
-def prepared(key: CorpusKey) -> Thread:
+def prepare_lasso(key: CorpusKey) -> Thread:
     """Return the thread that loads, beside what is shown, what the first lasso on a corpus needs."""
-    thread = Thread(target=prepare_polygons, args=(opened(key).facts,), daemon=True)
+    thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
     return thread
 

@@ -49,7 +49,7 @@ class Known:
 
 
 @contextmanager
-def guarded(name: str) -> Iterator[None]:
+def guard_form(name: str) -> Iterator[None]:
     """Lay out the form of an operator; where that fails, say so in its place, and nothing else falls.
 
     What is logged quotes nothing: an error may hold texts of the corpus.

@@ -42,7 +42,7 @@ def person() -> Person:
     return Person(name, People.of(workspace().root).role(name, otherwise=gate.guest))
 
 
-def admitted() -> bool:
+def admit() -> bool:
     """Say whether the pages may be shown; if not, say what to do instead."""
     gate = in_force()
     if gate.mode == "open":  # Whoever uses this machine can read the files without the dashboard.

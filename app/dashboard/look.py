@@ -145,7 +145,7 @@ def short(number: float) -> str:
     return f"{number:.3g}"
 
 
-def told_apart(numbers: Sequence[float]) -> list[str]:
+def format_distinct(numbers: Sequence[float]) -> list[str]:
     """Return different numbers as different texts, in four significant digits or as many as it takes (17 always do)."""
     wanted = len(set(numbers))
     texts = (list(map(f"{{:.{digits}g}}".format, numbers)) for digits in range(4, 18))

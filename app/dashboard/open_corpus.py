@@ -122,7 +122,7 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 
-def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
+def open_analysed(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
     """Return an analysed corpus. Every step must be done: nothing is computed here."""
     steps = analysis_steps(corpus, workspace)
     analysis = analyze(corpus, workspace, steps=steps)

@@ -62,10 +62,10 @@ def stage() -> Stage:
     here = workspace()
     now = session.current()
     corpus = cache.key_of(here, now.corpus)
-    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.opened(corpus))
+    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.open_analysed(corpus))
 
 
-def guarded(page: Callable[P, None]) -> Callable[P, None]:
+def guard_page(page: Callable[P, None]) -> Callable[P, None]:
     """Wrap a page so that a ``TamisError`` is shown as one message; anything else is a bug and is not hidden."""
 
     @wraps(page)

@@ -40,7 +40,7 @@ def show(workspace: Workspace) -> None:
         _history()
         try:
             _selection()
-            selection_bar.tagged(stage())
+            selection_bar.show_tagged(stage())
             _funnel()
         except TamisError as error:
             st.text(brief(error))
@@ -76,7 +76,7 @@ def is_ready() -> bool:
 def is_analysed(workspace: Workspace, name: str) -> bool:
     """Say whether every step of the standard analysis of a corpus is done."""
     try:
-        return cache.analysed(cache.key_of(workspace, name))
+        return cache.is_analysed(cache.key_of(workspace, name))
     except TamisError:
         return False
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, marked, notes_of, over_cap, tags_of
+from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, make_mark, notes_of, over_cap, tags_of
 from tamis.analytics.study.queries import totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
@@ -36,7 +36,7 @@ def more(here: Stage) -> None:
         st.text(f"{note.who}: {note.text}")
 
 
-def tagged(here: Stage) -> None:
+def show_tagged(here: Stage) -> None:
     """Show the selections that people tagged; a click selects one."""
     marks = tags_of(log_of(here).events())
     if not marks:
@@ -91,7 +91,7 @@ def _store(here: Stage, kind: Kind, text: str, selection: Sequence[RowOperator])
         before = sum(event.kind == kind for event in log.events())
         documents = here.ask(totals).selected.documents
         log.store.add(
-            marked(kind, text, selection=selection, corpus=log.corpus, documents=documents, who=who, before=before)
+            make_mark(kind, text, selection=selection, corpus=log.corpus, documents=documents, who=who, before=before)
         )
     except TamisError as error:
         session.say(brief(error))

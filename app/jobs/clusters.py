@@ -16,7 +16,7 @@ from tamis.analytics.map.model_names import asking, name_by_model
 from tamis.analytics.map.options import MapOptions, read_options, write_options
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import carry_names
 from tamis.data.corpus import Corpus
@@ -40,7 +40,7 @@ def start_edit(corpus: Corpus, workspace: Workspace, edit: ClusterEdit | None) -
         JobError: the process cannot be started.
     """
     before = read_options(workspace, corpus)
-    params = given(corpus, workspace) | {"edit": None if edit is None else edit.plain, "before": before.plain}
+    params = opening_params(corpus, workspace) | {"edit": None if edit is None else edit.plain, "before": before.plain}
     return start(workspace.jobs, Request(EDIT, params, title=f"Clusters of {corpus.name}"), command=COMMAND)
 
 
@@ -52,7 +52,7 @@ def edit_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
         SettingError: the edit names clusters that are not there.
     """
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     before = MapOptions.of(params["before"])
     if read_options(workspace, corpus) != before:
         raise JobError("The clusters were changed by somebody else meanwhile", fix="look at them and edit again")
@@ -86,7 +86,7 @@ def start_naming(corpus: Corpus, workspace: Workspace, endpoint: ChatEndpoint, *
         JobError: the process cannot be started.
     """
     endpoint.require_key()
-    params = given(corpus, workspace) | {"endpoint": asdict(endpoint), "snippets": snippets}
+    params = opening_params(corpus, workspace) | {"endpoint": asdict(endpoint), "snippets": snippets}
     return start(workspace.jobs, Request(NAMES, params, title=f"Names of {corpus.name}"), command=COMMAND)
 
 
@@ -97,7 +97,7 @@ def name_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
         TamisError: as asking raises.
     """
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     endpoint = ChatEndpoint(**params["endpoint"])
     analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
     asked = asking(analysis, workspace.root, endpoint.model, snippets=params["snippets"], progress=progress)

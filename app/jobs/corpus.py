@@ -13,7 +13,7 @@ from tamis.data.workspace import Workspace
 COMMAND = ("-m", "tamis.app.jobs.worker")
 
 
-def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
+def opening_params(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
     """Return what every job needs to open the same corpus in the same workspace."""
     return {
         "workspace": str(workspace.root),
@@ -25,7 +25,7 @@ def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
+def reopen(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
     """Open the corpus a job was started for.
 
     Raises:

@@ -17,7 +17,7 @@ from tamis.analytics.effect.verdict import Difference
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.concept_profiles import freeze_concepts
 from tamis.analytics.study.study import Study
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
 from tamis.data.jobs import Job, Request, start
 from tamis.data.progress import Progress
@@ -42,7 +42,7 @@ def start_attribution(corpus: Corpus, workspace: Workspace, recipe: Recipe, targ
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target}
     return start(workspace.jobs, Request(ATTRIBUTION, params, title=f"Steps of {recipe.title}"), command=COMMAND)
 
 
@@ -54,7 +54,7 @@ def start_suggest(
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"target": target, "tokens": tokens, "trials": trials, "near": near}
+    params = opening_params(corpus, workspace) | {"target": target, "tokens": tokens, "trials": trials, "near": near}
     return start(workspace.jobs, Request(SUGGEST, params, title=f"A recipe for {target}"), command=COMMAND)
 
 
@@ -64,7 +64,7 @@ def start_report(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {
+    params = opening_params(corpus, workspace) | {
         "recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target, "examples": examples,
     }  # fmt: skip
     return start(workspace.jobs, Request(REPORT, params, title=f"Report on {recipe.title}"), command=COMMAND)
@@ -76,7 +76,7 @@ def start_scorer(corpus: Corpus, workspace: Workspace, target: str, method: str)
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"target": target, "method": method}
+    params = opening_params(corpus, workspace) | {"target": target, "method": method}
     return start(workspace.jobs, Request(SCORER, params, title=f"Scorer for {target}"), command=COMMAND)
 
 
@@ -86,13 +86,13 @@ def start_concepts(corpus: Corpus, workspace: Workspace) -> Job:
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace)
+    params = opening_params(corpus, workspace)
     return start(workspace.jobs, Request(CONCEPTS, params, title=f"Concepts of {corpus.name}"), command=COMMAND)
 
 
 def _study(params: Mapping[str, Any], progress: Progress) -> Study:
     workspace = Workspace(Path(params["workspace"]))
-    return Study.open(opened(params, workspace, progress), workspace, progress=progress)
+    return Study.open(reopen(params, workspace, progress), workspace, progress=progress)
 
 
 def attribute(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.app.jobs.effect import WORKS
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
@@ -41,7 +41,7 @@ def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
+    params = opening_params(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
 
 
@@ -57,7 +57,7 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
+    params = opening_params(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
     return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=COMMAND)
 
 
@@ -73,7 +73,7 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
     return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=COMMAND)
 
 
@@ -88,7 +88,7 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml()}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml()}
     return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=COMMAND)
 
 
@@ -122,7 +122,7 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     study = Study.open(corpus, workspace, progress=progress)
     entry = find_target(workspace, params["target"]) if params["target"] else None
     bed = EffectStudy.open(study, entry, progress=progress)
@@ -132,14 +132,14 @@ def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
     return {}
 
 
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
     analysis = analyze(corpus, workspace, steps=steps, progress=progress)
     return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tamis.app.dashboard import frame, login, rail, session
 from tamis.app.dashboard.look import style
-from tamis.app.dashboard.page_context import guarded, workspace
+from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.app.pages import navigation
 from tamis.app.server.server import HERE
 
@@ -18,12 +18,12 @@ st.set_page_config(page_title="Tamis", page_icon=str(HERE / "icon.svg"), layout=
 st.logo(HERE / "wordmark.svg", size="medium", icon_image=HERE / "icon.svg")
 
 
-@guarded
+@guard_page
 def main() -> None:
     """Lay out one run."""
     style()
     here = workspace()
-    if not login.admitted():
+    if not login.admit():
         return
     session.start(here, list(here.corpora()))
     page = st.navigation(navigation.all_pages(), position="top")

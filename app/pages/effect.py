@@ -31,7 +31,7 @@ def page() -> None:
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target)
-    trials = effect_panels.proposed(here, target)
+    trials = effect_panels.load_trials(here, target)
     if own is not None:
         _verdict(own)
         _figures(own, [own, *(effect for effect in found if effect is not own)], trials)

@@ -46,7 +46,7 @@ def show(here: Stage, target: TargetEntry | None) -> None:
         _report(here, target)
 
 
-def proposed(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
+def load_trials(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
     """Return the trials of the last search for this target, for the scatter of recipes."""
     job = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name) if target else None
     return search_trials(here.workspace.value(str(job.result["suggestion"]))["trials"]) if job else ()

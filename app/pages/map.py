@@ -30,7 +30,7 @@ from tamis.app.dashboard.page_context import Stage, brief, stage
 from tamis.app.figures.figures import ScatterGroup, scatter_sample
 from tamis.app.figures.palette import palette_of
 from tamis.app.pages.document_view import show_document
-from tamis.app.point_map.component import Label, drawn_lasso, point_map, said_failed
+from tamis.app.point_map.component import Label, drawn_lasso, failure_of, point_map
 from tamis.app.server.routes import DESK
 from tamis.data.errors import TamisError
 from tamis.data.hashing import digest
@@ -110,7 +110,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     colours = palette_of(groups, dark=is_dark())
     shapes = [rule.vertices for rule in now.selection if isinstance(rule, MapPolygon)]
     selected = bool(now.selection)
-    failed = said_failed(session.widget_value(KEY))
+    failed = failure_of(session.widget_value(KEY))
     cannot = point_map(
         points=DESK.publish(now.token, "points", f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
         groups=DESK.publish(now.token, "groups", f"groups-{_groups_name(here, groups)}", groups.data),
@@ -135,7 +135,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         on_picked=_picked,
         on_cleared=_cleared,
     )  # fmt: skip
-    cache.prepared(here.key.corpus)
+    cache.prepare_lasso(here.key.corpus)
     if cannot:
         _fallback(here, colours, groups)
 

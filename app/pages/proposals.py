@@ -13,12 +13,12 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import (
     Proposal,
     Version,
-    judged,
+    make_proposal,
+    make_remark,
+    make_verdict,
     proposals_of,
-    proposed,
-    remarked,
     seal,
-    sealed_bundle,
+    seal_bundle,
 )
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
@@ -110,7 +110,7 @@ def _propose(table: ProposalTable) -> None:
         able = bool(recipe.active) and login.may("reviewer")
         if st.form_submit_button("Propose the live recipe", type="primary", disabled=not able):
             known = table.named(name.strip())
-            if _store(table.log, lambda by: proposed(name.strip(), recipe, who=by, message=message, known=known)):
+            if _store(table.log, lambda by: make_proposal(name.strip(), recipe, who=by, message=message, known=known)):
                 session.choose(proposal=name.strip())
                 st.rerun()
 
@@ -195,7 +195,7 @@ def _judge(table: ProposalTable, proposal: Proposal) -> None:
         st.rerun()
     if change and _store(
         table.log,
-        lambda by: judged(proposal, newest, "changes asked", who=by, message=words or ""),
+        lambda by: make_verdict(proposal, newest, "changes asked", who=by, message=words or ""),
         needed="owner", to="ask for changes",
     ):  # fmt: skip
         st.rerun()
@@ -209,13 +209,13 @@ def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
         recipe, study = newest.recipe(), here.opened.study
         with st.spinner("Exporting the bundle …"):
             study.measure(recipe)
-            bundle = sealed_bundle(study, recipe)
+            bundle = seal_bundle(study, recipe)
     except TamisError as error:
         st.text(brief(error))
         return False
     return bool(_store(
         table.log,
-        lambda by: judged(proposal, newest, "approved", who=by, message=words, bundle=bundle),
+        lambda by: make_verdict(proposal, newest, "approved", who=by, message=words, bundle=bundle),
         needed="owner", to="approve recipes",
     ))  # fmt: skip
 
@@ -256,7 +256,7 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
         )  # fmt: skip
         text = cells[1].text_input("Comment", max_chars=1000, label_visibility="collapsed", placeholder="Comment")
         if cells[2].form_submit_button("Send", width="stretch") and _store(
-            table.log, lambda by: remarked(proposal, text, who=by, step=step or ""), to="comment on recipes"
+            table.log, lambda by: make_remark(proposal, text, who=by, step=step or ""), to="comment on recipes"
         ):
             st.rerun()
 

@@ -14,7 +14,7 @@ from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, share, told_apart
+from tamis.app.dashboard.look import count, format_distinct, share
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
@@ -146,7 +146,7 @@ def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | N
     _, under = st.columns([1, 10.5], gap=None)
     under.select_slider(
         "Cut", range(len(edges)), value=(min(first, last), last), key=key,
-        format_func=told_apart(edges).__getitem__, label_visibility="collapsed",
+        format_func=format_distinct(edges).__getitem__, label_visibility="collapsed",
         on_change=_dragged, args=(key, edges),
     )  # fmt: skip
 

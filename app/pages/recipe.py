@@ -208,7 +208,7 @@ def _edit(here: Stage, step: Step) -> None:
         st.caption(f":material/warning: {kind.warning}")
     # A step that was changed elsewhere, or back, has new widgets: old ones would show what they held.
     scope = f"{step.id}-{digest([operator_digest([step.operator]), step.note])[:16]}"
-    with forms.guarded(kind.name), st.form(session.widget("edit", scope), border=False):
+    with forms.guard_form(kind.name), st.form(session.widget("edit", scope), border=False):
         values = step.operator.model_dump(mode="json")
         filled = forms.operator_form(kind, values, known=_known(here), scope=scope)
         note = st.text_input("Note", value=step.note, key=session.widget("form", scope, "note"))
@@ -240,7 +240,7 @@ def _add(here: Stage) -> None:
         st.caption(f"{chosen.summary} Source: {chosen.source}")
         if chosen.warning:
             st.caption(f":material/warning: {chosen.warning}")
-        with forms.guarded(chosen.name), st.form("recipe/add", border=False):
+        with forms.guard_form(chosen.name), st.form("recipe/add", border=False):
             filled = forms.operator_form(chosen, {}, known=_known(here), scope=f"new-{chosen.name}")
             if st.form_submit_button("Add to the recipe", type="primary"):
                 operator = forms.build(chosen, filled)

@@ -96,7 +96,7 @@ def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
     }
 
 
-def said_failed(state: Mapping[str, Any] | None) -> str:
+def failure_of(state: Mapping[str, Any] | None) -> str:
     """Return why the browser cannot draw the map, from the component's state; empty when it can."""
     return str((state or {}).get("failed") or "")
 
