@@ -24,13 +24,15 @@ proposals = typer.Typer(no_args_is_help=True, help="Recipes that a team proposes
 app.add_typer(proposals, name="proposals")
 
 Name = Annotated[str, typer.Argument(help="Name of the proposal.")]
-By = Annotated[str, typer.Option("--by", help="Your name, as others know it.")]
+By = Annotated[str, typer.Option("--by", help="Your name, as others see it.")]
 Message = Annotated[str, typer.Option("--message", "-m", help="Why.")]
 
 
 @proposals.command("list")
 def list_(
-    name: Annotated[str | None, typer.Argument(help="Only this one, with its history.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this proposal, with its history.", show_default=False)
+    ] = None,
 ) -> None:
     """List proposals with their newest version, or the history of one."""
     for proposal in _known(Workspace.default()) if name is None else (_named(Workspace.default(), name),):
@@ -84,9 +86,9 @@ def propose(
 @proposals.command()
 def comment(
     name: Name,
-    text: Annotated[str, typer.Argument(help="What you have to say.")],
+    text: Annotated[str, typer.Argument(help="Text of the comment.")],
     by: By,
-    step: Annotated[str, typer.Option(help="Id of the step it is about.", show_default=False)] = "",
+    step: Annotated[str, typer.Option(help="Id of the step that the comment is about.", show_default=False)] = "",
 ) -> None:
     """Comment on a proposal or on one of its steps."""
     # Late: duckdb, numba and sqlglot.
@@ -101,7 +103,7 @@ def comment(
 def approve(
     name: Name,
     by: By,
-    corpus: Annotated[str, typer.Option(help="Corpus of the workspace on which the bundle is made.")],
+    corpus: Annotated[str, typer.Option(help="Corpus of the workspace for which the bundle is exported.")],
     message: Message = "",
 ) -> None:
     """Approve the newest version: export its bundle, make it read-only, and store its seal."""
@@ -119,7 +121,7 @@ def approve(
 
 @proposals.command()
 def reject(name: Name, by: By, message: Message) -> None:
-    """Ask for changes to the newest version; say which."""
+    """Ask for changes to the newest version, with a reason."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.review.proposals import make_verdict
 
@@ -146,7 +148,7 @@ def _bundle(workspace: Workspace, recipe: Recipe, name: str) -> Bundle:
 
 
 def _demand(workspace: Workspace, name: str, needed: Role, *, to: str) -> None:
-    """Make sure that the role of a person is enough; on this machine those who are not named are owners."""
+    """Check that the role of a person is enough; on this machine, people without a role are owners."""
     people.check_person(name)
     people.require(People.of(workspace.root).role(name, otherwise="owner"), needed, to=to)
 

@@ -54,14 +54,14 @@ def run(
     skip_bad_lines: SkipLines = False,
     origin: Origin = False,
     tokenizer: Tokenizer = None,
-    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
+    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",
     partitions: Annotated[
         int | None, typer.Option(help="Blocks of shards on a cluster; one per shard by default.", show_default=False)
     ] = None,
-    batch: Annotated[int, typer.Option(help="Shards a task on a cluster makes at once, at most.")] = 1,
+    batch: Annotated[int, typer.Option(help="Most shards that one task on a cluster measures at once.")] = 1,
 ) -> None:
     """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
     # Late: duckdb, numba and sqlglot.
@@ -87,7 +87,7 @@ def run(
     roles = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
     out.print(f"  roles: {roles}", markup=False)
     if done.unread:
-        out.print(f"  columns that no rule looked at: {', '.join(done.unread)}", markup=False)
+        out.print(f"  columns that no rule read: {', '.join(done.unread)}", markup=False)
     for edit in done.edited:
         empty = f", {edit.emptied:,} left empty" if edit.emptied else ""
         out.print(
@@ -114,7 +114,7 @@ def run(
 
 
 def _print_predictions(bundle: str, done: Run) -> None:
-    """Print what a recipe made on a sample promised for the whole, beside what came."""
+    """Print what a recipe made on a sample predicted for the whole corpus, beside the actual counts."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import Bundle
     from tamis.analytics.study.extrapolation import MEANING
@@ -162,7 +162,9 @@ def export(
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make, of the bundle or the rules.")],
     tool: Annotated[
         Literal["sql", "datatrove", "data-juicer"] | None,
-        typer.Option("--as", help="Write rules for sql, datatrove or data-juicer, not a bundle.", show_default=False),
+        typer.Option(
+            "--as", help="Write the rules for sql, datatrove or data-juicer instead of a bundle.", show_default=False
+        ),
     ] = None,
     text: TextRole = None,
     id: IdRole = None,
@@ -205,7 +207,7 @@ def measure_study(
     opening: Mapping[str, Any] | None = None,
     tokenizer: str | None = None,
 ) -> Study:
-    """Return the study of a corpus with everything measured that a recipe needs."""
+    """Open a corpus and measure everything that a recipe needs."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.signals.tokens import counted_by
     from tamis.analytics.study.standard_analysis import analysis_steps
@@ -236,7 +238,7 @@ def freeze(
     language: LanguageRole = None,
     label: LabelRole = None,
 ) -> None:
-    """Replace percentiles by the values they are on a corpus: fixed numbers that remember where they came from."""
+    """Replace percentiles by their values on a corpus: fixed numbers that record where they came from."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.plan import freeze_bands
     from tamis.analytics.recipe.recipe import Recipe
