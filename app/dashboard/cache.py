@@ -1,4 +1,4 @@
-"""What the process remembers between reruns. The only file with Streamlit caches; each takes one frozen value."""
+"""The caches of the process. The only file with Streamlit caches; each takes one frozen value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class CorpusKey:
-    """A corpus as its files and roles are now, and what its analysis consists of."""
+    """A corpus with the current state of its files and roles, and the steps of its analysis."""
 
     root: str
     name: str
@@ -36,7 +36,7 @@ def _files(key: CorpusKey) -> str:
 
 @dataclass(frozen=True)
 class SceneKey:
-    """What a page looks at. Compared by digests; the values ride along."""
+    """The scene of a page. Keys compare by digests; the values come with them."""
 
     corpus: CorpusKey
     selection: tuple[RowOperator, ...]
@@ -73,7 +73,7 @@ def corpus(key: CorpusKey) -> Corpus:
 
 
 class _UnfinishedError(Exception):
-    """The analysis is not complete: nothing to remember."""
+    """The analysis is not complete, so nothing is cached."""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={CorpusKey: repr})
@@ -84,7 +84,7 @@ def _complete(key: CorpusKey) -> bool:
 
 
 def is_analysed(key: CorpusKey) -> bool:
-    """Say whether every step of the standard analysis of a corpus is done; that it is, is remembered."""
+    """Return whether every step of the standard analysis of a corpus is done; only True is cached."""
     try:
         return _complete(key)
     except _UnfinishedError:
@@ -121,13 +121,13 @@ def _answer(question: Ask) -> Any:
 
 
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
-    """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
+    """Return the cached answer of a query on a scene. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
 def prepare_lasso(key: CorpusKey) -> Thread:
-    """Return the thread that loads, beside what is shown, what the first lasso on a corpus needs."""
+    """Start a thread that loads what the first lasso on a corpus needs, and return it."""
     thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
     return thread
@@ -135,5 +135,5 @@ def prepare_lasso(key: CorpusKey) -> Thread:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def review_log(root: str, corpus_fingerprint: str) -> ReviewLog:
-    """Return what people said about a corpus; the log itself looks for what is new."""
+    """Return the review log of a corpus; the log reads new events by itself."""
     return ReviewLog(ReviewStore.of(Path(root)), corpus_fingerprint)

@@ -1,4 +1,4 @@
-"""Texts of the corpus as safe HTML: escaped, with marked places, cut to a window around the first of them."""
+"""Texts of the corpus as safe HTML: escaped, with marked places, cut to a window around the first place."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def card(text: str, places: Sequence[Span] = (), *, length: int = 420) -> str:
 
 
 def cards(texts: Sequence[str], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
-    """Return cards under each other; a muted line where there are none."""
+    """Return cards in a column; a muted line if there are none."""
     spans = places if places is not None else [()] * len(texts)
     body = "".join(card(text, found, length=length) for text, found in zip(texts, spans, strict=True))
     return f'<div class="tamis-samples">{body or "No documents."}</div>'

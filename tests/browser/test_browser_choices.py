@@ -119,7 +119,7 @@ def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page
     settle(page)
     rail = page.get_by_test_id("stSidebar")
     expect(rail).to_contain_text(
-        "Taken away from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW
+        "Removed from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW
     )
     expect(rail.get_by_role("button", name="Clear")).to_be_visible(timeout=SLOW)
     rail.get_by_role("button", name="Clear").click()
