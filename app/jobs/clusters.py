@@ -1,7 +1,4 @@
-"""The background job that edits clusters: merge, split, take back.
-
-The background job that asks a model for the names of clusters.
-"""
+"""Background jobs that edit clusters (merge, split, undo) and ask a model for their names."""
 
 from __future__ import annotations
 
@@ -34,7 +31,7 @@ def start_edit(corpus: Corpus, workspace: Workspace, edit: ClusterEdit | None) -
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts, options and the job's record are kept.
-        edit: what to change; None takes the last edit back.
+        edit: what to change; None undoes the last edit.
 
     Raises:
         JobError: the process cannot be started.
@@ -45,17 +42,17 @@ def start_edit(corpus: Corpus, workspace: Workspace, edit: ClusterEdit | None) -
 
 
 def edit_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Make the edited clusters and the facts that hold them, and only then let the corpus use them.
+    """Make the edited clusters and their facts, then switch the corpus to them.
 
     Raises:
         JobError: the options were changed after the job was started.
-        SettingError: the edit names clusters that are not there.
+        SettingError: the edit names unknown clusters.
     """
     workspace = Workspace(Path(params["workspace"]))
     corpus = reopen(params, workspace, progress)
     before = MapOptions.of(params["before"])
     if read_options(workspace, corpus) != before:
-        raise JobError("The clusters were changed by somebody else meanwhile", fix="look at them and edit again")
+        raise JobError("Somebody else has changed the clusters meanwhile", fix="look at them and edit again")
     edit = params["edit"]
     edits = before.edits[:-1] if edit is None else (*before.edits, ClusterEdit.of(edit))
     after = replace(before, edits=edits)
@@ -73,7 +70,7 @@ NAMES = "name-clusters"
 
 
 def start_naming(corpus: Corpus, workspace: Workspace, endpoint: ChatEndpoint, *, snippets: int) -> Job:
-    """Start asking a model for names, or join it when it is already going on; names already got stay.
+    """Start asking a model for names, or join the running job; stored names stay.
 
     Args:
         corpus: the analysed corpus.
@@ -94,7 +91,7 @@ def name_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
     """Ask for the names that are missing.
 
     Raises:
-        TamisError: as asking raises.
+        TamisError: the model cannot be asked.
     """
     workspace = Workspace(Path(params["workspace"]))
     corpus = reopen(params, workspace, progress)

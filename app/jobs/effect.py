@@ -31,12 +31,12 @@ CONCEPTS = "concepts"
 
 
 def start_attribution(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
-    """Start measuring what each step of a recipe contributes, or join it.
+    """Start measuring the contribution of each step of a recipe, or join the running job.
 
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts, targets and the job's record are kept.
-        recipe: whose steps are left out one by one.
+        recipe: its steps are left out one by one.
         target: name of a saved target, empty to measure general text.
 
     Raises:
@@ -49,7 +49,7 @@ def start_attribution(corpus: Corpus, workspace: Workspace, recipe: Recipe, targ
 def start_suggest(
     corpus: Corpus, workspace: Workspace, target: str, *, tokens: int, trials: int, near: bool = False
 ) -> Job:
-    """Start a search for a recipe, or join it; arguments as ``suggest_recipe``.
+    """Start a search for a recipe, or join the running job; arguments as ``suggest_recipe``.
 
     Raises:
         JobError: the process cannot be started.
@@ -59,7 +59,7 @@ def start_suggest(
 
 
 def start_report(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str, *, examples: int) -> Job:
-    """Start writing the report and the dataset card of a recipe, or join it.
+    """Start writing the report and the dataset card of a recipe, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
@@ -71,7 +71,7 @@ def start_report(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
 
 
 def start_scorer(corpus: Corpus, workspace: Workspace, target: str, method: str) -> Job:
-    """Start fitting a relevance scorer to a target, or join it.
+    """Start fitting a relevance scorer to a target, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
@@ -81,7 +81,7 @@ def start_scorer(corpus: Corpus, workspace: Workspace, target: str, method: str)
 
 
 def start_concepts(corpus: Corpus, workspace: Workspace) -> Job:
-    """Start measuring the complexity of the concepts, and freeze them for a budget rule, or join it.
+    """Start measuring the complexity of the concepts and freezing them for a budget rule, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
@@ -96,7 +96,7 @@ def _study(params: Mapping[str, Any], progress: Progress) -> Study:
 
 
 def attribute(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_attribution`` asks."""
+    """Run the job of ``start_attribution``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"]) if params["target"] else None
     bed = EffectStudy.open(study, entry, progress=progress)
@@ -105,7 +105,7 @@ def attribute(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def suggest(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_suggest`` asks."""
+    """Run the job of ``start_suggest``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"])
     found = suggest_recipe(
@@ -121,7 +121,7 @@ def suggest(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_report`` asks."""
+    """Run the job of ``start_report``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"]) if params["target"] else None
     recipe = Recipe.from_yaml(params["recipe"])
@@ -135,7 +135,7 @@ def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def scorer(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_scorer`` asks."""
+    """Run the job of ``start_scorer``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"])
     target = Target.open(study.workspace, entry.digest)
@@ -143,7 +143,7 @@ def scorer(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def concepts(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_concepts`` asks."""
+    """Run the job of ``start_concepts``."""
     return {"concepts": freeze_concepts(_study(params, progress), progress=progress)}
 
 
@@ -151,7 +151,7 @@ WORKS = {ATTRIBUTION: attribute, SUGGEST: suggest, REPORT: report, SCORER: score
 
 
 def step_effects(value: Sequence[Mapping[str, Any]]) -> tuple[StepEffect, ...]:
-    """Return what ``attribute`` stored."""
+    """Return the step effects that ``attribute`` stored."""
     return tuple(StepEffect(**{**each, "difference": Difference(**each["difference"])}) for each in value)
 
 

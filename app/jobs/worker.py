@@ -32,10 +32,10 @@ MEASURE = "measure"
 
 
 def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
-    """Start the analysis of a corpus in the background, or join it when it is already going on.
+    """Start the analysis of a corpus in the background, or join the running job.
 
     Args:
-        corpus: what to analyse; the job opens it again and refuses when it has changed meanwhile.
+        corpus: what to analyse; the job opens it again and fails if it has changed.
         workspace: where artifacts and the job's record are kept.
 
     Raises:
@@ -46,7 +46,7 @@ def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
 
 
 def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
-    """Start a run of a bundle in the background, or join it when it is already going on.
+    """Start a run of a bundle in the background, or join the running job.
 
     Args:
         bundle: the bundle's folder.
@@ -62,7 +62,7 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
 
 
 def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
-    """Start measuring what a recipe does for a target, or join it when it is already going on.
+    """Start measuring the effect of a recipe on a target, or join the running job.
 
     Args:
         corpus: the analysed corpus.
@@ -78,12 +78,12 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
 
 
 def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
-    """Start the measurements that a recipe still waits for, or join them when they are already going on.
+    """Start the measurements that a recipe still needs, or join the running job.
 
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts and the job's record are kept.
-        recipe: whose rules need them.
+        recipe: its rules need them.
 
     Raises:
         JobError: the process cannot be started.
@@ -93,11 +93,11 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
 
 
 def run(request: Request, progress: Progress) -> dict[str, Any]:
-    """Do what a request asks.
+    """Run the job of a request.
 
     Raises:
-        JobError: unknown kind, or the corpus is not the one the job was started for.
-        TamisError: as the work raises.
+        JobError: unknown kind, or the corpus has changed since the job was started.
+        TamisError: the work fails.
     """
     own = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
     works = {**own, EDIT: edit_clusters, NAMES: name_clusters, **WORKS}

@@ -1,7 +1,7 @@
 """The dashboard: navigation, the rail, and the page that was asked for.
 
-Streamlit takes a folder named ``pages`` beside its script for pages of its own, and would run one of its files for the
-first address that somebody opens. So the script has a folder to itself.
+Streamlit treats a folder named ``pages`` beside its script as its own pages and would run one of those files for the
+first address that somebody opens. So the script has its own folder.
 """
 
 from __future__ import annotations
