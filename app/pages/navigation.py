@@ -25,7 +25,7 @@ PAGES = (
 )
 
 ALWAYS = ("overview", "jobs")
-"""Pages that have something to show before a corpus is analysed."""
+"""Pages that work before a corpus is analysed."""
 
 
 def all_pages() -> list[StreamlitPage]:

@@ -35,12 +35,12 @@ _MARKS = {"proposed": ":material/pending:", "approved": ":material/verified:", "
 
 @dataclass(frozen=True)
 class ProposalTable:
-    """What the team has on the table.
+    """The proposals of the team.
 
     Attributes:
         here: the stage.
         log: the events that belong to no corpus.
-        proposals: as they are now.
+        proposals: the current ones.
     """
 
     here: Stage
@@ -85,7 +85,7 @@ def _state(proposals: tuple[Proposal, ...]) -> int:
 
 
 def _watch(log: ReviewLog, seen: int) -> None:
-    """Run the page again when somebody else has said something."""
+    """Run the page again when somebody else adds an event."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def look() -> None:
@@ -99,7 +99,7 @@ def _propose(table: ProposalTable) -> None:
     """Offer to propose the live recipe."""
     who, recipe = login.person(), session.current().recipe
     if not who.name:
-        st.caption("Say who you are in the rail, then you can propose this recipe.")
+        st.caption("Type your name in the rail, then you can propose this recipe.")
         return
     with st.form("team/propose", border=True):
         cells = st.columns([2, 3], vertical_alignment="bottom")
@@ -118,7 +118,7 @@ def _propose(table: ProposalTable) -> None:
 def _store(
     log: ReviewLog, event: Callable[[str], Event], *, needed: Role = "reviewer", to: str = "propose recipes"
 ) -> bool:
-    """Store an event made under the person's name; say what is wrong and return False when it cannot be."""
+    """Store an event under the person's name; on an error, show it and return False."""
     try:
         log.store.add(event(login.demand(needed, to=to).name))
     except TamisError as error:
@@ -128,7 +128,7 @@ def _store(
 
 
 def _show(table: ProposalTable, proposal: Proposal) -> None:
-    """Show one proposal: its newest version against the approved one, what was said, and its history."""
+    """Show one proposal: its newest version against the approved one, the comments, and its history."""
     newest = proposal.newest
     st.markdown(
         f"{_MARKS[newest.state]} **Version {newest.number}: {newest.state}** · proposed by {plain(newest.who)}, "
@@ -172,7 +172,7 @@ def _documents(here: Stage, before: Recipe, after: Recipe) -> DocumentDiff:
 
 
 def _judge(table: ProposalTable, proposal: Proposal) -> None:
-    """Offer the verdicts to owners, and the version to everyone."""
+    """Offer verdicts to owners, and the version to everyone."""
     newest, here = proposal.newest, table.here
     for opinion in newest.opinions:
         own = ", their own proposal" if opinion.who == newest.who and opinion.verdict == "approved" else ""
@@ -221,7 +221,7 @@ def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
 
 
 def _sealed(here: Stage, name: str, sealed: str) -> None:
-    """Say where the approved bundle is and whether it is still what was approved."""
+    """Show where the approved bundle is and whether it is unchanged since the approval."""
     try:
         same = seal(Bundle.open(here.workspace.bundles / name)) == sealed
     except (TamisError, OSError):

@@ -1,4 +1,4 @@
-"""Beside the precision of rules: do people and the measured effect say the same about the recipes of this corpus?"""
+"""Do people and the measured effect agree about the recipes of this corpus?"""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MOST = 12
 
 
 def show(here: Stage, votes: Votes) -> None:
-    """Show every measured recipe with its agreement with people and its gain, and how the two go together."""
+    """Show every measured recipe with its agreement with people and its gain, and their rank correlation."""
     seen = compare_recipes(votes, places(here.scene, votes), _measured(here))
     if not seen:
-        st.caption("No effect with a target has been measured on this corpus yet: the page Effect does that.")
+        st.caption("No effect with a target is measured on this corpus yet: use the page Effect.")
         return
     st.dataframe(
         [
