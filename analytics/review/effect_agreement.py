@@ -1,4 +1,4 @@
-"""Do people and the measured effect say the same about recipes? Agreement with votes beside the gain, and ranks."""
+"""Do people and the measured effect agree about recipes? Agreement with votes, gain, and their rank correlation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tamis.analytics.review.agreement import DROP, Votes
 from tamis.analytics.study.extrapolation import Interval, wilson
 
 LEAST_RECIPES = 4
-"""Fewer ranks than this say nothing whichever way they fall."""
+"""Fewer recipes are too few for a rank correlation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class MeasuredRecipe:
     """A recipe whose effect was measured.
 
     Attributes:
-        title, target: names of the recipe and of what it was measured for.
+        title, target: names of the recipe and of its target.
         digest: of the recipe.
         headline: the measured difference against random draws.
         outcome: what the recipe decides on the documents that people voted on.
@@ -38,10 +38,10 @@ class MeasuredRecipe:
 
 @dataclass(frozen=True)
 class RecipeAgreement:
-    """One measured recipe as people and as the measurement see it.
+    """Agreement of one measured recipe with people, beside its measured gain.
 
     Attributes:
-        title, target: names of the recipe and of what it was measured for.
+        title, target: names of the recipe and of its target.
         digest: of the recipe.
         agreed: documents with a majority on which the recipe does what the majority says, 95% Wilson interval.
         gain: measured difference against random draws, positive is better, in the unit of the figure.
@@ -61,12 +61,12 @@ class RecipeAgreement:
 
 @dataclass(frozen=True)
 class Relation:
-    """How the ranks go together.
+    """Rank correlation of agreement and gain.
 
     Attributes:
-        recipes: how many.
+        recipes: number of recipes.
         rho: Spearman's rank correlation of agreement and gain (Spearman 1904), NaN when undefined or too few.
-        p: two-sided p-value of no relation, NaN likewise.
+        p: two-sided p-value of no correlation, NaN when ``rho`` is.
     """
 
     recipes: int
@@ -77,7 +77,7 @@ class Relation:
 def compare_recipes(
     votes: Votes, rows: NDArray[np.int64], measured: Iterable[MeasuredRecipe]
 ) -> tuple[RecipeAgreement, ...]:
-    """Return how people and the measurement see each recipe, the largest gain first.
+    """Return agreement and gain of each recipe, the largest gain first.
 
     Args:
         votes: what people decided.
@@ -98,7 +98,7 @@ def compare_recipes(
 
 
 def relation(seen: Sequence[RecipeAgreement]) -> Relation:
-    """Return how agreement with people and measured gain rank recipes alike."""
+    """Return the rank correlation of agreement with people and measured gain."""
     agreed = np.array([one.agreed.share for one in seen])
     gains = np.array([one.gain for one in seen])
     if len(seen) < LEAST_RECIPES or np.isnan(agreed).any() or np.ptp(agreed) == 0 or np.ptp(gains) == 0:

@@ -118,9 +118,7 @@ def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page
     page.goto(link(dashboard, View((condition("tokens > 50"), condition("n_tokens > 50")))))
     settle(page)
     rail = page.get_by_test_id("stSidebar")
-    expect(rail).to_contain_text(
-        "Removed from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW
-    )
+    expect(rail).to_contain_text("Removed from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW)
     expect(rail.get_by_role("button", name="Clear")).to_be_visible(timeout=SLOW)
     rail.get_by_role("button", name="Clear").click()
     expect(rail).to_contain_text("nothing selected", timeout=SLOW)
