@@ -32,7 +32,7 @@ from tamis.data.jobs import Job
 
 DRAWS = 5
 SECONDS_PER_MEGABYTE = 0.15
-"""Seconds to train and score one set of documents, measured on two processors."""
+"""To train and score one set of documents, measured on two processors."""
 
 
 def show(here: Stage, target: TargetEntry | None) -> None:
