@@ -59,8 +59,8 @@ def _thirty_percent(clean: pa.Table, folder: Path) -> int:
     training = np.flatnonzero(~data.test)
     copies = kept_copies(study, _covering(_training("30%"), 0.3))
     own = np.flatnonzero(~data.test & (copies[data.rows] > 0))
-    ours = data.measured(own)
-    draws = [data.measured(data.drawn(training, len(own), seed=seed)) for seed in range(5)]
+    ours = data.measure(own)
+    draws = [data.measure(data.draw(training, len(own), seed=seed)) for seed in range(5)]
     for name in ("accuracy", "macro_f1"):
         random = [getattr(draw, name) for draw in draws]
         interval = 2 * float(np.std(random, ddof=1))
@@ -93,13 +93,13 @@ def _polluted(clean: pa.Table, folder: Path) -> int:
     ids = np.array(study.facts.ids.to_pylist())
     is_clean = np.char.startswith(ids[data.rows], "clean")
     everything = np.count_nonzero(study.facts.whole("meta_held") == 0)
-    whole = data.measured(np.flatnonzero(~data.test & is_clean))
-    dirty = data.measured(np.flatnonzero(~data.test))
+    whole = data.measure(np.flatnonzero(~data.test & is_clean))
+    dirty = data.measure(np.flatnonzero(~data.test))
     clear = 1 - garbled.num_rows / everything - 0.005
     noiseless = _training("Recover").with_operator(OPERATORS.build("perplexity_band", {"share": clear, "part": "low"}))
     copies = kept_copies(study, noiseless.with_operator(OPERATORS.build("exact_dedup", {})))
     own = np.flatnonzero(~data.test & (copies[data.rows] > 0))
-    found, kept = data.measured(own), len(own) / everything
+    found, kept = data.measure(own), len(own) / everything
     print(f"2. left of garbage {np.char.startswith(ids[data.rows[own]], 'garbage').sum()} of {garbled.num_rows:,}")
     share = len(training) / everything
     shown = ((f"clean ({share:.0%})", whole), ("polluted (100%)", dirty), (f"recipe ({kept:.0%})", found))

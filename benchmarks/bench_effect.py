@@ -139,8 +139,8 @@ def _polluted(clean_study: Study, clean: pa.Table, folder: Path) -> int:
         parts.append(part.set_column(part.schema.get_field_index("id"), "id", ids))
     study = labelled_study(pa.concat_tables([part.cast(clean.schema) for part in parts]), folder)
     reference, data = given_probe(clean_study), given_probe(study)
-    whole = reference.measured(np.flatnonzero(~reference.test))
-    dirty = data.measured(np.flatnonzero(~data.test))
+    whole = reference.measure(np.flatnonzero(~reference.test))
+    dirty = data.measure(np.flatnonzero(~data.test))
     share = clean.num_rows / study.facts.n
     clear = 1 - garbled.num_rows / study.facts.n - 0.005
     recipe = (
@@ -150,7 +150,7 @@ def _polluted(clean_study: Study, clean: pa.Table, folder: Path) -> int:
     )
     copies = kept_copies(study, recipe)
     own = np.flatnonzero(~data.test & (copies[data.rows] > 0))
-    found, kept = data.measured(own), float((copies > 0).mean())
+    found, kept = data.measure(own), float((copies > 0).mean())
     shown = ((f"clean ({share:.0%})", whole), ("polluted (100%)", dirty), (f"recipe ({kept:.0%})", found))
     for name, result in shown:
         print(f"2. {name:<18} macro-F1 {result.macro_f1:.4f}, accuracy {result.accuracy:.4f}")

@@ -1,10 +1,10 @@
-"""What selections are measured on: target halves, a hold-out of the corpus, and who may be trained on.
+"""The bench that measures selections: target halves, a hold-out of the corpus, and the training candidates.
 
 The test half of the target stays apart from all training texts: documents of the corpus that share much with it are
 left out of every training set, the random ones included, and test texts that still share rare n-grams with the rest of
 the corpus are not scored. So the test set is the same for every recipe.
 
-Training sets measured by language models: bits per byte of target and hold-out, match with the target.
+Language models measure training sets: bits per byte of target and hold-out, match with the target.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Protocol:
     """How effects are measured; part of every cached result.
 
     Attributes:
-        budget_bytes: UTF-8 bytes every training set gets, or all of the smallest selection when that is less.
+        budget_bytes: UTF-8 bytes of every training set, or of the smallest selection if that has fewer.
         draws: random training sets per comparison.
         seed: of all draws.
         holdout_bytes: size of the hold-out of the corpus.
-        holdout_share: most of the corpus that is held out.
-        overlap: share of n-grams from which a text counts as contaminated.
+        holdout_share: upper limit of the hold-out as a share of the corpus.
+        overlap: least share of n-grams at which a text counts as contaminated.
     """
 
     budget_bytes: int = 20_000_000
@@ -57,14 +57,14 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What was set apart.
+    """The documents and texts set apart.
 
     Attributes:
         corpus_documents: documents left out of all training sets because they share much with the test half.
         test_texts: test texts that are not scored because they share rare n-grams with the corpus.
         scored_texts: test texts that are scored.
         holdout_documents: documents of the hold-out.
-        holdout_twins: documents left out of training because they have the same normalised text as one held out.
+        holdout_twins: documents left out of training because their normalised text equals one held out.
     """
 
     corpus_documents: int = 0
@@ -76,20 +76,20 @@ class Cleaning:
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """Everything that training sets are made from and measured on.
+    """Everything to make training sets from and to measure them on.
 
     Attributes:
         words: the corpus.
         keys: uint64 (n,), of the documents' ids.
         bytes: int64 (n,), UTF-8 bytes.
-        allowed: bool (n,), who may be trained on.
+        allowed: bool (n,), documents that may be trained on.
         first: bool (n,), one document of each group with the same normalised text.
         holdout: int64 (h,), rows held out of the corpus.
         scored: int64 (m,), which texts of the test half are scored.
         unseen: those texts; none without a target.
-        seen: the half that recipes may see.
-        cleaning: what was set apart.
-        protocol: how it was made.
+        seen: texts of the half that recipes may see.
+        cleaning: the documents and texts set apart.
+        protocol: sizes and seeds.
     """
 
     words: WordRows
@@ -109,7 +109,7 @@ class Bench:
 
     @property
     def has_target(self) -> bool:
-        """Return whether there is anything to score a target with."""
+        """Return whether there are target texts to score."""
         return len(self.unseen) > 0
 
     @classmethod
@@ -125,18 +125,18 @@ class Bench:
         unseen: WordStream,
         protocol: Protocol,
     ) -> Bench:
-        """Hold out and clean.
+        """Set a hold-out and contaminated texts apart, and return the bench.
 
         Args:
             words: the corpus.
             keys, bytes_: see the class.
             group: int64 (n,), documents with the same normalised text share one, -1 stands alone.
-            stratum: int64 (n,), what the hold-out is stratified by, from 0.
+            stratum: int64 (n,), stratum of each document for the hold-out, from 0.
             seen, unseen: halves of the target in the same word numbers; empty without a target.
             protocol: sizes and seeds.
 
         Raises:
-            SettingError: nothing of the test half can be scored.
+            SettingError: no text of the test half can be scored.
         """
         contaminated, kept = clean(words, len(keys), unseen, share=protocol.overlap)
         if len(unseen) and not len(kept):
@@ -145,7 +145,7 @@ class Bench:
                 value=len(unseen),
                 fix="use a target that the corpus does not hold, or raise the allowed overlap",
             )
-        # One of each group only: else nearly every large group of copies would have a member held out.
+        # One of each group only; otherwise nearly every large group of copies would have a member held out.
         first = first_of_groups(group)
         held = hold_out(keys, bytes_, stratum, usable=~contaminated & first, protocol=protocol)
         apart = contaminated.copy()
@@ -208,13 +208,13 @@ def hold_out(
     order = order[usable[order]]
     sizes = np.bincount(stratum[order], minlength=int(stratum.max(initial=0)) + 1)
     rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    # A stratum's fractional document is given by chance, so that small strata are represented as often as they should.
+    # A keyed hash rounds a stratum's fractional document, so that small strata are not over- or under-represented.
     quota = np.floor(share * sizes + uniform(np.arange(len(sizes), dtype=np.uint64), seed=protocol.seed, salt="strata"))
     return np.sort(order[rank < quota[stratum[order]]])
 
 
 def first_of_groups(group: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return one document of every group and all that stand alone, bool (n,)."""
+    """Return one document of every group and all ungrouped documents, bool (n,)."""
     first = np.ones(len(group), dtype=bool)
     members = np.flatnonzero(group >= 0)
     _, places = np.unique(group[members], return_index=True)
@@ -229,7 +229,7 @@ class TrainingSet:
 
     Attributes:
         rows: int64 (m,), facts rows.
-        copies: int32 (m,), how often each is seen.
+        copies: int32 (m,), copies of each in the set.
         bytes: UTF-8 bytes, copies counted.
     """
 
@@ -242,10 +242,10 @@ def training_set(bench: Bench, copies: NDArray[np.int32], *, budget: int, seed: 
     """Return documents in the order of their keyed hashes until the budget is used up.
 
     Args:
-        bench: who may be trained on.
+        bench: the training candidates.
         copies: int32 (n,), 0 = not selected.
         budget: UTF-8 bytes, copies counted.
-        seed, salt: of the order; equal ones give equal sets.
+        seed, salt: of the order; equal values give equal sets.
     """
     rows = np.flatnonzero(bench.allowed & (copies > 0))
     order = rows[np.lexsort((rows, mix_keys(bench.keys[rows], seed=seed, salt=salt)))]
@@ -255,7 +255,7 @@ def training_set(bench: Bench, copies: NDArray[np.int32], *, budget: int, seed: 
 
 
 def selection_bytes(bench: Bench, copies: NDArray[np.int32]) -> int:
-    """Return the UTF-8 bytes of a selection that may be trained on, copies counted."""
+    """Return the UTF-8 bytes of the training candidates in a selection, copies counted."""
     return int((bench.bytes * copies)[bench.allowed].sum())
 
 
@@ -340,7 +340,7 @@ def run_trials(
 
 
 def random_copies(bench: Bench, *, deduplicated: bool) -> NDArray[np.int32]:
-    """Return the selection that random draws are made from: everything, or one of each group, int32 (n,)."""
+    """Return the selection to draw random sets from: everything, or one of each group, int32 (n,)."""
     return (bench.allowed & bench.first if deduplicated else bench.allowed).astype(np.int32)
 
 

@@ -1,4 +1,4 @@
-"""Small charts as SVG text, for documents that must be whole without scripts or other hosts.
+"""Small charts as SVG text, for documents without scripts or other hosts.
 
 Colours are CSS variables of the page (``--kept``, ``--dropped``, ``--ink``, ``--faint``, ``--accent``), so a chart
 follows light and dark. Every label is escaped.
@@ -18,7 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 44
 
 @dataclass(frozen=True)
 class Series:
-    """Points with a name.
+    """A named series of points.
 
     Attributes:
         name: in the legend.

@@ -1,4 +1,4 @@
-"""What a selection is made of, before and after: shares by group, copies left, effective tokens.
+"""The composition of a selection, before and after: shares by group, copies left, effective tokens.
 
 Coverage and diversity of selections among embeddings.
 """
@@ -23,7 +23,7 @@ from tamis.data.hashing import mix_keys
 
 MOST_GROUPS = 40
 CAUTION, DANGER = 4, 16
-"""Copies of one document from which repetition loses value, and from which it is nearly worthless."""
+"""Copies of one document above which repetition loses value, and above which it is nearly worthless."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Composition:
 
     Attributes:
         column: the column.
-        shifts: at most ``MOST_GROUPS``; the rest is summed up under ``other`` values.
+        shifts: at most ``MOST_GROUPS``; ``other`` values sum up the rest.
         distance: total variation between the shares of tokens before and after, in [0, 1].
     """
 
@@ -69,9 +69,9 @@ class Repetition:
     Attributes:
         tokens: of distinct documents.
         trained_tokens: copies counted.
-        effective_tokens: D', what they are worth.
+        effective_tokens: D', the trained tokens discounted for repetition.
         mean_copies: per kept document.
-        max_copies: the most copies of one document.
+        max_copies: largest number of copies of one document.
         duplicates_left: share of kept documents that have another kept document with the same normalised text.
         warning: ``none``, ``caution`` (above 4 copies) or ``danger`` (above 16).
     """
@@ -145,7 +145,7 @@ def repetition(facts: Facts, copies: NDArray[np.int32]) -> Repetition:
 
 @dataclass(frozen=True)
 class IssueShift:
-    """How often something that stands out occurs, before and after.
+    """Frequency of an issue before and after.
 
     Attributes:
         name, title: of the issue.
@@ -159,7 +159,7 @@ class IssueShift:
 
 
 def issue_shifts(facts: Facts, copies: NDArray[np.int32]) -> tuple[IssueShift, ...]:
-    """Return what is left of everything that stands out in a corpus, the most frequent before first."""
+    """Return the share of every issue of a corpus before and after, the most frequent before first."""
     kept = copies > 0
     found = []
     for issue in find_issues(Scene(facts)):
@@ -178,10 +178,10 @@ VENDI_SAMPLE = 500
 
 @dataclass(frozen=True)
 class CoveragePoint:
-    """Coverage by a part of the corpus.
+    """Coverage of the references by a part of the corpus.
 
     Attributes:
-        fraction: bytes of the part as a share of what may be trained on.
+        fraction: bytes of the part as a share of the training candidates' bytes.
         recipe, random: mean over references of the largest cosine to the part.
         recipe_gap, random_gap: 95th percentile of 1 - largest cosine.
     """
@@ -201,8 +201,8 @@ class Coverage:
         of: ``target`` or ``corpus``.
         references: how many reference documents.
         difference: mean largest cosine at the byte budget, recipe against random.
-        points: by fraction of the corpus, as far as the recipe reaches, then what the recipe keeps.
-        sampled: most documents of a part that were compared.
+        points: by fraction of the corpus, up to all that the recipe keeps.
+        sampled: upper limit of compared documents of a part.
     """
 
     of: str
@@ -256,12 +256,12 @@ def coverage(
     """Return how well a selection and random documents cover references, or None without any.
 
     Args:
-        bench: who may be trained on, seeds and draws.
+        bench: training candidates, seeds and draws.
         vectors: (n, d), unit rows, all documents.
         references: (r, d), unit rows; rows of zeros are left out.
         copies: int32 (n,), the selection.
-        of: what the references are.
-        budget: bytes of the sets that the difference is measured on.
+        of: name of the references.
+        budget: bytes of the sets that the difference compares.
     """
     wanted = np.asarray(references, dtype=np.float32)
     wanted = wanted[wanted.any(axis=1)][:MOST_REFERENCES]

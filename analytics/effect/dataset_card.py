@@ -22,14 +22,14 @@ _SIZES = (
 )
 MOST_LANGUAGES = 10
 LEAST_SHARE = 0.01
-"""A language is named from this share of the kept tokens."""
+"""Least share of the kept tokens at which the card names a language."""
 
 
 def to_card(report: Report, *, license: str = "unknown") -> str:
     """Return the card as Markdown; the same report gives the same text.
 
     Args:
-        report: what is described; its examples are left out, so the card quotes no document.
+        report: its content; the card leaves out the examples, so it quotes no document.
         license: of the data, an identifier of the hub.
     """
     front = {
@@ -60,7 +60,7 @@ def size_category(documents: int) -> str:
 
 
 def _languages(report: Report) -> list[str]:
-    """Return the detected languages of at least a hundredth of the kept tokens."""
+    """Return the detected languages with at least 1% of the kept tokens."""
     if "lang" not in report.groups:
         return []
     rows = report.groups["lang"].to_pylist()
@@ -70,7 +70,7 @@ def _languages(report: Report) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text on one line, with everything escaped that Markdown or HTML would read."""
+    """Return text on one line, with Markdown and HTML escaped."""
     flat = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>#|!~$])", r"\\\1", flat).replace("&", "&amp;")
 

@@ -1,10 +1,10 @@
-"""Does a recipe help? Its selection against random ones of the same size, by the nine figures, with intervals.
+"""Measure the effect of a recipe: its selection against random ones of the same size, by nine figures, with intervals.
 
 The headline is the bits per byte that a small language model, trained on the selection, needs for target texts it has
 never seen. It is proxy evidence: models of this size agree with large ones in most but not all comparisons. Results are
 kept in the store by everything they depend on, so what was measured once is there at once.
 
-Which step of a recipe does the work: the recipe without each step in turn, at the same budget.
+Attribution measures the recipe without each step in turn, at the same budget.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ MIXED_BY = ("source", "lang", "language", "label", "cluster")
 
 
 def evaluate_effect(bed: EffectStudy, recipe: Recipe, *, progress: Progress | None = None) -> Effect:
-    """Measure a recipe, or return what was measured before.
+    """Measure a recipe, or return the stored result.
 
     Args:
         bed: the study with its target and protocol, see ``EffectStudy.open``.
         recipe: what to measure.
-        progress: told every training set and probe; may cancel.
+        progress: counts training sets and probes; may cancel.
 
     Raises:
-        RecipeError: the recipe keeps nothing that may be trained on, or as ``plan.evaluate``.
+        RecipeError: the recipe keeps no training candidate, or as ``plan.evaluate``.
     """
     watch = progress or NullProgress()
     copies = bed.copies(recipe, progress=watch)
@@ -57,7 +57,7 @@ def evaluate_effect(bed: EffectStudy, recipe: Recipe, *, progress: Progress | No
 
 
 def effect_key(bed: EffectStudy, copies: NDArray[np.int32]) -> ArtifactKey:
-    """Return the key of a measured effect: it depends on what is selected, not on how."""
+    """Return the key of a measured effect: it depends on the selected documents, not on the rules."""
     return ArtifactKey(
         "effect",
         EFFECT_VERSION,
@@ -199,7 +199,7 @@ def _probe(bed: EffectStudy, copies: NDArray[np.int32], progress: Progress) -> P
 
 
 def _notes(bed: EffectStudy, size: int, budget: int) -> tuple[str, ...]:
-    """Return what a reader should know."""
+    """Return notes for the reader of the figures."""
     cleaning, notes = bed.bench.cleaning, []
     if bed.target is None:
         notes.append("There is no target, so there is no verdict: choose what the corpus is for.")
@@ -225,7 +225,7 @@ Contribution = Literal["helps", "harms", "no measurable effect"]
 
 @dataclass(frozen=True)
 class StepEffect:
-    """What one step contributes.
+    """The contribution of one step.
 
     Attributes:
         step: its id.
@@ -242,7 +242,7 @@ class StepEffect:
 
     @property
     def verdict(self) -> Contribution:
-        """Return what the step does; below two standard deviations nothing."""
+        """Return the verdict on the step; below two standard deviations there is no measurable effect."""
         if self.difference.low <= 0.0 <= self.difference.high:
             return "no measurable effect"
         return "helps" if self.difference.mean > 0 else "harms"
@@ -251,7 +251,7 @@ class StepEffect:
 def leave_one_out(bed: EffectStudy, recipe: Recipe, *, progress: Progress | None = None) -> tuple[StepEffect, ...]:
     """Return the contribution of every active step, in order.
 
-    Every variant is drawn at the budget of the whole recipe, with the same seeds, so the draws are paired.
+    Every variant is drawn at the budget of the whole recipe with the same seeds, so the draws are paired.
 
     Raises:
         RecipeError: as ``plan.evaluate``.

@@ -1,6 +1,6 @@
-"""Labels learnt from a recipe's documents against the same number of random ones, at several fractions kept.
+"""Label probe: a recipe's documents against the same number of random ones, at several fractions kept.
 
-A linear probe: how well labels are learnt from a selection, as macro-F1 and accuracy on documents set apart.
+A linear classifier learns labels from a selection; macro-F1 and accuracy on held-out documents are its score.
 
 Softmax regression on length-normalised tf-idf of word numbers, trained by AdaGrad in a fixed order on one thread. The
 inverse document frequencies come from the whole corpus, so every selection is measured in the same space.
@@ -24,16 +24,16 @@ from tamis.data.progress import NullProgress, Progress
 
 STEP = 2.5
 UPDATES, EPOCHS, MOST_EPOCHS = 100_000, 5, 40
-"""A small set is seen more often: about so many updates in all, within these numbers of passes."""
+"""Small sets get more passes: about this many updates in all, within these numbers of passes."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well labels were predicted.
+    """Quality of predicted labels.
 
     Attributes:
         macro_f1: mean F1 of the classes that occur in the test documents.
-        accuracy: share of test documents predicted right.
+        accuracy: share of test documents with the right label.
     """
 
     macro_f1: float
@@ -45,7 +45,7 @@ def fit(features: Features, rows: NDArray[np.int64], labels: NDArray[np.int64], 
 
     Args:
         features: of all documents.
-        rows: int64 (m,), training documents; a document may be there several times.
+        rows: int64 (m,), training documents; a document may occur several times.
         labels: int64 (n,), class of each document.
         classes: number of classes.
     """
@@ -60,7 +60,7 @@ def fit(features: Features, rows: NDArray[np.int64], labels: NDArray[np.int64], 
 
 
 def predict(features: Features, rows: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the likeliest class of each row, int64 (m,), ties to the smaller number."""
+    """Return the most likely class of each row, int64 (m,); ties go to the smaller number."""
     found = np.empty(len(rows), dtype=np.int64)
     _predict(features.columns, features.values, features.starts, rows, weights, found)
     return found
@@ -135,7 +135,7 @@ FRACTIONS = (0.01, 0.03, 0.1, 0.3, 1.0)
 TEST_SHARE = 0.2
 LEAST_OF_CLASS = 5
 MOST_DOCUMENTS = 60_000
-"""Larger corpora are probed on a sample of so many labelled documents by keyed hash."""
+"""Most labelled documents of a probe; larger corpora are sampled by keyed hash."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class ProbePoint:
     """One fraction of the labelled documents.
 
     Attributes:
-        fraction: documents trained on as a share of those there are.
+        fraction: training documents as a share of all labelled training documents.
         documents: how many.
         recipe: macro-F1 of each draw from the recipe.
         random: macro-F1 of each random draw.
@@ -164,12 +164,12 @@ class ProbeCurve:
 
     Attributes:
         column: the labels.
-        classes: how many are probed.
-        test_documents: documents set apart, the same for every point.
+        classes: number of probed classes.
+        test_documents: held-out documents, the same for every point.
         kept: share of the labelled training documents that the recipe keeps.
-        points: by fraction; the last one is at what the recipe keeps.
-        difference: recipe against random at what the recipe keeps.
-        sampled: whether the corpus was larger than what is probed.
+        points: by fraction; the last one has all that the recipe keeps.
+        difference: recipe against random at the last point.
+        sampled: whether the corpus has more labelled documents than the probe uses.
     """
 
     column: str
@@ -183,7 +183,7 @@ class ProbeCurve:
 
 @dataclass(frozen=True, eq=False)
 class ProbeData:
-    """Labelled documents ready to be probed.
+    """Labelled documents for a probe.
 
     Attributes:
         rows: int64 (m,), facts rows of the labelled documents, in order.
@@ -191,7 +191,7 @@ class ProbeData:
         features: (m,) rows.
         labels: int64 (m,), classes from 0.
         classes: how many.
-        test: bool (m,), set apart; whole groups of copies are on one side.
+        test: bool (m,), held-out documents; groups of copies are never split.
         sampled: whether there were more labelled documents.
     """
 
@@ -221,10 +221,10 @@ class ProbeData:
             words: the corpus.
             keys: uint64 (n,), of the ids.
             labels: int64 (n,), class of each document, -1 without one.
-            group: int64 (n,), documents with the same normalised text share one, -1 stands alone.
-            usable: bool (n,), who may be used.
+            group: int64 (n,), group of the same normalised text, -1 for none.
+            usable: bool (n,), documents that may be used.
             most: documents at most.
-            test: bool (n,), a split that is given; by keyed hash of the group otherwise.
+            test: bool (n,), a fixed split; by default a keyed hash of the group splits.
         """
         rows = np.flatnonzero(usable & (labels >= 0))
         counts = np.bincount(labels[rows], minlength=1)
@@ -244,13 +244,13 @@ class ProbeData:
             chosen, keys[chosen], features, place[labels[chosen]], len(common), drawn, sampled=len(rows) > len(chosen)
         )
 
-    def measured(self, trained: NDArray[np.int64]) -> Score:
+    def measure(self, trained: NDArray[np.int64]) -> Score:
         """Train on places in ``rows`` and score the test documents."""
         held = np.flatnonzero(self.test)
         weights = fit(self.features, trained, self.labels, self.classes)
         return score(predict(self.features, held, weights), self.labels[held], self.classes)
 
-    def drawn(self, candidates: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
+    def draw(self, candidates: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
         """Return the first ``count`` candidates by keyed hash, ascending."""
         order = np.lexsort((candidates, mix_keys(self.keys[candidates], seed=seed, salt="probe draw")))
         return np.sort(candidates[order[:count]])
@@ -265,15 +265,15 @@ def probe_curve(
     fractions: tuple[float, ...] = FRACTIONS,
     progress: Progress | None = None,
 ) -> ProbeCurve | None:
-    """Return macro-F1 of a selection against random documents, or None when it keeps no labelled ones.
+    """Return macro-F1 of a selection against random documents, or None if it keeps no labelled ones.
 
     Args:
         data: the labelled documents.
-        copies: int32 (n,), the selection over all facts rows; repeated documents are trained on repeatedly.
+        copies: int32 (n,), the selection over all facts rows; training repeats a document by its copies.
         column: name of the labels.
         draws: random draws per point.
         fractions: of the labelled training documents.
-        progress: told every probe.
+        progress: counts the probes.
     """
     watch = progress or NullProgress()
     training = np.flatnonzero(~data.test)
@@ -285,14 +285,14 @@ def probe_curve(
 
     def point(fraction: float) -> ProbePoint:
         count = max(1, round(fraction * len(training)))
-        # All of the selection is one set, so drawing from it again would measure the same thing.
+        # The whole selection is one set, so another draw would measure the same set.
         seeds = range(1 if count >= len(own) else min(draws, 3))
-        recipe = [_repeated(data, data.drawn(own, count, seed=seed), copies) for seed in seeds]
-        random = [data.drawn(training, count, seed=seed) for seed in range(draws)]
+        recipe = [_repeated(data, data.draw(own, count, seed=seed), copies) for seed in seeds]
+        random = [data.draw(training, count, seed=seed) for seed in range(draws)]
         found = []
         for chosen in (*recipe, *random):
             watch.check()
-            found.append(data.measured(chosen))
+            found.append(data.measure(chosen))
             watch.advance()
         ours, others = found[: len(recipe)], found[len(recipe) :]
         return ProbePoint(

@@ -1,4 +1,4 @@
-"""A study with a purpose: target, protocol and bench, from which effects are measured."""
+"""A study with a purpose: target, protocol and bench to measure effects with."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ MOST_REFERENCES = 1_000
 
 @dataclass(frozen=True, eq=False)
 class EffectStudy:
-    """Everything effects are measured with. Made by ``open``.
+    """Everything to measure effects with; ``open`` makes it.
 
     Attributes:
         study: the analysed corpus.
-        target: what it is for, None to measure without a verdict.
+        target: texts of the purpose, None to measure without a verdict.
         name: of the target, empty without one.
         protocol: sizes and seeds.
         words: the corpus as word numbers.
         bench: training candidates, hold-out and test texts.
-        label_column: facts column whose values are probed, empty for none.
+        label_column: facts column of the probed labels, empty for none.
     """
 
     study: Study
@@ -63,14 +63,14 @@ class EffectStudy:
         search: bool = False,
         progress: Progress | None = None,
     ) -> EffectStudy:
-        """Number the words of the corpus, set test texts and hold-out apart, or find what was made before.
+        """Number the words of the corpus and set test texts and hold-out apart, or load the stored results.
 
         Args:
             study: the analysed corpus.
             target: what it is for.
             protocol: sizes and seeds.
             label_column: facts column to probe; the role ``label`` by default, empty for none.
-            search: measure on the half that recipes may see, cut in two again; the test half is not read.
+            search: measure on the half that recipes may see, cut in two again; the test half stays unread.
             progress: where to report.
 
         Raises:
@@ -89,7 +89,7 @@ class EffectStudy:
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Return what results depend on besides the corpus and the selection."""
+        """Return the parameters of results besides the corpus and the selection."""
         return {
             "protocol": asdict(self.protocol),
             "target": self.target.digest if self.target else "",
@@ -99,18 +99,18 @@ class EffectStudy:
 
     @property
     def upstream(self) -> tuple[str, ...]:
-        """Return the artifacts results are made from."""
+        """Return the input artifacts of results."""
         embeddings = find_artifact(self.study, "embeddings")
         return (self.words.artifact.digest, *([embeddings.digest] if embeddings else []))
 
     def copies(self, recipe: Recipe, *, progress: Progress | None = None) -> NDArray[np.int32]:
-        """Return what a recipe selects, int32 (n,), after measuring what its rules need."""
+        """Measure what the rules of a recipe need and return the copies it selects, int32 (n,)."""
         self.study.measure(recipe, progress=progress)
         return self.study.evaluate(recipe, progress=progress).copies
 
     @cached_property
     def group(self) -> NDArray[np.int64]:
-        """Return the facts row of the first document with the same normalised text, int64 (n,), -1 stands alone."""
+        """Return the facts row of the first document with the same normalised text, int64 (n,), -1 for none."""
         return groups_of(self.study.facts)
 
     @cached_property
@@ -145,12 +145,12 @@ class EffectStudy:
 
 
 def groups_of(facts: Facts) -> NDArray[np.int64]:
-    """Return the duplicate groups of a corpus, int64 (n,), -1 for documents that stand alone."""
+    """Return the duplicate groups of a corpus, int64 (n,), -1 for ungrouped documents."""
     return facts.whole("norm_group") if "norm_group" in facts.columns else np.full(facts.n, -1, dtype=np.int64)
 
 
 def strata_of(facts: Facts) -> NDArray[np.int64]:
-    """Return what the hold-out is stratified by, int64 (n,) from 0: clusters, else sources, else languages."""
+    """Return the strata of the hold-out, int64 (n,) from 0: clusters, else sources, else languages."""
     name = next((name for name in STRATA if name in facts.columns), None)
     if name is None:
         return np.zeros(facts.n, dtype=np.int64)
@@ -159,7 +159,7 @@ def strata_of(facts: Facts) -> NDArray[np.int64]:
 
 
 def _bench(study: Study, words: WordTable, target: Target | None, protocol: Protocol, progress: Progress) -> Bench:
-    """Prepare the bench, or read what was set apart before."""
+    """Prepare the bench, or read the stored one."""
     empty = WordStream(np.empty(0, dtype=np.uint16), np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64))
     seen = unseen = empty
     if target is not None:

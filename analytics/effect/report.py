@@ -1,4 +1,4 @@
-"""What a report says about a recipe: collected once, written as HTML or as a dataset card."""
+"""The content of a report on a recipe: collected once, written as HTML or as a dataset card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tamis.analytics.study.queries import Scene, attribution, group_counts, samp
 from tamis.analytics.study.study import Study
 
 EXCERPT = 320
-"""Characters of a document that a report quotes at most."""
+"""Most characters of a document that a report quotes."""
 
 MOST_GROUPS = 10
 
@@ -27,14 +27,14 @@ GROUPED_BY = ("source", "lang", "language", "label")
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """What is left after a step.
+    """The documents left after a step.
 
     Attributes:
         step: its id, empty for the input.
         sentence: the rule in words.
         note: the author's remark.
         source: where the method comes from.
-        warning: what to mind, empty for nothing.
+        warning: what to watch out for, empty for nothing.
         documents, tokens: left after it; tokens count copies.
         dropped: documents it dropped.
     """
@@ -68,7 +68,7 @@ class Example:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Everything a report says.
+    """The content of a report.
 
     Attributes:
         recipe: the recipe.
@@ -79,13 +79,13 @@ class Report:
         funnel: input first, then one per step.
         selection: digest of the selection.
         documents, copies, tokens: of the output.
-        groups: by column, what ``group_counts`` returns: value, documents, kept, tokens, kept_tokens.
-        attribution: what ``attribution`` returns: first, any and only per step.
+        groups: result of ``group_counts`` by column: value, documents, kept, tokens, kept_tokens.
+        attribution: result of ``attribution``: first, any and only per step.
         examples: kept and dropped documents; none when the report must not quote the corpus.
-        effect: what the recipe does, None when it was not measured.
-        tools: versions of what decided.
-        columns: facts columns that were read.
-        sample: where the corpus is a sample, what it says about the whole; else None.
+        effect: measured effect of the recipe, None if not measured.
+        tools: versions of the tools that decided.
+        columns: facts columns that the recipe reads.
+        sample: predictions for the whole corpus if this corpus is a sample, else None.
     """
 
     recipe: Recipe
@@ -109,13 +109,13 @@ class Report:
 
 
 def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None, examples: int = 3) -> Report:
-    """Return what a report says.
+    """Return the content of a report.
 
     Args:
         study: the analysed corpus.
-        recipe: what to report on; what it needs must have been measured.
+        recipe: what to report on; its measurements must be done.
         effect: of the recipe, from ``evaluate_effect``.
-        examples: documents quoted of what is kept and of what each step drops; 0 quotes nothing.
+        examples: number of kept documents to quote, and of dropped ones per step; 0 quotes none.
 
     Raises:
         RecipeError: as ``plan.evaluate``.
@@ -167,7 +167,7 @@ def _funnel(outcome: Outcome) -> tuple[FunnelStep, ...]:
 
 
 def _groups(scene: Scene, column: str) -> pa.Table:
-    """Return the counts of the largest groups, the others summed up in a last row."""
+    """Return the counts of the largest groups, with the sum of the others in a last row."""
     table = group_counts(scene, column, limit=None).table
     rest = table.slice(MOST_GROUPS)
     if rest.num_rows < 2:

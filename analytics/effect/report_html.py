@@ -28,7 +28,7 @@ _MOST_FILES = 20
 
 @dataclass(frozen=True)
 class Table:
-    """What a table of the report shows.
+    """A table of the report.
 
     Attributes:
         heads: names of the columns.
@@ -40,7 +40,7 @@ class Table:
 
     @property
     def numeric(self) -> tuple[bool, ...]:
-        """Return which columns hold numbers alone."""
+        """Return which columns hold only numbers."""
         return tuple(
             bool(self.rows) and all(isinstance(row[k], int | float | None) for row in self.rows)
             for k in range(len(self.heads))
@@ -53,7 +53,7 @@ def to_html(report: Report) -> str:
 
 
 def format_cell(value: object) -> str:
-    """Return a value as a table shows it."""
+    """Return the text of a value in a table."""
     if isinstance(value, bool) or value is None:
         return "–" if value is None else str(value)
     if isinstance(value, int):
@@ -62,7 +62,7 @@ def format_cell(value: object) -> str:
 
 
 def list_cards(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield the figures at the top of the page, each with what it counts."""
+    """Yield the figures at the top of the page, each with its label."""
     first = report.funnel[0]
     yield f"{report.documents:,}", f"documents kept of {first.documents:,}"
     yield f"{report.tokens:,}", f"tokens of {first.tokens:,}"
@@ -82,14 +82,14 @@ def draw_funnel(report: Report) -> Markup:
 
 
 def list_drops(report: Report) -> Table:
-    """Return what each step drops as the first, at all, and alone."""
+    """Return the documents each step drops first, at all, and alone."""
     counted = zip(report.funnel[1:], report.attribution.to_pylist(), strict=True)
     rows = [(step.step, step.dropped, row["any"], row["only"]) for step, row in counted]
     return Table(("step", "dropped as the first reason", "fail the rule", "fail only this rule"), rows)
 
 
 def list_predictions(report: Report) -> Table:
-    """Return what each step will leave of the whole corpus; no row where the corpus is no sample."""
+    """Return the documents each step will leave of the whole corpus; no rows if the corpus is no sample."""
     predictions = report.sample.predictions if report.sample else ()
     rows = [
         (each.step, f"{each.middle:,}", f"{each.low:,} to {each.high:,}", MEANING[each.method]) for each in predictions
@@ -114,7 +114,7 @@ def list_differences(effect: Effect) -> Table:
 
 
 def list_issues(effect: Effect) -> Table:
-    """Return what stands out, before and after."""
+    """Return the issues, before and after."""
     rows = [(issue.title, f"{issue.before:.2%}", f"{issue.after:.2%}") for issue in effect.issues]
     return Table(("documents that", "before", "after"), rows)
 
@@ -182,7 +182,7 @@ def draw_groups(column: str, groups: pa.Table) -> Markup:
 
 
 def list_provenance(report: Report) -> Iterator[tuple[str, str]]:
-    """Yield what the report was made from: corpus, recipe, selection, files, tools, target."""
+    """Yield the provenance of the report: corpus, recipe, selection, files, tools, target."""
     yield "corpus", f"{report.corpus}, {report.rows:,} rows, fingerprint {report.fingerprint}"
     yield "recipe", report.recipe.digest
     yield "selection", report.selection

@@ -1,4 +1,4 @@
-"""Writing a report: one HTML file, and beside it a dataset card."""
+"""The files of a report: one HTML file, and beside it a dataset card."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class WrittenReport:
 
     Attributes:
         html: the report.
-        card: the dataset card, None when it was not asked for.
-        report: what both say.
+        card: the dataset card, None if not written.
+        report: the content of both.
     """
 
     html: Path
@@ -53,16 +53,16 @@ def write_report(
         recipe: what to report on.
         html: where to write the HTML file.
         card: where to write the dataset card, None for nowhere.
-        target: what the corpus is for.
-        measure: measure the effect; without it the report says that it was not measured.
+        target: texts of the purpose.
+        measure: measure the effect; otherwise the report says that it is not measured.
         protocol: how the effect is measured.
-        examples: documents quoted per step; 0 quotes nothing.
+        examples: documents quoted per step; 0 quotes none.
         license: of the data, for the card.
         progress: where to report.
 
     Raises:
         StoreError: a file cannot be written.
-        TamisError: as measuring raises.
+        TamisError: a measurement fails.
     """
     study.measure(recipe, progress=progress)
     effect = None

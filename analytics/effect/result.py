@@ -1,4 +1,4 @@
-"""What a measured effect is: comparisons with intervals, and everything the page and the report show beside them."""
+"""A measured effect: comparisons with intervals, and everything else that the page and the report show."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TrialPoint:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a recipe does for a purpose.
+    """The effect of a recipe on a target.
 
     Attributes:
         recipe: digest of the recipe.
@@ -46,19 +46,19 @@ class Effect:
         target: name of the target, empty without one.
         target_digest: of its texts, empty without one.
         documents: distinct documents the recipe keeps.
-        budget_bytes: what every training set got.
-        selection_bytes: what the recipe keeps, copies counted, of what may be trained on.
+        budget_bytes: UTF-8 bytes of every training set.
+        selection_bytes: UTF-8 bytes of the kept training candidates, copies counted.
         differences: all comparisons that have an interval, the headline first.
         trials: every training set: the recipe, random draws, deduplicated random draws.
         coverage: of the target and of the corpus, with embeddings.
         diversity: descriptive.
         probe: macro-F1 against fraction kept, with labels.
         compositions: shares before and after by source, language, label, cluster.
-        issues: what stands out, before and after.
+        issues: shares of the issues before and after.
         repetition: copies and effective tokens.
         cleaning: what was set apart.
         protocol: how it was measured.
-        notes: what should be known when reading the figures, sentences.
+        notes: sentences that the reader of the figures needs.
     """
 
     recipe: str
@@ -87,7 +87,7 @@ class Effect:
 
     @property
     def verdict(self) -> Verdict:
-        """Return the verdict of the headline; without a target there is nothing to be better at."""
+        """Return the verdict of the headline; without a target there is none."""
         return self.headline.verdict if self.headline else "no measurable effect"
 
     def to_json(self) -> dict[str, Any]:

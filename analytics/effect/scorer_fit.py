@@ -1,4 +1,4 @@
-"""Fitting relevance scorers on a target and a corpus; a fit is stored and found again by what it was made from."""
+"""Fitted relevance scorers on a target and a corpus; each is stored under the digest of its inputs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ OPERATOR_OF = {
 def fit_scorer(study: Study, target: Target, method: str, *, nearest: int = 1, progress: Progress | None = None) -> str:
     """Fit a scorer on the visible half of a target against a sample of the corpus, store it, and return its digest.
 
-    The sample takes documents by keyed hash up to 32 MB. A fit that was made before is found again.
+    The sample takes documents by keyed hash up to 32 MB. A stored fit is reused.
 
     Args:
         study: the corpus.
-        target: what is wanted; only the half that recipes may see is read.
+        target: the wanted texts; only the half that recipes may see is read.
         method: one of ``METHODS``.
-        nearest: how many of the largest cosines count, for ``similarity``.
+        nearest: number of largest cosines that count, for ``similarity``.
         progress: where to report.
 
     Raises:

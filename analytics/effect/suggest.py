@@ -1,4 +1,4 @@
-"""Propose a recipe for a purpose: a small, seeded search that says everything it tried.
+"""Propose a recipe for a target: a small, seeded search that logs every trial.
 
 The search fits scorers on one part of the texts that recipes may see and scores on the other part; the test half of the
 target is never read. It starts from a plain recipe and changes one thing at a time (scorer, duplicates, rule set,
@@ -48,11 +48,11 @@ class Candidate:
 
     @property
     def steps(self) -> int:
-        """Return how many things it does; of two equals the simpler one is proposed."""
+        """Return the number of steps; of two equally good candidates the simpler one is proposed."""
         return 1 + (self.duplicates != "none") + (self.rules != "") + (self.temperature is not None)
 
     def sentence(self) -> str:
-        """Return what it is in words."""
+        """Return the candidate in words."""
         parts = [f"relevance by {self.method.replace('_', ' ')}"]
         if self.duplicates != "none":
             parts.append(f"{self.duplicates} duplicates dropped")
@@ -65,11 +65,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """One recipe that was tried.
+    """One recipe tried by the search.
 
     Attributes:
         number: from 0 for the random baseline.
-        candidate: what was tried, None for the baseline.
+        candidate: the recipe tried, None for the baseline.
         target: bits per byte of the scored part of the visible texts.
         general: bits per byte of the corpus hold-out.
         documents: that the recipe keeps.
@@ -90,12 +90,12 @@ class SearchTrial:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What the search proposes.
+    """The result of the search.
 
     Attributes:
         recipe: fitted on all texts that recipes may see; measure it with ``evaluate_effect``.
-        candidate: what it is.
-        trials: everything that was tried, in order.
+        candidate: from which the recipe is built.
+        trials: all trials, in order.
         tokens: the budget.
     """
 
@@ -119,12 +119,12 @@ def suggest_recipe(
 
     Args:
         study: the analysed corpus.
-        target: what the corpus is for.
+        target: texts of the purpose.
         tokens: the budget.
-        trials: how many recipes are tried at most.
-        near: also try near-duplicates, which takes a longer measurement.
+        trials: most recipes to try.
+        near: also try near-duplicates, which need a longer measurement.
         protocol: sizes and seeds of the measurements.
-        progress: told every trial; may cancel.
+        progress: counts the trials; may cancel.
 
     Raises:
         SettingError: the budget or the number of trials is not positive, or the target has too few texts.
@@ -163,7 +163,7 @@ def build_recipe(
 
 
 def _options(study: Study, *, near: bool) -> dict[str, Sequence[object]]:
-    """Return what may be changed: field of a candidate -> values, as far as the corpus has what they need."""
+    """Return the search space: field of a candidate -> values that the corpus supports."""
     embedded = any(step.name == "embeddings" for step in study.evidence.steps)
     methods = [name for name, kind in METHODS.items() if embedded or kind.input == "words"]
     fitting = [name for name, rules in RULE_SETS.items() if set(rules.reads()) <= set(study.facts.columns)]
@@ -177,7 +177,7 @@ def _options(study: Study, *, near: bool) -> dict[str, Sequence[object]]:
 
 
 class _Search:
-    """Coordinate search: change one field at a time, keep what is better beyond the noise."""
+    """Coordinate search: change one field at a time and keep a change that is better beyond the noise."""
 
     def __init__(self, bed: EffectStudy, entry: TargetEntry, tokens: int, most: int, progress: Progress) -> None:
         self.bed, self.entry, self.tokens, self.most, self.progress = bed, entry, tokens, most, progress
@@ -204,7 +204,7 @@ class _Search:
         return best
 
     def _bytes(self) -> int:
-        """Return the UTF-8 bytes that the token budget comes to in this corpus."""
+        """Return the UTF-8 bytes of the token budget in this corpus."""
         facts = self.bed.study.facts
         tokens = max(int(facts.whole("n_tokens").sum()), 1)
         wanted = int(self.tokens * int(facts.whole("bytes").sum()) / tokens)
@@ -242,7 +242,7 @@ class _Search:
         return candidate if accepted else best
 
     def _gain(self, trials: Sequence[Trial], best: Sequence[Trial]) -> tuple[float, float]:
-        """Return how many bits per byte a candidate saves, and the standard error of that over the texts."""
+        """Return the bits per byte that a candidate saves, and their standard error over the texts."""
         costs = [float(np.mean([trial.target for trial in part])) for part in (trials, best)]
         bits = [[trial.target_bits for trial in part] for part in (trials, best)]
         return costs[1] - costs[0], text_error(bits[0], bits[1], self.bed.bench.unseen.bytes)

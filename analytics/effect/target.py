@@ -1,7 +1,7 @@
-"""Targets: texts that say what a corpus is for. One half may be seen by recipes, the other half only measures them.
+"""Targets: texts that define the purpose of a corpus. Recipes may see one half; the other half only measures them.
 
 A target comes from a file or from documents of the corpus itself and is stored as a table named by its digest. The
-halves are cut by a hash of the normalised text, so equal texts are always in the same half.
+halves are split by a hash of the normalised text, so equal texts are always in the same half.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tamis.data.workspace import Workspace
 
 TEST_SHARE = 0.5
 LEAST = 20
-"""A target of fewer different texts says too little to measure anything with."""
+"""Least different texts of a target; fewer are too few to measure with."""
 
 _PLAIN = (".txt", ".md", ".text")
 
 
 @dataclass(frozen=True)
 class TargetEntry:
-    """A target of a workspace.
+    """An entry of a target in a workspace.
 
     Attributes:
         name: for people.
@@ -60,7 +60,7 @@ class Target:
     Attributes:
         digest: of the stored table.
         texts: large_string (m,), different and not empty, sorted by their bytes.
-        halves: names the hash that cuts them.
+        halves: salt of the hash that splits them.
     """
 
     digest: str
@@ -83,13 +83,13 @@ class Target:
 
     @cached_property
     def unseen(self) -> pa.Array:
-        """Return the texts that only measure (T_test), without those that share much with a text recipes may see."""
+        """Return the test texts (T_test), without those that share much with a text recipes may see."""
         seen, unseen = WordHashes.of(self.seen), WordHashes.of(self.texts.filter(pa.array(self.in_test)))
         shared = Grams.of(seen.hashes, seen.starts).share(unseen.hashes, unseen.starts)
         return self.texts.filter(pa.array(self.in_test)).filter(pa.array(shared < SHARE))
 
     def for_search(self, workspace: Workspace) -> Target:
-        """Return the half that recipes may see, cut in two again: what a search may fit on and score with."""
+        """Return the half that recipes may see, split in two again: a search fits on one and scores with the other."""
         seen = self.seen.combine_chunks() if isinstance(self.seen, pa.ChunkedArray) else self.seen
         return Target(workspace.put_table(pa.table({"text": seen})), seen, halves="search halves")
 

@@ -1,4 +1,4 @@
-"""Differences with intervals, and the three words they are allowed to end in."""
+"""Differences with intervals, and their three possible verdicts."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 Verdict = Literal["better", "worse", "no measurable effect"]
 WIDTH = 2.0
-"""A difference counts from so many standard deviations."""
+"""Least size of a measurable difference in standard deviations."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Recipe minus random, or another pair.
+    """Difference between recipe and random, or another pair.
 
     Attributes:
-        figure: what was measured.
-        against: what it was compared with.
+        figure: name of the measured figure.
+        against: name of the comparison.
         mean: mean difference over the draws.
         sd: standard deviation, over draws and, where texts were scored, of the mean over texts.
         low, high: mean ± 2 sd.
         recipe, other: the two means.
-        draws: how many random sets.
+        draws: number of random sets.
         lower_is_better: which direction is good.
-        proxy: what the figure stands in for.
+        proxy: what the figure is a proxy for.
     """
 
     figure: str
@@ -68,15 +68,15 @@ def compare(
     text_error: float = 0.0,
     proxy: str = "",
 ) -> Difference:
-    """Return the difference of paired draws; a recipe that was measured once is compared with every draw.
+    """Return the difference of paired draws; a single value of the recipe is compared with every draw.
 
     Args:
-        figure, against: for people.
+        figure, against: names to show.
         recipe: one value, or as many as ``other``.
         other: a value per draw, at least two.
         lower_is_better: which direction is good.
         text_error: standard error of the difference over the scored texts, see ``text_error``.
-        proxy: what the figure stands in for.
+        proxy: what the figure is a proxy for.
     """
     ours = np.resize(np.asarray(recipe, dtype=np.float64), len(other))
     difference = ours - np.asarray(other, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a recipe may hold: the operators, and the published rule sets."""
+"""The operators and the published rule sets of recipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tamis.analytics.recipe.presets import RULE_SETS
 
 
 def catalogue(containing: str = "") -> Listing:
-    """Return the operators by name, with what they do and their parameters, those that must be given with a star.
+    """Return the operators by name, with summary and parameters; a star marks required ones.
 
     Args:
         containing: only operators whose name, summary or term in the field contain this.

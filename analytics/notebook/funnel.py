@@ -1,4 +1,4 @@
-"""The funnel of a recipe: what enters, and what every step leaves."""
+"""The funnel of a recipe: the input, and what every step leaves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Funnel:
 
     Attributes:
         recipe: the recipe.
-        counts: the input first, then what each active step leaves: documents, copies, tokens, bytes.
+        counts: of the input, then after each active step: documents, copies, tokens, bytes.
 
     Example:
         >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
@@ -49,12 +49,12 @@ class Funnel:
 
     @property
     def input(self) -> Count:
-        """Return what there was before the first step."""
+        """Return the counts before the first step."""
         return self.counts[0]
 
     @property
     def output(self) -> Count:
-        """Return what is left after the last step."""
+        """Return the counts after the last step."""
         return self.counts[-1]
 
     def __repr__(self) -> str:

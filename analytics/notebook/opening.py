@@ -1,4 +1,4 @@
-"""Opening a corpus from Python: read in place, analysed as far as it is not yet."""
+"""Opening a corpus from Python: read it in place and analyse what is missing."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def open(
         path: file, folder or glob of Parquet, JSONL or CSV, or s3://, gs://, https://, hf://.
         text, id, source, language, label: columns by role; the others are detected by name and type. An empty text
             says that no column has the role.
-        tier: how texts become vectors: ``auto``, ``fast``, ``tuned`` or ``precise``; remembered for this corpus.
+        tier: embedding tier: ``auto``, ``fast``, ``tuned`` or ``precise``; stored for this corpus.
         workspace: where artifacts are kept; ``TAMIS_HOME`` or ``~/.tamis`` by default.
-        steps: names of the steps of the analysis to run, with all they are made from; every step by default.
+        steps: names of the steps of the analysis to run, with their inputs; every step by default.
         progress: where to report: None shows a bar in a notebook or terminal and else one line per step, False nothing.
 
     Raises:

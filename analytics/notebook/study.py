@@ -1,4 +1,4 @@
-"""An analysed corpus as a notebook holds it: few methods, each of which asks what the dashboard asks."""
+"""An analysed corpus in a notebook: few methods, which answer the same questions as the dashboard."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class NotebookStudy:
     """An analysed corpus; ``open`` makes it.
 
     Attributes:
-        analysed: the same for the rest of Tamis: corpus, facts, evidence.
-        progress: where long work reports, as given to ``open``.
+        analysed: the study for the rest of Tamis: corpus, facts, evidence.
+        progress: where long work reports, as passed to ``open``.
 
     Example:
         >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
@@ -52,7 +52,7 @@ class NotebookStudy:
         return f"Study of {self.analysed.corpus.name}: {facts.n:,} documents, {tokens:,} tokens"
 
     def _repr_html_(self) -> str:
-        """Return what the corpus is as HTML for a notebook, everything escaped."""
+        """Return a summary of the corpus as HTML for a notebook, everything escaped."""
         corpus, facts = self.analysed.corpus, self.analysed.facts
         rows = (
             ("path", corpus.path),
@@ -110,14 +110,14 @@ class NotebookStudy:
         """Return documents with their texts, one row each: ``id``, the columns asked for, ``dropped_by``, ``text``.
 
         Args:
-            recipe: says what is kept; without one nothing is dropped.
+            recipe: the rules; without one nothing is dropped.
             which: ``all``, ``kept`` or ``dropped`` documents.
             step: only documents that this step drops.
             where: a condition over the columns, as in the operator ``sql_predicate``.
             columns: to show.
-            sort: a column to sort by; ties, and everything without it, by id.
+            sort: a column to sort by; ties are sorted by id, and all documents without a sort column.
             descending: largest first.
-            offset, limit: the page.
+            offset, limit: first row and number of rows.
 
         Raises:
             RecipeError: an unknown column or step, or a wrong condition.
@@ -147,7 +147,7 @@ class NotebookStudy:
         return Listing(title, (*shown_columns, "dropped_by", "text"), rows)
 
     def why(self, document: str, recipe: Recipe) -> Listing:
-        """Return what every step of a recipe says of one document: value, threshold, kept twin.
+        """Return the verdict of every step of a recipe on one document: value, threshold, kept twin.
 
         Args:
             document: its id.
@@ -179,10 +179,10 @@ class NotebookStudy:
         return Listing(f"{document}: {verdict}", heads, table)
 
     def funnel(self, recipe: Recipe) -> Funnel:
-        """Measure what a recipe still needs and return what every step leaves.
+        """Measure what a recipe still needs and return its funnel.
 
         Raises:
-            RecipeError: a rule names a column that is not there, or compares things that do not compare.
+            RecipeError: a rule names an unknown column or compares values of different types.
 
         Example:
             >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
@@ -207,7 +207,7 @@ class NotebookStudy:
         """Write a bundle, the recipe with a lock of everything it depends on, and return its folder.
 
         Raises:
-            StoreError: something else is at ``folder``.
+            StoreError: ``folder`` exists and holds something else.
 
         Example:
             >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
@@ -225,7 +225,7 @@ class NotebookStudy:
             out: the folder to make: curated Parquet, selection, ledger, manifest.
 
         Raises:
-            StoreError: something else is at ``out``.
+            StoreError: ``out`` exists and holds something else.
 
         Example:
             >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
@@ -240,7 +240,7 @@ class NotebookStudy:
                 return run_bundle(bundle, corpus.path, out, workspace=workspace, progress=watch)
 
     def _measure(self, recipe: Recipe) -> None:
-        """Run the measurements that a recipe still waits for."""
+        """Run the missing measurements of a recipe."""
         with choose_progress(self.progress) as watch:
             self.analysed.measure(recipe, progress=watch)
 

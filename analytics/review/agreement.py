@@ -1,4 +1,4 @@
-"""What reviews say: votes, agreement between people, precision of rules. Pure functions of events and outcomes."""
+"""Votes, agreement between reviewers, precision of rules. Pure functions of events and outcomes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Votes:
         return cls(reviewers, documents, table)
 
     def of_reviewer(self, name: str) -> NDArray[np.int8]:
-        """Return the decisions of one person, int8 (documents,), -1 where there is none."""
+        """Return the decisions of one person, int8 (documents,), -1 for none."""
         if name not in self.reviewers:
             return np.full(len(self.documents), -1, dtype=np.int8)
         return self.table[:, self.reviewers.index(name)]
@@ -58,7 +58,7 @@ class Votes:
         return np.stack([(self.table == value).sum(axis=1) for value in (KEEP, DROP, UNSURE)], axis=1)
 
     def consensus(self) -> NDArray[np.int8]:
-        """Return the majority of keep and drop for each document, -1 for ties and where all are unsure, int8."""
+        """Return the majority of keep and drop for each document, int8, -1 for ties and if all are unsure."""
         keep, drop, _ = self.counts().T
         return np.where(keep > drop, KEEP, np.where(drop > keep, DROP, -1)).astype(np.int8)
 
@@ -69,7 +69,7 @@ class Votes:
 
 
 def cohen_kappa(one: NDArray[np.int8], other: NDArray[np.int8], *, values: int = 3) -> float:
-    """Return Cohen's kappa of two people over what both decided; NaN when nothing or always the same was said.
+    """Return Cohen's kappa of two people over the documents both decided; NaN when undefined.
 
     Source: Cohen 1960, "A coefficient of agreement for nominal scales".
     """
@@ -107,12 +107,12 @@ def krippendorff_alpha(table: NDArray[np.int8], *, values: int = 3) -> float:
 
 @dataclass(frozen=True)
 class ReviewerPair:
-    """How two people agree.
+    """Agreement of two people.
 
     Attributes:
-        one, other: who.
-        shared: documents both decided.
-        same: on how many of them alike.
+        one, other: names of the people.
+        shared: number of documents that both decided.
+        same: number of equal decisions among them.
         kappa: Cohen's kappa, NaN when undefined.
     """
 
@@ -124,7 +124,7 @@ class ReviewerPair:
 
 
 def pairs_of(votes: Votes) -> tuple[ReviewerPair, ...]:
-    """Return the agreement of every two people who share a document, most shared first."""
+    """Return the agreement of each pair of people with shared documents, most shared first."""
     found = []
     for place, one in enumerate(votes.reviewers):
         for other in votes.reviewers[place + 1 :]:
@@ -138,12 +138,12 @@ def pairs_of(votes: Votes) -> tuple[ReviewerPair, ...]:
 
 @dataclass(frozen=True)
 class StepPrecision:
-    """What people say about the documents of one step.
+    """Decisions of people on the documents of one step.
 
     Attributes:
         step: its id; empty for the documents that are kept.
         right: share of decided documents that people would treat alike: dropped ones dropped, kept ones kept.
-        unsure: documents on which people are unsure or undecided among each other.
+        unsure: documents on which people are unsure or tied.
     """
 
     step: str
@@ -173,11 +173,11 @@ def precision_of_steps(votes: Votes, rows: NDArray[np.int64], outcome: Outcome) 
 
 @dataclass(frozen=True)
 class AgainstChance:
-    """How one person agrees with the recipe, beside what chance would give.
+    """Agreement of one person with the recipe, beside the agreement expected by chance.
 
     Attributes:
-        reviewer: who.
-        agreed: share of keep and drop decisions that are the recipe's.
+        reviewer: name of the person.
+        agreed: share of keep and drop decisions that equal the recipe's.
         chance: agreement expected of decisions in the same proportions made at random.
         kappa: (agreed - chance) / (1 - chance), NaN when undefined.
     """
@@ -204,7 +204,7 @@ def against_chance(votes: Votes, rows: NDArray[np.int64], outcome: Outcome, revi
 
 
 def progress(votes: Votes, documents: Sequence[str]) -> dict[str, int]:
-    """Return how many of some documents each person has decided, and under the empty name how many anyone has."""
+    """Return how many of the documents each person has decided; the empty name counts those decided by anyone."""
     place = {name: k for k, name in enumerate(votes.documents)}
     rows = [place[name] for name in documents if name in place]
     decided = votes.table[rows] >= 0

@@ -1,4 +1,4 @@
-"""Do people and the measured effect say the same about recipes? Agreement with votes beside the gain, and ranks."""
+"""Do people and the measured effect agree about recipes? Agreement with votes, gain, and their rank correlation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tamis.analytics.review.agreement import DROP, Votes
 from tamis.analytics.study.extrapolation import Interval, wilson
 
 LEAST_RECIPES = 4
-"""Fewer ranks than this say nothing whichever way they fall."""
+"""Fewer recipes are too few for a rank correlation."""
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class MeasuredRecipe:
     """A recipe whose effect was measured.
 
     Attributes:
-        title, target: names of the recipe and of what it was measured for.
+        title, target: names of the recipe and of its target.
         digest: of the recipe.
         headline: the measured difference against random draws.
         outcome: what the recipe decides on the documents that people voted on.
@@ -37,11 +37,11 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class RecipeSeen:
-    """One measured recipe as people and as the measurement see it.
+class RecipeAgreement:
+    """Agreement of one measured recipe with people, beside its measured gain.
 
     Attributes:
-        title, target: names of the recipe and of what it was measured for.
+        title, target: names of the recipe and of its target.
         digest: of the recipe.
         agreed: documents with a majority on which the recipe does what the majority says, 95% Wilson interval.
         gain: measured difference against random draws, positive is better, in the unit of the figure.
@@ -61,12 +61,12 @@ class RecipeSeen:
 
 @dataclass(frozen=True)
 class Relation:
-    """How the ranks go together.
+    """Rank correlation of agreement and gain.
 
     Attributes:
-        recipes: how many.
+        recipes: number of recipes.
         rho: Spearman's rank correlation of agreement and gain (Spearman 1904), NaN when undefined or too few.
-        p: two-sided p-value of no relation, NaN likewise.
+        p: two-sided p-value of no correlation, NaN when ``rho`` is.
     """
 
     recipes: int
@@ -74,8 +74,10 @@ class Relation:
     p: float
 
 
-def recipes_seen(votes: Votes, rows: NDArray[np.int64], measured: Iterable[Measured]) -> tuple[RecipeSeen, ...]:
-    """Return how people and the measurement see each recipe, the largest gain first.
+def compare_recipes(
+    votes: Votes, rows: NDArray[np.int64], measured: Iterable[MeasuredRecipe]
+) -> tuple[RecipeAgreement, ...]:
+    """Return agreement and gain of each recipe, the largest gain first.
 
     Args:
         votes: what people decided.
@@ -91,12 +93,12 @@ def recipes_seen(votes: Votes, rows: NDArray[np.int64], measured: Iterable[Measu
         ends = (-head.high, -head.low) if head.lower_is_better else (head.low, head.high)
         gain = -head.mean if head.lower_is_better else head.mean
         agreed = wilson(int(alike.sum()), int(use.sum()))
-        found.append(RecipeSeen(one.title, one.target, one.digest, agreed, gain, *ends, head.verdict))
+        found.append(RecipeAgreement(one.title, one.target, one.digest, agreed, gain, *ends, head.verdict))
     return tuple(sorted(found, key=lambda seen: (-seen.gain, seen.title, seen.digest)))
 
 
-def relation(seen: Sequence[RecipeSeen]) -> Relation:
-    """Return how agreement with people and measured gain rank recipes alike."""
+def relation(seen: Sequence[RecipeAgreement]) -> Relation:
+    """Return the rank correlation of agreement with people and measured gain."""
     agreed = np.array([one.agreed.share for one in seen])
     gains = np.array([one.gain for one in seen])
     if len(seen) < LEAST_RECIPES or np.isnan(agreed).any() or np.ptp(agreed) == 0 or np.ptp(gains) == 0:

@@ -1,6 +1,6 @@
-"""Recipes as proposals: versions under a name, what people say about each, and which one is approved.
+"""Recipes as proposals: versions under a name, comments and opinions on each, and the approved one.
 
-Everything follows from the events of the review store, which are only ever added; so the history is whole, and two
+Everything is computed from the events of the review store, which only grows. So the history is complete, and two
 people who propose or judge at the same moment both count.
 """
 
@@ -26,7 +26,7 @@ LONGEST_MESSAGE = 2_000
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one person decided about a version.
+    """One person's decision on a version.
 
     Attributes:
         who, at: person and time (UTC, ISO 8601).
@@ -45,15 +45,15 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a recipe, as it was proposed.
+    """One proposed version of a recipe.
 
     Attributes:
-        number: from 1, in the order they were stored.
+        number: from 1, in the order of storage.
         key: of its event.
         who, at, message: who proposed it, when, why.
         digest: of the recipe.
         content: the recipe as JSON values.
-        opinions: in the order they were given.
+        opinions: in the order of storage.
     """
 
     number: int
@@ -67,12 +67,12 @@ class Version:
 
     @property
     def state(self) -> State:
-        """Return what the last opinion says."""
+        """Return the verdict of the last opinion."""
         return self.opinions[-1].verdict if self.opinions else "proposed"
 
     @property
     def approval(self) -> Opinion | None:
-        """Return the opinion that approves it, None while it is not approved."""
+        """Return the opinion that approves the version, None if it is not approved."""
         return self.opinions[-1] if self.state == "approved" else None
 
     def recipe(self) -> Recipe:
@@ -92,7 +92,7 @@ class Remark:
     """A comment on a proposal or on one of its steps.
 
     Attributes:
-        who, at, text: person, time, words.
+        who, at, text: person, time, text.
         step: id of the step, empty for the recipe as a whole.
         version: number of the newest version when it was written, 0 when unknown.
     """
@@ -109,7 +109,7 @@ class Proposal:
     """A recipe that a team works on.
 
     Attributes:
-        name: under which it is known.
+        name: of the proposal.
         versions: in order, at least one.
         remarks: in order.
     """
@@ -125,7 +125,7 @@ class Proposal:
 
 
 def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
-    """Return the proposals that events tell of, by name. Opinions about unknown versions are left out."""
+    """Return the proposals in the events, by name. Opinions on unknown versions are left out."""
     found: dict[str, Proposal] = {}
     for event in events:
         if event.kind == "proposal" and event.subject_kind == "recipe":
@@ -139,7 +139,7 @@ def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
                 replace(known, versions=(*known.versions, version)) if known else Proposal(event.subject, (version,))
             )
         elif event.kind == "approval" and event.subject in found:
-            found[event.subject] = _judged(found[event.subject], event)
+            found[event.subject] = _add_opinion(found[event.subject], event)
         elif event.kind == "comment" and event.subject_kind in ("recipe", "step"):
             name, _, step = event.subject.partition("/")
             if name in found:
@@ -149,7 +149,7 @@ def proposals_of(events: Iterable[Event]) -> tuple[Proposal, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _judged(proposal: Proposal, event: Event) -> Proposal:
+def _add_opinion(proposal: Proposal, event: Event) -> Proposal:
     said = {name: str(event.context.get(name, "")) for name in ("message", "bundle", "seal")}
     opinion = Opinion(event.reviewer, event.at, cast("Verdict", event.value), **said)
     versions = [
@@ -159,7 +159,7 @@ def _judged(proposal: Proposal, event: Event) -> Proposal:
     return replace(proposal, versions=tuple(versions))
 
 
-def proposed(name: str, recipe: Recipe, *, who: str, message: str = "", known: Proposal | None = None) -> Event:
+def make_proposal(name: str, recipe: Recipe, *, who: str, message: str = "", known: Proposal | None = None) -> Event:
     """Return the event that proposes a recipe under a name.
 
     Args:
@@ -167,7 +167,7 @@ def proposed(name: str, recipe: Recipe, *, who: str, message: str = "", known: P
         recipe: the new version.
         who: proposes it.
         message: why.
-        known: the proposal of this name as it is now, None for a new one.
+        known: the current proposal of this name, None for a new one.
 
     Raises:
         SettingError: the name is not allowed.
@@ -186,7 +186,7 @@ def proposed(name: str, recipe: Recipe, *, who: str, message: str = "", known: P
     return Event(key, who, "", "recipe", name, "proposal", recipe.digest, context)
 
 
-def judged(
+def make_verdict(
     proposal: Proposal,
     version: Version,
     verdict: str,
@@ -198,10 +198,10 @@ def judged(
     """Return the event that approves a version or asks for changes.
 
     Args:
-        proposal, version: what is judged; only the newest version can be.
+        proposal, version: what to judge; only the newest version is allowed.
         verdict: ``approved`` or ``changes asked``.
         who: decides.
-        message: why; needed to ask for changes.
+        message: why; required to ask for changes.
         bundle: of the approved version.
 
     Raises:
@@ -223,11 +223,11 @@ def judged(
     return Event(key, who, "", "recipe", proposal.name, "approval", verdict, context)
 
 
-def remarked(proposal: Proposal, text: str, *, who: str, step: str = "") -> Event:
+def make_remark(proposal: Proposal, text: str, *, who: str, step: str = "") -> Event:
     """Return the event that comments on a proposal or on one of its steps.
 
     Raises:
-        RecipeError: nothing is said, or there is no such step.
+        RecipeError: the text is empty, or there is no such step.
         SettingError: the text is too long.
     """
     if not text.strip():
@@ -247,15 +247,15 @@ def seal(bundle: Bundle) -> str:
 
 
 def bundle_name(recipe: Recipe, fingerprint: str) -> str:
-    """Return the name of the folder that holds the bundle of a recipe on a corpus: named by both, it never changes."""
+    """Return the folder name of the bundle of a recipe on a corpus: both digests name it, so it never changes."""
     return f"{recipe.digest[:16]}-{fingerprint[:12]}"
 
 
-def sealed_bundle(study: Study, recipe: Recipe) -> Bundle:
-    """Return the bundle of a recipe on a corpus, exported where it is not yet, with all its files read-only.
+def seal_bundle(study: Study, recipe: Recipe) -> Bundle:
+    """Return the bundle of a recipe on a corpus, with all its files read-only; export it if it is missing.
 
     Raises:
-        TamisError: as ``export_bundle``; or what is there is another bundle or damaged.
+        TamisError: as ``export_bundle``; or the folder holds another or a damaged bundle.
     """
     folder = study.workspace.bundles / bundle_name(recipe, study.corpus.fingerprint)
     bundle = Bundle.open(folder) if folder.is_dir() else export_bundle(folder, study=study, recipe=recipe)

@@ -1,4 +1,4 @@
-"""Review queues: which documents people look at, in an order that everyone shares and that gives nothing away."""
+"""Review queues: the documents to review, in an order that everyone shares and that does not reveal decisions."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ TITLES: dict[Kind, str] = {
 NEEDS_STEP: tuple[Kind, ...] = ("dropped", "borderline")
 MOST = 2000
 SEARCHED = 2000
-"""Fewer voted documents are looked up one by one in the sorted ids, more in one pass over all ids."""
+"""Most voted documents to look up one by one in the sorted ids; more need one pass over all ids."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """Which documents to look at.
+    """The documents to review.
 
     Attributes:
-        kind: how they are chosen.
+        kind: rule of the choice.
         step: id of the step, for ``dropped`` and ``borderline``; ``dropped`` without one takes all dropped documents.
-        size: how many at most.
+        size: most documents of the queue.
         seed: of the keyed hash that chooses and orders.
     """
 
@@ -58,14 +58,14 @@ class Queue:
             raise RecipeError("Size of a review queue", value=self.size, allowed=f"1 to {MOST}")
 
     def digest(self, scene: Scene) -> str:
-        """Return what names this queue on these documents: people with the same digest read the same documents."""
+        """Return the digest of the queue on these documents: people with the same digest read the same documents."""
         return digest([asdict(self), scene.digest])[:16]
 
 
 def queue_rows(scene: Scene, queue: Queue, votes: Votes) -> NDArray[np.int64]:
     """Return the facts rows of a queue in reading order, int64 (<= size,).
 
-    The order is by keyed hash, so it does not tell kept from dropped; only ``borderline`` begins with the nearest.
+    The order is by keyed hash, so it does not reveal decisions; only ``borderline`` begins with the nearest.
 
     Raises:
         RecipeError: the queue needs a recipe, a step with a threshold, or a selection.
@@ -104,7 +104,7 @@ def _shuffled(scene: Scene, rows: NDArray[np.int64], queue: Queue) -> NDArray[np
 
 
 def _disputed(scene: Scene, outcome: Outcome, votes: Votes) -> NDArray[np.int64]:
-    """Return the documents on which people disagree, or whose majority is not what the recipe does."""
+    """Return the documents on which people disagree, or whose majority differs from the recipe."""
     rows = places(scene, votes)
     known = rows >= 0
     says = votes.consensus()
@@ -125,7 +125,7 @@ def places(scene: Scene, votes: Votes) -> NDArray[np.int64]:
 
 
 def _borderline(scene: Scene, outcome: Outcome, queue: Queue) -> NDArray[np.int64]:
-    """Return the documents nearest to where the step changes its mind, nearest first."""
+    """Return the documents nearest to the threshold of the step, nearest first."""
     rows, distance = _distances(scene, outcome, queue.step)
     near = np.isfinite(distance)
     rows, distance = rows[near], distance[near]
@@ -134,7 +134,7 @@ def _borderline(scene: Scene, outcome: Outcome, queue: Queue) -> NDArray[np.int6
 
 
 def _distances(scene: Scene, outcome: Outcome, step_id: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the documents a step judged, and how far each is from being judged otherwise; not finite = unknown."""
+    """Return the documents a step judged and their distances to its threshold; not finite = unknown."""
     number = outcome.number(step_id)
     if not number:
         raise RecipeError("Choose a step", allowed=[step.id for step in outcome.steps])
@@ -154,14 +154,14 @@ def _distances(scene: Scene, outcome: Outcome, step_id: str) -> tuple[NDArray[np
             numbers = np.asarray(value.to_numpy(zero_copy_only=False), dtype=np.float64)
             return trace.rows, to_other_side(numbers, trace.decision.copies > 0)
     raise RecipeError(
-        "This step has no number to be near to",
+        "This step has no threshold",
         value=step_id,
         fix="choose a step with a threshold, or the documents it dropped",
     )
 
 
 def to_other_side(values: NDArray[np.float64], passed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how far each value is from the nearest one that was judged otherwise, inf where there is none, (n,)."""
+    """Return the distance of each value to the nearest one with the other decision, (n,), inf without any."""
     distance = np.full(len(values), np.inf)
     for side in (True, False):
         mine = np.flatnonzero((passed == side) & np.isfinite(values))

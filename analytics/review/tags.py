@@ -1,4 +1,4 @@
-"""What people attach to a selection: tags and notes, which bring it back, and a cap on how many of it are kept."""
+"""Tags and notes of people on a selection, which restore it, and a cap on its kept documents."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class SelectionMark:
 
     Attributes:
         subject: digest of the selection.
-        text: the tag, or the words of the note.
+        text: the tag or the note.
         who, at: person and time (UTC, ISO 8601).
-        documents: how many were selected when it was written.
+        documents: number of selected documents at that time.
         content: the rules of the selection as JSON values.
     """
 
@@ -42,7 +42,7 @@ class SelectionMark:
         """Return the rules of the selection.
 
         Raises:
-            RecipeError: they are not valid, or not those of the selection.
+            RecipeError: the rules are not valid, or not those of the selection.
         """
         try:
             built = [OPERATORS.build(str(item["operator"]), item["params"]) for item in self.content]
@@ -55,7 +55,7 @@ class SelectionMark:
 
 
 def selection_digest(selection: Sequence[RowOperator]) -> str:
-    """Return what names a selection: the digest of its rules in any order."""
+    """Return the digest of a selection's rules in any order."""
     return digest(sorted(digest(item) for item in _content(selection)))
 
 
@@ -63,19 +63,19 @@ def _content(selection: Sequence[RowOperator]) -> list[dict[str, Any]]:
     return [{"operator": rule.name, "params": params_of(rule)} for rule in selection]
 
 
-def marked(
+def make_mark(
     kind: Kind, text: str, *, selection: Sequence[RowOperator], corpus: str, documents: int, who: str, before: int = 0
 ) -> Event:
-    """Return the event that tags a selection, takes a tag away, or writes a note on it.
+    """Return the event that tags a selection, removes a tag, or adds a note.
 
     Args:
         kind: ``tag``, ``untag`` or ``note``.
         text: the tag or the note.
         selection: rules, at least one.
         corpus: content fingerprint.
-        documents: how many are selected.
-        who: writes it.
-        before: how many events of this kind the selection has, so that a second tag after an untag is new.
+        documents: number of selected documents.
+        who: writes the tag or note.
+        before: number of events of this kind on the selection, so that a second tag after an untag is new.
 
     Raises:
         RecipeError: nothing is selected.
@@ -93,7 +93,7 @@ def marked(
 
 
 def tags_of(events: Iterable[Event]) -> tuple[SelectionMark, ...]:
-    """Return the tags in force, by tag and time: those that nobody took away after they were given."""
+    """Return the current tags by tag and time, without those removed later."""
     found: dict[tuple[str, str], SelectionMark] = {}
     for event in events:
         if event.subject_kind == "selection" and event.kind == "tag":
@@ -104,7 +104,7 @@ def tags_of(events: Iterable[Event]) -> tuple[SelectionMark, ...]:
 
 
 def notes_of(events: Iterable[Event], selection: Sequence[RowOperator]) -> tuple[SelectionMark, ...]:
-    """Return the notes on a selection in the order they were written."""
+    """Return the notes on a selection in the order of writing."""
     subject = selection_digest(selection)
     return tuple(
         _mark(event)
@@ -122,13 +122,13 @@ def _mark(event: Event) -> SelectionMark:
 
 
 def over_cap(scene: Scene, *, most: int, seed: int = 0) -> NDArray[np.int64]:
-    """Return which selected documents to drop so that the recipe keeps at most so many of them.
+    """Return which selected documents to drop so that the recipe keeps at most ``most`` of them.
 
-    The ones that stay are those with the smallest keyed hash of their id, so they do not depend on any order.
+    Those with the smallest keyed hash of their id stay, so the result does not depend on any order.
 
     Args:
         scene: selection and recipe.
-        most: how many stay, 0 or more.
+        most: number of documents that stay, 0 or more.
         seed: of the keyed hash.
 
     Returns:

@@ -61,7 +61,7 @@ def register(
     sample: str | None = None,
     opening: Mapping[str, Any] | None = None,
 ) -> CorpusEntry:
-    """Open a corpus, or draw a sample of it, print what was found, and remember it in the workspace."""
+    """Open a corpus, or draw a sample of it, print what was found, and register it in the workspace."""
     with err.status("Reading the corpus"):
         corpus = open_corpus(path, roles=roles, probes=workspace.probes, **(opening or {}))
     if sample is not None:
@@ -107,22 +107,20 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
     ] = None,
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Build it again when other versions are installed now.")
-    ] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Build it again when the installed versions differ.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
     tier: Tier = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
-    """Build the demo corpus from the documentation this Python environment carries."""
+    """Build the demo corpus from the documentation in this Python environment."""
     workspace = Workspace.default()
     place = folder or workspace.root / "demo"
     with bar(err) as progress:
         report = build_demo(place, renew=renew, progress=progress)
     out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
     if not report.current:
-        out.print("  built from other versions than are installed now; --renew builds it again")
+        out.print("  built from versions that differ from those installed now; --renew builds it again")
     for line in report.unreadable[:SHOWN]:
         err.print(f"  left out {line}", markup=False)
     if len(report.unreadable) > SHOWN:
@@ -179,7 +177,7 @@ def open_and_serve(
     sample: str | None = None,
     opening: Mapping[str, Any] | None = None,
 ) -> None:
-    """Register, analyse and serve a corpus; ``chosen`` are changed options of its map."""
+    """Register, analyse and serve a corpus; ``chosen`` are the changed options of its map."""
     server.settings(host=host, port=port)
     server.require_free(host, port)
     entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
@@ -197,7 +195,7 @@ def serve(
     site: Site = None,
     user_header: UserHeader = USER_HEADER,
 ) -> None:
-    """Serve the dashboard for the corpora opened before; for others than this machine behind a login."""
+    """Serve the dashboard for the corpora opened before; other machines need a login."""
     workspace = Workspace.default()
     gate = Gate.of(
         login, sites=site or (), header=user_header, secrets=secret_files(workspace.root), environment=os.environ
@@ -229,7 +227,7 @@ def analyze(
     skip_bad_files: Skip = False,
     skip_bad_lines: SkipLines = False,
     origin: Origin = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done, with estimates.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only print the steps to do, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
@@ -255,7 +253,7 @@ def map_settings(
     coordinates: str | None,
     more: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return the options of tokens and map that were given, by name.
+    """Return the options of tokens and map on the command line, by name.
 
     Raises:
         SettingError: a setting that cannot be read, or an unknown tokenizer.
@@ -286,7 +284,7 @@ def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, An
     """Remember changed options of a corpus' map.
 
     Raises:
-        SettingError, RoleError: one is unknown, or does not fit the corpus.
+        SettingError, RoleError: an option is unknown, or does not fit the corpus.
     """
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.options import change_options
@@ -299,7 +297,7 @@ def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, An
 
 
 def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
-    """Print the steps with what they are estimated to cost."""
+    """Print the steps with their estimated costs."""
     # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, plan_of
 
@@ -334,7 +332,7 @@ def jobs() -> None:
 
 @app.command()
 def cancel(job: Annotated[str, typer.Argument(help="Job id, as `tamis jobs` prints it.")]) -> None:
-    """Ask a background job to stop; what is stored stays and the next start goes on from there."""
+    """Ask a background job to stop; stored results stay and the next start continues from them."""
     found = find_job(Workspace.default().jobs, job).cancel()
     out.print(f"{found.id}  {'stopping' if found.active else found.state}", markup=False)
 
@@ -348,7 +346,7 @@ def corpora() -> None:
 
 @app.command()
 def reference(
-    name: Annotated[str, typer.Argument(help="Name under which rules find it.")],
+    name: Annotated[str, typer.Argument(help="Name that rules use.")],
     paths: Annotated[list[str], typer.Argument(help="Files, folders or globs: evaluation sets, or another corpus.")],
     words: Annotated[
         int, typer.Option(min=1, max=64, help="Words of a shingle: 13 for evaluation, 5 for copies.")
@@ -359,7 +357,7 @@ def reference(
     ] = "words-1",
     text: TextRole = None,
 ) -> None:
-    """Store what other files hold, as hashes without their text, for the rules decontaminate and exclude_known."""
+    """Store the texts of other files as hashes, for the rules decontaminate and exclude_known."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.duplicates.references import save_reference
 

@@ -1,4 +1,4 @@
-"""Pages of the documentation that follow from the registries: written by ``tamis docs``, checked by the tests."""
+"""Pages of the documentation made from the registries: ``tamis docs`` writes them, the tests check them."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def with_parts(text: str, parts: Mapping[str, str]) -> str:
 
 
 def write_docs(root: Path, app: typer.Typer) -> list[Path]:
-    """Write what changed among the generated pages and return those files.
+    """Write the generated pages that changed and return those files.
 
     Raises:
-        SettingError: the folder is not the project's.
+        SettingError: the folder is not the project's root.
     """
     readme = root / "README.md"
     if not (readme.is_file() and (root / "docs").is_dir()):

@@ -1,4 +1,4 @@
-"""The command that looks whether everything is as it should be."""
+"""The command that checks the installation and the workspace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def doctor(
     fast: Annotated[bool, typer.Option("--fast", help="Do not read every stored byte.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
 ) -> None:
-    """Check the installation and the workspace, and say what to do; exit code 1 when something failed."""
+    """Check the installation and the workspace, and print what to do; exit code 1 when a check fails."""
     # Late: SQLAlchemy.
     from tamis.data.health import examine, repair
 

@@ -1,4 +1,4 @@
-"""Commands that measure: what a recipe does for a purpose, the report, and a proposed recipe."""
+"""Commands that measure the effect of a recipe on a target and write the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RecipeFile = Annotated[Path, typer.Argument(help="A recipe.yaml.")]
 TargetFile = Annotated[
     Path | None,
     typer.Option(
-        "--target", help="Texts like those the model is for: Parquet, JSONL, CSV or text.", show_default=False
+        "--target", help="Texts of the domain that the model is for: Parquet, JSONL, CSV or text.", show_default=False
     ),
 ]
 
@@ -53,7 +53,7 @@ def report(
     card: Annotated[Path | None, typer.Option(help="Also write a dataset card here.", show_default=False)] = None,
     target: TargetFile = None,
     measure: Annotated[bool, typer.Option(help="Measure the effect too.")] = True,
-    examples: Annotated[int, typer.Option(min=0, max=50, help="Documents quoted per step; 0 quotes nothing.")] = 3,
+    examples: Annotated[int, typer.Option(min=0, max=50, help="Documents quoted per step; 0 quotes none.")] = 3,
 ) -> None:
     """Write one self-contained HTML file: recipe, funnel, effect, mix, examples, provenance; and a dataset card."""
     # Late: duckdb, numba and sqlglot.

@@ -1,6 +1,6 @@
-"""The command line. It holds no logic: every command calls what the dashboard and Python call.
+"""The command line. It holds no logic: every command calls the same functions as the dashboard and Python.
 
-Help and small commands answer at once: a module that brings a heavy library with it is imported by the commands that
+Help and small commands answer at once: a module that imports a heavy library is imported inside the commands that
 need it, and the line above such an import names the library.
 """
 

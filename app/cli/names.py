@@ -42,14 +42,14 @@ def names(
     snippets: Annotated[int, typer.Option(help="Beginnings of documents sent per cluster; 0 sends words only.")] = 3,
     yes: Annotated[bool, typer.Option("--yes", help="Send without asking.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print every message instead of sending any.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Forget the names that models gave, send nothing.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Delete the names that models gave, send nothing.")] = False,
     text: TextRole = None,
     id: IdRole = None,
     source: SourceRole = None,
     language: LanguageRole = None,
     label: LabelRole = None,
 ) -> None:
-    """Ask a model of yours to name the clusters of an analysed corpus, after saying what would leave this machine."""
+    """Ask a model to name the clusters of an analysed corpus, after showing what would leave this machine."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.model_names import plan_naming
     from tamis.analytics.steps.pipeline import analyze
@@ -70,7 +70,9 @@ def names(
         _print_messages(asked, len(asked.questions))
         return
     if chosen is None:
-        raise SettingError("Say whom to ask", fix="tamis names PATH --endpoint URL --model NAME, or --show")
+        raise SettingError(
+            "There is no endpoint or no model", fix="tamis names PATH --endpoint URL --model NAME, or --show"
+        )
     chosen.require_key()
     out.print(asked.sentence(chosen), markup=False)
     if not asked.questions:

@@ -1,4 +1,4 @@
-"""The command that says who may do what."""
+"""The command that lists and sets the roles of people."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def people(
     role: Annotated[
         str | None, typer.Option(help="viewer, reviewer, owner, or nobody to keep out.", show_default=False)
     ] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Stop naming this person.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove this person's role.")] = False,
 ) -> None:
     """List who may do what in this workspace, or give one person a role."""
     root = Workspace.default().root
     if name is None:
         if role or remove:
-            raise SettingError("Say whom it is about", fix="tamis people NAME --role viewer")
+            raise SettingError("A role needs a name", fix="tamis people NAME --role viewer")
         known = People.of(root)
     else:
         if (role is None) != remove:
-            raise SettingError("Say either a role or --remove", value=name, allowed=MEANING)
+            raise SettingError("Give either a role or --remove", value=name, allowed=MEANING)
         known = change_people(root, name, None if role is None else role_named(role))
     for person, given in sorted(known.roles.items()):
         out.print(f"{person:<40} {given:<9} {MEANING[given]}", markup=False)

@@ -36,7 +36,7 @@ def place(
     language: LanguageRole = None,
     label: LabelRole = None,
 ) -> None:
-    """Place new documents on the map of an analysed corpus, in its clusters, without making the map again."""
+    """Place new documents on the map of an analysed corpus, in its clusters, without computing the map again."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.map.new_documents import FrozenMap, place_corpus
     from tamis.analytics.steps.pipeline import analyze
@@ -51,7 +51,7 @@ def place(
         frozen = FrozenMap.of(analysis, workspace)
         done = place_corpus(frozen, newcomers, workspace, target, progress=progress)
     out.print(
-        f"placed {done.documents:,} documents in {target}: {done.known:,} of them the map has already, "
+        f"placed {done.documents:,} documents in {target}: {done.known:,} are on the map already, "
         f"{done.without:,} have no embedding",
         markup=False,
     )

@@ -1,4 +1,4 @@
-"""Progress in the terminal: of work done here, and of a background job watched from here."""
+"""Progress in the terminal, of work in this process and of a background job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = 86_400.0
 
 
 def watch(console: Console, job: Job) -> Job:
-    """Show a background job until it ends. Leaving with Ctrl+C does not stop it.
+    """Show a background job until it ends; Ctrl+C leaves it running.
 
     Raises:
         JobError: the job failed or was cancelled; the message says why.

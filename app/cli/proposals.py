@@ -24,13 +24,15 @@ proposals = typer.Typer(no_args_is_help=True, help="Recipes that a team proposes
 app.add_typer(proposals, name="proposals")
 
 Name = Annotated[str, typer.Argument(help="Name of the proposal.")]
-By = Annotated[str, typer.Option("--by", help="Your name, as others know it.")]
+By = Annotated[str, typer.Option("--by", help="Your name, as others see it.")]
 Message = Annotated[str, typer.Option("--message", "-m", help="Why.")]
 
 
 @proposals.command("list")
 def list_(
-    name: Annotated[str | None, typer.Argument(help="Only this one, with its history.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this proposal, with its history.", show_default=False)
+    ] = None,
 ) -> None:
     """List proposals with their newest version, or the history of one."""
     for proposal in _known(Workspace.default()) if name is None else (_named(Workspace.default(), name),):
@@ -71,12 +73,12 @@ def propose(
     """Propose a recipe, or a new version of one."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.recipe import Recipe
-    from tamis.analytics.review.proposals import proposed
+    from tamis.analytics.review.proposals import make_proposal
 
     workspace = Workspace.default()
     _demand(workspace, by, "reviewer", to="propose recipes")
     known = next((one for one in _known(workspace) if one.name == name), None)
-    event = proposed(name, Recipe.from_yaml(read_text(recipe)), who=by, message=message, known=known)
+    event = make_proposal(name, Recipe.from_yaml(read_text(recipe)), who=by, message=message, known=known)
     _store(workspace).add(event)
     out.print(f"{name}: version {known.newest.number + 1 if known else 1} proposed", markup=False)
 
@@ -84,49 +86,49 @@ def propose(
 @proposals.command()
 def comment(
     name: Name,
-    text: Annotated[str, typer.Argument(help="What you have to say.")],
+    text: Annotated[str, typer.Argument(help="Text of the comment.")],
     by: By,
-    step: Annotated[str, typer.Option(help="Id of the step it is about.", show_default=False)] = "",
+    step: Annotated[str, typer.Option(help="Id of the step that the comment is about.", show_default=False)] = "",
 ) -> None:
     """Comment on a proposal or on one of its steps."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.review.proposals import remarked
+    from tamis.analytics.review.proposals import make_remark
 
     workspace = Workspace.default()
     _demand(workspace, by, "reviewer", to="comment on recipes")
-    _store(workspace).add(remarked(_named(workspace, name), text, who=by, step=step))
+    _store(workspace).add(make_remark(_named(workspace, name), text, who=by, step=step))
 
 
 @proposals.command()
 def approve(
     name: Name,
     by: By,
-    corpus: Annotated[str, typer.Option(help="Corpus of the workspace on which the bundle is made.")],
+    corpus: Annotated[str, typer.Option(help="Corpus of the workspace for which the bundle is exported.")],
     message: Message = "",
 ) -> None:
     """Approve the newest version: export its bundle, make it read-only, and store its seal."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.review.proposals import judged
+    from tamis.analytics.review.proposals import make_verdict
 
     workspace = Workspace.default()
     _demand(workspace, by, "owner", to="approve recipes")
     proposal = _named(workspace, name)
     bundle = _bundle(workspace, proposal.newest.recipe(), corpus)
-    event = judged(proposal, proposal.newest, "approved", who=by, message=message, bundle=bundle)
+    event = make_verdict(proposal, proposal.newest, "approved", who=by, message=message, bundle=bundle)
     _store(workspace).add(event)
     out.print(f"{name}: version {proposal.newest.number} approved, {bundle.folder}", markup=False)
 
 
 @proposals.command()
 def reject(name: Name, by: By, message: Message) -> None:
-    """Ask for changes to the newest version; say which."""
+    """Ask for changes to the newest version, with a reason."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.review.proposals import judged
+    from tamis.analytics.review.proposals import make_verdict
 
     workspace = Workspace.default()
     _demand(workspace, by, "owner", to="ask for changes")
     proposal = _named(workspace, name)
-    event = judged(proposal, proposal.newest, "changes asked", who=by, message=message)
+    event = make_verdict(proposal, proposal.newest, "changes asked", who=by, message=message)
     _store(workspace).add(event)
     out.print(f"{name}: changes asked to version {proposal.newest.number}", markup=False)
 
@@ -134,7 +136,7 @@ def reject(name: Name, by: By, message: Message) -> None:
 def _bundle(workspace: Workspace, recipe: Recipe, name: str) -> Bundle:
     """Return the read-only bundle of a recipe on a corpus of the workspace."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.review.proposals import sealed_bundle
+    from tamis.analytics.review.proposals import seal_bundle
     from tamis.analytics.study.study import Study
     from tamis.app.dashboard.open_corpus import corpus_of
 
@@ -142,11 +144,11 @@ def _bundle(workspace: Workspace, recipe: Recipe, name: str) -> Bundle:
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
         study.measure(recipe, progress=progress)
-    return sealed_bundle(study, recipe)
+    return seal_bundle(study, recipe)
 
 
 def _demand(workspace: Workspace, name: str, needed: Role, *, to: str) -> None:
-    """Make sure that the role of a person is enough; on this machine those who are not named are owners."""
+    """Check that the role of a person is enough; on this machine, people without a role are owners."""
     people.check_person(name)
     people.require(People.of(workspace.root).role(name, otherwise="owner"), needed, to=to)
 

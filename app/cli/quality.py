@@ -14,8 +14,8 @@ from tamis.data.corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 
-signals = typer.Typer(no_args_is_help=True, help="What is measured on every document.")
-scores = typer.Typer(no_args_is_help=True, help="Scores that something else computed.")
+signals = typer.Typer(no_args_is_help=True, help="Signals: the measurements of every document.")
+scores = typer.Typer(no_args_is_help=True, help="Scores computed outside Tamis.")
 rules = typer.Typer(no_args_is_help=True, help="Published rule sets.")
 for _group, _name in ((signals, "signals"), (scores, "scores"), (rules, "rules")):
     app.add_typer(_group, name=_name)
@@ -72,7 +72,7 @@ def list_rules() -> None:
 @rules.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="A rule set.")],
-    recipe: Annotated[Path, typer.Option("--to", help="The recipe.yaml to write; it is made if it is not there.")],
+    recipe: Annotated[Path, typer.Option("--to", help="The recipe.yaml to extend; it is created if it is missing.")],
     words: Annotated[str, typer.Option(help="Word convention: unicode, or spacy as datatrove splits.")] = "unicode",
 ) -> None:
     """Add a rule set to a recipe, as ordinary steps that can be edited."""

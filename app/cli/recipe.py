@@ -54,14 +54,14 @@ def run(
     skip_bad_lines: SkipLines = False,
     origin: Origin = False,
     tokenizer: Tokenizer = None,
-    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of stating copies.")] = False,
+    repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",
     partitions: Annotated[
         int | None, typer.Option(help="Blocks of shards on a cluster; one per shard by default.", show_default=False)
     ] = None,
-    batch: Annotated[int, typer.Option(help="Shards a task on a cluster makes at once, at most.")] = 1,
+    batch: Annotated[int, typer.Option(help="Most shards that one task on a cluster measures at once.")] = 1,
 ) -> None:
     """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
     # Late: duckdb, numba and sqlglot.
@@ -80,14 +80,14 @@ def run(
             **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
         )  # fmt: skip
     print_notes(done.notes, where="run.json has all")
-    _against_the_sample(bundle, done)
+    _print_predictions(bundle, done)
     before = done.counts[0]
     for count in done.counts[1:]:
         out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
     roles = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
     out.print(f"  roles: {roles}", markup=False)
     if done.unread:
-        out.print(f"  columns that no rule looked at: {', '.join(done.unread)}", markup=False)
+        out.print(f"  columns that no rule read: {', '.join(done.unread)}", markup=False)
     for edit in done.edited:
         empty = f", {edit.emptied:,} left empty" if edit.emptied else ""
         out.print(
@@ -113,8 +113,8 @@ def run(
         out.print("agrees with the bundle's lock" if done.agrees else f"differs from the lock: {done.difference}")
 
 
-def _against_the_sample(bundle: str, done: Run) -> None:
-    """Print what a recipe made on a sample promised for the whole, beside what came."""
+def _print_predictions(bundle: str, done: Run) -> None:
+    """Print what a recipe made on a sample predicted for the whole corpus, beside the actual counts."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.bundle import Bundle
     from tamis.analytics.study.extrapolation import MEANING
@@ -162,7 +162,9 @@ def export(
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make, of the bundle or the rules.")],
     tool: Annotated[
         Literal["sql", "datatrove", "data-juicer"] | None,
-        typer.Option("--as", help="Write rules for sql, datatrove or data-juicer, not a bundle.", show_default=False),
+        typer.Option(
+            "--as", help="Write the rules for sql, datatrove or data-juicer instead of a bundle.", show_default=False
+        ),
     ] = None,
     text: TextRole = None,
     id: IdRole = None,
@@ -185,7 +187,7 @@ def export(
     roles = roles_of(text=text, id=id, source=source, language=language, label=label)
     opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     output_folder(folder, path)
-    study = measured(wanted, path, roles, opening=opening, tokenizer=tokenizer)
+    study = measure_study(wanted, path, roles, opening=opening, tokenizer=tokenizer)
     if tool is None:
         out.print(f"{export_bundle(folder, study=study, recipe=wanted).folder}", markup=False)
         return
@@ -197,7 +199,7 @@ def export(
         out.print("  nothing gets lost")
 
 
-def measured(
+def measure_study(
     recipe: Recipe,
     path: str,
     roles: Mapping[str, str],
@@ -205,7 +207,7 @@ def measured(
     opening: Mapping[str, Any] | None = None,
     tokenizer: str | None = None,
 ) -> Study:
-    """Return the study of a corpus with everything measured that a recipe needs."""
+    """Open a corpus and measure everything that a recipe needs."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.signals.tokens import replace_tokenizer
     from tamis.analytics.study.standard_analysis import analysis_steps
@@ -236,13 +238,13 @@ def freeze(
     language: LanguageRole = None,
     label: LabelRole = None,
 ) -> None:
-    """Replace percentiles by the values they are on a corpus: fixed numbers that remember where they came from."""
+    """Replace percentiles by their values on a corpus: fixed numbers that record where they came from."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.plan import freeze_bands
     from tamis.analytics.recipe.recipe import Recipe
 
     wanted = Recipe.from_file(recipe)
-    study = measured(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
+    study = measure_study(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
     outcome = study.evaluate(wanted)
     frozen = freeze_bands(wanted, outcome=outcome, corpus=study.corpus.fingerprint, steps=steps)
     write_bytes(file, frozen.to_yaml().encode())

@@ -25,9 +25,9 @@ def requests(
     model: Annotated[str, typer.Option(help="Name of the model that will answer.")],
     quality: Annotated[str, typer.Option(help="Column that says how good a document is; higher is better.")],
     recipe: Annotated[Path | None, typer.Option(help="Only documents this recipe keeps.", show_default=False)] = None,
-    relevance: Annotated[str | None, typer.Option(help="Column of relevance.", show_default=False)] = None,
+    relevance: Annotated[str | None, typer.Option(help="Column of the relevance score.", show_default=False)] = None,
     count: Annotated[int, typer.Option(min=1, help="How many documents.")] = 100,
-    styles: Annotated[str, typer.Option(help="Styles in turn, by commas; empty for all.")] = "",
+    styles: Annotated[str, typer.Option(help="Styles to alternate, separated by commas; empty for all.")] = "",
 ) -> None:
     """Write requests in the chat-completions batch form for relevant, good documents of scarce concepts."""
     # Late: duckdb, numba and sqlglot.

@@ -1,4 +1,4 @@
-"""Commands for what people said: export and import of the review store."""
+"""Commands that export and import the review store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from tamis.app.cli.terminal import app, out
 from tamis.data.workspace import Workspace
 
-reviews = typer.Typer(no_args_is_help=True, help="What people said about documents, clusters and recipes.")
+reviews = typer.Typer(no_args_is_help=True, help="Reviews of documents, clusters and recipes.")
 app.add_typer(reviews, name="reviews")
 
 
@@ -38,7 +38,7 @@ def export(
 
 @reviews.command("import")
 def import_(path: Annotated[Path, typer.Argument(help="A file that the export wrote.")]) -> None:
-    """Add the events of a file; those that are known already add nothing."""
+    """Add the events of a file; known events are skipped."""
     # Late: SQLAlchemy.
     from tamis.data.review_files import read_events
     from tamis.data.reviews import ReviewStore

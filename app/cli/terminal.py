@@ -1,4 +1,4 @@
-"""What all commands share: the program, its two consoles, and the options that recur."""
+"""What all commands share: the program, its two consoles, and common options."""
 
 from __future__ import annotations
 
@@ -26,22 +26,24 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 SHOWN_NOTES = 30
 
-Host = Annotated[str, typer.Option(help="Address to serve on; one that others reach needs a login.")]
+Host = Annotated[str, typer.Option(help="Address to serve on; other machines need a login.")]
 Port = Annotated[int, typer.Option(help="Port to serve on.")]
 Login = Annotated[str, typer.Option(help="How people log in: open (this machine only), oidc or proxy.")]
 Site = Annotated[
     list[str] | None, typer.Option(help="Host name that browsers use for this server.", show_default=False)
 ]
 UserHeader = Annotated[str, typer.Option(help="Header in which the proxy names the person.")]
-TextRole = Annotated[str | None, typer.Option(help="Column of the text; nested as page.text.", show_default=False)]
-IdRole = Annotated[str | None, typer.Option(help="Column of ids that are unique.", show_default=False)]
-SourceRole = Annotated[str | None, typer.Option(help="Column that says where a document is from.", show_default=False)]
+TextRole = Annotated[
+    str | None, typer.Option(help="Column of the text; page.text for a nested column.", show_default=False)
+]
+IdRole = Annotated[str | None, typer.Option(help="Column of unique ids.", show_default=False)]
+SourceRole = Annotated[str | None, typer.Option(help="Column of the source of a document.", show_default=False)]
 LanguageRole = Annotated[str | None, typer.Option(help="Column of the stated language.", show_default=False)]
 LabelRole = Annotated[str | None, typer.Option(help="Column of labels, for probes and colours.", show_default=False)]
 Tier = Annotated[
     str | None,
     typer.Option(
-        help="Embedding: auto (precise where that takes less than five minutes, else tuned), fast, tuned, precise.",
+        help="Embedding: auto (precise if it takes less than five minutes, else tuned), fast, tuned, precise.",
         show_default=False,
     ),
 ]
@@ -75,7 +77,7 @@ SampleSize = Annotated[
 
 
 def local(path: str | None) -> str | None:
-    """Return a path as it is, and for an address the path of its copy in the workspace."""
+    """Return a path unchanged, and for an address the path of its copy in the workspace."""
 
     if path is None or not is_remote(path):
         return path
@@ -102,19 +104,19 @@ Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_de
 
 
 def roles_of(**roles: str | None) -> dict[str, str]:
-    """Return the roles that were given."""
+    """Return the roles of columns."""
     return {role: column for role, column in roles.items() if column is not None}
 
 
 def opening_of(*, skip_bad_files: bool, skip_bad_lines: bool, origin: bool = False) -> dict[str, Any]:
-    """Return the options of opening that were given, as ``open_corpus`` takes them."""
+    """Return the options for ``open_corpus``."""
     given: dict[str, Any] = {"on_bad_file": "skip"} if skip_bad_files else {}
     given |= {"on_bad_line": "skip"} if skip_bad_lines else {}
     return given | ({"path_columns": "all"} if origin else {})
 
 
-def print_notes(notes: Sequence[str], *, where: str = "the Overview has all") -> None:
-    """Print what should be known of a corpus: the first notes, and how many there are besides."""
+def print_notes(notes: Sequence[str], *, where: str = "the Overview lists all") -> None:
+    """Print the first notes about a corpus, and how many more there are."""
     for note in notes[:SHOWN_NOTES]:
         out.print(f"  {note}", markup=False)
     if len(notes) > SHOWN_NOTES:

@@ -1,4 +1,4 @@
-"""What the process remembers between reruns. The only file with Streamlit caches; each takes one frozen value."""
+"""The caches of the process. The only file with Streamlit caches; each takes one frozen value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tamis.data.workspace import Workspace
 
 @dataclass(frozen=True)
 class CorpusKey:
-    """A corpus as its files and roles are now, and what its analysis consists of."""
+    """A corpus with the current state of its files and roles, and the steps of its analysis."""
 
     root: str
     name: str
@@ -36,7 +36,7 @@ def _files(key: CorpusKey) -> str:
 
 @dataclass(frozen=True)
 class SceneKey:
-    """What a page looks at. Compared by digests; the values ride along."""
+    """The scene of a page. Keys compare by digests; the values come with them."""
 
     corpus: CorpusKey
     selection: tuple[RowOperator, ...]
@@ -73,7 +73,7 @@ def corpus(key: CorpusKey) -> Corpus:
 
 
 class _UnfinishedError(Exception):
-    """The analysis is not complete: nothing to remember."""
+    """The analysis is not complete, so nothing is cached."""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={CorpusKey: repr})
@@ -83,8 +83,8 @@ def _complete(key: CorpusKey) -> bool:
     return True
 
 
-def analysed(key: CorpusKey) -> bool:
-    """Say whether every step of the standard analysis of a corpus is done; that it is, is remembered."""
+def is_analysed(key: CorpusKey) -> bool:
+    """Return whether every step of the standard analysis of a corpus is done; only True is cached."""
     try:
         return _complete(key)
     except _UnfinishedError:
@@ -92,9 +92,9 @@ def analysed(key: CorpusKey) -> bool:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})
-def opened(key: CorpusKey) -> open_corpus.Opened:
+def open_analysed(key: CorpusKey) -> open_corpus.Opened:
     """Return an analysed corpus."""
-    return open_corpus.opened(Workspace(Path(key.root)), key.name, corpus(key))
+    return open_corpus.open_analysed(Workspace(Path(key.root)), key.name, corpus(key))
 
 
 def _scene_name(key: SceneKey) -> str:
@@ -104,7 +104,7 @@ def _scene_name(key: SceneKey) -> str:
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
 def scene(key: SceneKey) -> Scene:
     """Return the facts seen through a selection and a recipe."""
-    source = opened(key.corpus)
+    source = open_analysed(key.corpus)
     if source.study.pending(key.recipe, key.selection):
         with st.spinner("Measuring what the rules need …"):
             source.study.measure(key.recipe, key.selection)
@@ -121,19 +121,19 @@ def _answer(question: Ask) -> Any:
 
 
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
-    """Return the answer of a query on a scene, remembered. Answers are shared: do not change them."""
+    """Return the cached answer of a query on a scene. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
-def prepared(key: CorpusKey) -> Thread:
-    """Return the thread that loads, beside what is shown, what the first lasso on a corpus needs."""
-    thread = Thread(target=prepare_polygons, args=(opened(key).facts,), daemon=True)
+def prepare_lasso(key: CorpusKey) -> Thread:
+    """Start a thread that loads what the first lasso on a corpus needs, and return it."""
+    thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
     return thread
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def review_log(root: str, corpus_fingerprint: str) -> ReviewLog:
-    """Return what people said about a corpus; the log itself looks for what is new."""
+    """Return the review log of a corpus; the log reads new events by itself."""
     return ReviewLog(ReviewStore.of(Path(root)), corpus_fingerprint)

@@ -1,4 +1,4 @@
-"""Changes of selection and recipe: tried first, and put off while they wait for a long measurement."""
+"""Changes of selection and recipe: each is tried first and waits if it needs a long measurement."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QUICK_SECONDS = 2.0
 
 
 def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
-    """Change selection or recipe as ``attempt`` does; leave a message and change nothing when it cannot work."""
+    """Change selection or recipe as ``attempt`` does; on an error, leave a message and change nothing."""
     try:
         return attempt(selection=selection, recipe=recipe)
     except TamisError as error:
@@ -27,13 +27,13 @@ def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | No
 
 
 def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> bool:
-    """Change selection or recipe after trying it, and say whether that is done.
+    """Try a change of selection or recipe, make it, and return whether it is made.
 
     A change that needs a long measurement waits: the measurement runs as a job that the rail shows and that can be
     stopped, and the change is made when it is done.
 
     Raises:
-        TamisError: it cannot work; nothing is changed.
+        TamisError: the change is not valid; nothing is changed.
     """
     now = session.current()
     chosen = now.selection if selection is None else tuple(selection)
@@ -49,7 +49,7 @@ def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | 
 
 
 def mend_selection() -> None:
-    """Take away what cannot be selected in this corpus, as a link may bring it, and say so."""
+    """Remove the conditions of a link that this corpus cannot select by, and say so."""
     now, here = session.current(), stage()
     try:
         cache.scene(here.key)
@@ -58,11 +58,11 @@ def mend_selection() -> None:
         bad = {rule: why for rule in now.selection if (why := _refusal(here, rule))}
     if bad:
         session.put(replace(now, view=replace(now.view, selection=tuple(r for r in now.selection if r not in bad))))
-        session.say("Taken away from the selection: " + " ".join(bad.values()))
+        session.say("Removed from the selection: " + " ".join(bad.values()))
 
 
 def _refusal(here: Stage, rule: RowOperator) -> str:
-    """Return why a condition cannot be selected, empty when it can."""
+    """Return why a condition cannot be selected, empty if it can."""
     try:
         cache.scene(cache.SceneKey(here.key.corpus, (rule,), Recipe()))
     except TamisError as error:
@@ -71,7 +71,7 @@ def _refusal(here: Stage, rule: RowOperator) -> str:
 
 
 def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> None:
-    """Start what a change needs, and remember the change."""
+    """Start the measurement that a change needs, and store the change."""
     login.demand("owner", to="start a measurement")
     whole = reduce(lambda joined, rule: joined.with_operator(rule), selection, recipe)
     job = start_measure(here.opened.study.corpus, here.workspace, whole)
@@ -80,7 +80,7 @@ def _wait(here: Stage, selection: tuple[RowOperator, ...], recipe: Recipe) -> No
 
 
 def take_waiting() -> None:
-    """Make the change that waited for a measurement, once that is done; forget it when it was stopped."""
+    """Make the waiting change when its measurement is done; drop it when the measurement was stopped."""
     now = session.current()
     stored = now.setting("waiting")
     if not stored or now.setting("measuring"):

@@ -25,7 +25,7 @@ from tamis.data.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
 MOST_LISTED = 200
-"""Values of a list that are shown one by one; longer lists ride along unchanged."""
+"""Values of a list that are shown one by one; longer lists stay unchanged."""
 
 _NOT_TYPED = ("vertices", "map", "clustering", "stored", "rules")
 
@@ -35,8 +35,8 @@ class Known:
     """What the fields of a form can offer.
 
     Attributes:
-        facts: whose columns can be chosen.
-        opened: the corpus, whose clusters can be chosen.
+        facts: their columns can be chosen.
+        opened: the corpus; its clusters can be chosen.
     """
 
     facts: Facts
@@ -49,10 +49,10 @@ class Known:
 
 
 @contextmanager
-def guarded(name: str) -> Iterator[None]:
-    """Lay out the form of an operator; where that fails, say so in its place, and nothing else falls.
+def guard_form(name: str) -> Iterator[None]:
+    """Lay out the form of an operator; if that fails, show a message in its place and go on.
 
-    What is logged quotes nothing: an error may hold texts of the corpus.
+    The log holds no error message, since one may quote the corpus.
     """
     place = st.empty()
     try:
@@ -64,15 +64,15 @@ def guarded(name: str) -> Iterator[None]:
 
 
 def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Known, scope: str) -> dict[str, Any]:
-    """Show the fields of an operator and return what is filled in, ready for ``OPERATORS.build``.
+    """Show the fields of an operator and return their values, ready for ``OPERATORS.build``.
 
-    A form that nobody touched returns the operator it shows.
+    An untouched form returns the operator it shows.
 
     Args:
         kind: the operator.
-        values: what the fields show first.
-        known: what they offer.
-        scope: what the widgets belong to, such as a step's id.
+        values: initial values of the fields.
+        known: what the fields can offer.
+        scope: prefix of the widget keys, such as a step's id.
     """
     filled = {name: value for name, value in values.items() if _hidden(name, kind.model_fields[name], values)}
     fresh = {} if values else new_params(kind)
@@ -91,7 +91,7 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
 
 
 def build(kind: type[Operator], filled: Mapping[str, Any]) -> Operator | None:
-    """Return the operator, or show what is wrong with the fields and return None."""
+    """Return the operator, or show which fields are wrong and return None."""
     try:
         return OPERATORS.build(kind.name, filled)
     except RecipeError as error:
@@ -100,12 +100,12 @@ def build(kind: type[Operator], filled: Mapping[str, Any]) -> Operator | None:
 
 
 def _default(info: FieldInfo) -> Any:
-    """Return what an untouched field holds; required fields start empty."""
+    """Return the value of an untouched field; required fields start empty."""
     return None if info.is_required() else info.get_default(call_default_factory=True)
 
 
 def _hidden(name: str, info: FieldInfo, values: Mapping[str, Any]) -> bool:
-    """Say whether a field is not for typing: digests, once they are there, and drawn areas ride along unchanged."""
+    """Return whether a field cannot be typed: existing digests and drawn areas stay unchanged."""
     named = _widget(info)
     stored = bool(values.get(name)) and any(getattr(item, "pattern", None) == _DIGEST for item in info.metadata)
     return named == "hidden" or name in _NOT_TYPED or (stored and named != "reference")
@@ -145,7 +145,7 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
 
 
 def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: list[str], facts: Facts) -> str | None:
-    """Show the columns by title and name; one that the corpus lacks stays what it is."""
+    """Show the columns by title and name; a column that the corpus lacks stays as it is."""
     choices = [*([None] if _optional(info) else []), *options]
     if value is not None and value not in choices:
         choices.append(value)
@@ -174,7 +174,7 @@ def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str |
 
 
 def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Known, clustering: str) -> list[int]:
-    """Show the clusters of the clustering in use by name; those of another one are numbers that can be taken away."""
+    """Show the clusters of the clustering in use by name; clusters of another one are numbers that can be removed."""
     names = known.opened.cluster_names() if clustering == known.clustering else {}
     shown = {int(number): f"{name} · {number}" for number, name in names.items()}
     if names:
@@ -219,7 +219,7 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
 
 
 def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:
-    """Show a list: rows as a table, values one by one, so that a value may hold commas and white space."""
+    """Show a list: rows as a table, values one by one, so a value may hold commas and white space."""
     item, values = get_args(_kinds(info)[0])[0], list(value or ())
     if isinstance(item, type) and issubclass(item, BaseModel):
         return _table_field(title, key, info, values, item)

@@ -1,4 +1,4 @@
-// Beside every page: `/` goes to the search, `?` shows the keys, and the browser remembers the name of the person.
+// Beside every page: `/` goes to the search, `?` shows the keys, and the browser stores the person's name.
 
 const WAIT = 100;
 const TRIES = 60;

@@ -1,4 +1,4 @@
-"""Keys that work on every page, and the name that the browser remembers."""
+"""Keys that work on every page, and the person's name as the browser stores it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _mount = st.components.v2.component(
 
 
 def show() -> None:
-    """Put the keys on the page, and show what they do when asked."""
+    """Put the keys on the page, and show their list on request."""
     here = in_force()
     data = {
         "search": SEARCH,

@@ -1,4 +1,4 @@
-"""A background job on a page: progress, a button that stops it, and what went wrong."""
+"""A background job on a page: progress, a button that stops it, and its error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def watch(workspace: Workspace, name: str, setting: str) -> None:
     """Follow a job; the page stays usable, and a reload finds it again.
 
     Args:
-        workspace: where its record is.
+        workspace: holds the job's record.
         name: id of the job.
         setting: the page setting that holds the id; it is cleared when the job is done.
     """

@@ -1,4 +1,4 @@
-"""Who sits before the screen and what they may do. Every action that others see, or that costs, asks here first."""
+"""The person at the browser and their role. Every action that others see, or that costs, checks it here first."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tamis.data.errors import AccessError
 from tamis.data.people import LONGEST, MEANING, People, Role, short_name
 
 COOKIE = "tamis_name"
-"""Browsers on this machine remember the name under which people review."""
+"""Browsers on this machine store the name that people review under."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who looks.
+    """A person at the browser.
 
     Attributes:
-        name: as the login gives it, or as the person said it; empty while it is not known.
+        name: from the login or typed by the person; empty while unknown.
         role: what they may do.
     """
 
@@ -35,15 +35,15 @@ def person() -> Person:
     """Return the person of this browser session.
 
     Raises:
-        StoreError: the file of roles is damaged, so that nobody can be let in.
+        StoreError: the file of roles is damaged, so nobody can be admitted.
     """
     gate = in_force()
     name = _name(gate)
     return Person(name, People.of(workspace().root).role(name, otherwise=gate.guest))
 
 
-def admitted() -> bool:
-    """Say whether the pages may be shown; if not, say what to do instead."""
+def admit() -> bool:
+    """Return whether the pages may be shown; if not, show what to do instead."""
     gate = in_force()
     if gate.mode == "open":  # Whoever uses this machine can read the files without the dashboard.
         return True
@@ -60,19 +60,19 @@ def admitted() -> bool:
 
 
 def may(needed: Role) -> bool:
-    """Say whether the person's role is enough, to switch a button off."""
+    """Return whether the person's role is enough; a button is disabled if not."""
     return people.may(person().role, needed)
 
 
 def demand(needed: Role, *, to: str) -> Person:
-    """Return the person if they may do something.
+    """Return the person if their role allows an action.
 
     Args:
         needed: the role it takes.
-        to: what is done, after "You may not".
+        to: the action, in words that follow "You may not".
 
     Raises:
-        AccessError: their role is not enough, or they have not said their name yet.
+        AccessError: their role is not enough, or their name is unknown.
     """
     who = person()
     people.require(who.role, needed, to=to)
@@ -82,7 +82,7 @@ def demand(needed: Role, *, to: str) -> Person:
 
 
 def show() -> None:
-    """Show who looks, in the rail; on this machine, ask for the name."""
+    """Show the person in the rail; on this machine, ask for the name."""
     gate, who = in_force(), person()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="rail_person"):
         if gate.mode == "open":
@@ -108,7 +108,7 @@ def ask_name() -> None:
 
 
 def _name(gate: Gate) -> str:
-    """Return the name as the way to log in gives it."""
+    """Return the name from the login."""
     if gate.mode == "proxy":
         return short_name(str(st.context.headers.get(gate.header) or ""))
     if gate.mode == "oidc":

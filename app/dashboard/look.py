@@ -1,4 +1,4 @@
-"""Colours, numbers and the few styles the theme cannot say."""
+"""Colours, numbers and the few styles that the theme cannot set."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def pairs(values: Mapping[str, str]) -> str:
 
 
 def is_dark() -> bool:
-    """Say whether the browser shows the dark theme."""
+    """Return whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
 
 
@@ -145,7 +145,7 @@ def short(number: float) -> str:
     return f"{number:.3g}"
 
 
-def told_apart(numbers: Sequence[float]) -> list[str]:
+def format_distinct(numbers: Sequence[float]) -> list[str]:
     """Return different numbers as different texts, in four significant digits or as many as it takes (17 always do)."""
     wanted = len(set(numbers))
     texts = (list(map(f"{{:.{digits}g}}".format, numbers)) for digits in range(4, 18))
@@ -153,7 +153,7 @@ def told_apart(numbers: Sequence[float]) -> list[str]:
 
 
 def share(part: float, whole: float) -> str:
-    """Return a share in per cent that is never rounded to a whole it is not: 0.04%, 12.3%, 99.99%."""
+    """Return a share in per cent; only exact values print as 0% or 100%: 0.04%, 12.3%, 99.99%."""
     if not whole:
         return "0%"
     percent = 100 * part / whole
@@ -165,14 +165,14 @@ def share(part: float, whole: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds for people: 5 s, 3 min, 2 h."""
+    """Return seconds in a readable unit: 5 s, 3 min, 2 h."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def size(number: float) -> str:
-    """Return bytes for people, decimal units."""
+    """Return bytes in a readable decimal unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

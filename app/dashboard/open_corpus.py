@@ -47,7 +47,7 @@ class Opened:
 
     @property
     def evidence(self) -> Evidence:
-        """Return what rules may consult besides the facts."""
+        """Return what rules may read besides the facts."""
         return self.study.evidence
 
     def texts(self, rows: Sequence[int]) -> list[str]:
@@ -57,17 +57,17 @@ class Opened:
         return [text or "" for text in at_path(table, corpus.roles.text).to_pylist()]
 
     def record(self, row: int) -> dict[str, object]:
-        """Return all columns of one document as the corpus has them, by facts row."""
+        """Return all corpus columns of one document, by facts row."""
         table = self.study.corpus.fetch(self.study.documents, np.asarray([row], dtype=np.int64))
         found: dict[str, object] = table.to_pylist()[0]
         return found
 
     def clusters(self) -> Artifact | None:
-        """Return the clusters in use, None where there are none."""
+        """Return the clusters in use, None without any."""
         return clusters_of(self.analysis.artifacts)
 
     def cluster_names(self) -> dict[str, str]:
-        """Return the names of the clusters by number as text: people's, else a model's, else those from their words."""
+        """Return the names of the clusters by number as text: from people, else a model, else their words."""
         artifact = self.clusters()
         if artifact is None:
             return {}
@@ -78,7 +78,7 @@ class Opened:
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def snippet(self, row: int) -> Snippet:
-        """Return the beginning of one document and where it comes from.
+        """Return the beginning of one document and its source.
 
         Raises:
             StoreError: there is no such row.
@@ -94,7 +94,7 @@ class Opened:
 
 
 def stamp(entry: CorpusEntry) -> str:
-    """Return how files and roles of a corpus are now; another stamp means the corpus has to be opened again."""
+    """Return the stamp of a corpus' files and roles; when it changes, the corpus must be opened again."""
     stats = [(file.name, file.stat()) for file in list_files(entry.path).files]
     looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
     return ";".join([*looks, repr(sorted(entry.roles.items())), repr(sorted(entry.opening.items()))])
@@ -110,19 +110,19 @@ def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:
 
 
 def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
-    """Return the steps of the analysis and which are done."""
+    """Return the steps of the analysis and whether each is done."""
     return plan_steps(corpus, workspace, analysis_steps(corpus, workspace))
 
 
 def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
-    """Return what the analysis says of documents and columns, as far as it is done."""
+    """Return the notes of the finished steps about documents and columns."""
     found = {step.spec.name: workspace.store.find(step.key) for step in plan_of(workspace, corpus)}
     documents, columns = found.get("documents"), found.get("columns")
     notes = () if documents is None else Documents.read(documents).warnings
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 
-def opened(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
+def open_analysed(workspace: Workspace, name: str, corpus: Corpus) -> Opened:
     """Return an analysed corpus. Every step must be done: nothing is computed here."""
     steps = analysis_steps(corpus, workspace)
     analysis = analyze(corpus, workspace, steps=steps)

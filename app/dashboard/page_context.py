@@ -25,7 +25,7 @@ class Stage:
 
     Attributes:
         workspace: the workspace.
-        key: what is looked at.
+        key: of the scene.
         opened: the corpus.
     """
 
@@ -44,7 +44,7 @@ class Stage:
         return cache.scene(self.key)
 
     def ask(self, query: Callable[..., Any], **arguments: Any) -> Any:
-        """Return the answer of a query of ``analytics.queries``, remembered."""
+        """Return the cached answer of a query of ``analytics.queries``."""
         return cache.ask(self.key, query, **arguments)
 
 
@@ -62,11 +62,11 @@ def stage() -> Stage:
     here = workspace()
     now = session.current()
     corpus = cache.key_of(here, now.corpus)
-    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.opened(corpus))
+    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.open_analysed(corpus))
 
 
-def guarded(page: Callable[P, None]) -> Callable[P, None]:
-    """Wrap a page so that a ``TamisError`` is shown as one message; anything else is a bug and is not hidden."""
+def guard_page(page: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a page so that a ``TamisError`` is shown as one message; any other exception is a bug and is not caught."""
 
     @wraps(page)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -89,7 +89,7 @@ def show_error(error: TamisError) -> None:
 
 
 def brief(error: TamisError) -> str:
-    """Return an error in a few lines: long lists of what is allowed are left out."""
+    """Return an error in a few lines, without long lists of allowed values."""
     if not error.allowed or len(error.allowed) <= ALLOWED_SHOWN:
         return str(error)
     return str(TamisError(error.what, value=error.value, fix=error.fix))

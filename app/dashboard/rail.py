@@ -40,7 +40,7 @@ def show(workspace: Workspace) -> None:
         _history()
         try:
             _selection()
-            selection_bar.tagged(stage())
+            selection_bar.show_tagged(stage())
             _funnel()
         except TamisError as error:
             st.text(brief(error))
@@ -52,7 +52,7 @@ def _aside() -> None:
 
 
 def _waiting(workspace: Workspace) -> None:
-    """Show the measurement that a change waits for, and make the change when it is done."""
+    """Show the measurement that a change waits for, and make the change when the measurement is done."""
     take_waiting()
     job = session.current().setting("measuring")
     if not job:
@@ -68,15 +68,15 @@ def _forget() -> None:
 
 
 def is_ready() -> bool:
-    """Say whether a corpus is open and analysed."""
+    """Return whether a corpus is open and analysed."""
     now = session.current()
     return bool(now.corpus) and is_analysed(stage_workspace(), now.corpus)
 
 
 def is_analysed(workspace: Workspace, name: str) -> bool:
-    """Say whether every step of the standard analysis of a corpus is done."""
+    """Return whether every step of the standard analysis of a corpus is done."""
     try:
-        return cache.analysed(cache.key_of(workspace, name))
+        return cache.is_analysed(cache.key_of(workspace, name))
     except TamisError:
         return False
 
@@ -102,7 +102,7 @@ def _corpus(workspace: Workspace) -> None:
 
 
 def _selection() -> None:
-    """Show how much is selected, and what can be done with it."""
+    """Show how much is selected, and the actions on it."""
     sums = stage().ask(totals)
     rules = session.current().selection
     with st.container(border=True, gap="xsmall"):
@@ -125,7 +125,7 @@ def _selection() -> None:
 
 
 def _sampled() -> None:
-    """Say of what the open corpus is a sample."""
+    """Show what the open corpus is a sample of."""
     here = stage()
     drawn = sample_at(here.opened.study.corpus.path)
     if drawn is not None:
@@ -133,7 +133,7 @@ def _sampled() -> None:
 
 
 def _part(place: int, rule: RowOperator) -> None:
-    """Show one condition of the selection with a button that takes it away."""
+    """Show one condition of the selection with a button that removes it."""
     words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
     words.caption(plain(phrase(rule)))
     key = session.widget("rail", "part", str(place))
@@ -141,7 +141,7 @@ def _part(place: int, rule: RowOperator) -> None:
 
 
 def phrase(rule: RowOperator) -> str:
-    """Return a condition in words: its sentence without the verb of a rule."""
+    """Return a condition in words: its rule's sentence without the verb."""
     words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
     return words if rule.mode == "keep" else f"not {words}"
 
@@ -189,7 +189,7 @@ def _funnel() -> None:
         st.caption(
             f"Of the whole: about {count(whole.middle)} documents, {count(whole.low)} to {count(whole.high)} (95%), "
             f"from {count(drawn.drawn)} drawn by keyed hash within sources, seed {drawn.seed}.",
-            help="The export keeps the prediction of every step; a run on everything says what came.",
+            help="The export keeps the prediction of every step; a run on everything compares it with actual counts.",
         )
 
 

@@ -1,4 +1,4 @@
-"""In the rail: what else can be done with a selection (cap, tag, note), and the selections that people tagged."""
+"""In the rail: further actions on a selection (cap, tag, note), and the tagged selections."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, marked, notes_of, over_cap, tags_of
+from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, make_mark, notes_of, over_cap, tags_of
 from tamis.analytics.study.queries import totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
@@ -20,7 +20,7 @@ SHOWN = 30
 
 
 def log_of(here: Stage) -> ReviewLog:
-    """Return what people said about the open corpus."""
+    """Return the review log of the open corpus."""
     study = here.opened.study
     corpus = study.corpus.text_fingerprint
     return cache.review_log(str(here.workspace.root), corpus)
@@ -36,7 +36,7 @@ def more(here: Stage) -> None:
         st.text(f"{note.who}: {note.text}")
 
 
-def tagged(here: Stage) -> None:
+def show_tagged(here: Stage) -> None:
     """Show the selections that people tagged; a click selects one."""
     marks = tags_of(log_of(here).events())
     if not marks:
@@ -58,13 +58,13 @@ def tagged(here: Stage) -> None:
 
 
 def _cap(here: Stage) -> None:
-    """Offer to keep at most so many of the selected documents."""
+    """Offer to cap the number of selected documents that are kept."""
     with st.popover("Cap", type="tertiary", help="Keep at most so many of these"), st.form("rail/cap", border=False):
         most = st.number_input("Keep at most", min_value=0, value=1000, step=100, format="%d")
         if st.form_submit_button("Add to the recipe"):
             rows = over_cap(here.scene, most=int(most))
             if not len(rows):
-                st.text("There are no more than that among the kept documents.")
+                st.text("The recipe keeps no more than that already.")
                 return
             stored = here.workspace.put_ids(here.facts.ids.take(rows))
             rule = OPERATORS.build("id_list", {"stored": stored, "mode": "drop"})
@@ -84,14 +84,14 @@ def _words(here: Stage, kind: Kind, title: str, help_: str) -> None:
 
 
 def _store(here: Stage, kind: Kind, text: str, selection: Sequence[RowOperator]) -> None:
-    """Store a mark under the person's name, or say what is wrong."""
+    """Store a mark under the person's name, or show the error."""
     log = log_of(here)
     try:
         who = login.demand("reviewer", to=f"write a {kind}").name
         before = sum(event.kind == kind for event in log.events())
         documents = here.ask(totals).selected.documents
         log.store.add(
-            marked(kind, text, selection=selection, corpus=log.corpus, documents=documents, who=who, before=before)
+            make_mark(kind, text, selection=selection, corpus=log.corpus, documents=documents, who=who, before=before)
         )
     except TamisError as error:
         session.say(brief(error))

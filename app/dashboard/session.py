@@ -1,6 +1,6 @@
 """The state of one browser session: one frozen value under one key. The only file that touches ``st.session_state``.
 
-Edits replace the value and are remembered for undo. The address bar holds corpus and view, so a link shows the same.
+Edits replace the value; undo restores the former one. The address bar holds corpus and view, so a link restores them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Session:
         token: secret for the routes beside Streamlit.
         corpus: name of the open corpus, empty when none is open.
         view: selection, recipe and settings.
-        past, future: views to go back and forth to.
+        past, future: views for undo and redo.
         notice: a message to show once.
         person: name under which reviews are stored.
     """
@@ -96,7 +96,7 @@ class Session:
 
 
 def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
-    """Return the session of this browser, made from the address bar on the first run."""
+    """Return the session of this browser; the first run makes it from the address bar."""
     if KEY not in st.session_state:
         asked = st.query_params.get("corpus", "")
         corpus = asked if asked in corpora else (corpora[0] if corpora else "")
@@ -135,7 +135,7 @@ def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | Non
 
 
 def choose(**settings: Any) -> None:
-    """Change what the pages show; not remembered for undo."""
+    """Change what the pages show; undo does not cover it."""
     session = current()
     merged = {**dict(session.view.settings), **settings}
     kept = tuple(sorted((name, value) for name, value in merged.items() if value is not None))
@@ -154,7 +154,7 @@ def undo() -> None:
 
 
 def redo() -> None:
-    """Go forth to the view that was undone."""
+    """Go to the view that was undone last."""
     session = current()
     if session.future:
         put(replace(session, view=session.future[0], past=(*session.past, session.view), future=session.future[1:]))
@@ -204,7 +204,7 @@ def write_address(workspace: Workspace) -> None:
 
 
 def widget(*parts: str) -> str:
-    """Return the key of a widget from what it belongs to, such as a step's id and a field."""
+    """Return the key of a widget from its owner, such as a step's id and a field."""
     return "/".join(part.replace("/", "_") for part in parts)
 
 
@@ -214,9 +214,9 @@ def widget_value(key: str, default: Any = None) -> Any:
 
 
 def widget_holding(key: str, value: Any) -> str:
-    """Return the key of a widget that holds a value: a new one when the one on the screen holds something else.
+    """Return the key of a widget that holds a value: a new key if the widget on the screen holds another value.
 
-    What a browser still sends about the former one, which it may not know to be gone, then changes nothing.
+    Late messages from the browser about the former widget then change nothing.
     """
     made = st.session_state.get(key, 0)
     shown = f"{key}/{made}"

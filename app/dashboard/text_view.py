@@ -1,4 +1,4 @@
-"""Texts of the corpus as safe HTML: escaped, with marked places, cut to a window around the first of them."""
+"""Texts of the corpus as safe HTML: escaped, with marked places, cut to a window around the first place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 Span = tuple[int, int]
 
 
-def marked(text: str, places: Sequence[Span]) -> str:
+def mark_places(text: str, places: Sequence[Span]) -> str:
     """Return a text as HTML with ``<mark>`` around places (begin, end in code points, ascending, no overlap)."""
     parts, at = [], 0
     for begin, end in places:
@@ -25,7 +25,7 @@ def reader(text: str, places: Sequence[Span] = (), *, kind: str = "") -> str:
         places: what is marked.
         kind: a further CSS class.
     """
-    return f'<div class="{f"tamis-text {kind}".strip()}" dir="auto">{marked(text, places)}</div>'
+    return f'<div class="{f"tamis-text {kind}".strip()}" dir="auto">{mark_places(text, places)}</div>'
 
 
 def window(text: str, places: Sequence[Span], *, length: int) -> tuple[str, list[Span], bool, bool]:
@@ -39,12 +39,12 @@ def window(text: str, places: Sequence[Span], *, length: int) -> tuple[str, list
 def card(text: str, places: Sequence[Span] = (), *, length: int = 420) -> str:
     """Return a small card that shows the part of a text with the marked places."""
     shown, inside, before, after = window(text, places, length=length)
-    body = f"{'… ' if before else ''}{marked(shown, inside)}{' …' if after else ''}"
+    body = f"{'… ' if before else ''}{mark_places(shown, inside)}{' …' if after else ''}"
     return f'<div class="tamis-card" dir="auto">{body if shown.strip() else "<i>no visible text</i>"}</div>'
 
 
 def cards(texts: Sequence[str], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
-    """Return cards under each other; a muted line where there are none."""
+    """Return cards in a column; a muted line if there are none."""
     spans = places if places is not None else [()] * len(texts)
     body = "".join(card(text, found, length=length) for text, found in zip(texts, spans, strict=True))
     return f'<div class="tamis-samples">{body or "No documents."}</div>'

@@ -15,7 +15,7 @@ MOST_MARKS = 9
 
 
 def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: int = 320) -> go.Figure:
-    """Return clusters found and the share of documents in none for every smallest cluster size.
+    """Return the number of clusters and the share of unclustered documents by smallest cluster size.
 
     Args:
         sweep: ``min_cluster_size``, ``clusters``, ``unclustered`` (share), ``largest`` (share) of each setting.

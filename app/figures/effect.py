@@ -25,8 +25,8 @@ def recipes_figure(effects: Sequence[Effect], *, trials: Sequence[SearchTrial] =
     """Return the scatter of recipes by target and general bits per byte, with the cloud of random draws.
 
     Args:
-        effects: measured recipes, the one looked at first; those without a target are left out.
-        trials: of a search, shown as small points; they were scored on other texts.
+        effects: measured recipes, the current one first; those without a target are left out.
+        trials: of a search, shown as small points; the search scores on other texts.
         height: pixels.
     """
     figure = go.Figure()
@@ -76,7 +76,7 @@ def _add(
 
 
 def coverage_figure(found: Coverage, *, height: int = 260) -> go.Figure:
-    """Return mean largest cosine against the share of the corpus, recipe and random."""
+    """Return mean largest cosine against the share of the corpus, for recipe and random documents."""
     figure = go.Figure()
     x = [point.fraction for point in found.points]
     series = (("recipe", [point.recipe for point in found.points], KEPT, "solid"),
@@ -146,7 +146,7 @@ def composition_figure(found: Composition, *, most: int = 15, height: int | None
 
 
 def attribution_figure(rows: Sequence[StepEffect], *, height: int | None = None) -> go.Figure:
-    """Return what each step contributes, with intervals; to the right the step helps."""
+    """Return the contribution of each step, with intervals; a step to the right helps."""
     figure = go.Figure()
     colours = {"helps": KEPT, "harms": DROPPED, "no measurable effect": NEUTRAL}
     figure.add_bar(
@@ -165,7 +165,7 @@ def attribution_figure(rows: Sequence[StepEffect], *, height: int | None = None)
 
 
 def curves_figure(found: ConceptProfiles, *, most: int = 12, height: int = 320) -> go.Figure:
-    """Return learning curves of the largest concepts: flat ones are elephants, steep ones are dogs."""
+    """Return learning curves of the largest concepts: flat curves are elephants, steep ones are dogs."""
     figure = go.Figure()
     table = found.table.sort_by([("size", "descending"), ("cluster", "ascending")]).slice(0, most)
     for row in table.to_pylist():
@@ -185,7 +185,7 @@ def curves_figure(found: ConceptProfiles, *, most: int = 12, height: int = 320) 
 
 
 def quota_figure(sizes: Sequence[int], quotas: Sequence[int], names: Sequence[str], *, height: int = 320) -> go.Figure:
-    """Return quota against size of each concept; the line is where everything is kept."""
+    """Return quota against size of each concept; on the line everything is kept."""
     figure = go.Figure()
     top = max([1, *sizes])
     figure.add_scatter(

@@ -19,7 +19,7 @@ SELECTED = "#8e44ad"
 NEUTRAL = "#8a9199"
 CUT = "#c2410c"
 TREEMAP_MOST = 400
-"""Tiles a browser draws at once; more are neither quick nor readable."""
+"""Most tiles of a treemap; more are slow to draw and hard to read."""
 
 CATEGORIES = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#ff9da7", "#9c755f", "#5b8ff9",
@@ -32,9 +32,9 @@ class CutLine:
     """A threshold on a histogram.
 
     Attributes:
-        value: where it stands.
+        value: its place on the axis.
         side: ``min`` drops below, ``max`` drops above.
-        text: what it says beside the line.
+        text: shown beside the line.
     """
 
     value: float
@@ -47,8 +47,8 @@ def histogram_figure(
 ) -> go.Figure:
     """Return a histogram with kept and dropped documents stacked and cut lines over it.
 
-    Bins that are even in log(1 + value) are drawn evenly, with labels at round values; ``axis_place``
-    says where a value stands on that axis. ``log`` is about the counts.
+    Bins of equal width in log(1 + value) are drawn evenly, with labels at round values; ``axis_place``
+    gives the place of a value on that axis. ``log`` is the scale of the counts.
     """
     edges = axis_place(found.edges, found.scale)
     spans = [f"{low:.4g} to {high:.4g}" for low, high in zip(found.edges[:-1], found.edges[1:], strict=True)]
@@ -85,7 +85,7 @@ def histogram_figure(
 
 
 def log_ticks(figure: go.Figure, low: float, high: float) -> None:
-    """Put labels at round values on an axis that is even in log(1 + value)."""
+    """Put labels at round values on an axis of log(1 + value)."""
     marks = round_values(low, high)
     figure.update_xaxes(tickvals=axis_place(marks, "log"), ticktext=[f"{mark:,.6g}" for mark in marks])
 
@@ -105,7 +105,7 @@ def _cut_line(figure: go.Figure, cut: CutLine, place: float) -> None:
 
 
 def axis_place(values: NDArray[np.float64], scale: str) -> NDArray[np.float64]:
-    """Return where values stand on the axis of a histogram."""
+    """Return the places of values on the axis of a histogram."""
     return np.asarray(np.log1p(np.maximum(values, 0.0)) if scale == "log" else values, dtype=np.float64)
 
 
@@ -157,7 +157,7 @@ def share_bars(
 ) -> go.Figure:
     """Return horizontal bars of two counts, kept and dropped by default, the first label on top.
 
-    With notes, each bar says its numbers at its right and the axis is left out. Counts that do not add up to a whole,
+    With notes, each bar shows its note at its right and the axis is left out. Counts that do not add up to a whole,
     such as shares of two clusters, stand beside each other.
     """
     figure = go.Figure()
@@ -189,7 +189,7 @@ def share_bars(
 
 
 def dial_figure(found: DuplicateSweep, *, title: str, height: int, log: bool = False) -> go.Figure:
-    """Return what other settings of a duplicate rule would drop, by source where there are sources, and the setting."""
+    """Return the documents that other settings of a duplicate rule would drop, by source if any, and the setting."""
     figure = go.Figure()
     if found.sources:
         for place, name in enumerate(found.sources):
@@ -226,7 +226,7 @@ def sizes_figure(found: GroupSizes, *, height: int) -> go.Figure:
 
 
 def _with_the_rest(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the largest clusters, and the smaller ones of each category as one."""
+    """Return the largest clusters, and the smaller ones of each category joined into one."""
     ranked = sorted(rows, key=lambda row: (-int(row["documents"]), int(row["cluster"])))
     rest: dict[int, list[Mapping[str, Any]]] = {}
     for row in ranked[TREEMAP_MOST:]:
@@ -298,7 +298,7 @@ class ScatterGroup:
     """Points of one colour.
 
     Attributes:
-        label: what they have in common.
+        label: name of the group.
         colour: as #rrggbb.
         x, y: coordinates, any float dtype (n,).
     """
@@ -310,7 +310,7 @@ class ScatterGroup:
 
 
 def scatter_sample(groups: Sequence[ScatterGroup], *, height: int) -> go.Figure:
-    """Return a plain scatter of a sample of the map, for browsers that cannot draw the map itself."""
+    """Return a plain scatter of a sample of the map, for browsers that cannot draw the map."""
     figure = go.Figure(
         [
             go.Scatter(

@@ -1,4 +1,4 @@
-"""Colours of the map's groups: categories far apart, numbers along one scale, kept and dropped always the same."""
+"""Colours of the map's groups: distinct for categories, one scale for numbers, fixed for kept and dropped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _padded(colours: list[str], rest: list[str]) -> list[str]:
 
 
 def _along(share: float, *, dark: bool) -> str:
-    """Return a colour of a perceptually even scale, bright end up on dark paper and down on light paper."""
+    """Return a colour of a perceptually uniform scale; high values are bright on dark paper, dark on light paper."""
     at = (share if dark else 1 - share) * (len(_SCALE) - 1) * 0.94
     low = int(at)
     high = min(low + 1, len(_SCALE) - 1)

@@ -25,7 +25,7 @@ def spread_figure(
         title, unit: of the column.
         scale: ``linear``, or ``log`` for log(1 + value).
         cuts: thresholds drawn over all groups.
-        none: what stands for documents without a value of the category.
+        none: label of documents without a value of the category.
     """
     rows = [row for row in found.table.slice(0, MOST).to_pylist() if row["p50"] is not None]
     labels = [escape((row["value"] or none)[:28]) for row in rows]

@@ -1,7 +1,4 @@
-"""The background job that edits clusters: merge, split, take back.
-
-The background job that asks a model for the names of clusters.
-"""
+"""Background jobs that edit clusters (merge, split, undo) and ask a model for their names."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from tamis.analytics.map.model_names import name_by_model, plan_naming
 from tamis.analytics.map.options import MapOptions, read_options, write_options
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import carry_names
 from tamis.data.corpus import Corpus
@@ -34,28 +31,28 @@ def start_edit(corpus: Corpus, workspace: Workspace, edit: ClusterEdit | None) -
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts, options and the job's record are kept.
-        edit: what to change; None takes the last edit back.
+        edit: what to change; None undoes the last edit.
 
     Raises:
         JobError: the process cannot be started.
     """
     before = read_options(workspace, corpus)
-    params = given(corpus, workspace) | {"edit": None if edit is None else edit.plain, "before": before.plain}
+    params = opening_params(corpus, workspace) | {"edit": None if edit is None else edit.plain, "before": before.plain}
     return start(workspace.jobs, Request(EDIT, params, title=f"Clusters of {corpus.name}"), command=COMMAND)
 
 
 def edit_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Make the edited clusters and the facts that hold them, and only then let the corpus use them.
+    """Make the edited clusters and their facts, then switch the corpus to them.
 
     Raises:
         JobError: the options were changed after the job was started.
-        SettingError: the edit names clusters that are not there.
+        SettingError: the edit names unknown clusters.
     """
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     before = MapOptions.of(params["before"])
     if read_options(workspace, corpus) != before:
-        raise JobError("The clusters were changed by somebody else meanwhile", fix="look at them and edit again")
+        raise JobError("Somebody else has changed the clusters meanwhile", fix="look at them and edit again")
     edit = params["edit"]
     edits = before.edits[:-1] if edit is None else (*before.edits, ClusterEdit.of(edit))
     after = replace(before, edits=edits)
@@ -73,7 +70,7 @@ NAMES = "name-clusters"
 
 
 def start_naming(corpus: Corpus, workspace: Workspace, endpoint: ChatEndpoint, *, snippets: int) -> Job:
-    """Start asking a model for names, or join it when it is already going on; names already got stay.
+    """Start asking a model for names, or join the running job; stored names stay.
 
     Args:
         corpus: the analysed corpus.
@@ -86,7 +83,7 @@ def start_naming(corpus: Corpus, workspace: Workspace, endpoint: ChatEndpoint, *
         JobError: the process cannot be started.
     """
     endpoint.require_key()
-    params = given(corpus, workspace) | {"endpoint": asdict(endpoint), "snippets": snippets}
+    params = opening_params(corpus, workspace) | {"endpoint": asdict(endpoint), "snippets": snippets}
     return start(workspace.jobs, Request(NAMES, params, title=f"Names of {corpus.name}"), command=COMMAND)
 
 
@@ -94,10 +91,10 @@ def name_clusters(params: Mapping[str, Any], progress: Progress) -> dict[str, An
     """Ask for the names that are missing.
 
     Raises:
-        TamisError: as ``plan_naming`` raises.
+        TamisError: the model cannot be asked.
     """
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     endpoint = ChatEndpoint(**params["endpoint"])
     analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
     asked = plan_naming(analysis, workspace.root, endpoint.model, snippets=params["snippets"], progress=progress)

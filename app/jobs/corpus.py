@@ -1,4 +1,4 @@
-"""What every background job begins with: the same corpus, opened again, and the command that runs it."""
+"""The start of every background job: the command that runs it and the corpus, opened again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tamis.data.workspace import Workspace
 COMMAND = ("-m", "tamis.app.jobs.worker")
 
 
-def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
-    """Return what every job needs to open the same corpus in the same workspace."""
+def opening_params(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
+    """Return the parameters from which a job opens the same corpus in the same workspace."""
     return {
         "workspace": str(workspace.root),
         "path": corpus.path,
@@ -25,11 +25,11 @@ def given(corpus: Corpus, workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
-    """Open the corpus a job was started for.
+def reopen(params: Mapping[str, Any], workspace: Workspace, progress: Progress) -> Corpus:
+    """Open the corpus of a job.
 
     Raises:
-        JobError: it is not the same any more.
+        JobError: the corpus has changed since the job was started.
     """
     corpus = open_corpus(
         params["path"],
@@ -40,5 +40,5 @@ def opened(params: Mapping[str, Any], workspace: Workspace, progress: Progress) 
         **params["opening"],
     )
     if corpus.fingerprint != params["fingerprint"]:
-        raise JobError("The corpus was changed after the job was started", value=params["path"], fix="start it again")
+        raise JobError("The corpus has changed since the job was started", value=params["path"], fix="start it again")
     return corpus

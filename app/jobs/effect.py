@@ -17,7 +17,7 @@ from tamis.analytics.effect.verdict import Difference
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.concept_profiles import freeze_concepts
 from tamis.analytics.study.study import Study
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
 from tamis.data.jobs import Job, Request, start
 from tamis.data.progress import Progress
@@ -31,72 +31,72 @@ CONCEPTS = "concepts"
 
 
 def start_attribution(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
-    """Start measuring what each step of a recipe contributes, or join it.
+    """Start measuring the contribution of each step of a recipe, or join the running job.
 
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts, targets and the job's record are kept.
-        recipe: whose steps are left out one by one.
+        recipe: its steps are left out one by one.
         target: name of a saved target, empty to measure general text.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target}
     return start(workspace.jobs, Request(ATTRIBUTION, params, title=f"Steps of {recipe.title}"), command=COMMAND)
 
 
 def start_suggest(
     corpus: Corpus, workspace: Workspace, target: str, *, tokens: int, trials: int, near: bool = False
 ) -> Job:
-    """Start a search for a recipe, or join it; arguments as ``suggest_recipe``.
+    """Start a search for a recipe, or join the running job; arguments as ``suggest_recipe``.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"target": target, "tokens": tokens, "trials": trials, "near": near}
+    params = opening_params(corpus, workspace) | {"target": target, "tokens": tokens, "trials": trials, "near": near}
     return start(workspace.jobs, Request(SUGGEST, params, title=f"A recipe for {target}"), command=COMMAND)
 
 
 def start_report(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str, *, examples: int) -> Job:
-    """Start writing the report and the dataset card of a recipe, or join it.
+    """Start writing the report and the dataset card of a recipe, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {
+    params = opening_params(corpus, workspace) | {
         "recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target, "examples": examples,
     }  # fmt: skip
     return start(workspace.jobs, Request(REPORT, params, title=f"Report on {recipe.title}"), command=COMMAND)
 
 
 def start_scorer(corpus: Corpus, workspace: Workspace, target: str, method: str) -> Job:
-    """Start fitting a relevance scorer to a target, or join it.
+    """Start fitting a relevance scorer to a target, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"target": target, "method": method}
+    params = opening_params(corpus, workspace) | {"target": target, "method": method}
     return start(workspace.jobs, Request(SCORER, params, title=f"Scorer for {target}"), command=COMMAND)
 
 
 def start_concepts(corpus: Corpus, workspace: Workspace) -> Job:
-    """Start measuring the complexity of the concepts, and freeze them for a budget rule, or join it.
+    """Start measuring the complexity of the concepts and freezing them for a budget rule, or join the running job.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace)
+    params = opening_params(corpus, workspace)
     return start(workspace.jobs, Request(CONCEPTS, params, title=f"Concepts of {corpus.name}"), command=COMMAND)
 
 
 def _study(params: Mapping[str, Any], progress: Progress) -> Study:
     workspace = Workspace(Path(params["workspace"]))
-    return Study.open(opened(params, workspace, progress), workspace, progress=progress)
+    return Study.open(reopen(params, workspace, progress), workspace, progress=progress)
 
 
 def attribute(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_attribution`` asks."""
+    """Run the job of ``start_attribution``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"]) if params["target"] else None
     bed = EffectStudy.open(study, entry, progress=progress)
@@ -105,7 +105,7 @@ def attribute(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def suggest(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_suggest`` asks."""
+    """Run the job of ``start_suggest``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"])
     found = suggest_recipe(
@@ -121,7 +121,7 @@ def suggest(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_report`` asks."""
+    """Run the job of ``start_report``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"]) if params["target"] else None
     recipe = Recipe.from_yaml(params["recipe"])
@@ -135,7 +135,7 @@ def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def scorer(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_scorer`` asks."""
+    """Run the job of ``start_scorer``."""
     study = _study(params, progress)
     entry = find_target(study.workspace, params["target"])
     target = Target.open(study.workspace, entry.digest)
@@ -143,7 +143,7 @@ def scorer(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 
 def concepts(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-    """Do what ``start_concepts`` asks."""
+    """Run the job of ``start_concepts``."""
     return {"concepts": freeze_concepts(_study(params, progress), progress=progress)}
 
 
@@ -151,7 +151,7 @@ WORKS = {ATTRIBUTION: attribute, SUGGEST: suggest, REPORT: report, SCORER: score
 
 
 def step_effects(value: Sequence[Mapping[str, Any]]) -> tuple[StepEffect, ...]:
-    """Return what ``attribute`` stored."""
+    """Return the step effects that ``attribute`` stored."""
     return tuple(StepEffect(**{**each, "difference": Difference(**each["difference"])}) for each in value)
 
 

@@ -1,8 +1,8 @@
 """Compile all kernels once: ``python -m tamis.app.jobs.warm_up``.
 
-A kernel is compiled when it is first called, and then kept (see ``kernel_cache``). Processes that start beside each
-other would each compile the same ones. So one of them runs everything on a few hundred short texts, in a workspace that
-it throws away; whatever comes later finds the kernels ready. ``TAMIS_MODELS`` says where the static model is kept.
+A kernel is compiled on its first call and then cached (see ``kernel_cache``). Processes that start at the same
+time would all compile the same kernels. So this one runs everything on a few hundred short texts, in a workspace that
+it deletes; later processes find the kernels compiled. ``TAMIS_MODELS`` is the folder of the static model.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PROTOCOL = Protocol(budget_bytes=4_000, draws=2, holdout_bytes=4_000)
 def kernels() -> dict[str, bool]:
     """Return the kernels of the imported modules by full name, and whether this process has their machine code.
 
-    Kernels that are only written out inside others are not among them.
+    Kernels that are always inlined are not among them.
     """
     found = {}
     for module in [each for name, each in sys.modules.items() if name.startswith("tamis.analytics.")]:
@@ -72,7 +72,7 @@ def warm_up(folder: Path) -> None:
         study.measure(Recipe().with_operator(rule))
     evaluate_effect(EffectStudy.open(study, target, protocol=PROTOCOL), Recipe().with_operator(rule))
     model = fit_tuned(load_plain_model(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
-    # Where there are many documents, neighbours are found in another way.
+    # Large corpora find their neighbours with other kernels.
     neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
 
 
@@ -81,7 +81,7 @@ def _is_kernel(value: Any) -> bool:
 
 
 def _docstrings() -> Iterator[str]:
-    """Yield the docstrings of what Python has built in."""
+    """Yield the docstrings of Python's built-in objects."""
     for kind in vars(builtins).values():
         for member in [kind, *vars(kind).values()] if isinstance(kind, type) else [kind]:
             text = getattr(member, "__doc__", None)

@@ -17,7 +17,7 @@ from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
-from tamis.app.jobs.corpus import COMMAND, given, opened
+from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.app.jobs.effect import WORKS
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
@@ -32,21 +32,21 @@ MEASURE = "measure"
 
 
 def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
-    """Start the analysis of a corpus in the background, or join it when it is already going on.
+    """Start the analysis of a corpus in the background, or join the running job.
 
     Args:
-        corpus: what to analyse; the job opens it again and refuses when it has changed meanwhile.
+        corpus: what to analyse; the job opens it again and fails if it has changed.
         workspace: where artifacts and the job's record are kept.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
+    params = opening_params(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
 
 
 def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
-    """Start a run of a bundle in the background, or join it when it is already going on.
+    """Start a run of a bundle in the background, or join the running job.
 
     Args:
         bundle: the bundle's folder.
@@ -57,12 +57,12 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
+    params = opening_params(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
     return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=COMMAND)
 
 
 def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str) -> Job:
-    """Start measuring what a recipe does for a target, or join it when it is already going on.
+    """Start measuring the effect of a recipe on a target, or join the running job.
 
     Args:
         corpus: the analysed corpus.
@@ -73,31 +73,31 @@ def start_effect(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: s
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml(), "target": target}
     return start(workspace.jobs, Request(EFFECT, params, title=f"Effect of {recipe.title}"), command=COMMAND)
 
 
 def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
-    """Start the measurements that a recipe still waits for, or join them when they are already going on.
+    """Start the measurements that a recipe still needs, or join the running job.
 
     Args:
         corpus: the analysed corpus.
         workspace: where artifacts and the job's record are kept.
-        recipe: whose rules need them.
+        recipe: its rules need them.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = given(corpus, workspace) | {"recipe": recipe.to_yaml()}
+    params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml()}
     return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=COMMAND)
 
 
 def run(request: Request, progress: Progress) -> dict[str, Any]:
-    """Do what a request asks.
+    """Run the job of a request.
 
     Raises:
-        JobError: unknown kind, or the corpus is not the one the job was started for.
-        TamisError: as the work raises.
+        JobError: unknown kind, or the corpus has changed since the job was started.
+        TamisError: the work fails.
     """
     own = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
     works = {**own, EDIT: edit_clusters, NAMES: name_clusters, **WORKS}
@@ -122,7 +122,7 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     study = Study.open(corpus, workspace, progress=progress)
     entry = find_target(workspace, params["target"]) if params["target"] else None
     bed = EffectStudy.open(study, entry, progress=progress)
@@ -132,14 +132,14 @@ def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 
 def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
     return {}
 
 
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
-    corpus = opened(params, workspace, progress)
+    corpus = reopen(params, workspace, progress)
     steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
     analysis = analyze(corpus, workspace, steps=steps, progress=progress)
     return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}

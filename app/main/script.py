@@ -1,7 +1,7 @@
 """The dashboard: navigation, the rail, and the page that was asked for.
 
-Streamlit takes a folder named ``pages`` beside its script for pages of its own, and would run one of its files for the
-first address that somebody opens. So the script has a folder to itself.
+Streamlit treats a folder named ``pages`` beside its script as its own pages and would run one of those files for the
+first address that somebody opens. So the script has its own folder.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import streamlit as st
 
 from tamis.app.dashboard import frame, login, rail, session
 from tamis.app.dashboard.look import style
-from tamis.app.dashboard.page_context import guarded, workspace
+from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.app.pages import navigation
 from tamis.app.server.server import HERE
 
@@ -18,12 +18,12 @@ st.set_page_config(page_title="Tamis", page_icon=str(HERE / "icon.svg"), layout=
 st.logo(HERE / "wordmark.svg", size="medium", icon_image=HERE / "icon.svg")
 
 
-@guarded
+@guard_page
 def main() -> None:
     """Lay out one run."""
     style()
     here = workspace()
-    if not login.admitted():
+    if not login.admit():
         return
     session.start(here, list(here.corpora()))
     page = st.navigation(navigation.all_pages(), position="top")

@@ -29,7 +29,7 @@ def show(here: Stage, artifact: Artifact) -> None:
         sweep: list[dict[str, Any]] = artifact.json("sweep") if "sweep" in artifact.parts() else []
         if sweep:
             _plot(fineness_figure(sweep, chosen=int(artifact.facts["min_cluster_size"])), "fine")
-            st.caption("What every smallest cluster size gives; the dashed line is the one in use. Exact.")
+            st.caption("Clusters by smallest cluster size; the dashed line is the size in use. Exact.")
         else:
             st.caption("This clustering was made without a sweep.")
     profiles = _profiles(here)
@@ -48,7 +48,7 @@ def show(here: Stage, artifact: Artifact) -> None:
             )
     with curves:
         if profiles is None:
-            st.caption("Learning curves come with the measurement of complexity.")
+            st.caption("The measurement of complexity makes the learning curves.")
         else:
             _plot(curves_figure(profiles, height=340), "curves")
             steep = np.asarray(profiles.table.column("measured").to_numpy(zero_copy_only=False), dtype=np.float64)
@@ -64,7 +64,7 @@ def _plot(figure: go.Figure, name: str) -> None:
 
 
 def _profiles(here: Stage) -> ConceptProfiles | None:
-    """Return the profiles of the concepts where they have been measured."""
+    """Return the profiles of the concepts, if they are measured."""
     study = here.opened.study
     artifact = find_artifact(study, NAME, also=[concept_profiles_step()])
     return None if artifact is None else ConceptProfiles(artifact.table("profiles"))

@@ -38,7 +38,7 @@ def show(here: Stage, artifact: Artifact, numbers: Sequence[int]) -> None:
 
 
 def history(here: Stage, artifact: Artifact) -> None:
-    """Say how many edits the clusters carry, and offer to take the last one back."""
+    """Show the number of edits of the clusters, and offer to undo the last one."""
     edits = int(artifact.facts.get("edits", 0))
     if edits and login.may("owner"):
         cells = st.columns([3, 2], vertical_alignment="center")
@@ -55,7 +55,7 @@ def _start(here: Stage, edit: ClusterEdit | None) -> None:
 
 
 def follow(here: Stage) -> None:
-    """Show the edit that is going on."""
+    """Show the running edit."""
     if job := session.current().setting("cluster_job"):
         watch(here.workspace, str(job), "cluster_job")
 
@@ -67,14 +67,14 @@ def configured() -> ChatEndpoint | None:
     """Return the endpoint the server was started with, None without one.
 
     Raises:
-        SettingError: it is not one that may be asked.
+        SettingError: the endpoint is not allowed.
     """
     url = os.environ.get(ENDPOINT, "")
     return ChatEndpoint(url, os.environ.get(MODEL, ""), os.environ.get(KEY_ENV, "")) if url else None
 
 
 def offer_names(here: Stage) -> None:
-    """Say what would be sent, and send it once an owner agrees."""
+    """Show what would be sent, and send it once an owner agrees."""
     if not os.environ.get(ENDPOINT) or not login.may("owner"):
         return
     with st.expander("Names by a model", icon=":material/label:"):

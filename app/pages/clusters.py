@@ -1,4 +1,4 @@
-"""Clusters: what the corpus is about, how much of each topic there is and stays, and what tells two topics apart."""
+"""Clusters: the topics of the corpus, how much of each the recipe keeps, and the words that distinguish two topics."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def page() -> None:
 
 
 def _none() -> list[int]:
-    """Say that there are no clusters; nothing can be chosen."""
+    """Show that there are no clusters; nothing can be chosen."""
     st.info(
-        "No clusters were found: every document is in none. Clusters may be smaller with"
+        "No clusters were found: every document is unclustered. Clusters may be smaller with"
         " `tamis open PATH --map min_cluster_size=5`; `--map clustering=k-means` leaves no document out."
     )
     return []
 
 
 def _chosen(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
-    """Show the clusters as areas and as a table; return the places chosen in it."""
+    """Show the clusters as a treemap and as a table; return the rows chosen in it."""
     st.plotly_chart(
         treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
         config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
@@ -87,7 +87,7 @@ def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
 
 
 def _origin(name: str, answered: ModelName | None) -> str:
-    """Say that a name in use comes from a model."""
+    """Return a note if the name in use comes from a model."""
     return f" · named by {plain(answered.model)}" if answered is not None and answered.name == name else ""
 
 
@@ -102,7 +102,7 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
 
 
 def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
-    """Show the clusters and return the chosen places; after an edit nothing is chosen, since places have moved."""
+    """Show the clusters and return the chosen rows; after an edit nothing is chosen, since the rows have moved."""
     event = st.dataframe(
         [
             {
@@ -134,7 +134,7 @@ def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
 
 
 def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
-    """Show one cluster, or what tells two apart."""
+    """Show one cluster, or compare two."""
     clustering = here.facts.info("cluster").origin
     numbers = tuple(int(row["cluster"]) for row in chosen)
     for row in chosen:
@@ -159,7 +159,7 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
 
 
 def _rename(here: Stage, artifact: Artifact, row: dict[str, Any]) -> None:
-    """Let an owner give the cluster a name of its own; an empty name brings back the one made from its words."""
+    """Let an owner name the cluster; an empty name restores the name from its words."""
     if not login.may("owner"):
         return
     key = session.widget("clusters", "name", str(row["cluster"]), str(row["name"]))
@@ -171,7 +171,7 @@ def _rename(here: Stage, artifact: Artifact, row: dict[str, Any]) -> None:
 
 
 def _compare(artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
-    """Show the words that tell two clusters apart."""
+    """Show the words that distinguish two clusters."""
     found = distinguishing_words(read_terms(artifact.table("terms")), chosen[0]["cluster"], chosen[1]["cluster"])
     labels = [item.word for item in found]
     first = [100 * item.share_a for item in found]
@@ -184,7 +184,7 @@ def _compare(artifact: Artifact, chosen: list[dict[str, Any]]) -> None:
 
 
 def _examples(here: Stage, cluster: int) -> None:
-    """Show the most typical and the oddest documents of a cluster, by distance to their neighbours."""
+    """Show the most typical and the most atypical documents of a cluster, by distance to their neighbours."""
     members = np.flatnonzero(here.facts.numbers("cluster") == cluster)
     if "outlier" in here.facts.columns:
         members = members[np.lexsort((members, here.facts.numbers("outlier")[members]))]

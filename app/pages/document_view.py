@@ -1,4 +1,4 @@
-"""One document: its text, its signals against the corpus, why it is kept or dropped. Never rendered as Markdown."""
+"""One document: its text, its signals against the corpus, why it is kept or dropped. The text is never Markdown."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def show_document(here: Stage, row: int) -> None:
 
 
 def _notes(here: Stage, document: str) -> None:
-    """Show what people wrote about the document, and let those who may write more."""
+    """Show the notes on the document, and let reviewers add one."""
     desk = review_panel.ReviewDesk(here, log_of(here), login.person().name)
     review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
 
 
 def _marks() -> str:
-    """Let people choose the signal whose places are marked in the text; remembered."""
+    """Let people choose the signal whose places are marked in the text; the session keeps the choice."""
     options = ["", *SPANNED]
     now = str(session.current().setting("marks", ""))
     chosen = st.selectbox(
@@ -77,7 +77,7 @@ def _marks() -> str:
 
 
 def _nearest(here: Stage, row: int) -> None:
-    """Show the documents whose embedding is nearest, and which vectors say so."""
+    """Show the documents with the nearest embeddings, and which vectors they are."""
     study = here.opened.study
     found = neighbours_of(study, row, k=6)
     if found is None:
@@ -95,7 +95,7 @@ def _nearest(here: Stage, row: int) -> None:
 
 
 def _verdict(here: Stage, row: int) -> None:
-    """Say whether the live recipe keeps the document, and what each step says."""
+    """Show whether the live recipe keeps the document, and the decision of each step."""
     outcome = here.scene.outcome
     if outcome is None or not outcome.steps:
         return
@@ -126,7 +126,7 @@ def _item(here: Stage, rule: Operator, row: int) -> str:
 
 
 def _signals(here: Stage, row: int) -> None:
-    """Show where the document stands among all for the main signals."""
+    """Show the rank of the document among all for the main signals."""
     facts = here.facts
     lines = []
     for name in SIGNALS_SHOWN:

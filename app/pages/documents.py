@@ -57,13 +57,13 @@ def page() -> None:
 
 
 def _search(here: Stage) -> None:
-    """Turn what is typed into a rule of the selection."""
+    """Turn the typed search into a rule of the selection."""
     kinds = {"Words": "words", "Regular expression": "regex", "Predicate over columns": "predicate"}
     selection = session.current().selection
     with st.form("search", border=False):
         cells = st.columns([2, 6, 1.2], vertical_alignment="bottom")
         kind = cells[0].selectbox("Search by", list(kinds), label_visibility="collapsed")
-        # What was typed stays until it is part of the selection.
+        # The typed text stays until it is part of the selection.
         text = cells[1].text_input(
             "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed",
             key=session.widget("search", "text", operator_digest(selection)[:16]),
@@ -82,7 +82,7 @@ def _rule(kind: str, text: str) -> RowOperator:
     """Return the condition of a search.
 
     Raises:
-        RecipeError: not a possible pattern or predicate.
+        RecipeError: the pattern or predicate is not valid.
     """
     from tamis.analytics.operators.operator import OPERATORS
 
@@ -104,7 +104,7 @@ def quoted(words: str) -> str:
 
 
 def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
-    """Show what is listed, which columns, and the order."""
+    """Show the choices of documents, columns and order."""
     now = session.current()
     options = ["all", "selected", "kept", "dropped"]
     cells = st.columns([3, 5, 2, 1.3], vertical_alignment="bottom")

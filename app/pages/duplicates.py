@@ -46,7 +46,7 @@ def page() -> None:
     """Lay out the page."""
     here = stage()
     if "norm_group" not in here.facts.columns:
-        st.info("Duplicates have not been looked for yet. The Overview page shows what the analysis still needs.")
+        st.info("Duplicates are not measured yet. The Overview page shows the missing steps.")
         return
     rule = _rule(here)
     found = _look(here, rule)
@@ -66,7 +66,7 @@ def page() -> None:
 
 
 def _rule(here: Stage) -> Rule:
-    """Show the settings of the rule that is tried."""
+    """Show the settings of the rule under trial."""
     now = session.current()
     kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
     cells = st.columns([2.2, 2.4, 2, 2, 2.4], vertical_alignment="bottom")
@@ -101,12 +101,12 @@ def _rule(here: Stage) -> Rule:
 
 
 def _look(here: Stage, rule: Rule) -> Look | None:
-    """Try the rule on all documents, measuring first where needed and wanted."""
+    """Try the rule on all documents; offer the measurement first if it is missing."""
     study = here.opened.study
     recipe = Recipe().with_operator(rule)
     if pending := study.pending(recipe):
         seconds = sum(step.estimate.seconds for step in pending)
-        st.markdown(f"Similar pairs have not been measured yet: about {duration(seconds)}, once.")
+        st.markdown(f"Similar pairs are not measured yet: about {duration(seconds)}, once.")
         job = session.current().setting("dup_job")
         if st.button("Measure", key="duplicates/measure", type="primary", disabled=not login.may("owner")):
             login.demand("owner", to="start a measurement")
@@ -172,7 +172,7 @@ def _groups(found: Look) -> int | None:
     listed = duplicate_groups(found, order=order, limit=GROUPS)
     rows = listed.table.to_pylist()
     if not rows:
-        st.caption("No group: nothing is duplicate under this rule.")
+        st.caption("No group: this rule finds no duplicates.")
         return None
     event = st.dataframe(
         [
@@ -200,7 +200,7 @@ def _groups(found: Look) -> int | None:
 
 
 def _group(here: Stage, found: Look, leader: int | None) -> None:
-    """Show the kept document and, for one dropped document, the words that differ."""
+    """Show the kept document and one dropped document with the words that differ."""
     if leader is None:
         st.caption("No group to show.")
         return
@@ -222,7 +222,7 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
 
 
 def _difference(here: Stage, kept: str, row: int) -> None:
-    """Show a dropped document with the words marked that its kept twin does not have, and what it lacks."""
+    """Show a dropped document with marks on the words that its kept twin lacks, and the words only the twin has."""
     text = here.opened.texts([row])[0][:DIFF_CHARACTERS]
     found = word_diff(kept[:DIFF_CHARACTERS], text)
     added, removed = _unlike(found.right), _unlike(found.left)
@@ -235,7 +235,7 @@ def _difference(here: Stage, kept: str, row: int) -> None:
 
 
 def _unlike(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Return the places of a text that the other text does not have."""
+    """Return the places of a text that the other text lacks."""
     return [(span.start, span.end) for span in spans if not span.same]
 
 

@@ -31,7 +31,7 @@ def page() -> None:
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target)
-    trials = effect_panels.proposed(here, target)
+    trials = effect_panels.load_trials(here, target)
     if own is not None:
         _verdict(own)
         _figures(own, [own, *(effect for effect in found if effect is not own)], trials)
@@ -42,7 +42,7 @@ def page() -> None:
 
 
 def _target(here: Stage) -> TargetEntry | None:
-    """Let people choose what the data is for: a saved target, or the documents selected now."""
+    """Let people choose the purpose of the data: a saved target, or the current selection."""
     targets = list_targets(here.workspace)
     names = ["", *targets]
     now = session.current()
@@ -65,7 +65,7 @@ def _target(here: Stage) -> TargetEntry | None:
     ):
         _save(here, name.strip())
         st.rerun()
-    cells[3].caption("A half of the target, chosen by hash, is for the verdict only; recipes never see it.")
+    cells[3].caption("One half of the target, chosen by hash, only serves the verdict; recipes never see it.")
     return targets.get(chosen)
 
 

@@ -1,4 +1,4 @@
-"""Beside the measured effect: which step does the work, a proposed recipe, the report. Each is a background job."""
+"""Panels beside the measured effect: attribution of steps, a proposed recipe, the report. Each is a background job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tamis.data.jobs import Job
 
 DRAWS = 5
 SECONDS_PER_MEGABYTE = 0.15
-"""Of training and scoring one set of documents, measured on two processors."""
+"""To train and score one set of documents, measured on two processors."""
 
 
 def show(here: Stage, target: TargetEntry | None) -> None:
@@ -46,7 +46,7 @@ def show(here: Stage, target: TargetEntry | None) -> None:
         _report(here, target)
 
 
-def proposed(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
+def load_trials(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
     """Return the trials of the last search for this target, for the scatter of recipes."""
     job = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name) if target else None
     return search_trials(here.workspace.value(str(job.result["suggestion"]))["trials"]) if job else ()
@@ -79,7 +79,7 @@ def _attribution(here: Stage, target: TargetEntry | None) -> None:
     )
     if done is None:
         st.markdown(
-            "Every step is left out in turn; what the recipe then loses is what the step contributes, "
+            "Every step is left out in turn; the loss of the recipe is the contribution of the step, "
             "at the same bytes and with the same draws."
         )
         _start(
@@ -113,7 +113,7 @@ def _step_row(each: StepEffect) -> Mapping[str, object]:
 def _suggest(here: Stage, target: TargetEntry | None) -> None:
     study = here.opened.study
     if target is None:
-        st.caption("Choose a target above: a recipe is proposed for a purpose.")
+        st.caption("Choose a target above: the search proposes a recipe for it.")
         return
     tokens_there = int(here.opened.facts.whole("n_tokens").sum())
     cells = st.columns([2, 2, 3, 3], vertical_alignment="bottom")
@@ -134,12 +134,14 @@ def _suggest(here: Stage, target: TargetEntry | None) -> None:
 
 
 def _suggestion(value: Mapping[str, Any]) -> None:
-    """Show what was tried and offer the proposed recipe."""
+    """Show the trials and offer the proposed recipe."""
     trials = search_trials(value["trials"])
     left, right = st.columns([3, 4], gap="medium")
     with left:
         st.plotly_chart(search_figure(trials), key="effect/search", config={"displayModeBar": False})
-        st.caption("The half of the target kept for the verdict was never read. Measure the recipe to judge it.")
+        st.caption(
+            "The search never reads the half of the target kept for the verdict. Measure the recipe to judge it."
+        )
     with right:
         st.markdown(f"**Proposed** at {count(value['tokens'])} tokens: {plain(value['sentence'])}")
         if st.button("Take this recipe", key="effect/take"):

@@ -1,4 +1,4 @@
-"""Jobs: everything that runs or ran in the background of this workspace, for whoever looks."""
+"""Jobs: all running and finished background jobs of this workspace, visible to everyone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STATES = {
 
 
 def page() -> None:
-    """Lay out the page; what runs is looked up every second and a half, also what other people start."""
+    """Lay out the page; running jobs, also those of other people, refresh every second and a half."""
 
     seen: dict[str, tuple[str, int, float]] = {}
 
@@ -45,7 +45,7 @@ def page() -> None:
 
 
 def _speed(job: Job, seen: dict[str, tuple[str, int, float]]) -> float:
-    """Return units per second of the step since it was last looked at, 0 when that is not known."""
+    """Return units per second of the step since the last refresh, 0 if unknown."""
     now = (job.progress.step, job.progress.done, job.updated)
     before = seen.setdefault(job.id, now)
     if before[0] != now[0]:
@@ -56,7 +56,7 @@ def _speed(job: Job, seen: dict[str, tuple[str, int, float]]) -> float:
 
 
 def _running(job: Job, speed: float) -> None:
-    """Show one job that goes on: stage, share, speed, time left, and a button that stops it."""
+    """Show one running job: stage, share, speed, time left, and a button that stops it."""
     now = job.progress
     with st.container(border=True):
         words, stop = st.columns([6, 1], vertical_alignment="center")
@@ -78,7 +78,7 @@ def _running(job: Job, speed: float) -> None:
 
 
 def _ended(jobs: Sequence[Job]) -> None:
-    """Show what ended, the latest first, and the log of the chosen one."""
+    """Show the finished jobs, the latest first, and the log of the chosen one."""
     heading("Ended", f"the latest {count(min(SHOWN, len(jobs)))} of {count(len(jobs))}")
     if not jobs:
         st.caption("No job has ended yet.")
@@ -111,7 +111,7 @@ def _ended(jobs: Sequence[Job]) -> None:
 
 
 def _one(job: Job) -> None:
-    """Show what one job left behind."""
+    """Show the message and the end of the log of one job."""
     try:
         job = find_job(workspace().jobs, job.id)
     except TamisError as error:
@@ -121,7 +121,7 @@ def _one(job: Job) -> None:
     if job.message:
         st.text(job.message)
     if job.state in ("failed", "cancelled"):
-        st.caption("Start it again where it was started: finished parts are found again, so it goes on from there.")
+        st.caption("Start it again from its page: finished parts are stored, so it continues from there.")
     log = job.folder / "log.txt"
     text = ""
     if log.is_file():

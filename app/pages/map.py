@@ -30,7 +30,7 @@ from tamis.app.dashboard.page_context import Stage, brief, stage
 from tamis.app.figures.figures import ScatterGroup, scatter_sample
 from tamis.app.figures.palette import palette_of
 from tamis.app.pages.document_view import show_document
-from tamis.app.point_map.component import Label, drawn_lasso, point_map, said_failed
+from tamis.app.point_map.component import Label, drawn_lasso, failure_of, point_map
 from tamis.app.server.routes import DESK
 from tamis.data.errors import TamisError
 from tamis.data.hashing import digest
@@ -75,7 +75,7 @@ def _column(here: Stage) -> str:
 
 
 def _controls(here: Stage) -> bool:
-    """Show what the map is coloured by; return whether dropped documents fade."""
+    """Show the choice of colour; return whether dropped documents fade."""
     columns = [info for info in here.facts.columns.values() if info.role not in ("id", "map")]
     names = ["kept", *(info.name for info in sorted(columns, key=_column_order))]
     titles = distinct_titles([*columns, KEPT])
@@ -110,7 +110,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     colours = palette_of(groups, dark=is_dark())
     shapes = [rule.vertices for rule in now.selection if isinstance(rule, MapPolygon)]
     selected = bool(now.selection)
-    failed = said_failed(session.widget_value(KEY))
+    failed = failure_of(session.widget_value(KEY))
     cannot = point_map(
         points=DESK.publish(now.token, "points", f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
         groups=DESK.publish(now.token, "groups", f"groups-{_groups_name(here, groups)}", groups.data),
@@ -135,7 +135,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         on_picked=_picked,
         on_cleared=_cleared,
     )  # fmt: skip
-    cache.prepared(here.key.corpus)
+    cache.prepare_lasso(here.key.corpus)
     if cannot:
         _fallback(here, colours, groups)
 
@@ -149,19 +149,19 @@ def _cleared() -> None:
 
 
 def _home(here: Stage) -> Bounds:
-    """Return where all but the outermost documents lie."""
+    """Return the bounds of all but the outermost documents."""
     x, y = extent(here.facts, "x"), extent(here.facts, "y")
     return Bounds(x.robust_low, x.robust_high, y.robust_low, y.robust_high)
 
 
 def _groups_name(here: Stage, groups: MapGroups) -> str:
-    """Return what identifies the bytes of the groups: kept and dropped depend on the recipe, columns do not."""
+    """Return the name of the groups' bytes: kept and dropped depend on the recipe, columns do not."""
     depends = here.scene.digest if groups.column == "kept" else groups.column
     return digest([here.facts.digest, depends])[:32]
 
 
 def _labels(here: Stage) -> list[Label]:
-    """Return the names of clusters, the largest first; the larger fifth is shown from afar, all when near."""
+    """Return the names of clusters, the largest first; the largest fifth is shown from afar, all names when near."""
     names = here.opened.cluster_names()
     if not names:
         return []
@@ -176,7 +176,7 @@ def _labels(here: Stage) -> list[Label]:
 
 
 def _legend(here: Stage, groups: MapGroups) -> dict[str, Any]:
-    """Return the legend's rows; codes beyond the shown ones are counted in its last line."""
+    """Return the legend's rows; its last line counts the codes that are not shown."""
     info = here.facts.columns.get(groups.column)
     names = here.opened.cluster_names() if info is not None and info.role == "cluster" else {}
     items = [
@@ -189,7 +189,7 @@ def _legend(here: Stage, groups: MapGroups) -> dict[str, Any]:
 
 
 def _lasso() -> None:
-    """Make the area that was drawn the selection, or widen the selected area by it."""
+    """Select the drawn area, or add it to the selected area."""
     try:
         here, now, drawn = stage(), session.current(), drawn_lasso(session.widget_value(KEY))
         if drawn.map != map_digest(here.facts):

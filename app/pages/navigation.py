@@ -8,7 +8,7 @@ from importlib import import_module
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from tamis.app.dashboard.page_context import guarded
+from tamis.app.dashboard.page_context import guard_page
 from tamis.app.dashboard.rail import is_ready
 
 PAGES = (
@@ -25,7 +25,7 @@ PAGES = (
 )
 
 ALWAYS = ("overview", "jobs")
-"""Pages that have something to show before a corpus is analysed."""
+"""Pages that work before a corpus is analysed."""
 
 
 def all_pages() -> list[StreamlitPage]:
@@ -43,4 +43,4 @@ def _page(name: str) -> Callable[[], None]:
             return
         import_module(f"tamis.app.pages.{name}").page()
 
-    return guarded(run)
+    return guard_page(run)

@@ -1,4 +1,4 @@
-"""Overview: what the corpus is, what stands out, what to do next."""
+"""Overview: the corpus, its issues, the next steps."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ class _Plan:
 
 
 def _missing(here: Workspace, name: str) -> None:
-    """Show what the analysis still needs, and its job."""
+    """Show the missing steps of the analysis, and its job."""
     corpus = cache.corpus(cache.key_of(here, name))
     plan = plan_of(here, corpus)
     missing = [step for step in plan if not step.done]

@@ -13,12 +13,12 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import (
     Proposal,
     Version,
-    judged,
+    make_proposal,
+    make_remark,
+    make_verdict,
     proposals_of,
-    proposed,
-    remarked,
     seal,
-    sealed_bundle,
+    seal_bundle,
 )
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
@@ -35,12 +35,12 @@ _MARKS = {"proposed": ":material/pending:", "approved": ":material/verified:", "
 
 @dataclass(frozen=True)
 class ProposalTable:
-    """What the team has on the table.
+    """The proposals of the team.
 
     Attributes:
         here: the stage.
         log: the events that belong to no corpus.
-        proposals: as they are now.
+        proposals: the current ones.
     """
 
     here: Stage
@@ -85,7 +85,7 @@ def _state(proposals: tuple[Proposal, ...]) -> int:
 
 
 def _watch(log: ReviewLog, seen: int) -> None:
-    """Run the page again when somebody else has said something."""
+    """Run the page again when somebody else adds an event."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def look() -> None:
@@ -99,7 +99,7 @@ def _propose(table: ProposalTable) -> None:
     """Offer to propose the live recipe."""
     who, recipe = login.person(), session.current().recipe
     if not who.name:
-        st.caption("Say who you are in the rail, then you can propose this recipe.")
+        st.caption("Type your name in the rail, then you can propose this recipe.")
         return
     with st.form("team/propose", border=True):
         cells = st.columns([2, 3], vertical_alignment="bottom")
@@ -110,7 +110,7 @@ def _propose(table: ProposalTable) -> None:
         able = bool(recipe.active) and login.may("reviewer")
         if st.form_submit_button("Propose the live recipe", type="primary", disabled=not able):
             known = table.named(name.strip())
-            if _store(table.log, lambda by: proposed(name.strip(), recipe, who=by, message=message, known=known)):
+            if _store(table.log, lambda by: make_proposal(name.strip(), recipe, who=by, message=message, known=known)):
                 session.choose(proposal=name.strip())
                 st.rerun()
 
@@ -118,7 +118,7 @@ def _propose(table: ProposalTable) -> None:
 def _store(
     log: ReviewLog, event: Callable[[str], Event], *, needed: Role = "reviewer", to: str = "propose recipes"
 ) -> bool:
-    """Store an event made under the person's name; say what is wrong and return False when it cannot be."""
+    """Store an event under the person's name; on an error, show it and return False."""
     try:
         log.store.add(event(login.demand(needed, to=to).name))
     except TamisError as error:
@@ -128,7 +128,7 @@ def _store(
 
 
 def _show(table: ProposalTable, proposal: Proposal) -> None:
-    """Show one proposal: its newest version against the approved one, what was said, and its history."""
+    """Show one proposal: its newest version against the approved one, the comments, and its history."""
     newest = proposal.newest
     st.markdown(
         f"{_MARKS[newest.state]} **Version {newest.number}: {newest.state}** · proposed by {plain(newest.who)}, "
@@ -172,7 +172,7 @@ def _documents(here: Stage, before: Recipe, after: Recipe) -> DocumentDiff:
 
 
 def _judge(table: ProposalTable, proposal: Proposal) -> None:
-    """Offer the verdicts to owners, and the version to everyone."""
+    """Offer verdicts to owners, and the version to everyone."""
     newest, here = proposal.newest, table.here
     for opinion in newest.opinions:
         own = ", their own proposal" if opinion.who == newest.who and opinion.verdict == "approved" else ""
@@ -195,7 +195,7 @@ def _judge(table: ProposalTable, proposal: Proposal) -> None:
         st.rerun()
     if change and _store(
         table.log,
-        lambda by: judged(proposal, newest, "changes asked", who=by, message=words or ""),
+        lambda by: make_verdict(proposal, newest, "changes asked", who=by, message=words or ""),
         needed="owner", to="ask for changes",
     ):  # fmt: skip
         st.rerun()
@@ -209,19 +209,19 @@ def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
         recipe, study = newest.recipe(), here.opened.study
         with st.spinner("Exporting the bundle …"):
             study.measure(recipe)
-            bundle = sealed_bundle(study, recipe)
+            bundle = seal_bundle(study, recipe)
     except TamisError as error:
         st.text(brief(error))
         return False
     return bool(_store(
         table.log,
-        lambda by: judged(proposal, newest, "approved", who=by, message=words, bundle=bundle),
+        lambda by: make_verdict(proposal, newest, "approved", who=by, message=words, bundle=bundle),
         needed="owner", to="approve recipes",
     ))  # fmt: skip
 
 
 def _sealed(here: Stage, name: str, sealed: str) -> None:
-    """Say where the approved bundle is and whether it is still what was approved."""
+    """Show where the approved bundle is and whether it is unchanged since the approval."""
     try:
         same = seal(Bundle.open(here.workspace.bundles / name)) == sealed
     except (TamisError, OSError):
@@ -256,7 +256,7 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
         )  # fmt: skip
         text = cells[1].text_input("Comment", max_chars=1000, label_visibility="collapsed", placeholder="Comment")
         if cells[2].form_submit_button("Send", width="stretch") and _store(
-            table.log, lambda by: remarked(proposal, text, who=by, step=step or ""), to="comment on recipes"
+            table.log, lambda by: make_remark(proposal, text, who=by, step=step or ""), to="comment on recipes"
         ):
             st.rerun()
 

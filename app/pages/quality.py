@@ -14,7 +14,7 @@ from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, share, told_apart
+from tamis.app.dashboard.look import count, format_distinct, share
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
@@ -57,7 +57,7 @@ def page() -> None:
 
 
 def _signals(here: Stage) -> list[ColumnInfo]:
-    """Return the numeric columns worth a histogram, the most used first."""
+    """Return the numeric columns that get a histogram, the most used first."""
     found = [info for info in here.facts.columns.values() if info.numeric and info.role not in ("map", "cluster", "id")]
     found = [info for info in found if not info.name.endswith("_group")]
     used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
@@ -93,7 +93,7 @@ def _choose_signal(key: str) -> None:
 
 
 def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
-    """Show the histogram and the cut that is being tried; return its rule."""
+    """Show the histogram and the cut under trial; return its rule."""
     found: Histogram = here.ask(histogram, column=info.name, scale="auto")
     low, high = session.current().setting("low"), session.current().setting("high")
     log = bool(session.current().setting("log", False))
@@ -120,7 +120,7 @@ def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
 
 
 def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None:
-    """Select the documents of the bars that were clicked, from the first to the last (Shift adds)."""
+    """Select the documents of the clicked bars, from the first to the last (Shift adds)."""
     places = sorted({int(point["point_index"]) for point in event["selection"]["points"]}) if event else []
     if not places or places[-1] >= len(found.edges) - 1:
         return
@@ -141,18 +141,18 @@ def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | N
         return
     first = 0 if low is None else min(int(np.searchsorted(found.edges, low)), len(edges) - 1)
     last = len(edges) - 1 if high is None else min(int(np.searchsorted(found.edges, high)), len(edges) - 1)
-    # A typed cut moves the handles: they are new ones then. Their own moves leave them as they are.
+    # A typed cut moves the handles, so they become new widgets; a drag keeps them.
     key = session.widget("quality", "drag", info.name, str(session.current().setting("typed", 0)))
     _, under = st.columns([1, 10.5], gap=None)
     under.select_slider(
         "Cut", range(len(edges)), value=(min(first, last), last), key=key,
-        format_func=told_apart(edges).__getitem__, label_visibility="collapsed",
+        format_func=format_distinct(edges).__getitem__, label_visibility="collapsed",
         on_change=_dragged, args=(key, edges),
     )  # fmt: skip
 
 
 def _dragged(key: str, edges: tuple[float, ...]) -> None:
-    """Take the bins the handles stand at as the cut; a handle at its end is no cut."""
+    """Set the cut to the bins of the handles; a handle at its end is no cut."""
     first, last = session.widget_value(key)
     session.choose(
         low=edges[first] if first > 0 else None, high=edges[last] if last < len(edges) - 1 else None,
@@ -244,7 +244,7 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
 
 
 def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
-    """Show documents the recipe keeps beside documents it drops, or those a tried cut would drop."""
+    """Show documents that the recipe keeps beside those that it, or the cut under trial, drops."""
     left, right = st.columns(2, gap="medium")
     sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
     for place, title, which in sides:

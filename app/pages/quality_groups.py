@@ -70,7 +70,7 @@ def _category(here: Stage) -> str | None:
 
 
 def _cuts(here: Stage, info: ColumnInfo, found: Spread, by: str) -> None:
-    """Show a table of cuts, one row per group, filled from percentiles, and make a rule of it."""
+    """Show a table of cuts, one row per group, filled from percentiles, and offer it as a rule."""
     cells = st.columns([2, 2, 3], vertical_alignment="bottom")
     options = [None, *SHARES]
     low = cells[0].selectbox("Drop below its", options, format_func=_side, key="quality/by/low")
@@ -117,7 +117,7 @@ def _side(share: float | None) -> str:
 
 
 def _offer(here: Stage, info: ColumnInfo, by: str, bounds: list[dict[str, Any]]) -> None:
-    """Say what the cuts of all groups would drop together, and save them."""
+    """Show what the cuts of all groups would drop together, and save them as a rule."""
     try:
         rule: Operator = OPERATORS.build("grouped_range", {"signal": info.name, "by": by, "bounds": bounds})
         found: Spread = here.ask(spread, column=info.name, by=by, rule=rule)

@@ -1,4 +1,4 @@
-"""Recipe: the ordered steps, what each one does, the text beside it, export and run."""
+"""Recipe: the ordered steps, the effect of each one, the YAML beside it, export and run."""
 
 from __future__ import annotations
 
@@ -90,12 +90,15 @@ def _yaml() -> None:
 
 
 def _title() -> None:
-    """Show title and reason, which are for people and change no byte."""
+    """Show title and reason, which people read and which change no output."""
     recipe = session.current().recipe
     cells = st.columns([2, 3])
     title = cells[0].text_input("Title", value=recipe.title, key=session.widget("recipe", "title", recipe.title))
     why = cells[1].text_input(
-        "Why", value=recipe.why, key=session.widget("recipe", "why", recipe.why), placeholder="what this recipe is for"
+        "Why",
+        value=recipe.why,
+        key=session.widget("recipe", "why", recipe.why),
+        placeholder="the purpose of this recipe",
     )
     if (title, why) != (recipe.title, recipe.why):
         session.edit(recipe=recipe.described(title=title, why=why))
@@ -125,7 +128,7 @@ def _attribution(scene):  # type: ignore[no-untyped-def]
 
 
 def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | None, shares: dict[str, int]) -> None:
-    """Show one step: what it says, what it drops, and its controls."""
+    """Show one step: its sentence, what it drops, and its controls."""
     with st.container(border=True, gap="xsmall"):
         cells = st.columns([6, 3.6, 2.4], vertical_alignment="center")
         cells[0].markdown(_described(place, step))
@@ -175,7 +178,7 @@ def _change(recipe: Recipe) -> None:
 
 
 def _try(recipe: Recipe) -> None:
-    """Adopt a recipe, or say here what is wrong with it: what was typed stays."""
+    """Adopt a recipe, or show its error here; the typed text stays."""
     try:
         attempt(recipe=recipe)
     except TamisError as error:
@@ -189,14 +192,16 @@ def _known(here: Stage) -> forms.Known:
 
 
 def _fix(outcome: Outcome, corpus: str, step: Step) -> None:
-    """Offer to turn the percentiles of a step into the values they are on this corpus."""
+    """Offer to replace the percentiles of a step by their values on this corpus."""
     try:
         frozen = freeze(outcome.recipe, step.id, outcome=outcome, corpus=corpus)
-    except RecipeError:  # Nothing reaches the step, or nothing of it has a value.
+    except RecipeError:  # No document reaches the step, or none has a value.
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         key = session.widget("step", step.id, "fix")
-        if st.button("Fix the numbers", key=key, help="Keeps these values, instead of finding others on each corpus."):
+        if st.button(
+            "Fix the numbers", key=key, help="Uses these values on every corpus, instead of new ones on each."
+        ):
             _change(frozen)
         st.caption(plain(f"here: {frozen.step(step.id).operator.sentence()}"))
 
@@ -206,9 +211,9 @@ def _edit(here: Stage, step: Step) -> None:
     st.caption(kind.summary)
     if kind.warning:
         st.caption(f":material/warning: {kind.warning}")
-    # A step that was changed elsewhere, or back, has new widgets: old ones would show what they held.
+    # A step that was changed elsewhere, or by undo, gets new widgets: the old ones would show their old values.
     scope = f"{step.id}-{digest([operator_digest([step.operator]), step.note])[:16]}"
-    with forms.guarded(kind.name), st.form(session.widget("edit", scope), border=False):
+    with forms.guard_form(kind.name), st.form(session.widget("edit", scope), border=False):
         values = step.operator.model_dump(mode="json")
         filled = forms.operator_form(kind, values, known=_known(here), scope=scope)
         note = st.text_input("Note", value=step.note, key=session.widget("form", scope, "note"))
@@ -240,7 +245,7 @@ def _add(here: Stage) -> None:
         st.caption(f"{chosen.summary} Source: {chosen.source}")
         if chosen.warning:
             st.caption(f":material/warning: {chosen.warning}")
-        with forms.guarded(chosen.name), st.form("recipe/add", border=False):
+        with forms.guard_form(chosen.name), st.form("recipe/add", border=False):
             filled = forms.operator_form(chosen, {}, known=_known(here), scope=f"new-{chosen.name}")
             if st.form_submit_button("Add to the recipe", type="primary"):
                 operator = forms.build(chosen, filled)
@@ -249,7 +254,7 @@ def _add(here: Stage) -> None:
 
 
 def _presets(here: Stage) -> None:
-    """Offer the published rule sets with what each would keep; each becomes ordinary steps that can be edited."""
+    """Offer the published rule sets with the share each would keep; each becomes ordinary steps that can be edited."""
     with st.expander("Add a published rule set", icon=":material/library_add:"):
         counted = st.toggle("Say what each would keep on its own", key="preset/count")
         for name, rules in sorted(RULE_SETS.items()):
@@ -264,7 +269,7 @@ def _presets(here: Stage) -> None:
 
 
 def _kept(here: Stage, name: str) -> str:
-    """Return the share of documents and tokens that a rule set keeps of the whole corpus."""
+    """Return the share of the corpus' documents and tokens that a rule set keeps."""
     scene = cache.scene(cache.SceneKey(here.key.corpus, (), with_rule_set(Recipe(), name)))
     assert scene.outcome is not None
     first, last = scene.outcome.input, scene.outcome.output
@@ -272,7 +277,7 @@ def _kept(here: Stage, name: str) -> str:
 
 
 def _addable(kind: type[Operator]) -> bool:
-    """Say whether an operator can be filled in by hand; drawn areas come from the map."""
+    """Return whether an operator can be filled in by hand; drawn areas come from the map."""
     return kind.name not in ("map_polygon", "all_of")
 
 

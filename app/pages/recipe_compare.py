@@ -40,7 +40,7 @@ def show(here: Stage) -> None:
 
 
 def _others(here: Stage) -> dict[str, Recipe]:
-    """Return recipes to compare with: the one before the last edits, and those of jobs on this corpus."""
+    """Return recipes to compare with: those before the last edits, and those of jobs on this corpus."""
     found: dict[str, Recipe] = {"an empty recipe": Recipe()}
     now = session.current()
     for ago, view in enumerate(reversed(now.past), start=1):

@@ -37,7 +37,7 @@ def export_panel(here: Stage) -> None:
 
 
 def bundle_folder(here: Stage, recipe: Recipe) -> Path:
-    """Return where the bundle of a recipe and this corpus is kept: named by both, so it never changes."""
+    """Return the folder of the bundle of a recipe on this corpus: named by both, so it never changes."""
     return here.workspace.bundles / bundle_name(recipe, here.opened.facts.corpus)
 
 
@@ -90,7 +90,7 @@ def _run(here: Stage, bundle: Bundle) -> None:
 
 
 def rules_menu(here: Stage) -> None:
-    """Offer the rules in other tools' languages: the text, what gets lost, and how to get the columns it reads."""
+    """Offer the rules in other tools' languages: the text, what gets lost, and the command that writes its columns."""
     recipe = session.current().recipe
     if not recipe.active:
         st.caption("Add a rule first.")

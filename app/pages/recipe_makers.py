@@ -76,7 +76,7 @@ def _relevance(here: Stage) -> None:
 
 
 def _budget(here: Stage) -> None:
-    """Measure the concepts once, then show what sliders do to every quota and add the rule."""
+    """Measure the concepts once, then show the effect of the sliders on every quota and add the rule."""
     st.caption(
         "Concepts are the k-means groups of the embeddings. Simple ones are worth fewer documents than complex ones; "
         "deduplicate first. Source: Abbas et al. 2024, arXiv 2401.04578."

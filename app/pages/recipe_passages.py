@@ -1,4 +1,4 @@
-"""The boilerplate passages that a rule found, to choose those that leave the texts."""
+"""The boilerplate passages that a rule found; people choose which ones to remove from the texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Review: people read documents one by one, blind if they like, and say keep, drop or unsure."""
+"""Review: people read documents one by one, blind if they like, and decide keep, drop or unsure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def page() -> None:
 
 
 def _rows(here: Stage, queue: Queue, votes: Votes) -> NDArray[np.int64]:
-    """Return the documents of the queue; those of a dispute are looked up anew, the others remembered."""
+    """Return the documents of the queue; disputed ones are looked up each time, the others are cached."""
     if queue.kind == "disagreement":
         return queue_rows(here.scene, queue, votes)
     found: NDArray[np.int64] = here.ask(_queue_rows, queue=queue)
@@ -83,7 +83,7 @@ def _queue_rows(scene: Any, *, queue: Queue) -> NDArray[np.int64]:
 
 
 def _bar(here: Stage, focus: bool) -> Queue:
-    """Show what is reviewed and return it."""
+    """Show the choice of the queue and return it."""
     now = session.current()
     queue = Queue(
         kind=now.setting("review_kind", "mixed"),
@@ -97,7 +97,7 @@ def _bar(here: Stage, focus: bool) -> Queue:
             "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
             help="Hide what the recipe decided, where the document comes from and what others said",
         )  # fmt: skip
-        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view, also for phones")
+        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view that fits phones")
     session.choose(
         review_kind=queue.kind, review_step=queue.step, review_size=queue.size, review_blind=blind, review_focus=wide
     )
@@ -128,7 +128,7 @@ def _choices(here: Stage, queue: Queue) -> Queue:
 
 
 def _place(desk: ReviewDesk, rows: NDArray[np.int64], votes: Votes) -> Place:
-    """Return where this person is: where the arrows led, or the first document without their decision."""
+    """Return this person's place in the queue: set by the arrows, else the first document without their decision."""
     ids = tuple(desk.here.facts.ids.take(rows).to_pylist())
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True))
     open_ = [place for place, name in enumerate(ids) if mine.get(name, -1) < 0]
@@ -218,7 +218,7 @@ def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
 
 
 def _verdict(desk: ReviewDesk, row: int, document: str, votes: Votes) -> None:
-    """Say what the recipe and the others decided."""
+    """Show what the recipe and the others decided."""
     outcome = desk.here.scene.outcome
     if outcome is not None and outcome.steps:
         number = int(outcome.deciding[row])

@@ -1,4 +1,4 @@
-"""Beside the precision of rules: do people and the measured effect say the same about the recipes of this corpus?"""
+"""Do people and the measured effect agree about the recipes of this corpus?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.agreement import Votes
-from tamis.analytics.review.effect_agreement import LEAST_RECIPES, Measured, recipes_seen, relation
+from tamis.analytics.review.effect_agreement import LEAST_RECIPES, MeasuredRecipe, compare_recipes, relation
 from tamis.analytics.review.queues import places
 from tamis.app.dashboard import cache
 from tamis.app.dashboard.page_context import Stage, brief, plain
@@ -22,10 +22,10 @@ MOST = 12
 
 
 def show(here: Stage, votes: Votes) -> None:
-    """Show every measured recipe with its agreement with people and its gain, and how the two go together."""
-    seen = recipes_seen(votes, places(here.scene, votes), _measured(here))
+    """Show every measured recipe with its agreement with people and its gain, and their rank correlation."""
+    seen = compare_recipes(votes, places(here.scene, votes), _measured(here))
     if not seen:
-        st.caption("No effect with a target has been measured on this corpus yet: the page Effect does that.")
+        st.caption("No effect with a target is measured on this corpus yet: use the page Effect.")
         return
     st.dataframe(
         [
@@ -50,7 +50,7 @@ def show(here: Stage, votes: Votes) -> None:
     st.caption("Gain: target bits per byte saved against random draws of the same size, with its interval.")
 
 
-def _measured(here: Stage) -> Iterator[Measured]:
+def _measured(here: Stage) -> Iterator[MeasuredRecipe]:
     """Yield the effects measured on this corpus, the latest first and each recipe and target once."""
     known: set[tuple[str, str]] = set()
     for job in list_jobs(here.workspace.jobs):
@@ -67,4 +67,4 @@ def _measured(here: Stage) -> Iterator[Measured]:
             continue
         known.add((effect.recipe, effect.target_digest))
         if outcome is not None:
-            yield Measured(effect.title, effect.target, effect.recipe, effect.headline, outcome)
+            yield MeasuredRecipe(effect.title, effect.target, effect.recipe, effect.headline, outcome)

@@ -38,7 +38,7 @@ class ReviewDesk:
 
     Attributes:
         here: the stage.
-        log: what was said about the corpus.
+        log: the reviews of the corpus.
         name: who reviews.
     """
 
@@ -48,7 +48,7 @@ class ReviewDesk:
 
 
 def show(desk: ReviewDesk, queue: Queue, documents: tuple[str, ...]) -> None:
-    """Lay out the panel; it looks for what others decided every few seconds."""
+    """Lay out the panel; it refreshes the decisions of others every few seconds."""
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def panel() -> None:
@@ -159,7 +159,7 @@ def _select(desk: ReviewDesk, ids: tuple[str, ...]) -> None:
 
 
 def comment(desk: ReviewDesk, subject_kind: Subject, subject: str, *, title: str, kind: Kind = "comment") -> None:
-    """Show what was said about something, and a field to say more."""
+    """Show the comments on a subject, and a field to add one."""
     said = [
         event for event in desk.log.events()
         if event.kind == kind and event.subject_kind == subject_kind and event.subject == subject
@@ -176,7 +176,7 @@ def comment(desk: ReviewDesk, subject_kind: Subject, subject: str, *, title: str
 
 
 def add(desk: ReviewDesk, subject_kind: Subject, subject: str, kind: Kind, value: str, *, before: int) -> None:
-    """Store one event; ``before`` is how many like it there were, so that sending it twice stores it once."""
+    """Store one event; ``before`` counts the equal ones before it, so that sending it twice stores it once."""
     key = event_key(desk.log.corpus, desk.name, subject_kind, subject, kind, value, before)
     try:
         login.demand("reviewer", to="write about documents and recipes")

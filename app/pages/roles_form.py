@@ -1,4 +1,4 @@
-"""Which column of a corpus is the text, and what the others are: seen and chosen before the analysis and after it."""
+"""The roles of a corpus' columns, the text first: shown and chosen before and after the analysis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def reads(corpus: Corpus, unread: Sequence[str] | None = None) -> str:
 
     Args:
         corpus: the corpus.
-        unread: the columns that nothing looks at; None before that is known.
+        unread: the columns that nothing reads; None while unknown.
     """
     text = f"Text: column **{plain(corpus.roles.text)}**"
     if len(corpus.schema.names) == 1:
@@ -63,7 +63,7 @@ def sample(corpus: Corpus) -> None:
 
 
 def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
-    """Offer to give the roles to other columns; the analysis then looks at those."""
+    """Offer to assign the roles to other columns, which the analysis then reads."""
     known = paths(corpus.schema)
     with st.form("roles", border=False):
         cells = st.columns([*[2] * len(ROLES), 1.6], vertical_alignment="bottom")
@@ -84,7 +84,7 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
 
 
 def _change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str]) -> None:
-    """Remember other roles of a corpus; options of its map stay where they fit another text too.
+    """Store other roles of a corpus; options of its map stay if they fit the new text.
 
     Raises:
         RoleError: a column cannot have its role.
@@ -93,6 +93,6 @@ def _change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, st
     if changed.text_fingerprint != corpus.text_fingerprint and not (options.vectors or options.x):
         write_options(workspace, changed, replace(options, edits=()))
     entry, before = workspace.corpus(name), corpus.explicit_roles
-    # A role that was found stays found: what is chosen by hand is held to more.
+    # A detected role stays detected: a role chosen by hand must pass stricter checks.
     chosen = {role: path for role, path in roles.items() if role in entry.roles or path != before[role]}
     workspace.remember(replace(entry, roles={**entry.roles, **chosen}))

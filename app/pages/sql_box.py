@@ -14,7 +14,7 @@ from tamis.data.errors import TamisError
 
 
 def show(here: Stage) -> None:
-    """Lay out the box where it is allowed."""
+    """Lay out the box if the server and the role allow it."""
     if not is_sql_enabled() or not login.may("owner"):
         return
     limits = SqlLimits()

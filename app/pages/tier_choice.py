@@ -1,4 +1,4 @@
-"""Choosing the embedding tier of a corpus in the browser: what each costs, remembered in the workspace."""
+"""The choice of the embedding tier of a corpus, with the cost of each; the workspace stores it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tamis.data.workspace import Workspace
 
 
 def show(workspace: Workspace, corpus: Corpus) -> None:
-    """Offer the tiers with their estimates to owners; own vectors, given on the command line, are left alone."""
+    """Offer the tiers with their estimates to owners; own vectors from the command line stay."""
     options, size = read_options(workspace, corpus), size_of(corpus)
     if options.tier == "given":
         st.caption(f"Embedding: your own vectors ({options.vectors})")
@@ -34,7 +34,7 @@ def show(workspace: Workspace, corpus: Corpus) -> None:
         "Embedding", names, index=names.index(options.tier), format_func=titles.__getitem__, width=260,
         key=session.widget("overview", "tier", options.tier), disabled=not login.may("owner"),
         help="Precise finds the best neighbours; tuned is fitted to this corpus; fast is quickest. "
-        "Another choice makes embedding, map and clusters anew.",
+        "Another tier recomputes embedding, map and clusters.",
     )  # fmt: skip
     if chosen != options.tier:
         login.demand("owner", to="choose the embedding")

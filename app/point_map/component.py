@@ -81,7 +81,7 @@ _mount = st.components.v2.component(
 )
 
 MOST_ZOOM = 100.0
-"""Of the first view: few documents far away do not make all others a dot."""
+"""Highest zoom of the first view; a few outliers then do not shrink all others to a dot."""
 
 
 def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
@@ -96,13 +96,13 @@ def _view(bounds: Bounds, part: Bounds) -> dict[str, float]:
     }
 
 
-def said_failed(state: Mapping[str, Any] | None) -> str:
-    """Return why the browser cannot draw the map, from the component's state; empty when it can."""
+def failure_of(state: Mapping[str, Any] | None) -> str:
+    """Return why the browser cannot draw the map, from the component's state; empty if it can."""
     return str((state or {}).get("failed") or "")
 
 
 def drawn_lasso(state: Mapping[str, Any]) -> Lasso:
-    """Return the area that was just drawn, from the component's state."""
+    """Return the area drawn last, from the component's state."""
     drawn = state["lasso"]
     corners = tuple((float(x), float(y)) for x, y in drawn["polygon"])
     hidden = tuple(sorted(int(code) for code in drawn["hidden"]))
@@ -138,7 +138,7 @@ def point_map(
 
     Args:
         points, groups, flags: paths of the bytes (``routes.BlobDesk.publish``).
-        snippets: beginning of the snippets' paths.
+        snippets: prefix of the snippets' paths.
         token: of the session.
         bounds: frame of the quantised points.
         home: the part of the map shown first.
@@ -150,8 +150,8 @@ def point_map(
         overlay: whether dropped documents fade.
         selected: whether there is a selection.
         placed: number of documents on the map.
-        status: said in the corner after what is drawn.
-        failed: what this said before about why the map cannot be drawn; the map is then only a line.
+        status: shown in the corner after the counts.
+        failed: the reason returned by the last run why the map cannot be drawn; the map is then only a line.
         height: pixels.
         key: of the widget.
         on_lasso: called when an area was drawn (``drawn_lasso`` of the widget's state).

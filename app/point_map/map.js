@@ -48,7 +48,7 @@ class PointMap {
   }
 
   dispose() {
-    // A rerun unmounts and mounts again; only a removed element is really over.
+    // A rerun unmounts and mounts again; only a removed element ends the map.
     setTimeout(() => {
       if (this.root.isConnected) return;
       this.dead = true;
@@ -57,7 +57,7 @@ class PointMap {
     }, 500);
   }
 
-  // The browser took the graphics memory away and gave it back.
+  // The browser has lost and restored the graphics context.
   restore() {
     if (this.dead) return;
     this.painter.setUp();
@@ -102,7 +102,7 @@ class PointMap {
     this.root.dataset.ready = data.flags;
   }
 
-  // Says whether something was loaded; bytes that came too late, after others were asked for, are dropped.
+  // Returns whether something was loaded; bytes that arrive after a newer request are dropped.
   async load(name, key) {
     const path = this.data[key];
     if (this.loaded[name] === path) return false;
@@ -172,7 +172,7 @@ class PointMap {
     if (draw) this.draw();
   }
 
-  // moved: the view goes on changing, so that a part of the points is enough for now.
+  // moved: the view is still changing, so a part of the points is enough for now.
   draw(moved = false) {
     if (!this.gl || !this.cells || !this.width) return;
     clearTimeout(this.resting);
@@ -186,7 +186,7 @@ class PointMap {
     });
   }
 
-  // Areas and names alone: the points stay as they are.
+  // Draws areas and names only; the points stay as they are.
   drawLines() {
     if (this.pending || this.lining || !this.cells) return;
     this.lining = requestAnimationFrame(() => {
@@ -198,7 +198,7 @@ class PointMap {
   drawPoints() {
     const span = this.span();
     const zoom = 2 * this.view.zoom * 0.94;
-    // Documents per screen pixel: on the whole, and in the busiest places of what is seen.
+    // Documents per screen pixel: on average, and in the densest cells of the view.
     const perPixel = ((span.x * span.y) / (this.room * this.height)) / (this.view.zoom * 0.94) ** 2;
     const seen = this.cells.seen(...this.frame());
     const step = this.moved ? Math.min(60, Math.max(1, Math.ceil(seen.total / MOVING))) : 1;
@@ -215,7 +215,7 @@ class PointMap {
     });
   }
 
-  // The part of the map that is seen, left of the legend or as wide as asked: low x, low y, high x, high y.
+  // The visible part of the map, left of the legend or as wide as asked: low x, low y, high x, high y.
   frame(wide = this.room) {
     const [[x0, y1], [x1, y0]] = [this.toMap(0, 0), this.toMap(wide, this.height)];
     return [x0, y0, x1, y1];
@@ -235,7 +235,7 @@ class PointMap {
     if (this.root.matches(":focus-visible")) this.drawCross(draw, ink);
   }
 
-  // Where Enter reads, for those who use the keys.
+  // The place that Enter reads, for use by keyboard.
   drawCross(draw, ink) {
     const [x, y] = [this.room / 2, this.height / 2];
     draw.beginPath();
@@ -426,7 +426,7 @@ class PointMap {
     this.drawLines();
   }
 
-  // A finger that rests begins a lasso.
+  // A resting finger starts a lasso.
   hold() {
     if (this.pointers.size !== 1 || this.far > 8) return;
     this.path = [this.toMap(...this.start)];
@@ -490,14 +490,14 @@ class PointMap {
 
   select(path, shift) {
     const polygon = path.map((corner) => this.toData(corner));
-    // What the legend hides is not selected.
+    // Groups that the legend hides are not selected.
     const { map, legend } = this.data;
     const hidden = [...this.hidden];
     this.component.setTriggerValue("lasso", { polygon, add: shift || this.adding, map, column: legend.column, hidden });
     this.status.textContent = "Selecting …";
   }
 
-  // Selects everything that is seen: the way without a pointer.
+  // Selects everything in view, for use without a pointer.
   selectSeen(shift) {
     const [x0, y0, x1, y1] = this.frame();
     this.select([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], shift);

@@ -5,7 +5,7 @@
 const LAYERS = { all: 0, back: 1, front: 2 };
 const BACK_STRENGTH = 0.2;
 
-// What stands out and what stays behind: dropped documents fade, and so do those outside the selection.
+// Emphasis: dropped documents fade, and so do those outside the selection.
 const POINT_VERTEX = `#version 300 es
 in vec2 place; in float group; in float flag;
 uniform vec2 centre; uniform vec2 scale; uniform float shift; uniform float size; uniform float alpha;

@@ -1,9 +1,9 @@
-"""Who is let in: the ways to log in, what each needs, and the check before every request. No Streamlit here.
+"""Access to the server: the login modes, their settings, and the check before every request. No Streamlit here.
 
 Modes:
     open: this machine only; people say their name.
     oidc: OpenID Connect by ``st.login``; the settings are in ``secrets.toml``, section ``[auth]``.
-    proxy: a proxy logs people in and names them in a header; it proves itself by a shared secret.
+    proxy: a proxy logs people in and names them in a header; a shared secret authenticates it.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _HEADER = re.compile(r"[A-Za-z0-9-]{1,60}")
 
 @dataclass(frozen=True)
 class Gate:
-    """How people get in.
+    """How people log in.
 
     Attributes:
         mode: the way to log in.
         sites: host names under which browsers reach the dashboard, beside this machine's own.
-        header: that names the person, for the proxy.
+        header: in which the proxy names the person.
         secret: that the proxy sends with every request.
     """
 
@@ -66,17 +66,17 @@ class Gate:
         secrets: Sequence[Path] = (),
         environment: Mapping[str, str],
     ) -> Gate:
-        """Return the gate a server asks for, checked.
+        """Check the login settings of a server and return its gate.
 
         Args:
             mode: the way to log in.
             sites: host names.
-            header: that names the person.
+            header: in which the proxy names the person.
             secrets: files that may hold the section ``[auth]``; later ones win.
             environment: holds the secret of the proxy.
 
         Raises:
-            SettingError: something that the mode needs is missing or too weak.
+            SettingError: a setting of the mode is missing or too weak.
         """
         if mode not in get_args(Mode):
             raise SettingError("There is no such way to log in", value=mode, allowed=get_args(Mode))
@@ -91,14 +91,14 @@ class Gate:
 
     @property
     def guest(self) -> Role:
-        """Return the role of people whom the workspace does not name: alone on this machine one may do everything."""
+        """Return the role of people without a role in the workspace: owner on this machine, viewer behind a login."""
         return "owner" if self.mode == "open" else "viewer"
 
     def require(self, host: str) -> None:
-        """Make sure that an address may be served.
+        """Check that an address may be served.
 
         Raises:
-            SettingError: others can reach it, but nobody has to log in, or no name of the server is known.
+            SettingError: other machines reach it without a login, or the server's host name is unknown.
         """
         if is_loopback(host):
             return
@@ -117,13 +117,13 @@ class Gate:
             )
 
     def publish(self) -> None:
-        """Tell the pages of this process which way to log in is in force."""
+        """Set the login mode for the pages of this process."""
         os.environ[MODE] = self.mode
         os.environ[HEADER] = self.header
 
 
 def in_force() -> Gate:
-    """Return the gate of this process as far as pages need it: without secret and names."""
+    """Return the gate of this process without secret and host names, which pages do not need."""
     mode = os.environ.get(MODE, "open")
     if mode not in get_args(Mode):
         raise SettingError("There is no such way to log in", value=mode, allowed=get_args(Mode))
@@ -131,7 +131,7 @@ def in_force() -> Gate:
 
 
 class ProxyCheck:
-    """Refuse every request that does not come through the proxy: without its secret, or without exactly one person.
+    """Refuse every request without the proxy's secret or without exactly one person.
 
     Applies to pages, sockets, and the routes beside them; only the health check answers to everyone.
     """
@@ -151,7 +151,7 @@ class ProxyCheck:
         await self._app(scope, receive, send)
 
     def admits(self, headers: Headers) -> bool:
-        """Say whether the headers are those of the proxy."""
+        """Return whether the headers are those of the proxy."""
         given, people = headers.getlist(SECRET_HEADER), headers.getlist(self._gate.header)
         if len(given) != 1 or len(people) != 1 or not people[0].strip():
             return False
@@ -159,7 +159,7 @@ class ProxyCheck:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches an address."""
+    """Return whether only this machine reaches an address."""
     if host == "localhost":
         return True
     try:
@@ -169,7 +169,7 @@ def is_loopback(host: str) -> bool:
 
 
 def secret_files(root: Path) -> list[Path]:
-    """Return where ``secrets.toml`` is looked for: home folder, this folder, workspace; the last wins."""
+    """Return the paths of ``secrets.toml``, the last wins: home folder, this folder, workspace."""
     return [
         Path.home() / ".streamlit" / "secrets.toml",
         Path.cwd() / ".streamlit" / "secrets.toml",

@@ -1,4 +1,4 @@
-"""Headers of every answer of the server: what a browser may load, and that nobody else may frame the dashboard."""
+"""Headers of every response: they limit what a browser may load and forbid framing the dashboard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        # Streamlit's page and components of its second generation bring their scripts and styles along.
+        # Streamlit's page and its version 2 components contain inline scripts and styles.
         "script-src 'self' 'unsafe-inline' blob:",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data: blob:",
@@ -31,13 +31,13 @@ HEADERS = {
 
 
 class SafeHeaders:
-    """ASGI middleware that puts ``HEADERS`` on every HTTP answer."""
+    """ASGI middleware that adds ``HEADERS`` to every HTTP response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on; add the headers to the beginning of its answer."""
+        """Pass a request on and add the headers to its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

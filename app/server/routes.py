@@ -1,4 +1,4 @@
-"""What the browser fetches beside Streamlit: map bytes and snippets. Every request needs a session's token."""
+"""Routes beside Streamlit's: map bytes and snippets. Every request needs a session's token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tamis.data.errors import TamisError
 BLOB_BYTES = 512 << 20
 MAX_TOKENS = 10_000
 SHOWN = 4
-"""Things of a kind a session can still ask for: what it is shown and what it was shown just before."""
+"""Number of blobs of a kind that a session can fetch: the current one and the ones before."""
 
 SNIPPET_CHARACTERS = 280
 
@@ -39,14 +39,14 @@ class Snippet:
 
 
 class Token(str):
-    """The secret of one browser session; when Streamlit lets go of the session, the desk forgets it."""
+    """The secret of one browser session; when Streamlit drops the session, the desk forgets it."""
 
 
 class BlobDesk:
-    """What may be fetched: blobs by digest, snippets by corpus; and the sessions that may, each with what it was shown.
+    """Blobs by digest and snippets by corpus, and the sessions that may fetch them.
 
-    Of what a session was shown, the last ``SHOWN`` of each kind are kept, since a browser may still be asking for those
-    of the run before; what no open session can ask for is dropped.
+    Each session keeps its last ``SHOWN`` blobs of each kind, since a browser may still fetch those of the run before.
+    A blob that no open session can fetch is dropped.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class BlobDesk:
 
     @property
     def assets(self) -> int:
-        """Return how many things may be fetched."""
+        """Return how many blobs and snippet readers may be fetched."""
         with self._lock:
             self._forget_ended()
         return len(self._blobs) + len(self._snippets)
@@ -66,7 +66,7 @@ class BlobDesk:
     def new_token(self) -> Token:
         """Return a fresh token for one browser session; the oldest is forgotten beyond the limit."""
         token = Token(secrets.token_urlsafe(24))
-        # Garbage may be collected anywhere, also while the lock is held: sessions that end are only noted.
+        # Garbage collection may run while the lock is held, so the callback only notes sessions that end.
         weakref.finalize(token, self._ended.append, str(token)).atexit = False
         with self._lock:
             self._forget_ended()
@@ -76,7 +76,7 @@ class BlobDesk:
         return token
 
     def admits(self, token: str) -> bool:
-        """Say whether a session owns the token."""
+        """Return whether a session owns the token."""
         with self._lock:
             return token in self._shown
 
@@ -84,9 +84,9 @@ class BlobDesk:
         """Make bytes fetchable under the name of their content and return their path.
 
         Args:
-            token: of the session that is shown them.
-            kind: what they are to it, such as ``points``; newer ones of a kind take the place of older ones.
-            name: unique by content.
+            token: of the session that fetches them.
+            kind: their use, such as ``points``; newer bytes of a kind replace older ones.
+            name: unique for the content.
             data: the bytes.
         """
         with self._lock:
@@ -98,7 +98,7 @@ class BlobDesk:
         return f"/tamis/blob/{name}"
 
     def blob(self, name: str) -> bytes | None:
-        """Return published bytes, or None when they are gone."""
+        """Return published bytes, or None if they are gone."""
         with self._lock:
             return self._blobs.get(name)
 
@@ -119,12 +119,12 @@ class BlobDesk:
             self._forget(self._ended.popleft())
 
     def _forget(self, token: str) -> None:
-        """End a session: its token opens nothing any more, and what only it was shown is dropped."""
+        """End a session: revoke its token and drop what only it could fetch."""
         shown = self._shown.pop(token, {})
         self._drop({name for names in shown.values() for name in names})
 
     def _show(self, token: str, kind: str, name: str) -> None:
-        """Note what a session is shown and drop what that takes the place of."""
+        """Note that a session can fetch a blob, and drop those that it replaces."""
         self._forget_ended()
         shown = self._shown.get(token)
         if shown is None:
@@ -135,7 +135,7 @@ class BlobDesk:
         self._drop(set(names[:-SHOWN]))
 
     def _drop(self, names: set[str]) -> None:
-        """Drop those of the names that no session is shown."""
+        """Drop the names that no session can fetch."""
         if names:
             names = names.difference(*(kept for shown in self._shown.values() for kept in shown.values()))
         for name in names:

@@ -1,4 +1,4 @@
-"""The web server of the dashboard: Streamlit with the map's own routes; for others only behind a login."""
+"""The web server of the dashboard: Streamlit with the map's routes; other machines need a login."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def settings(*, host: str = "127.0.0.1", port: int = DEFAULT_PORT, gate: Gate | 
     """Return the Streamlit settings by dotted name, those of ``.streamlit/config.toml`` with this address.
 
     Raises:
-        SettingError: an address that others reach without a login, or an impossible port.
+        SettingError: other machines reach the address without a login, or the port is not valid.
     """
     gate = gate or Gate()
     gate.require(host)
@@ -40,10 +40,10 @@ def settings(*, host: str = "127.0.0.1", port: int = DEFAULT_PORT, gate: Gate | 
 
 
 def require_free(host: str, port: int) -> None:
-    """Make sure that nothing else listens on an address.
+    """Check that nothing else listens on an address.
 
     Raises:
-        SettingError: something does, or the address cannot be used.
+        SettingError: a program listens there, or the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -62,10 +62,10 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     """Serve the dashboard until stopped.
 
     Args:
-        workspace: whose corpora are shown.
-        host: address; one that others reach needs a gate.
+        workspace: its corpora are shown.
+        host: address; one that other machines reach needs a gate.
         port: TCP port.
-        gate: who is let in; by default people of this machine.
+        gate: how people log in; by default only this machine has access.
 
     Raises:
         SettingError: as ``settings``.

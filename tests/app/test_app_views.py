@@ -20,7 +20,7 @@ from tamis.analytics.study import queries
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.queries import Scene
-from tamis.app.dashboard.look import told_apart
+from tamis.app.dashboard.look import format_distinct
 from tamis.app.dashboard.page_context import brief
 from tamis.app.dashboard.rail import phrase
 from tamis.app.dashboard.session import SharedView
@@ -154,8 +154,8 @@ def test_columns_of_one_title_are_told_apart_by_their_names() -> None:
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), unique=True))
 def test_different_numbers_read_differently(numbers: list[float]) -> None:
-    assert len(set(told_apart(numbers))) == len(numbers)
-    assert [float(text) for text in told_apart([2001.0, 2001.25, 2001.5])] == [2001.0, 2001.2, 2001.5]
+    assert len(set(format_distinct(numbers))) == len(numbers)
+    assert [float(text) for text in format_distinct([2001.0, 2001.25, 2001.5])] == [2001.0, 2001.2, 2001.5]
 
 
 @pytest.mark.parametrize("stored", [{}, [], "text", {"selection": []}, {"selection": [], "recipe": {}, "more": 1}])

@@ -132,7 +132,7 @@ def test_run_says_which_columns_it_took_for_what_and_which_nobody_looked_at(
     paths = (str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"))
     done = invoke("run", *paths, "-o", str(tmp_path / "out"))
     assert "roles: text=instruction\n" in done.output
-    assert 'columns that no rule looked at: input, meta."dc.title", output\n' in done.output
+    assert 'columns that no rule read: input, meta."dc.title", output\n' in done.output
     manifest = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
     assert manifest["roles"] == {"text": "instruction"}
     assert manifest["unread"] == ["input", 'meta."dc.title"', "output"]

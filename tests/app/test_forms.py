@@ -66,7 +66,7 @@ def guarded_script() -> None:
     from tamis.app.dashboard import forms
 
     for name in ("first", "second", "third"):
-        with forms.guarded(name), st.form(name):
+        with forms.guard_form(name), st.form(name):
             st.text_input(name)
             if name == "second":
                 raise ZeroDivisionError

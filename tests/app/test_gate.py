@@ -229,7 +229,7 @@ def test_serving_others_without_what_it_needs_starts_nothing(workspace: Workspac
 
 
 APP = Path(gate.__file__).parents[1]
-SHARED = {"save_target", "remember", "export_bundle", "sealed_bundle", "rmtree", "cancel", "add_all", "put_table"}
+SHARED = {"save_target", "remember", "export_bundle", "seal_bundle", "rmtree", "cancel", "add_all", "put_table"}
 """Calls that change what others see, or that cost; starting a job (``start_...``) is another."""
 
 

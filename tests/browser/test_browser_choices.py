@@ -15,7 +15,7 @@ from test_browser import funnel, go, number, show
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.app.dashboard.session import View
+from tamis.app.dashboard.session import SharedView
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -53,7 +53,7 @@ def condition(predicate: str) -> RowOperator:
     return rule
 
 
-def link(dashboard: Dashboard, view: View) -> str:
+def link(dashboard: Dashboard, view: SharedView) -> str:
     """Return the address of a view."""
     return f"{dashboard.url}/recipe?corpus=corpus&view={Workspace(dashboard.home).put_value(view.to_value())}"
 
@@ -115,12 +115,10 @@ def test_a_condition_is_tried_before_it_is_selected(dashboard: Dashboard, page: 
 
 
 def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page: Page) -> None:
-    page.goto(link(dashboard, View((condition("tokens > 50"), condition("n_tokens > 50")))))
+    page.goto(link(dashboard, SharedView((condition("tokens > 50"), condition("n_tokens > 50")))))
     settle(page)
     rail = page.get_by_test_id("stSidebar")
-    expect(rail).to_contain_text(
-        "Taken away from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW
-    )
+    expect(rail).to_contain_text("Removed from the selection: No column tokens; did you mean n_tokens?", timeout=SLOW)
     expect(rail.get_by_role("button", name="Clear")).to_be_visible(timeout=SLOW)
     rail.get_by_role("button", name="Clear").click()
     expect(rail).to_contain_text("nothing selected", timeout=SLOW)
@@ -128,7 +126,7 @@ def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page
 
 def test_a_link_with_a_bad_recipe_can_be_mended_step_by_step(dashboard: Dashboard, page: Page) -> None:
     recipe = Recipe().with_operator(condition("tokens > 50")).with_operator(condition("n_tokens > 20"))
-    page.goto(link(dashboard, View((), recipe)))
+    page.goto(link(dashboard, SharedView((), recipe)))
     settle(page)
     expect(page.get_by_text("This did not work")).to_be_visible(timeout=SLOW)
     page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()

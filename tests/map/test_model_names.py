@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, NamingPlan, name_by_model, plan_naming
 from tamis.analytics.steps.pipeline import Analysis, analyze
-from tamis.app.dashboard.open_corpus import corpus_of, opened
+from tamis.app.dashboard.open_corpus import corpus_of, open_analysed
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import ModelName, carry_names, forget_model_names, name_cluster, read_model_names
 from tamis.data.errors import Cancelled, EndpointError, SettingError
@@ -51,7 +51,7 @@ def asked_of(home: Workspace, **more: int) -> NamingPlan:
 
 
 def names_shown(home: Workspace) -> dict[str, str]:
-    return opened(home, "corpus", corpus_of(home, home.corpus("corpus"))).cluster_names()
+    return open_analysed(home, "corpus", corpus_of(home, home.corpus("corpus"))).cluster_names()
 
 
 def test_a_question_holds_the_words_and_short_beginnings_and_nothing_else(home: Workspace) -> None:

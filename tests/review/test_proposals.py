@@ -14,7 +14,15 @@ from typer.testing import CliRunner
 from tamis.analytics.export.bundle import LOCK_FILE, RECIPE_FILE, Bundle
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.review.proposals import Proposal, judged, proposals_of, proposed, protect, remarked, seal
+from tamis.analytics.review.proposals import (
+    Proposal,
+    make_proposal,
+    make_remark,
+    make_verdict,
+    proposals_of,
+    protect,
+    seal,
+)
 from tamis.app.cli import main
 from tamis.data.errors import RecipeError, SettingError, TamisError
 from tamis.data.people import change_people
@@ -27,7 +35,7 @@ def recipe(least: int = 12) -> Recipe:
 
 
 def first(name: str = "web") -> tuple[Event, Proposal]:
-    event = proposed(name, recipe(), who="Ada", message="a start")
+    event = make_proposal(name, recipe(), who="Ada", message="a start")
     return event, proposals_of([event])[0]
 
 
@@ -42,7 +50,7 @@ def test_every_version_stays_and_going_back_is_a_new_one() -> None:
     events: list[Event] = []
     for least in (12, 20, 12):
         known = proposals_of(events)
-        events.append(proposed("web", recipe(least), who="Ada", known=known[0] if known else None))
+        events.append(make_proposal("web", recipe(least), who="Ada", known=known[0] if known else None))
     proposal = proposals_of(events)[0]
     assert [one.recipe() for one in proposal.versions] == [recipe(12), recipe(20), recipe(12)]
     assert len({one.key for one in proposal.versions}) == 3
@@ -52,29 +60,29 @@ def test_the_same_version_twice_is_refused_and_a_retry_adds_nothing(tmp_path: Pa
     event, proposal = first()
     store = ReviewStore(f"sqlite:///{tmp_path / 'reviews.sqlite'}")
     assert store.add(event)
-    assert not store.add(proposed("web", recipe(), who="Ada", message="pressed twice"))
+    assert not store.add(make_proposal("web", recipe(), who="Ada", message="pressed twice"))
     store.close()
     with pytest.raises(RecipeError, match="newest version"):
-        proposed("web", recipe(), who="Grace", known=proposal)
+        make_proposal("web", recipe(), who="Grace", known=proposal)
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "a b", "x" * 97])
 def test_names_of_proposals_are_checked(name: str) -> None:
     with pytest.raises(SettingError, match="Name"):
-        proposed(name, recipe(), who="Ada")
+        make_proposal(name, recipe(), who="Ada")
 
 
 def test_a_recipe_that_does_nothing_cannot_be_proposed() -> None:
     with pytest.raises(RecipeError, match="nothing to approve"):
-        proposed("web", Recipe(), who="Ada")
+        make_proposal("web", Recipe(), who="Ada")
 
 
 def test_the_last_opinion_decides_and_all_are_kept() -> None:
     event, proposal = first()
-    events = [event, judged(proposal, proposal.newest, "approved", who="Grace")]
+    events = [event, make_verdict(proposal, proposal.newest, "approved", who="Grace")]
     proposal = proposals_of(events)[0]
     assert proposal.newest.state == "approved"
-    events.append(judged(proposal, proposal.newest, "changes asked", who="Rosa", message="too strict"))
+    events.append(make_verdict(proposal, proposal.newest, "changes asked", who="Rosa", message="too strict"))
     proposal = proposals_of(events)[0]
     assert proposal.newest.state == "changes asked"
     assert [(one.who, one.verdict) for one in proposal.newest.opinions] == [
@@ -85,36 +93,37 @@ def test_the_last_opinion_decides_and_all_are_kept() -> None:
 
 def test_a_newer_version_leaves_the_approved_one_in_force() -> None:
     event, proposal = first()
-    events = [event, judged(proposal, proposal.newest, "approved", who="Grace")]
-    events.append(proposed("web", recipe(30), who="Ada", known=proposals_of(events)[0]))
+    events = [event, make_verdict(proposal, proposal.newest, "approved", who="Grace")]
+    events.append(make_proposal("web", recipe(30), who="Ada", known=proposals_of(events)[0]))
     proposal = proposals_of(events)[0]
     assert [version.state for version in proposal.versions] == ["approved", "proposed"]
 
 
 def test_only_the_newest_version_is_judged_and_changes_need_a_reason() -> None:
     event, old = first()
-    now = proposals_of([event, proposed("web", recipe(30), who="Ada", known=old)])[0]
+    now = proposals_of([event, make_proposal("web", recipe(30), who="Ada", known=old)])[0]
     with pytest.raises(RecipeError, match="newest"):
-        judged(now, old.newest, "approved", who="Grace")
+        make_verdict(now, old.newest, "approved", who="Grace")
     with pytest.raises(RecipeError, match="which changes"):
-        judged(now, now.newest, "changes asked", who="Grace", message=" ")
+        make_verdict(now, now.newest, "changes asked", who="Grace", message=" ")
     with pytest.raises(RecipeError, match="verdict"):
-        judged(now, now.newest, "perhaps", who="Grace")
+        make_verdict(now, now.newest, "perhaps", who="Grace")
 
 
 def test_comments_belong_to_the_recipe_or_to_one_of_its_steps() -> None:
     event, proposal = first()
     step = recipe().steps[0].id
-    events = [event, remarked(proposal, "why so few?", who="Grace"), remarked(proposal, "12?", who="Rosa", step=step)]
+    remarks = [make_remark(proposal, "why so few?", who="Grace"), make_remark(proposal, "12?", who="Rosa", step=step)]
+    events = [event, *remarks]
     found = proposals_of(events)[0].remarks
     assert [(one.who, one.step, one.text, one.version) for one in found] == [
         ("Grace", "", "why so few?", 1),
         ("Rosa", step, "12?", 1),
     ]
     with pytest.raises(RecipeError, match="no such step"):
-        remarked(proposal, "?", who="Rosa", step="elsewhere")
+        make_remark(proposal, "?", who="Rosa", step="elsewhere")
     with pytest.raises(RecipeError, match="Say something"):
-        remarked(proposal, "  ", who="Rosa")
+        make_remark(proposal, "  ", who="Rosa")
 
 
 def test_an_altered_recipe_is_not_the_one_proposed() -> None:
@@ -132,9 +141,9 @@ def test_opinions_before_their_version_count_for_nothing_and_break_nothing(order
     event, proposal = first()
     events = [
         event,
-        judged(proposal, proposal.newest, "approved", who="Grace"),
-        remarked(proposal, "well", who="Grace"),
-        proposed("other", recipe(40), who="Rosa"),
+        make_verdict(proposal, proposal.newest, "approved", who="Grace"),
+        make_remark(proposal, "well", who="Grace"),
+        make_proposal("other", recipe(40), who="Rosa"),
     ]
     shuffled = [events[place] for place in order]
     found = {one.name: one for one in proposals_of(shuffled)}
@@ -150,7 +159,7 @@ def test_the_seal_shows_that_an_approved_bundle_was_changed(tmp_path: Path) -> N
     (folder / LOCK_FILE).write_text("{}", "utf-8")
     bundle = Bundle(folder, recipe(), None)
     event, proposal = first()
-    approval = judged(proposal, proposal.newest, "approved", who="Grace", bundle=bundle)
+    approval = make_verdict(proposal, proposal.newest, "approved", who="Grace", bundle=bundle)
     protect(bundle)
     assert all(path.stat().st_mode & 0o222 == 0 for path in folder.iterdir())
     found = proposals_of([event, approval])[0].newest.approval
@@ -159,7 +168,7 @@ def test_the_seal_shows_that_an_approved_bundle_was_changed(tmp_path: Path) -> N
     (folder / LOCK_FILE).write_text("{ }", "utf-8")
     assert seal(bundle) != found.seal
     with pytest.raises(RecipeError, match="another recipe"):
-        judged(proposal, proposal.newest, "approved", who="Grace", bundle=Bundle(folder, recipe(99), None))
+        make_verdict(proposal, proposal.newest, "approved", who="Grace", bundle=Bundle(folder, recipe(99), None))
 
 
 def command(*arguments: str) -> str:

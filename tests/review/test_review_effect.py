@@ -13,7 +13,7 @@ from tamis.analytics.effect.verdict import Difference
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.agreement import DROP, KEEP, Votes
-from tamis.analytics.review.effect_agreement import Measured, RecipeSeen, recipes_seen, relation
+from tamis.analytics.review.effect_agreement import MeasuredRecipe, RecipeAgreement, compare_recipes, relation
 from tamis.analytics.review.queues import places
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.extrapolation import wilson
@@ -28,11 +28,11 @@ def scene(least: int) -> Scene:
     return Scene.build(FACTS, GivenEvidence(), recipe=recipe)
 
 
-def measured(least: int, mean: float, *, lower_is_better: bool = True) -> Measured:
+def measured(least: int, mean: float, *, lower_is_better: bool = True) -> MeasuredRecipe:
     outcome = scene(least).outcome
     assert outcome is not None
     head = Difference("bits", "random", mean, 0.1, mean - 0.2, mean + 0.2, 1.0, 1.0 - mean, 5, lower_is_better)
-    return Measured(f"at least {least}", "wiki", str(least), head, outcome)
+    return MeasuredRecipe(f"at least {least}", "wiki", str(least), head, outcome)
 
 
 def votes_of(deciding: NDArray[np.int16], flipped: int) -> Votes:
@@ -49,11 +49,11 @@ def votes_of(deciding: NDArray[np.int16], flipped: int) -> Votes:
 def test_agreement_is_counted_and_less_bits_are_a_gain() -> None:
     one = measured(100, -0.5)
     votes = votes_of(one.outcome.deciding, flipped=10)
-    seen = recipes_seen(votes, places(scene(100), votes), [one])[0]
+    seen = compare_recipes(votes, places(scene(100), votes), [one])[0]
     assert (seen.agreed.hits, seen.agreed.of) == (30, 40)
     assert (seen.gain, seen.low, seen.high) == pytest.approx((0.5, 0.3, 0.7))
     assert seen.verdict == one.headline.verdict
-    other = recipes_seen(votes, places(scene(100), votes), [measured(100, -0.5, lower_is_better=False)])[0]
+    other = compare_recipes(votes, places(scene(100), votes), [measured(100, -0.5, lower_is_better=False)])[0]
     assert (other.gain, other.low, other.high) == pytest.approx((-0.5, -0.7, -0.3))
 
 
@@ -62,19 +62,19 @@ def test_documents_of_another_corpus_are_left_out() -> None:
     votes = votes_of(one.outcome.deciding, flipped=0)
     rows = places(scene(100), votes)
     rows[:5] = -1
-    assert recipes_seen(votes, rows, [one])[0].agreed.of == 35
+    assert compare_recipes(votes, rows, [one])[0].agreed.of == 35
 
 
 def test_recipes_come_in_the_order_of_their_gain() -> None:
     many = [measured(50, 0.1), measured(100, -0.5), measured(200, -0.2)]
     votes = votes_of(many[0].outcome.deciding, flipped=3)
-    seen = recipes_seen(votes, places(scene(50), votes), many)
+    seen = compare_recipes(votes, places(scene(50), votes), many)
     assert [one.digest for one in seen] == ["100", "200", "50"]
 
 
-def ranked(agreed: list[int], gains: list[float]) -> list[RecipeSeen]:
+def ranked(agreed: list[int], gains: list[float]) -> list[RecipeAgreement]:
     return [
-        RecipeSeen(str(place), "t", str(place), wilson(hits, 10), gain, gain, gain, "no measurable effect")
+        RecipeAgreement(str(place), "t", str(place), wilson(hits, 10), gain, gain, gain, "no measurable effect")
         for place, (hits, gain) in enumerate(zip(agreed, gains, strict=True))
     ]
 

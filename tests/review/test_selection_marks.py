@@ -12,7 +12,7 @@ from synthetic import synthetic_facts
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.review.tags import marked, notes_of, over_cap, selection_digest, tags_of
+from tamis.analytics.review.tags import make_mark, notes_of, over_cap, selection_digest, tags_of
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import RecipeError, SettingError
@@ -40,7 +40,7 @@ assert isinstance(SHORT, RowOperator)
 
 
 def mark(kind: Kind, text: str, *, who: str = "Ada", before: int = 0) -> Event:
-    return marked(kind, text, selection=PAIR, corpus=CORPUS, documents=7, who=who, before=before)
+    return make_mark(kind, text, selection=PAIR, corpus=CORPUS, documents=7, who=who, before=before)
 
 
 def test_a_tag_brings_back_the_selection() -> None:
@@ -76,7 +76,7 @@ def test_tags_are_short_and_printable(text: str) -> None:
 
 def test_nothing_selected_cannot_be_tagged() -> None:
     with pytest.raises(RecipeError, match="Nothing is selected"):
-        marked("tag", "odd", selection=(), corpus=CORPUS, documents=0, who="Ada")
+        make_mark("tag", "odd", selection=(), corpus=CORPUS, documents=0, who="Ada")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tamis.analytics
-from tamis.analytics import kernel_cache
+from tamis.analytics.text import kernel_cache
 from tamis.analytics.text.kernel_cache import KEPT, PREFIX, compiled_sources, prune, sources_digest, use_kernel_cache
 
 PACKAGE = Path(tamis.analytics.__file__).parent
