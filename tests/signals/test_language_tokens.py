@@ -17,8 +17,8 @@ from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.signals.language import MAX_CHARACTERS, detect, language_columns, language_step
-from tamis.analytics.signals.token_counter import BYTES, WORDPIECE, _load, count, tokenizer_name
-from tamis.analytics.signals.tokens import PIECE, count_tokens, token_columns, tokenizer_path
+from tamis.analytics.signals.token_counter import BYTES, PIECE, WORDPIECE, _load, count, tokenizer_name
+from tamis.analytics.signals.tokens import count_tokens, token_columns, tokenizer_path
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
