@@ -134,12 +134,23 @@ def run_tests(module: str, mutant: Mutant | None) -> None:
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     if mutant is not None:
-        name = "tamis." + module.removesuffix(".py").replace("/", ".")
-        sys.meta_path.insert(0, Changed(name, mutant.code, ROOT / module))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, Changed(_name(module), mutant.code, ROOT / module))  # type: ignore[arg-type]
     tests = [str(ROOT / "tests" / test) for test in TESTS[module]]
     options = ["-x", "-q", "--hypothesis-profile=mutants", "--hypothesis-seed=0"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     os._exit(int(pytest.main([*options, *tests])))
+
+
+def load(module: str) -> None:
+    """Import what a module imports, once for all its mutants, but leave the module itself to be imported."""
+    package, _, name = _name(module).rpartition(".")
+    importlib.import_module(f"{package}.{name}")
+    del sys.modules[f"{package}.{name}"]
+    delattr(sys.modules[package], name)
+
+
+def _name(module: str) -> str:
+    return "tamis." + module.removesuffix(".py").replace("/", ".")
 
 
 def killed(module: str, mutant: Mutant | None, *, seconds: float) -> bool:
@@ -153,8 +164,23 @@ def killed(module: str, mutant: Mutant | None, *, seconds: float) -> bool:
     return process.exitcode != 0
 
 
+def score(module: str, *, seed: int, at_most: int) -> None:
+    """Print the row of a module, and on the error stream what survives as soon as it does."""
+    load(module)
+    start = time.monotonic()
+    if killed(module, None, seconds=900):
+        raise SystemExit(f"The tests of {module} fail without any change")
+    seconds = max(60.0, 4 * (time.monotonic() - start))
+    drawn, left = mutants(ROOT / module, seed=seed, at_most=at_most), 0
+    for mutant in drawn:
+        if not killed(module, mutant, seconds=seconds):
+            left += 1
+            print(f"{module}:{mutant.line}  {mutant.before}  ->  {mutant.after}", file=sys.stderr, flush=True)
+    print(f"| `{module}` | {len(drawn)} | {len(drawn) - left} | {1 - left / len(drawn):.0%} |", flush=True)
+
+
 def main() -> None:
-    """Print a row a module, and the mutants that survive."""
+    """Print a row a module, each from a process that has loaded nothing that imports the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", default=list(TESTS), metavar="MODULE", choices=[[], *TESTS])
     parser.add_argument("--seed", type=int, default=1)
@@ -165,18 +191,13 @@ def main() -> None:
     for library in ("duckdb", "numba", "pyarrow.parquet", "pyarrow.compute", "hypothesis", "pytest", "playwright"):
         importlib.import_module(library)
     print("| module | mutants | killed | share |\n|---|---:|---:|---:|", flush=True)
-    alive: list[str] = []
     for module in chosen.modules:
-        start = time.monotonic()
-        if killed(module, None, seconds=900):
-            raise SystemExit(f"The tests of {module} fail without any change")
-        seconds = max(60.0, 4 * (time.monotonic() - start))
-        drawn = mutants(ROOT / module, seed=chosen.seed, at_most=chosen.at_most)
-        left = [mutant for mutant in drawn if not killed(module, mutant, seconds=seconds)]
-        dead = len(drawn) - len(left)
-        print(f"| `{module}` | {len(drawn)} | {dead} | {dead / len(drawn):.0%} |", flush=True)
-        alive += [f"{module}:{mutant.line}  {mutant.before}  ->  {mutant.after}" for mutant in left]
-    print("\nSurvivors:\n" + "\n".join(alive))
+        options = {"seed": chosen.seed, "at_most": chosen.at_most}
+        process = multiprocessing.get_context("fork").Process(target=score, args=(module,), kwargs=options)
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit(process.exitcode)
 
 
 if __name__ == "__main__":
