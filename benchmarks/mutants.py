@@ -93,16 +93,18 @@ def mutants(path: Path, *, seed: int, at_most: int) -> list[Mutant]:
     return sorted((_mutant(text, path, number) for number in drawn), key=lambda mutant: mutant.line)
 
 
-def _mutant(text: str, path: Path, number: int) -> Mutant:
-    tree = ast.parse(text)
-    node, change = list(changes(tree))[number]
-    before = ast.unparse(node).splitlines()[0]
-    change()
+def _mutant(text: str, path: Path, number: int | None) -> Mutant:
+    """Return a change by its number, or the module as it is."""
+    tree, line, before, after = ast.parse(text), 0, "", ""
+    if number is not None:
+        node, change = list(changes(tree))[number]
+        line, before = node.lineno, ast.unparse(node).splitlines()[0]  # type: ignore[attr-defined]
+        change()
+        after = ast.unparse(node).splitlines()[0]
     for word in ast.walk(tree):
         if isinstance(word, ast.keyword) and word.arg == "cache":
             word.value = ast.Constant(False)
-    code = compile(ast.fix_missing_locations(tree), str(path), "exec")
-    return Mutant(node.lineno, before, ast.unparse(node).splitlines()[0], code)  # type: ignore[attr-defined]
+    return Mutant(line, before, after, compile(ast.fix_missing_locations(tree), str(path), "exec"))
 
 
 class Changed:
@@ -123,7 +125,7 @@ class Changed:
         exec(self.code, module.__dict__)
 
 
-def run_tests(module: str, mutant: Mutant | None) -> None:
+def run_tests(module: str, mutant: Mutant) -> None:
     """Run the tests of a module in this process and leave with pytest's status."""
     from hypothesis import Phase, settings
 
@@ -133,8 +135,7 @@ def run_tests(module: str, mutant: Mutant | None) -> None:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    if mutant is not None:
-        sys.meta_path.insert(0, Changed(_name(module), mutant.code, ROOT / module))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Changed(_name(module), mutant.code, ROOT / module))  # type: ignore[arg-type]
     tests = [str(ROOT / "tests" / test) for test in TESTS[module]]
     options = ["-x", "-q", "--hypothesis-profile=mutants", "--hypothesis-seed=0"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
@@ -153,7 +154,7 @@ def _name(module: str) -> str:
     return "tamis." + module.removesuffix(".py").replace("/", ".")
 
 
-def killed(module: str, mutant: Mutant | None, *, seconds: float) -> bool:
+def killed(module: str, mutant: Mutant, *, seconds: float) -> bool:
     """Return whether a test fails, or the tests do not end in time."""
     process = multiprocessing.get_context("fork").Process(target=run_tests, args=(module, mutant))
     process.start()
@@ -168,7 +169,7 @@ def score(module: str, *, seed: int, at_most: int) -> None:
     """Print the row of a module, and on the error stream what survives as soon as it does."""
     load(module)
     start = time.monotonic()
-    if killed(module, None, seconds=900):
+    if killed(module, _mutant((ROOT / module).read_text(), ROOT / module, None), seconds=900):
         raise SystemExit(f"The tests of {module} fail without any change")
     seconds = max(60.0, 4 * (time.monotonic() - start))
     drawn, left = mutants(ROOT / module, seed=seed, at_most=at_most), 0
