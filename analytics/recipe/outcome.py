@@ -41,6 +41,16 @@ class Count:
     tokens: int
     bytes: int
 
+    def without(self, lost: Count) -> Count:
+        """Return what is left when some of these documents are lost."""
+        return Count(
+            self.step,
+            self.documents - lost.documents,
+            self.copies - lost.copies,
+            self.tokens - lost.tokens,
+            self.bytes - lost.bytes,
+        )
+
 
 @dataclass(frozen=True)
 class Trace:

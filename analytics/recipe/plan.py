@@ -189,29 +189,20 @@ def _ask(facts: Facts, operators: Sequence[RowOperator], labels: Sequence[str]) 
 
 def _start(facts: Facts) -> _State:
     """Return all documents, one copy each."""
-    size, tokens = facts.whole("bytes"), facts.whole("n_tokens")
-    total = facts.memo.through(
-        ("input", facts.digest),
-        lambda: Count("", facts.n, facts.n, int(tokens.sum()), int(size.sum())),
-        size=lambda _: 64,
-    )
-    return _State(
-        deciding=np.zeros(facts.n, dtype=np.int16),
-        copies=np.ones(facts.n, dtype=np.int32),
-        position=None,
-        weight=None,
-        count=total,
-    )
+    copies = np.ones(facts.n, dtype=np.int32)
+    total = facts.memo.through(("input", facts.digest), lambda: _count(facts, copies), size=lambda _: 64)
+    return _State(deciding=np.zeros(facts.n, dtype=np.int16), copies=copies, position=None, weight=None, count=total)
 
 
-def _count(facts: Facts, copies: NDArray[np.int32]) -> Count:
-    wide = copies.astype(np.int64)
+def _count(facts: Facts, copies: NDArray[np.int32], rows: NDArray[np.int64] | slice = slice(None)) -> Count:
+    """Return what some rows hold, all of them by default."""
+    held = copies[rows].astype(np.int64)
     return Count(
         step="",
-        documents=int(np.count_nonzero(copies)),
-        copies=int(wide.sum()),
-        tokens=int(wide @ facts.whole("n_tokens")),
-        bytes=int(wide @ facts.whole("bytes")),
+        documents=int(np.count_nonzero(held)),
+        copies=int(held.sum()),
+        tokens=int(held @ facts.whole("n_tokens")[rows]),
+        bytes=int(held @ facts.whole("bytes")[rows]),
     )
 
 
@@ -219,7 +210,6 @@ def _row_step(number: int, mask: Mask, state: _State, facts: Facts) -> _State:
     """Drop what a row rule does not let pass."""
     gone = np.flatnonzero((state.deciding == 0) & ~mask)
     copies, deciding = state.copies.copy(), state.deciding.copy()
-    lost = copies[gone].astype(np.int64)
     copies[gone], deciding[gone] = 0, number
     position = None if state.position is None else state.position.copy()
     weight = None if state.weight is None else state.weight.copy()
@@ -227,15 +217,7 @@ def _row_step(number: int, mask: Mask, state: _State, facts: Facts) -> _State:
         position[gone] = -1
     if weight is not None:
         weight[gone] = np.nan
-    before = state.count
-    count = Count(
-        step="",
-        documents=before.documents - len(gone),
-        copies=before.copies - int(lost.sum()),
-        tokens=before.tokens - int(lost @ facts.whole("n_tokens")[gone]),
-        bytes=before.bytes - int(lost @ facts.whole("bytes")[gone]),
-    )
-    return _State(deciding, copies, position, weight, count)
+    return _State(deciding, copies, position, weight, state.count.without(_count(facts, state.copies, gone)))
 
 
 def _set_step(

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis.data.corpus import Corpus, open_corpus
-from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted
+from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted, written_schema
 from tamis.data.documents import Documents
 from tamis.data.errors import Cancelled, StoreError
 from tamis.data.identification import identify
@@ -251,3 +251,118 @@ def test_a_damaged_file_or_marker_is_written_anew(tmp_path: Path, damage: str) -
         marker.write_text(marker.read_text().replace('"rows": 4', '"rows": "4"'))
     assert Stopping().write(tmp_path, "a") == fresh
     assert digests(fresh, tmp_path) == [file.sha256 for file in fresh]
+
+
+def numbered(ranks: list[int], name: str = "x") -> RankedBatch:
+    """Return rows that hold their ranks."""
+    return RankedBatch(np.array(ranks, dtype=np.int64), pa.RecordBatch.from_pydict({name: pa.array(ranks, pa.int64())}))
+
+
+def test_files_hold_four_row_groups_of_16384_rows(tmp_path: Path) -> None:
+    batch = numbered(list(range(4 * 16_384 + 16_384 + 3)))
+    files = write_sorted([batch], tmp_path, rows=len(batch.ranks), schema=batch.batch.schema)
+    assert [(file.name, file.rows) for file in files] == [
+        ("part-00000.parquet", 65_536),
+        ("part-00001.parquet", 16_387),
+    ]
+    groups = [pq.ParquetFile(tmp_path / file.name).metadata for file in files]
+    assert [[each.row_group(k).num_rows for k in range(each.num_row_groups)] for each in groups] == [
+        [16_384] * 4,
+        [16_384, 3],
+    ]
+    assert pa.concat_tables([read_parquet(tmp_path / file.name) for file in files])["x"].to_pylist() == list(
+        batch.ranks
+    )
+
+
+@pytest.mark.parametrize("limit", [31, 32, 63, 64, 95, 96])
+def test_rows_are_spilled_when_they_are_more_than_the_limit(tmp_path: Path, limit: int) -> None:
+    # A row is 16 bytes: its number and its rank. Two come at a time, and what is spilled is held no longer.
+    spilled: list[int] = []
+
+    def batches() -> Any:
+        for first in range(0, 12, 2):
+            yield numbered([11 - first, 10 - first])
+            spilled.append(sum(1 for _ in (tmp_path / ".spill").glob("*")))
+
+    files = write_sorted(
+        batches(), tmp_path, rows=12, schema=numbered([0]).batch.schema, shard_rows=4, group_rows=4, spill_bytes=limit
+    )
+    held, groups, wanted = 0, set(), []
+    pending: list[int] = []
+    for first in range(0, 12, 2):
+        pending += [(11 - first) // 4, (10 - first) // 4]
+        held += 32
+        if held > limit:
+            groups |= set(pending)
+            held, pending = 0, []
+        wanted.append(len(groups))
+    assert spilled == wanted
+    assert [read_parquet(tmp_path / file.name)["x"].to_pylist() for file in files] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+        [8, 9, 10, 11],
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [file.name for file in files]
+
+
+@pytest.mark.parametrize("name", ["rank", "rank_", "a longer name than that"])
+def test_a_column_may_have_the_name_of_the_rank(tmp_path: Path, name: str) -> None:
+    batches = [numbered([3, 1], name), numbered([], name), numbered([0, 2], name)]
+    (file,) = write_sorted(batches, tmp_path, rows=4, schema=batches[0].batch.schema, spill_bytes=1)
+    assert read_parquet(tmp_path / file.name).to_pydict() == {name: [0, 1, 2, 3]}
+
+
+def test_what_an_interrupted_run_left_is_removed(tmp_path: Path) -> None:
+    stale = [tmp_path / ".part-00007.parquet.1-1.tmp", tmp_path / ".spill" / "000000.arrows"]
+    stale[1].parent.mkdir()
+    for path in stale:
+        path.write_bytes(b"half a row")
+    write_sorted([numbered([1, 0])], tmp_path, rows=2, schema=numbered([0]).batch.schema, spill_bytes=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["part-00000.parquet"]
+
+
+def test_the_pass_is_checked_and_told_shard_by_shard(tmp_path: Path) -> None:
+    class Watch(NullProgress):
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def check(self) -> None:
+            self.told.append("check")
+
+        def advance(self, amount: int = 1) -> None:
+            self.told.append(amount)
+
+    (tmp_path / "corpus").mkdir()
+    for name, texts in (("a", ["one", "two", None]), ("b", ["six", "one"])):
+        pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), tmp_path / "corpus" / f"{name}.parquet")
+    corpus, documents = identified(tmp_path / "corpus")
+    watch, copies = Watch(), np.array([2, 0, 3, 1], dtype=np.int32)
+    extra = {"doc": documents.ids}
+    found = list(kept_batches(corpus, documents, copies, extra=extra, progress=watch))
+    assert watch.told == [step for shard in corpus.shards() for step in ("check", shard.rows)]
+    rows = {}
+    for ranked in found:
+        rows |= dict(zip(ranked.ranks.tolist(), ranked.batch.to_pylist(), strict=True))
+    texts = corpus.fetch(documents, np.arange(4)).column("text").to_pylist()
+    ids = documents.ids.to_pylist()
+    assert [rows[rank] for rank in range(6)] == [{"text": texts[k], "doc": ids[k]} for k in (0, 0, 2, 2, 2, 3)]
+    nothing = kept_batches(corpus, documents, np.zeros(4, dtype=np.int32))
+    assert list(nothing) == []
+
+
+def test_some_rows_of_a_batch_keep_their_places() -> None:
+    batch = numbered([4, 2, 7])
+    some = batch.chosen(np.array([True, False, True]))
+    assert (some.ranks.tolist(), some.batch["x"].to_pylist()) == ([4, 7], [4, 7])
+    assert batch.chosen(np.ones(3, dtype=bool)) is batch
+
+
+def test_the_schema_lists_source_columns_by_name_and_then_the_added_ones(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "b": [1], "a": [2.0]}), tmp_path / "a.parquet")
+    corpus = open_corpus(tmp_path / "a.parquet")
+    added = {"z": pa.string(), "c": pa.int32()}
+    assert curated_schema(corpus, added).names == ["a", "b", "text", "z", "c"]
+    assert curated_schema(corpus).names == ["a", "b", "text"]
+    assert written_schema(corpus, added).names == ["text", "b", "a", "z", "c"]
+    assert written_schema(corpus).names == ["text", "b", "a"]

@@ -23,6 +23,7 @@ from tamis.analytics.study.evidence import GivenEvidence
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError
+from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
 
 
@@ -160,3 +161,96 @@ def test_nested_text_cannot_be_edited_and_says_so(tmp_path: Path) -> None:
     outcome = evaluate(Recipe((Step("shout", Shout()),)), facts, GivenEvidence())
     with pytest.raises(RecipeError, match="not nested"):
         write_curated(tmp_path, corpus, documents, outcome)
+
+
+def test_edits_state_the_bytes_before_and_after_each_step_that_changed_something(tmp_path: Path) -> None:
+    long = "é" * 30 + "ß" * 20
+    table = pa.table({"text": ["already BIG".upper(), long, "small"], "n": [1, 2, 3]})
+    corpus = open_corpus(write_corpus(tmp_path / "corpus", table))
+    documents = analyze(corpus, Workspace(tmp_path / "home"), steps=()).documents
+    facts = Facts.from_table(pa.table({"id": documents.ids, "bytes": documents.bytes}), digest="edits")
+    steps = tuple(Step(name, operator) for name, operator in (("trim", Trim()), ("shout", Shout())))
+    write_curated(tmp_path, corpus, documents, evaluate(Recipe(steps), facts, GivenEvidence()))
+    rows = {row["n"]: row for row in pq.read_table(tmp_path / "curated").to_pylist()}
+    assert {n: row["text"] for n, row in rows.items()} == {1: "ALREADY BIG", 2: "É" * 30 + "ẞ" * 10, 3: "SMALL"}
+    wanted = [
+        {"id": rows[2]["document_id"], "step": "trim", "bytes_before": 100, "bytes_after": 80},
+        {"id": rows[2]["document_id"], "step": "shout", "bytes_before": 80, "bytes_after": 90},
+        {"id": rows[3]["document_id"], "step": "shout", "bytes_before": 5, "bytes_after": 5},
+    ]
+    edits = pq.read_table(tmp_path / "edits.parquet")
+    assert edits.schema.names == ["id", "step", "bytes_before", "bytes_after"]
+    assert edits.to_pylist() == sorted(wanted, key=lambda edit: edit["id"])
+
+
+def test_text_steps_that_change_nothing_leave_an_empty_list(made: Curated, tmp_path: Path) -> None:
+    class Same(TextOperator):
+        """Leaves every text as it is."""
+
+        name: ClassVar[str] = "same"
+
+        def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+            return texts
+
+    made.written(tmp_path, made.outcome(Same()))
+    nothing = OPERATORS.build("signal_range", {"signal": "bytes", "max": 0, "missing": "drop"})
+    made.written(tmp_path / "none", made.outcome(nothing, Same()))
+    for folder in (tmp_path, tmp_path / "none"):
+        assert pq.read_table(folder / "edits.parquet").num_rows == 0
+    assert made.written(tmp_path / "again", made.outcome(nothing)) == []
+
+
+class Placed(SetOperator):
+    """Gives documents 3, 0, 1, 2, 3, 0 ... copies and reverses their order."""
+
+    name: ClassVar[str] = "placed"
+    group: ClassVar[Group] = "Order"
+
+    def decide(self, view: View) -> Decision:
+        copies = ((view.rows + 3) % 4).astype(np.int32)
+        return Decision(copies=copies, position=-view.rows, weight=view.rows / 4)
+
+
+@pytest.mark.parametrize("repeat", [False, True])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_rows_are_those_of_a_loop_over_the_documents(
+    made: Curated, tmp_path: Path, repeat: bool, ordered: bool
+) -> None:
+    rows = made.written(tmp_path, made.outcome(Placed()), repeat=repeat, ordered=ordered)
+    ids = made.documents.ids.to_pylist()
+    kept = [row for row in range(len(ids)) if (row + 3) % 4]
+    wanted = []
+    for row in reversed(kept) if ordered else kept:
+        own = {"document_id": ids[row], "position": len(kept) - 1 - kept.index(row), "weight": row / 4}
+        wanted += [own] * ((row + 3) % 4) if repeat else [own | {"copies": (row + 3) % 4}]
+    names = ["document_id", *([] if repeat else ["copies"]), "position", "weight"]
+    assert [{name: row[name] for name in names} for row in rows] == wanted
+    assert list(rows[0]) == [*made.corpus.source_schema.names, *names]
+
+
+def test_without_an_order_ordered_files_are_those_by_id(made: Curated, tmp_path: Path) -> None:
+    plain = made.written(tmp_path / "plain", made.outcome())
+    assert made.written(tmp_path / "ordered", made.outcome(), ordered=True) == plain
+    assert list(plain[0])[-2:] == ["document_id", "copies"]
+
+
+def test_options_that_came_later_are_stated_only_where_they_are_set() -> None:
+    assert CuratedOptions().plain == {"repeat": False, "ordered": False}
+    assert CuratedOptions(repeat=True, origin=True).plain == {"repeat": True, "ordered": False, "origin": True}
+
+
+def test_a_run_tells_how_many_source_rows_it_passes(made: Curated, tmp_path: Path) -> None:
+    class Watch(NullProgress):
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def step(self, name: str, total: int | None = None, unit: str = "rows") -> None:
+            self.told.append((name, total))
+
+        def advance(self, amount: int = 1) -> None:
+            self.told.append(amount)
+
+    watch = Watch()
+    files = write_curated(tmp_path, made.corpus, made.documents, made.outcome(), progress=watch)
+    assert watch.told == [("curated files", made.corpus.rows), *(shard.rows for shard in made.corpus.shards())]
+    assert [file.rows for file in files] == [made.documents.n]

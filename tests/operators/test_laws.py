@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from operator_examples import EXAMPLES, evidence, operators
 from synthetic import synthetic_facts, synthetic_table
 
@@ -20,6 +23,7 @@ from tamis.data.errors import RecipeError
 
 FACTS = synthetic_facts(1_500, seed=11, threads=2)
 EVIDENCE = evidence(FACTS)
+TOKENS, BYTES = (FACTS.array(name).to_pylist() for name in ("n_tokens", "bytes"))
 ALL = operators()
 DECIDING = [operator for operator in ALL if not isinstance(operator, TextOperator)]
 NAMED = [pytest.param(operator, id=f"{operator.name}-{place}") for place, operator in enumerate(ALL)]
@@ -96,6 +100,32 @@ def test_counts_add_up_and_every_drop_has_one_reason(recipe: Recipe) -> None:
     assert rows.column("id").to_pylist() == [FACTS.ids[int(row)].as_py() for row in np.flatnonzero(outcome.deciding)]
     table = Selection.from_outcome(outcome, FACTS).table()
     assert table.column("step").null_count == dropped[0]
+
+
+def _plain_count(copies: NDArray[np.int32]) -> tuple[int, int, int, int]:
+    """Return documents, copies, tokens and bytes of what is left, document by document."""
+    documents = times = tokens = size = 0
+    for left, words, length in zip(copies.tolist(), TOKENS, BYTES, strict=True):
+        documents += left > 0
+        times += left
+        tokens += left * (words or 0)
+        size += left * (length or 0)
+    return documents, times, tokens, size
+
+
+@pytest.mark.parametrize("operator", [p for p in NAMED if not isinstance(p.values[0], TextOperator)])
+def test_every_count_is_that_of_a_loop_over_the_documents_left(operator: Operator) -> None:
+    more = OPERATORS.build("upsample", {"signal": "unigram_entropy", "max_copies": 5})
+    fewer = OPERATORS.build("signal_range", {"signal": "n_words", "min": 60})
+    recipe = _recipe([more, operator, fewer])
+    outcome = _outcome(recipe)
+    for number, count in enumerate(outcome.counts):
+        after = _outcome(replace(recipe, steps=recipe.steps[:number]))
+        found = (count.documents, count.copies, count.tokens, count.bytes)
+        assert found == _plain_count(after.copies)
+        assert count == after.output
+        assert count.step == ("" if number == 0 else recipe.steps[number - 1].id)
+    assert outcome.counts[1].copies > FACTS.n
 
 
 @quick

@@ -112,12 +112,26 @@ def test_cluster_table_counts_what_a_loop_over_the_documents_counts() -> None:
     assert not any(row["selected"] for row in other) and any(row["selected"] for row in table)
 
 
-def test_attribution_first_adds_up_to_what_was_dropped() -> None:
-    table = queries.attribution(SCENE.outcome, FACTS).to_pydict()
-    assert sum(table["first"]) == np.count_nonzero(~SCENE.kept)
-    assert table["first"][0] == table["any"][0]
-    assert table["only"][0] <= table["first"][0]
-    assert table["any"][2] is None
+def test_attribution_is_that_of_plain_python_document_by_document() -> None:
+    words, langs = FACTS.array("n_words").to_pylist(), FACTS.array("lang").to_pylist()
+    rules = [{"signal_range": count is not None and count < 60, "language": lang not in ("en", "de")}
+             for count, lang in zip(words, langs, strict=True)]  # fmt: skip
+    left = [row for row, fails in enumerate(rules) if not any(fails.values())]
+    groups = FACTS.array("norm_group").to_pylist()
+    seen = [groups[row] for row in left if groups[row] >= 0]
+    expected = [
+        {"step": "signal-range", "operator": "signal_range"},
+        {"step": "language", "operator": "language"},
+        {"step": "exact-dedup", "operator": "exact_dedup"},
+    ]
+    for place, row in enumerate(expected[:2]):
+        own, other = row["operator"], expected[1 - place]["operator"]
+        row["first"] = sum(fails[own] and not (place and fails[other]) for fails in rules)
+        row["any"] = sum(fails[own] for fails in rules)
+        row["only"] = sum(fails[own] and not fails[other] for fails in rules)
+    expected[2] |= {"first": len(seen) - len(set(seen)), "any": None, "only": None}
+    assert queries.attribution(SCENE.outcome, FACTS).to_pylist() == expected
+    assert 0 < expected[0]["only"] < expected[0]["any"] and expected[2]["first"] > 0
 
 
 def test_dropped_by_group_adds_up() -> None:
