@@ -229,7 +229,8 @@ class Registry:
             return kind.model_validate_json(canonical_json(dict(params)), strict=True)
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg']} (got {item['input']!r:.80})"
+                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg'].removeprefix('Value error, ')} "
+                f"(got {item['input']!r:.80})"
                 for item in error.errors(include_url=False)
             )
             raise RecipeError(
