@@ -25,6 +25,7 @@ from tamis.data.opening import (
     OpenedFile,
     open_files,
     sample_values,
+    with_way_out,
 )
 from tamis.data.path_columns import ORIGINS, PathColumns
 from tamis.data.paths import Pieces, find_path, path_of
@@ -343,7 +344,7 @@ def open_corpus(
             item.check_text(picked.text)
         except CorpusError as error:
             if on_bad_file == "fail":
-                raise
+                raise with_way_out(error, len(opening.files)) from error
             left_out = [LeftOut(item.name, None, str(error)), *(each for each in left_out if each.file != item.name)]
             continue
         sound.append(item)

@@ -188,7 +188,7 @@ def open_files(
             one = _open_file(file, name, thorough=on_bad_file == "skip", on_bad_line=on_bad_line, probes=notes_in)
         except CorpusError as error:
             if on_bad_file == "fail":
-                raise
+                raise with_way_out(error, len(sizes)) from error
             bad.append(LeftOut(name, None, str(error)))
         else:
             opened.append(one)
@@ -198,6 +198,14 @@ def open_files(
     if not opened:
         raise CorpusError("No file can be read", value=[item.reason for item in bad])
     return Opening(str(listing.root), _with_paths(listing.root, opened, path_columns), tuple(bad), tuple(notes))
+
+
+def with_way_out(error: CorpusError, files: int) -> CorpusError:
+    """Return the error of one file; where there are other files and it says not what to do, it says how to go on."""
+    if files == 1 or error.fix:
+        return error
+    fix = "repair the file, or leave it out with --skip-bad-files"
+    return CorpusError(error.what, value=error.value, allowed=error.allowed, fix=fix)
 
 
 def _with_paths(root: Path, files: Sequence[OpenedFile], wanted: PathColumns) -> tuple[OpenedFile, ...]:

@@ -328,12 +328,17 @@ def _write(
         left_out=files,
         lines_left_out=len(study.corpus.left_out) - len(files),
         repaired=study.documents.repaired,
-        notes=(*study.corpus.notes, *study.documents.warnings),
+        notes=(*study.corpus.notes, *study.documents.warnings, *_cautions(bundle.recipe)),
         across_splits=across_splits(study.corpus, study.documents, outcome),
         edited=_count_edits(draft, bundle.recipe),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
+
+
+def _cautions(recipe: Recipe) -> tuple[str, ...]:
+    found = ((step.id, step.operator.caution()) for step in recipe.active)
+    return tuple(f"step {name}: {caution}" for name, caution in found if caution)
 
 
 def _count_edits(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:

@@ -111,7 +111,7 @@ class NearDedup(PairDedup):
         le=0.999,
         description="Chance to find a pair at the threshold: bands and rows follow it, and up to 1,024 different texts"
         " are compared all with all; absent: bands and rows as given.",
-        json_schema_extra={"new_recipes": 0.99},
+        json_schema_extra={"new_recipes": 0.99, "instead_of": ["bands", "rows"]},
     )
 
     @model_validator(mode="after")
@@ -157,9 +157,12 @@ class NearDedup(PairDedup):
         per = f" within each {self.within}" if self.within else ""
         named = "" if self.convention is None else f", {self.convention}"
         alike = f"{self.threshold * 100:g}% of their {self.unit} {self.n}-grams ({self.similarity}{named})"
-        found = self.expected_recall
-        missed = f"; of pairs at the threshold {found:.0%} are found" if found < LITTLE else ""
+        missed = f"; {self.caution()}" if self.caution() else ""
         return f"Keep {self.policy_sentence()} of the documents that share {alike}{per}{missed}"
+
+    def caution(self) -> str:
+        found = self.expected_recall
+        return f"of pairs at the threshold {found:.0%} are found" if found < LITTLE else ""
 
 
 def at_least(pairs: Pairs, threshold: float) -> Pairs:

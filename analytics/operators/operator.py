@@ -10,7 +10,7 @@ Types of operator parameters: what they accept, how they are sorted, which form 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -23,6 +23,7 @@ from tamis.analytics.signals.language_codes import language_code
 from tamis.analytics.steps.measures import Measure, Pairs
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import canonical_json
+from tamis.data.nearest import did_you_mean
 
 Scope = Literal["map", "by_key", "gather"]
 Group = Literal["Filter", "Selection", "Duplicates", "Sampling", "Relevance", "Budget", "Mixture", "Order", "Text"]
@@ -127,6 +128,10 @@ class Operator(BaseModel):
         """Return the rule as one plain English sentence without a full stop."""
         raise TypeError(f"{type(self).__name__} must say what it does")
 
+    def caution(self) -> str:
+        """Return what a person must know before trusting what the rule did, or nothing; a run says it."""
+        return ""
+
 
 class RowOperator(Operator):
     """A rule that decides each document from its own columns: one SQL predicate over the facts table."""
@@ -202,7 +207,9 @@ class Registry:
 
     def __getitem__(self, name: str) -> type[Operator]:
         if name not in self._operators:
-            raise RecipeError("Unknown operator", value=name, allowed=self._operators)
+            raise RecipeError(
+                "Unknown operator", value=name, allowed=self._operators, fix=did_you_mean(name, self._operators)
+            )
         return self._operators[name]
 
     def __iter__(self) -> Iterator[type[Operator]]:
@@ -214,7 +221,7 @@ class Registry:
         Raises:
             RecipeError: as ``build``.
         """
-        return self.build(name, {**new_params(self[name]), **params})
+        return self.build(name, {**new_params(self[name], given=params), **params})
 
     def build(self, name: str, params: Mapping[str, Any]) -> Operator:
         """Return a validated operator.
@@ -229,7 +236,8 @@ class Registry:
             return kind.model_validate_json(canonical_json(dict(params)), strict=True)
         except ValidationError as error:
             faults = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg']} (got {item['input']!r:.80})"
+                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg'].removeprefix('Value error, ')} "
+                f"(got {item['input']!r:.80})"
                 for item in error.errors(include_url=False)
             )
             raise RecipeError(
@@ -237,10 +245,23 @@ class Registry:
             ) from None
 
 
-def new_params(kind: type[Operator]) -> dict[str, Any]:
-    """Return the parameters that new recipes state; recipes without them keep their older meaning."""
+def new_params(kind: type[Operator], given: Collection[str] = ()) -> dict[str, Any]:
+    """Return the parameters that new recipes state; recipes without them keep their older meaning.
+
+    Args:
+        kind: the operator.
+        given: parameters that are stated already; what stands instead of one of them is left out.
+    """
     stated = ((name, info.json_schema_extra) for name, info in kind.model_fields.items())
-    return {name: extra["new_recipes"] for name, extra in stated if isinstance(extra, dict) and "new_recipes" in extra}
+    return {
+        name: extra["new_recipes"]
+        for name, extra in stated
+        if isinstance(extra, dict) and "new_recipes" in extra and not {*_texts(extra.get("instead_of"))} & {*given}
+    }
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 OPERATORS = Registry()

@@ -283,7 +283,7 @@ class Recipe:
             operator: a rule, or the name of one, such as ``signal_range``.
             note: a remark for people.
             at: the place from 0; None for the end.
-            params: the parameters, when ``operator`` is a name.
+            params: the parameters, when ``operator`` is a name; the others are as new recipes have them.
 
         Raises:
             RecipeError: unknown operator or parameter, wrong type, out of bounds; the message names each one.
@@ -293,7 +293,7 @@ class Recipe:
             'exact-dedup-2'
         """
         if isinstance(operator, str):
-            operator = OPERATORS.build(operator, params)
+            operator = OPERATORS.fresh(operator, params)
         elif params:
             raise RecipeError("Parameters go with the name of an operator", value=sorted(params))
         return self.with_step(Step(id=self.fresh_id(operator.name), operator=operator, note=note), at=at)
@@ -390,14 +390,20 @@ class Recipe:
         except UnicodeDecodeError:
             raise RecipeError("Recipe is not UTF-8 text", value=file.name) from None
 
+    def __repr__(self) -> str:
+        return repr(self._listing())
+
     def _repr_html_(self) -> str:
         """Return the steps as HTML for a notebook, everything escaped."""
+        return self._listing()._repr_html_()
+
+    def _listing(self) -> Listing:
         rows = tuple(
             (number, step.id, step.operator.sentence(), step.enabled, step.note)
             for number, step in enumerate(self.steps, start=1)
         )
         title = f"{self.title} ({self.digest[:12]}){': ' if self.why else ''}{self.why}"
-        return Listing(title, ("", "step", "rule", "on", "note"), rows)._repr_html_()
+        return Listing(title, ("", "step", "rule", "on", "note"), rows)
 
 
 def operator_digest(operators: Iterable[Operator]) -> str:

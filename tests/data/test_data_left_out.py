@@ -68,6 +68,21 @@ def test_bad_files_are_named_with_their_reason(tmp_path: Path) -> None:
     assert both.rows == 3
 
 
+@pytest.mark.parametrize("bad", [("b.parquet", b"PAR1 no footer PAR1"), ("b.jsonl", b'{"text": 1}\n')])
+def test_the_error_of_one_file_among_others_names_the_option_that_leaves_it_out(
+    tmp_path: Path, bad: tuple[str, bytes]
+) -> None:
+    (tmp_path / bad[0]).write_bytes(bad[1])
+    with pytest.raises(CorpusError) as alone:
+        open_corpus(tmp_path)
+    assert "--skip-bad-files" not in str(alone.value)
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n')
+    with pytest.raises(CorpusError, match=r"--skip-bad-files\.$"):
+        open_corpus(tmp_path)
+    corpus = open_corpus(tmp_path, on_bad_file="skip")
+    assert "--skip-bad-files" not in repr(corpus.left_out)
+
+
 def test_a_file_whose_text_is_no_text_is_left_out_whole_with_its_lines(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "one"}\n')
     (tmp_path / "b.jsonl").write_bytes(b'{"text": 1}\nbroken\n')

@@ -170,3 +170,15 @@ def test_a_lock_that_knows_no_partitions_is_still_kept_on_its_own_files(root: Pa
     assert not any("files are not the ones" in note for note in result.notes)
     with pytest.raises(StoreError, match="inside the corpus"):
         export_bundle(tmp_path / "c" / "bundle", study=study, recipe=Recipe.from_yaml(RECIPE))
+
+
+def test_a_run_says_which_step_finds_few_pairs_at_its_threshold(tmp_path: Path) -> None:
+    rule = "  - {{id: {}, operator: near_dedup, params: {{threshold: {}, n: 2}}}}\n"
+    steps = rule.format("low", 0.1) + rule.format("usual", 0.8)
+    (tmp_path / "recipe.yaml").write_text("schema_version: 1\ntitle: Near\nsteps:\n" + steps)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": WORDS}) + "\n")
+    run = run_bundle(
+        tmp_path / "recipe.yaml", tmp_path / "a.jsonl", tmp_path / "out", workspace=Workspace(tmp_path / "home")
+    )
+    assert run.notes == ("step low: of pairs at the threshold 0% are found",)
+    assert Run.open(tmp_path / "out").notes == run.notes

@@ -213,3 +213,17 @@ def test_a_run_without_text_steps_says_nothing_about_them(workspace: Workspace, 
     assert result.exit_code == 0, result.output
     assert b"edited" not in (tmp_path / "out" / "run.json").read_bytes()
     assert Run.open(tmp_path / "out").edited == ()
+
+
+def test_an_operator_by_its_name_is_as_new_recipes_have_it() -> None:
+    named = Recipe().with_operator("near_dedup", threshold=0.3)
+    assert named == Recipe().with_operator(OPERATORS.fresh("near_dedup", {"threshold": 0.3}))
+    assert "recall" in named.to_yaml() and "letters-1" in named.to_yaml()
+    banded = Recipe().with_operator("near_dedup", bands=30).steps[0].operator
+    assert isinstance(banded, NearDedup) and (banded.recall, banded.bands) == (None, 30)
+
+
+def test_an_unknown_operator_names_the_nearest_and_a_recipe_shows_its_rules_as_text() -> None:
+    with pytest.raises(RecipeError, match=r"did you mean exact_dedup"):
+        Recipe().with_operator("exact_dedupe")
+    assert "exact-dedup  Keep" in repr(Recipe().with_operator("exact_dedup"))
