@@ -60,6 +60,7 @@ def bar(console: Console) -> Iterator[TrackedProgress]:
 @contextmanager
 def notebook_bar() -> Iterator[TrackedProgress]:
     """Show the progress in the output of the running cell, replaced in place."""
+    # Late: IPython, which is there in a notebook.
     from IPython.display import HTML, display
 
     handles: list[Any] = []

@@ -74,6 +74,7 @@ def fetch(url: str, root: Path, *, progress: Progress | None = None) -> Path:
     """
     check_address(url)
     watch = progress or NullProgress()
+    # Late: fsspec.
     import fsspec
 
     try:
@@ -160,10 +161,12 @@ def _errors() -> tuple[type[BaseException], ...]:
     """Return the exceptions that stores raise for missing files and refused access."""
     found: list[type[BaseException]] = [OSError, ValueError]
     if find_spec("botocore") is not None:
+        # Late: botocore, which is optional.
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         found += [BotoCoreError, ClientError]
     if find_spec("aiohttp") is not None:
+        # Late: aiohttp, which is optional.
         from aiohttp import ClientError as HttpError
 
         found.append(HttpError)

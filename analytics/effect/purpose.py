@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import Bench, Cleaning, Protocol
 from tamis.analytics.effect.target import Target, TargetEntry
+from tamis.analytics.embedding.step import embedder_of, load_vectors
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
@@ -130,14 +131,12 @@ class EffectStudy:
     @cached_property
     def vectors(self) -> NDArray[np.float16] | None:
         """Return the embeddings in facts order, (n, d), None without any."""
-        from tamis.analytics.embedding.step import load_vectors
 
         return None if self._embeddings is None else load_vectors(self._embeddings, self.study.documents)
 
     @cached_property
     def target_vectors(self) -> NDArray[np.float16] | None:
         """Return embeddings of the target's test half in the same space, None without embeddings or target."""
-        from tamis.analytics.embedding.step import embedder_of
 
         if self._embeddings is None or self.target is None:
             return None

@@ -213,9 +213,11 @@ class PreciseEmbedder:
 
     @cached_property
     def _model(self) -> Any:
+        # Late: torch.
         import torch
 
         with offline():
+            # Late: sentence-transformers.
             from sentence_transformers import SentenceTransformer
 
             kind = {"model_kwargs": {"dtype": getattr(torch, self.dtype)}}
@@ -303,6 +305,7 @@ def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
 def model_folder(model: str) -> Path:
     if Path(model).is_dir():
         return Path(model).resolve()
+    # Late: huggingface_hub.
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

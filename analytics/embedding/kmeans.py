@@ -28,6 +28,7 @@ def side_by_side(threads: int | None = None) -> Iterator[Each]:
     Args:
         threads: number of calls at once; None for all processors.
     """
+    # Late: threadpoolctl.
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:

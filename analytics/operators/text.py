@@ -83,6 +83,7 @@ def repair_mojibake(text: str) -> str:
     """Return a text whose wrongly decoded parts are decoded again (ftfy's encoding repair); nothing else changes."""
     if text.isascii():
         return text
+    # Late: ftfy.
     import ftfy
 
     return ftfy.fix_encoding(text)

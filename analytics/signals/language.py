@@ -47,6 +47,7 @@ def model_path() -> Path:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
+    # Late: fastText.
     import fasttext
 
     return fasttext.load_model(str(model_path()))

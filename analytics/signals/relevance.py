@@ -268,6 +268,7 @@ class LinearVectors:
     @classmethod
     def fit(cls, target: NDArray[np.floating], corpus: NDArray[np.floating], *, penalty: float = 1e-3) -> LinearVectors:
         """Minimise the mean log loss plus ``penalty`` / 2 |w|^2 by L-BFGS from zero."""
+        # Late: scipy.
         from scipy.optimize import minimize
 
         rows = np.concatenate([target, corpus]).astype(np.float64)

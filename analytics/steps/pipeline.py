@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.steps.engine import Engine, LocalEngine, shard_work
+from tamis.analytics.steps.facts_step import read_facts
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
@@ -78,7 +79,6 @@ class Analysis:
 
     @cached_property
     def _facts(self) -> Facts:
-        from tamis.analytics.steps.facts_step import read_facts
 
         if "facts" not in self.artifacts:
             raise JobError("This analysis has no facts table", value=sorted(self.artifacts), fix="run the step facts")

@@ -137,6 +137,7 @@ class Shared:
 
 @lru_cache(maxsize=2)
 def _fetched(shared: Shared) -> Any:
+    # Late: Ray, which is optional.
     import ray
 
     value = ray.get(shared.reference)
@@ -180,6 +181,7 @@ class Task:
             JobError: versions or files differ on this machine.
             CorpusError: the corpus cannot be read on this machine.
         """
+        # Late: Ray, which is optional.
         import ray
 
         own = versions()
@@ -266,6 +268,7 @@ class RayEngine:
 
     def _rows(self, task: Task, wave: pa.Table) -> Iterator[Mapping[str, Any]]:
         """Yield the rows that workers return for the rows of a wave."""
+        # Late: Ray, which is optional.
         import ray.data
 
         blocks = min(self.partitions or wave.num_rows, wave.num_rows)
@@ -283,6 +286,7 @@ class RayEngine:
 
 
 def _shared(common: Any) -> Shared | None:
+    # Late: Ray, which is optional.
     import ray
 
     return None if common is None else Shared(ray.put(common), sha256_of(common))
@@ -290,6 +294,7 @@ def _shared(common: Any) -> Shared | None:
 
 def _waves(work: Work[K], pieces: Sequence[K]) -> Iterator[dict[int, Any]]:
     """Yield pieces with their own inputs, in the object store, by number, about ``WAVE_BYTES`` at once."""
+    # Late: Ray, which is optional.
     import ray
 
     given: dict[int, Any] = {}
@@ -352,6 +357,7 @@ def connect(
             socket.create_connection((host, port), timeout=deadline).close()
         except OSError as error:
             raise SettingError(f"No cluster answers: {error}", value=address, fix="start it with ray start") from error
+    # Late: Ray, which is optional.
     import ray
     import ray.data
 

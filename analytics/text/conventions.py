@@ -39,6 +39,7 @@ class SpacySplitter:
     def _tokenizer(self) -> Any:
         if find_spec("spacy") is None:
             raise SettingError("The spacy word convention needs the package spaCy", fix="pip install 'tamis[spacy]'")
+        # Late: spaCy, which is optional.
         import spacy
 
         return spacy.blank("en").tokenizer
@@ -80,6 +81,7 @@ class SpacySplitter:
     @cached_property
     def _cases(self) -> dict[str, list[str]]:
         """Return the special cases that other rules would split into several tokens, with those tokens."""
+        # Late: spaCy, which is optional.
         from spacy.tokenizer import Tokenizer
 
         full = self._tokenizer

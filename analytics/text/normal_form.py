@@ -28,6 +28,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.characters import UNSPACED, character_classes
 
 Convention = Literal["words-1", "letters-1", "folded-1"]
@@ -96,7 +97,6 @@ def normalise(offsets: NDArray[np.int64], data: NDArray[np.uint8], convention: C
 
 def normalise_strings(texts: pa.Array, convention: Convention = CONVENTION) -> list[str]:
     """Return the normalised texts of an Arrow string array as Python strings, for display and tests."""
-    from tamis.analytics.text.block import utf8_buffers
 
     normal = normalise(*utf8_buffers(texts), convention)
     return [normal.text(k) for k in range(len(normal))]

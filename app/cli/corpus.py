@@ -258,6 +258,7 @@ def map_settings(
     Raises:
         SettingError: a setting that cannot be read, or an unknown tokenizer.
     """
+    # Late: tokenizers.
     from tamis.analytics.signals.token_counter import tokenizer_name
 
     chosen: dict[str, Any] = {name: value for name, value in (("tier", tier), ("model", model)) if value is not None}
@@ -308,6 +309,7 @@ def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
 
 def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
     """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, notes_of, plan_of
     from tamis.app.jobs.worker import start_analysis
 

@@ -16,6 +16,7 @@ BEGIN, END = "<!-- generated: {name} -->", "<!-- end: {name} -->"
 
 def generated_pages(app: typer.Typer) -> dict[str, str]:
     """Return the generated pages by path below the project's root; ``app`` holds the commands."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.reference_docs import operator_docs, signal_docs
 
     return {
@@ -27,6 +28,7 @@ def generated_pages(app: typer.Typer) -> dict[str, str]:
 
 def generated_parts() -> dict[str, str]:
     """Return the generated parts of the README by name."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.reference_docs import operator_table
 
     return {"operators": operator_table()}

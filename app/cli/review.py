@@ -22,6 +22,7 @@ def export(
     ] = None,
 ) -> None:
     """Write all review events: names of reviewers, ids of documents, decisions, and notes as people wrote them."""
+    # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of
     from tamis.data.review_files import write_events
     from tamis.data.reviews import ReviewStore

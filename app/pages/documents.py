@@ -7,7 +7,7 @@ import pyarrow as pa
 import streamlit as st
 
 from tamis.analytics.facts.column_info import distinct_titles
-from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import operator_digest
 from tamis.analytics.study.queries import Page, documents_page
@@ -84,7 +84,6 @@ def _rule(kind: str, text: str) -> RowOperator:
     Raises:
         RecipeError: the pattern or predicate is not valid.
     """
-    from tamis.analytics.operators.operator import OPERATORS
 
     if kind == "predicate":
         params: dict[str, object] = {"predicate": text, "mode": "keep"}

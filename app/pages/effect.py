@@ -8,6 +8,7 @@ from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry, list_targets, save_target
 from tamis.analytics.effect.verdict import Difference
+from tamis.analytics.study.queries import sample_rows
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, short, size
@@ -71,7 +72,6 @@ def _target(here: Stage) -> TargetEntry | None:
 
 def _save(here: Stage, name: str) -> None:
     """Store the selected texts, or a hashed sample of many, as a target."""
-    from tamis.analytics.study.queries import sample_rows
 
     rows = sample_rows(here.scene, which="selected", n=MOST_TARGET)
     try:

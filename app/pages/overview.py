@@ -10,6 +10,7 @@ import streamlit as st
 
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.rows import Category
 from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
 from tamis.analytics.study.queries import Issue, SceneTotals, extent, find_issues, group_counts, histogram, totals
 from tamis.app.dashboard import cache, login, session
@@ -148,7 +149,6 @@ def _groups(here: Stage, column: str) -> None:
 
 
 def _select_value(here: Stage, column: str, value: str | None) -> None:
-    from tamis.analytics.operators.rows import Category
 
     if value is None:
         return

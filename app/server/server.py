@@ -75,8 +75,10 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     chosen["secrets.files"] = [str(path) for path in secret_files(workspace.root)]
     os.environ["TAMIS_HOME"] = str(workspace.root)
     gate.publish()
+    # Late: Streamlit.
     import streamlit as st
 
+    # Late: tamis.
     from tamis.app.server.headers import SafeHeaders
     from tamis.app.server.routes import ROUTES
 

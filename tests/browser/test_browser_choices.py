@@ -187,6 +187,6 @@ def test_the_text_column_is_seen_and_chosen_before_the_analysis(dashboard: Dashb
 
 
 def test_every_text_for_reading_takes_the_direction_of_its_script() -> None:
-    sources = {path.name: path.read_text("utf-8") for path in Path(__file__).parents[1].joinpath("app").glob("*.py")}
+    sources = {path.name: path.read_text("utf-8") for path in Path(__file__).parents[2].joinpath("app").rglob("*.py")}
     holders = [name for name, source in sources.items() if re.search(r'class="tamis-(text|card)|"tamis-text', source)]
     assert holders == ["text_view.py"]

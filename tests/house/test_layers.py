@@ -117,3 +117,17 @@ def test_a_class_name_means_one_thing() -> None:
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
     assert not {name: files for name, files in homes.items() if len(files) > 1}
+
+
+def test_an_import_inside_a_function_says_what_it_waits_for() -> None:
+    # A comment above it names the heavy or optional library; one comment serves the imports below it.
+    for path in FILES:
+        lines = path.read_text("utf-8").splitlines()
+        functions = (node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.FunctionDef))
+        inside = (node for function in functions for node in ast.walk(function))
+        for node in inside:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                above = node.lineno - 2
+                while re.match(r"\s+(from .* import|import) |\s+\w[\w, ]*,?$|\s+\)$", lines[above]):
+                    above -= 1
+                assert lines[above].strip().startswith("# "), f"{path.relative_to(ROOT)}:{node.lineno}"
