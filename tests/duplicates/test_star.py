@@ -55,8 +55,10 @@ def test_star_decides_as_plain_python_does(
         np.array([edge[1] for edge in edges], dtype=np.int64),
         np.array([edge[2] for edge in edges], dtype=np.float32),
     )
+    graph = PairGraph.of(nodes, pairs)
+    assert len(graph) == nodes and len(graph.neighbours) == len(graph.similarity) == 2 * len(edges)
     star = greedy_star(
-        PairGraph.of(nodes, pairs),
+        graph,
         np.array(node, dtype=np.int64),
         np.array(order, dtype=np.int64),
         threshold=threshold,
@@ -71,10 +73,13 @@ def test_star_decides_as_plain_python_does(
     near = {a: {b for b in documents if b != a and np.float32(alike(a, b)) >= np.float32(threshold)} for a in documents}
     kept, reasons = plain_star(order, near, dict(enumerate(copies)))
     assert set(np.flatnonzero(star.kept).tolist()) == kept
+    assert (star.twin[star.kept] == -1).all() and np.isnan(star.similarity[star.kept]).all()
+    assert reasons.keys() == set(documents) - kept
     for document, matches in reasons.items():
-        twin = int(star.twin[document])
-        assert twin in matches
-        assert star.similarity[document] == max(np.float32(alike(document, other)) for other in matches)
+        before = [other for other in order[: order.index(document)] if other in matches]
+        twin = max(before, key=lambda other: np.float32(alike(document, other)))  # the first of those most alike
+        assert star.twin[document] == twin
+        assert star.similarity[document] == np.float32(alike(document, twin))
 
 
 def facts_of(texts: list[str], **columns: list[object]) -> Facts:
