@@ -54,3 +54,7 @@ def docs(root: Annotated[Path, typer.Option(help="The project's folder.")] = Pat
     """Write the pages of the documentation that follow from operators, signals and commands."""
     for page in write_docs(root, app):
         out.print(f"wrote {page}", markup=False)
+
+
+if __name__ == "__main__":
+    main()
