@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from tamis.analytics.signals.imported_scores import import_scores as import_file
-from tamis.analytics.signals.signal import SIGNALS
 from tamis.app.cli.terminal import IdRole, TextRole, app, out, read_text, roles_of
 from tamis.data.corpus import open_corpus
 from tamis.data.parquet import write_bytes
@@ -26,6 +24,9 @@ def list_signals(
     containing: Annotated[str, typer.Argument(help="Only names or titles that contain this.")] = "",
 ) -> None:
     """List the signals with unit and convention."""
+    # Late: numba.
+    from tamis.analytics.signals.signal import SIGNALS
+
     for each in SIGNALS:
         if containing.lower() in f"{each.name} {each.title}".lower():
             out.print(f"{each.name:<34} {each.unit:<14} {each.convention:<14} {each.title}", markup=False)
@@ -34,6 +35,9 @@ def list_signals(
 @signals.command("explain")
 def explain(name: Annotated[str, typer.Argument(help="A signal.")]) -> None:
     """Say what a signal measures, how, in which range, and where the definition comes from."""
+    # Late: numba.
+    from tamis.analytics.signals.signal import SIGNALS
+
     each = SIGNALS[name]
     for what in ("key", "title", "help", "unit", "convention", "dtype", "low", "high", "source"):
         value = getattr(each, what)
@@ -50,6 +54,9 @@ def import_scores(
     id: IdRole = None,
 ) -> None:
     """Add the numeric columns of a file to the next analysis of a corpus, as score_<column>."""
+    # Late: numba.
+    from tamis.analytics.signals.imported_scores import import_scores as import_file
+
     workspace = Workspace.default()
     known = workspace.corpora().get(corpus)
     roles = dict(known.roles) if known else roles_of(text=text, id=id)
