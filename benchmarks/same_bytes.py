@@ -36,7 +36,7 @@ steps:
   - {id: once, operator: exact_dedup, params: {keep: longest}}
   - {id: near, operator: near_dedup, params: {threshold: 0.8}}
   - {id: semantic, operator: semantic_dedup, params: {eps: 0.05, vectors: analysis, allow_static: true}}
-  - {id: mix, operator: mixture, params: {by: source, alpha: 0.7, tokens: 400000}}
+  - {id: mix, operator: mixture, params: {by: lang, alpha: 0.7, tokens: 60000}}
   - {id: order, operator: curriculum, params: {seed: 7}}
 """
 TIMED = ("log", "jobs", "locks", "probes", "models")
