@@ -59,8 +59,6 @@ def points_in_polygon(x: NDArray[np.floating], y: NDArray[np.floating], vertices
     corners = np.asarray(vertices, dtype=np.float64).reshape(-1, 2)
     if not 3 <= len(corners) <= MAX_VERTICES or not np.isfinite(corners).all():
         raise RecipeError("A polygon needs finite corners", value=len(corners), allowed=f"3 to {MAX_VERTICES}")
-    pass
-
     return crossings(
         np.ascontiguousarray(x, dtype=np.float64),
         np.ascontiguousarray(y, dtype=np.float64),

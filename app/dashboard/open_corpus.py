@@ -118,7 +118,8 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     """Return the notes of the finished steps about documents and columns."""
     found = {step.spec.name: workspace.store.find(step.key) for step in plan_of(workspace, corpus)}
     documents, columns = found.get("documents"), found.get("columns")
-    notes = () if documents is None else Documents.read(documents).warnings
+    found_documents = None if documents is None else Documents.read(documents)
+    notes = () if found_documents is None else (*found_documents.notes, *found_documents.warnings)
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 

@@ -29,6 +29,7 @@ from tamis.analytics.embedding.cell_search import neighbours_by_cells
 from tamis.analytics.embedding.static_model import load_plain_model
 from tamis.analytics.embedding.tuned_model import fit_tuned
 from tamis.analytics.map.options import MapOptions, write_options
+from tamis.analytics.map.polygon import points_in_polygon
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.presets import with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
@@ -66,6 +67,7 @@ def warm_up(folder: Path) -> None:
         study.measure(Recipe().with_operator(rule))
         study.evaluate(Recipe().with_operator(rule))
     neighbours_of(study, 0)
+    points_in_polygon(np.zeros(1), np.zeros(1), ((0, 0), (1, 0), (0, 1)))
     target = save_target(workspace, "target", texts[::3], origin="warm-up")
     for method in METHODS:
         rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)

@@ -74,7 +74,6 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
             options = fitting if now in fitting else [*fitting, now]
             chosen[role] = cell.selectbox(f"{role.capitalize()} column", options, index=options.index(now))
         if cells[-1].form_submit_button("Change", disabled=not login.may("owner"), width="stretch"):
-            login.demand("owner", to="change the roles of columns")
             try:
                 _change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
             except TamisError as error:
@@ -89,6 +88,7 @@ def _change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, st
     Raises:
         RoleError: a column cannot have its role.
     """
+    login.demand("owner", to="change the roles of columns")
     changed, options = corpus.with_roles(roles), read_options(workspace, corpus)
     if changed.text_fingerprint != corpus.text_fingerprint and not (options.vectors or options.x):
         write_options(workspace, changed, replace(options, edits=()))

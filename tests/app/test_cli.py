@@ -204,8 +204,8 @@ def test_evaluate_refuses_a_target_that_says_too_little(
 
 def test_help_loads_no_library_that_only_work_needs(tmp_path: Path) -> None:
     program = (
-        "import sys; from tamis.app import cli\n"
-        "try: cli.main()\n"
+        "import sys; from tamis.app.cli.main import main\n"
+        "try: main()\n"
         "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=True)

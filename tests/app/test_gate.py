@@ -218,7 +218,7 @@ def test_the_command_lists_and_changes_roles(workspace: Workspace) -> None:
     assert People.of(workspace.root).roles == {"ada": "reviewer"}
     assert "king" in people("Ada", "--role", "king")
     assert "--remove" in people("Ada")
-    assert "whom" in people("--role", "owner")
+    assert "needs a name" in people("--role", "owner")
     assert "ada" not in people("Ada", "--remove")
 
 

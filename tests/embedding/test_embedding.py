@@ -126,7 +126,6 @@ def test_batches_hold_texts_of_one_length_and_leave_room_for_an_empty_one() -> N
     assert all(len({lengths[row] for row in rows}) == 1 and len(rows) < BATCH for rows in made)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_a_precise_vector_depends_on_the_text_alone(dtype: str) -> None:
     texts = topic_texts(8)[0]

@@ -45,7 +45,6 @@ def artifacts(home: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("tier", "kills"), [("fast", (2, 1, 9)), ("precise", (1, 2, 4)), ("tuned", (2, 3, 15, 42, 2))])
 def test_killed_inside_the_embedding_every_artifact_is_that_of_an_undisturbed_analysis(
     corpus: Path, tmp_path: Path, tier: str, kills: tuple[int, ...]

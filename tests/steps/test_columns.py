@@ -24,6 +24,7 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.study.design_sample import draw, roles_of_sample
 from tamis.analytics.study.numbers import extent, histogram
+from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study
 from tamis.app.dashboard.open_corpus import notes_of
 from tamis.data.corpus import Corpus, open_corpus
@@ -214,7 +215,7 @@ def test_a_histogram_spans_the_finite_scores_and_counts_the_others(tmp_path: Pat
     study = study_with(tmp_path, workspace, score=scores)
     reach = extent(study.facts, "meta_score")
     assert (reach.low, reach.high, reach.documents, reach.missing) == (0.0, 49.0, 100, 1)
-    drawn = histogram(study.scene(), "meta_score")
+    drawn = histogram(Scene.build(study.facts, study.evidence), "meta_score")
     assert (drawn.all.sum(), drawn.above, drawn.missing) == (50, 50, 1)
 
 

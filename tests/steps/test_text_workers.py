@@ -20,7 +20,7 @@ from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
 from tamis.data.workspace import Workspace
 
-TOKENS = TextFunction("tokens", "token_columns", ("minilm-wordpiece",))
+TOKENS = TextFunction("signals.tokens", "token_columns", ("minilm-wordpiece",))
 
 
 def batches() -> list[pa.Array]:
@@ -68,7 +68,7 @@ def test_a_killed_process_changes_nothing() -> None:
 
 
 def test_what_a_worker_cannot_do_is_said_as_without_workers() -> None:
-    wrong = TextFunction("tokens", "token_columns", ("nonsense",))
+    wrong = TextFunction("signals.tokens", "token_columns", ("nonsense",))
     with TextWorkers(2) as workers, pytest.raises(SettingError, match="minilm-wordpiece"):
         list(workers.map(wrong, batches()))
 

@@ -68,7 +68,7 @@ def test_unmeasured_rules_are_pending_with_an_estimate_and_then_not(study: Study
     recipe = Recipe().with_operator(OPERATORS.build("regex", {"pattern": "never asked before"}))
     (planned,) = study.pending(recipe)
     assert planned.estimate.seconds > 0
-    with pytest.raises(RecipeError, match=r"not been measured.*Matches of a regular expression"):
+    with pytest.raises(RecipeError, match=r"has not run yet.*Matches of a regular expression"):
         study.evaluate(recipe)
     study.measure(recipe)
     assert study.pending(recipe) == ()
@@ -79,7 +79,7 @@ def test_facts_alone_have_no_pending_measures_and_say_what_is_missing() -> None:
     recipe = Recipe().with_operator(OPERATORS.build("regex", {"pattern": "x"}))
     evidence = LocalEvidence(FACTS)
     assert evidence.pending(recipe.measures()) == ()
-    with pytest.raises(RecipeError, match="not been measured"):
+    with pytest.raises(RecipeError, match="has not run yet"):
         evidence.array(*_measure(recipe))
 
 
@@ -130,7 +130,7 @@ def test_without_any_cluster_nothing_is_near_one() -> None:
 def test_given_evidence_says_what_was_not_given() -> None:
     evidence, measure = GivenEvidence(), Measure("near_pairs")
     for ask in (lambda: evidence.pairs(measure), lambda: evidence.array(measure, "value")):
-        with pytest.raises(RecipeError, match="not been measured"):
+        with pytest.raises(RecipeError, match="has not run yet"):
             ask()
 
 
