@@ -33,7 +33,7 @@ def batches() -> list[pa.Array]:
 def child_of_this_process() -> int:
     """Return the number of a worker."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    found = [int(child) for child in children if b"text_workers" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    found = [int(child) for child in children if b"text_processes" in Path(f"/proc/{child}/cmdline").read_bytes()]
     return found[0]
 
 
