@@ -126,4 +126,5 @@ def distinct_titles(columns: Iterable[ColumnInfo]) -> dict[str, str]:
 def suggest_column(name: str, columns: Mapping[str, ColumnInfo]) -> str | None:
     """Return the question "did you mean" for columns with similar names or titles; None without one."""
     meant = {info.title: info.name for info in columns.values() if info.title} | {each: each for each in columns}
-    return ask_whether(dict.fromkeys(meant[each] for each in nearest_names(name, meant)))
+    same = [column for each, column in meant.items() if each.casefold() == name.casefold()]
+    return ask_whether(dict.fromkeys(same or (meant[each] for each in nearest_names(name, meant))))

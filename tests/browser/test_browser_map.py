@@ -97,6 +97,8 @@ def test_the_map_stays_where_it_is_while_a_document_is_read_and_another_page_is_
     spot = area.evaluate(INK)
     area.locator("canvas.gl").click(position={"x": spot["x"], "y": spot["y"]})
     expect(page.get_by_role("button", name="Close", exact=True)).to_be_visible(timeout=30_000)
+    # While the page changes, the map of the run before may still be there.
+    expect(area).to_have_count(1, timeout=30_000)
     expect(area).to_have_attribute("data-view", view)
     page.get_by_role("link", name="Documents").first.click()
     expect(page.get_by_role("textbox", name="Search", exact=True)).to_be_visible(timeout=30_000)

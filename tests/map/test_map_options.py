@@ -25,7 +25,7 @@ from tamis.analytics.map.options import (
 )
 from tamis.analytics.steps.pipeline import analyze, size_of
 from tamis.analytics.steps.step import Size
-from tamis.analytics.study.standard_analysis import steps_stamp
+from tamis.analytics.study.standard_analysis import analysis_steps, steps_stamp
 from tamis.app.dashboard.open_corpus import stamp
 from tamis.app.jobs.clusters import start_edit
 from tamis.data.cluster_names import name_cluster, read_people_names
@@ -109,7 +109,7 @@ def test_own_vectors_and_coordinates_make_the_map_and_its_clusters(
 ) -> None:
     workspace = Workspace(tmp_path / "w")
     write_options(workspace, corpus, MapOptions(tier="given", vectors="vector", x="px", y="py", min_cluster_size=20))
-    found = analyze(corpus, workspace)
+    found = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
     vectors = load_vectors(found.artifacts["embeddings"], found.documents)
     order = [found.documents.ids.to_pylist().index(name) for name in found.facts().ids.to_pylist()]
     texts = [
@@ -144,7 +144,7 @@ def test_far_off_coordinates_give_the_clusters_of_the_same_places_near_zero(
         corpus = open_corpus(tmp_path / f"{name}.parquet")
         workspace = Workspace(tmp_path / name)
         write_options(workspace, corpus, MapOptions(tier="given", vectors="vector", x="x", y="y", min_cluster_size=10))
-        made = analyze(corpus, workspace).artifacts
+        made = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace)).artifacts
         assert ("fine" in made["map"].parts()) == (name == "far")
         found.append(made["clusters"].array("labels"))
     assert np.array_equal(*found) and len(set(found[0].tolist()) - {-1}) >= 4
@@ -162,7 +162,7 @@ def test_vectors_from_npy_files_are_those_of_the_column(corpus: Corpus, table: p
     write_options(by_file, corpus, MapOptions(tier="given", vectors=str(folder)))
     made = []
     for workspace in (by_column, by_file):
-        found = analyze(corpus, workspace)
+        found = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
         made.append(load_vectors(found.artifacts["embeddings"], found.documents))
     assert np.array_equal(*made)
     np.save(folder / "b.parquet.npy", array[101:])
@@ -175,13 +175,13 @@ def test_vectors_of_different_lengths_are_refused(tmp_path: Path) -> None:
     corpus, workspace = open_corpus(tmp_path / "c.parquet"), Workspace(tmp_path / "w")
     write_options(workspace, corpus, MapOptions(tier="given", vectors="v"))
     with pytest.raises(CorpusError, match="different lengths"):
-        analyze(corpus, workspace)
+        analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
 
 
 def test_an_edit_makes_new_clusters_carries_names_and_can_be_taken_back(corpus: Corpus, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path / "w")
     write_options(workspace, corpus, MapOptions(tier="given", vectors="vector", x="px", y="py", min_cluster_size=20))
-    before = clusters_of(analyze(corpus, workspace).artifacts)
+    before = clusters_of(analyze(corpus, workspace, steps=analysis_steps(corpus, workspace)).artifacts)
     assert before is not None
     name_cluster(workspace.root, before.digest, 0, "merged later")
     name_cluster(workspace.root, before.digest, 3, "stays")
@@ -190,7 +190,7 @@ def test_an_edit_makes_new_clusters_carries_names_and_can_be_taken_back(corpus: 
         while find_job(workspace.jobs, job.id).active:
             time.sleep(0.2)
         assert find_job(workspace.jobs, job.id).state == "done", find_job(workspace.jobs, job.id).message
-        after = clusters_of(analyze(corpus, workspace).artifacts)
+        after = clusters_of(analyze(corpus, workspace, steps=analysis_steps(corpus, workspace)).artifacts)
         assert after is not None
         if edit is not None:
             assert after.facts["edits"] == 1 and set(np.unique(after.array("labels"))) - {-1} == {0, 2, 3}

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tamis.analytics.map.model_names import SNIPPET_CHARACTERS, NamingPlan, name_by_model, plan_naming
 from tamis.analytics.steps.pipeline import Analysis, analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.app.dashboard.open_corpus import corpus_of, open_analysed
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import ModelName, carry_names, forget_model_names, name_cluster, read_model_names
@@ -43,7 +44,8 @@ def home(analysed: Path, tmp_path: Path) -> Workspace:
 
 
 def analysis_of(home: Workspace) -> Analysis:
-    return analyze(corpus_of(home, home.corpus("corpus")), home)
+    corpus = corpus_of(home, home.corpus("corpus"))
+    return analyze(corpus, home, steps=analysis_steps(corpus, home))
 
 
 def asked_of(home: Workspace, **more: int) -> NamingPlan:

@@ -18,6 +18,7 @@ from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import Analysis, analyze
+from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
 from tamis.data.cluster_names import name_cluster
@@ -48,7 +49,7 @@ def analysis(home: Path, topics: tuple[list[str], list[int]]) -> Analysis:
     corpus = corpus_at(home / "old.parquet", topics[0][::2], [f"old-{row:03d}" for row in range(0, 320, 2)])
     workspace = Workspace(home / "home")
     write_options(workspace, corpus, MapOptions(tier="fast", min_cluster_size=10, concepts=4))
-    return analyze(corpus, workspace)
+    return analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_a_map_of_given_vectors_takes_no_texts(tmp_path: Path, topics: tuple[lis
     pq.write_table(table, tmp_path / "given.parquet")
     corpus, workspace = open_corpus(tmp_path / "given.parquet"), Workspace(tmp_path / "home")
     write_options(workspace, corpus, MapOptions(tier="given", vectors="vector", min_cluster_size=5))
-    frozen = FrozenMap.of(analyze(corpus, workspace), workspace)
+    frozen = FrozenMap.of(analyze(corpus, workspace, steps=analysis_steps(corpus, workspace)), workspace)
     with pytest.raises(SettingError, match="vectors were given"):
         place_corpus(frozen, corpus, workspace, tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
@@ -150,7 +151,7 @@ def sparse(home: Path, topics: tuple[list[str], list[int]]) -> Analysis:
     corpus = corpus_at(home / "sparse.parquet", topics[0][:320:40], [f"lone-{row}" for row in range(8)])
     workspace = Workspace(home / "home")
     write_options(workspace, corpus, MapOptions(tier="fast", min_cluster_size=10))
-    return analyze(corpus, workspace)
+    return analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
 
 
 def test_where_there_are_no_clusters_new_documents_are_in_none(
