@@ -111,7 +111,7 @@ def test_a_condition_is_tried_before_it_is_selected(dashboard: Dashboard, page: 
     field.fill("n_tokens > 50")
     page.get_by_role("button", name="Select", exact=True).click()
     expect(page.get_by_test_id("stSidebar")).to_contain_text("n_tokens > 50", timeout=SLOW)
-    expect(page.get_by_placeholder(FIRST)).to_have_value("", timeout=SLOW)
+    expect(page.get_by_placeholder(FIRST).first).to_have_value("", timeout=SLOW)
 
 
 def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page: Page) -> None:

@@ -140,7 +140,7 @@ def test_the_command_writes_the_same_table(
     arguments = ["place", str(home / "old.parquet"), str(home / "new.parquet"), "--out", str(target)]
     result = CliRunner().invoke(main.app, arguments)
     assert result.exit_code == 0, result.output
-    assert "placed 331 documents" in result.output and "10 of them the map has already" in result.output
+    assert "placed 331 documents" in result.output and "10 are on the map already" in result.output
     again = pq.read_table(target)
     assert again.drop_columns(["cluster_name"]).equals(placed.drop_columns(["cluster_name"]))
 
