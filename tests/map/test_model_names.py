@@ -31,7 +31,7 @@ def analysed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("names")
     corpus = write_corpus(root / "corpus", docstrings(), files=1)
     tamis(
-        "analyze", str(corpus), "--name", "corpus", "--tier", "fast", "--map", "min_cluster_size=3", home=root / "home"
+        "analyze", str(corpus), "--name", "corpus", "--tier", "fast", "--map", "min_cluster_size=2", home=root / "home"
     )
     return root / "home"
 
