@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of
+from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
 from tamis.data.hashing import canonical_json, digest, file_sha256
+from tamis.data.json_reader import JsonReader, holds_json
 from tamis.data.jsonl_reader import JsonlReader
 from tamis.data.listing import list_files
 from tamis.data.parquet import write_bytes
@@ -142,6 +143,8 @@ def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
     if kind == "parquet":
         return ParquetReader()
     skip = on_bad_line == "skip"
+    if kind == "json":
+        return JsonReader(compression, skip)
     return JsonlReader(compression, skip) if kind == "jsonl" else CsvReader(compression, skip)
 
 
@@ -233,6 +236,8 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
         stat = path.stat()
         sha256 = file_sha256(path)
         compression = compression if kind == "parquet" else detect_compression(path, compression)
+        if kind == "jsonl" and named_json(path) and holds_json(path, compression):
+            kind = "json"
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]
