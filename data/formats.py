@@ -32,6 +32,7 @@ _PACKED = {
 _INSIDE = (*_PACKED, ".snappy", ".lz4", ".br", ".brotli", ".lzo")
 """Suffixes that writers add after ``.parquet`` to name the compression inside the file."""
 
+_JSON_FORMATS = [("jsonl", packed) for packed in ("", *_PACKED.values())]
 _PARQUET = b"PAR1"
 _MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
 SUFFIXES = (*_SUFFIXES, *(f"{plain}{packed}" for plain in (".jsonl", ".csv", ".tsv") for packed in _PACKED))
@@ -196,6 +197,11 @@ def format_of(path: PurePath) -> tuple[str, str] | None:
     if kind == "parquet":
         return (kind, "") if last in _INSIDE else None
     return None if kind is None or last not in _PACKED else (kind, _PACKED[last])
+
+
+def named_json(path: PurePath) -> bool:
+    """Say whether a name ends as JSON does, packed or not: its content says whether it is JSON or JSON Lines."""
+    return any(suffix.lower() == ".json" for suffix in path.suffixes[-2:]) and format_of(path) in _JSON_FORMATS
 
 
 def is_parquet(path: Path) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tamis.data.formats import rows_only
 from tamis.data.repair import Repairs, repair
 from tamis.data.schema import as_json, unify
 
@@ -55,6 +56,43 @@ def widen(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     if kind is None or (pa.types.is_struct(kind) and kind.num_fields > MAX_FIELDS):
         return MIXED
     return kind
+
+
+class ColumnTypes:
+    """The types and places of the columns of JSON objects, over all that were seen."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, pa.DataType] = {}
+        self._places: dict[str, int] = {}
+
+    def see(self, values: Sequence[dict[str, Any]]) -> None:
+        """Update types and places with more objects."""
+        for keys in set(map(tuple, values)):
+            self._places |= {key: max(place, self._places.get(key, 0)) for place, key in enumerate(keys)}
+        for name in {key for value in values for key in value}:
+            kind = infer([value.get(name) for value in values])
+            self._kinds[name] = widen(self._kinds.get(name, pa.null()), kind)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the columns sorted by name."""
+        return pa.schema([pa.field(name, self._kinds[name]) for name in sorted(self._kinds)])
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Return the place of each column of ``schema`` among the keys of an object, the last one it had."""
+        return tuple(self._places[name] for name in sorted(self._kinds))
+
+
+def to_batch(values: Sequence[dict[str, Any]], schema: pa.Schema, repairs: Repairs) -> pa.RecordBatch:
+    """Return JSON objects as rows of a schema that ``ColumnTypes`` gave for them, or of some of its columns."""
+    if not schema.names:
+        return rows_only(len(values))
+    columns = [
+        to_array([value.get(field.name) for value in values], field.type, name=field.name, repairs=repairs)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def to_array(values: Sequence[Any], kind: pa.DataType, *, name: str, repairs: Repairs) -> pa.Array:

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of
+from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
 from tamis.data.hashing import canonical_json, digest, file_sha256
+from tamis.data.json_reader import JsonReader, holds_json
 from tamis.data.jsonl_reader import JsonlReader
 from tamis.data.listing import list_files
 from tamis.data.parquet import write_bytes
@@ -127,9 +128,9 @@ class OpenedFile:
         if (stat.st_size, stat.st_ino, stat.st_mtime_ns) != (self.bytes, *self.stamp):
             raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
 
-    def check_text(self, path: str) -> None:
+    def check_text(self, path: str | None) -> None:
         """Raise ``CorpusError`` if the file has no text at ``path``; a file without rows is not checked."""
-        if not self.probe.rows:
+        if not self.probe.rows or path is None:
             return
         kind = type_at(self.schema, path)
         if kind is None:
@@ -142,6 +143,8 @@ def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
     if kind == "parquet":
         return ParquetReader()
     skip = on_bad_line == "skip"
+    if kind == "json":
+        return JsonReader(compression, skip)
     return JsonlReader(compression, skip) if kind == "jsonl" else CsvReader(compression, skip)
 
 
@@ -233,6 +236,8 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
         stat = path.stat()
         sha256 = file_sha256(path)
         compression = compression if kind == "parquet" else detect_compression(path, compression)
+        if kind == "jsonl" and named_json(path) and holds_json(path, compression):
+            kind = "json"
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]
