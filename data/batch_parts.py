@@ -55,7 +55,7 @@ def read_batch(shape: Shape, columns: Mapping[str, pa.Array], places: Mapping[st
         return parts
     slow, usual = np.flatnonzero(special), np.flatnonzero(~special)
     read = Parts.of(list(_slow(shape, columns, places, slow)))
-    return Parts.merged([(_rows_of(parts, usual), usual), (read, slow)], rows)
+    return Parts.merged([(parts.take(usual), usual), (read, slow)], rows)
 
 
 def _is_plain(shape: Shape) -> bool:
@@ -72,16 +72,6 @@ def _slow(
             yield read_row(shape, {path: held[at] for path, held in values.items()}, places)
         except MalformedError as error:
             yield str(error)
-
-
-def _rows_of(parts: Parts, rows: NDArray[np.int64]) -> Parts:
-    """Return the parts of some rows, ascending."""
-    mask = np.zeros(len(parts), dtype=np.bool_)
-    mask[rows] = True
-    held = parts.select(mask[parts.rows])
-    counts = np.diff(held.starts)[rows]
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Parts(starts, held.role, held.kind, held.turn, held.texts, held.words, held.reasons.take(pa.array(rows)))
 
 
 def _column(shape: Shape, slot: str, column: pa.Array) -> _Column | None:

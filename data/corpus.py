@@ -247,6 +247,28 @@ class Corpus:
         for texts in self.texts(shard, max_rows=max_rows, max_bytes=max_bytes):
             yield texts.drop_null() if texts.null_count else texts
 
+    def document_parts(
+        self, shard: Shard, *, columns: Sequence[str] = (), max_rows: int = 8192, max_bytes: int = 16 << 20
+    ) -> Iterator[tuple[Parts, pa.RecordBatch]]:
+        """Yield the parts of the documents of a shard, aligned with an artifact's part, and further columns of them.
+
+        Args:
+            shard: one of ``shards()``.
+            columns: further columns of the corpus, by path.
+            max_rows: maximum rows per batch.
+            max_bytes: maximum decoded bytes per batch.
+        """
+        wanted = list(dict.fromkeys([*self.shape.paths, *columns]))
+        for batch in self.batches(shard, columns=wanted, max_rows=max_rows, max_bytes=max_bytes):
+            held = dict(zip(wanted, batch.columns, strict=True))
+            parts = read_batch(self.shape, held, self.places, batch.num_rows)
+            further = batch.select(list(columns))
+            if parts.reasons.null_count < len(parts):
+                sound = parts.reasons.is_null()
+                further = further.filter(sound)
+                parts = parts.take(np.flatnonzero(sound.to_numpy(zero_copy_only=False)))
+            yield parts, further
+
     def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
         """Return the full source rows of a few documents, in the requested order.
 

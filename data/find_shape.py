@@ -9,6 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from tamis.data.errors import RoleError
+from tamis.data.inference import MESSAGE_COLUMNS
 from tamis.data.paths import Pieces, find_path, path_of, walk
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
@@ -17,8 +18,6 @@ from tamis.data.shapes import KIND_NAMES, Shape
 
 Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
 
-MESSAGE_COLUMNS = ("messages", "conversations", "conversation", "chat", "dialogue", "dialog", "turns", "input",
-                   "prompt", "completion", "chosen", "rejected")  # fmt: skip
 MESSAGE_KEYS = (("role", "content"), ("from", "value"), ("role", "value"), ("role", "text"), ("from", "content"),
                 ("speaker", "text"), ("author", "content"))  # fmt: skip
 """Names of the fields of a message for its role and its text."""

@@ -50,14 +50,20 @@ def _without_nulls(value: Any) -> Any:
 
 
 def json_list(text: str) -> list[Any] | None:
-    """Return the list of objects that a text states as JSON, None for any other text."""
-    if not text.lstrip()[:2].startswith("["):
+    """Return the list that a text states as JSON, None for any other text."""
+    if text.lstrip()[:1] != "[":
         return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, list) and value and all(isinstance(item, dict) for item in value) else None
+    return value if isinstance(value, list) else None
+
+
+def json_objects(text: str) -> list[Any] | None:
+    """Return the objects that a text states as a JSON list, None for any other text and an empty list."""
+    value = json_list(text)
+    return value if value and all(isinstance(item, dict) for item in value) else None
 
 
 def split_thinking(text: str) -> list[tuple[int, tuple[int, int]]]:
@@ -107,7 +113,7 @@ def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: 
 
 def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[Part]:
     if isinstance(content, str):
-        inner = json_list(content)
+        inner = json_objects(content)
         if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
             yield from _content(inner, role, kind, turn, word, (*path, JSON))
         elif THINK_OPEN in content:
@@ -150,7 +156,7 @@ def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: P
 def _calls(value: Any, path: Path) -> list[tuple[Mapping[str, Any], Path]]:
     """Return the calls in a field of a message, with the path of each."""
     if isinstance(value, str):
-        listed = json_list(value)
+        listed = json_objects(value)
         return [] if listed is None else [(call, (*path, JSON, at)) for at, call in enumerate(listed)]
     if isinstance(value, Mapping):
         return [(value, path)] if any(item is not None for item in value.values()) else []

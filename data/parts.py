@@ -132,6 +132,14 @@ class Parts:
         """Return the same parts with the turns of each row counted from ``first``, int64 (n,)."""
         return replace(self, turn=(self.turn + first[self.rows]).astype(np.int32))
 
+    def take(self, rows: NDArray[np.int64]) -> Parts:
+        """Return the parts of some rows, int64 (m,), ascending."""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[rows] = True
+        held = self.select(mask[self.rows])
+        starts = np.concatenate([[0], np.cumsum(np.diff(held.starts)[rows])]).astype(np.int64)
+        return replace(held, starts=starts, reasons=held.reasons.take(pa.array(rows)))
+
     @cached_property
     def rows(self) -> NDArray[np.int64]:
         """Return the row of each part, int64 (p,)."""
@@ -186,6 +194,8 @@ class Parts:
         if name in edges:
             return np.asarray((role == edges[name][0]) & (self.turn == self._edge_turn(*edges[name])))
         turns = self._edge_turn(ASSISTANT, True)
+        compared = np.bincount(self.rows[sides], minlength=len(self))[self.rows] > 0
+        turns[compared] = -1
         of = {
             "chosen": role == CHOSEN,
             "rejected": role == REJECTED,

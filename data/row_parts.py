@@ -17,6 +17,7 @@ from tamis.data.message import (
     Path,
     compact,
     json_list,
+    json_objects,
     message_parts,
     split_thinking,
 )
@@ -87,11 +88,13 @@ def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path
 
 
 def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place: Path) -> list[Part]:
-    inner = json_list(value) if slot in ("messages", "user", "assistant", "prompt", "chosen", "rejected") else None
+    inner = json_objects(value) if slot in ("messages", "user", "assistant", "prompt", "chosen", "rejected") else None
     if inner is not None and all(shape.role_key in item for item in inner):
         return _messages(shape, inner, turn, (*place, JSON))
     if slot == "messages":
         turns = rendered_turns(value)
+        if turns is None and (listed := json_list(value)) is not None:
+            return _slot(shape, slot, path, listed, turn, (*place, JSON))
         if turns is None:
             raise MalformedError(f"{path} is text, and neither JSON nor a known template")
         return [
@@ -244,7 +247,7 @@ def _at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
 
 def _mapped(shape: Shape, slot: str, value: Any, edit: Edit) -> Any:
     if isinstance(value, str):
-        inner = json_list(value) if slot not in ("template", "answer", "input", "context", "system") else None
+        inner = json_objects(value) if slot not in ("template", "answer", "input", "context", "system") else None
         if inner is not None and all(shape.role_key in item for item in inner):
             return _json_mapped(value, lambda held: _mapped(shape, slot, held, edit))
         if slot == "messages":
@@ -286,7 +289,7 @@ def _message(shape: Shape, message: Mapping[str, Any], edit: Edit) -> Mapping[st
 
 def _content_mapped(value: Any, edit: Edit) -> Any:
     if isinstance(value, str):
-        inner = json_list(value)
+        inner = json_objects(value)
         if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
             return _json_mapped(value, lambda held: _content_mapped(held, edit))
         return _assistant(value, edit)

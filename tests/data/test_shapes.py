@@ -6,20 +6,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import LAYOUTS, Layout, chat, share
 
+from tamis.data.batch_parts import read_batch
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import RoleError, SettingError
+from tamis.data.identification import hash_parts
 from tamis.data.message import MalformedError
 from tamis.data.parts import KINDS, ROLES, SCOPES
 from tamis.data.row_parts import edit_rows, map_texts, read_row, texts_of
+from tamis.data.schema import conform, plain, settled
 from tamis.data.shapes import Shape
 
 OPENED = [layout for layout in LAYOUTS if layout.shape not in ("", "text")]
@@ -69,9 +70,8 @@ def test_what_is_not_edited_is_the_very_same_row_and_an_edit_changes_one_field(l
     corpus = opened(tmp_path, layout.rows)
     for row in layout.rows:
         texts = list(texts_of(corpus.shape, row, corpus.places))
-        assert [text for _, kind, text in said(corpus, layout.rows.index(row)) if text and kind != "tool_call"] == [
-            text for text in texts if text and not text.startswith('{"town')
-        ]
+        parts = said(corpus, layout.rows.index(row))
+        assert {text for _, kind, text in parts if text and kind != "tool_call"} <= set(texts)
         assert map_texts(corpus.shape, row, corpus.places, lambda text: text) == row
         for place in range(len(texts)):
             count = iter(range(len(texts)))
@@ -225,9 +225,7 @@ def test_the_prompt_of_a_preference_is_what_both_sides_share(tmp_path: Path) -> 
     rows = [{"chosen": asked + chat(("assistant", "good")), "rejected": asked + chat(("assistant", "bad"))}] * 3
     corpus = opened(tmp_path, rows)
     texts = {scope: all_texts(corpus.in_scope(scope))[0] for scope in ("prompt", "chosen", "rejected", "response")}
-    assert texts == {"prompt": "Q1", "chosen": "good", "rejected": "bad", "response": "good"} | {
-        "prompt": "Q1\n\nA1\n\nQ2"
-    }
+    assert texts == {"prompt": "Q1\n\nA1\n\nQ2", "chosen": "good", "rejected": "bad", "response": "good"}
     same = [{"chosen": asked, "rejected": asked}] * 3
     (tmp_path / "same").mkdir()
     assert said(opened(tmp_path / "same", same), 0)[-2:] == [("chosen", "text", "Q2"), ("rejected", "text", "Q2")]
@@ -257,17 +255,8 @@ odd = st.one_of(messages, st.none(), st.builds(json.dumps, messages))
 def test_a_batch_has_the_parts_that_its_rows_have_one_by_one(rows: list[Any]) -> None:
     shape = Shape("conversation", {"messages": "m"})
     typed = [None if isinstance(row, str) else row for row in rows]
-    asked = "None" if all(row is None for row in typed) else None
-    from tamis.data.batch_parts import read_batch
-
     for values in (typed, [row if row is None or isinstance(row, str) else json.dumps(row) for row in rows]):
-        array = (
-            pa.array(values)
-            if asked is None or any(isinstance(v, str) for v in values)
-            else pa.nulls(len(values), pa.string())
-        )
-        from tamis.data.schema import conform, plain, settled
-
+        array = pa.array(values)
         column = conform(array, settled(plain(array.type)))
         batch = read_batch(shape, {"m": column}, {"m": ("m",)}, len(values))
         for at, value in enumerate(column.to_pylist()):
@@ -287,8 +276,6 @@ def test_a_batch_has_the_parts_that_its_rows_have_one_by_one(rows: list[Any]) ->
 
 @given(st.lists(st.tuples(*[st.one_of(st.none(), texts)] * 4), min_size=1, max_size=8))
 def test_a_batch_of_columns_has_the_parts_that_its_rows_have_one_by_one(rows: list[tuple[str | None, ...]]) -> None:
-    from tamis.data.batch_parts import read_batch
-
     names = ("s", "u", "i", "a")
     shape = Shape("conversation", {"system": "s", "user": "u", "input": "i", "assistant": "a"})
     columns = {name: pa.array([row[at] for row in rows], pa.large_string()) for at, name in enumerate(names)}
@@ -324,23 +311,12 @@ def test_every_part_is_found_at_its_path_and_edits_are_seen_there(row: list[Any]
     assert edit_rows(shape, [whole], places, lambda array: array) == [whole]
     if held:
         place = data.draw(st.integers(0, len(held) - 1))
-        mask = pa.array(np.arange(len(held)) == place)
-        [changed] = edit_rows(
-            shape,
-            [whole],
-            places,
-            lambda array: pc.if_else(
-                mask,
-                pc.binary_join_element_wise(array, pa.scalar("z", pa.large_string()), pa.scalar("", pa.large_string())),
-                array,
-            ),
-        )
+        numbers = iter(range(len(held)))
+        changed = map_texts(shape, whole, places, lambda text: text + "z" if next(numbers) == place else text)
         assert len(differences(whole, changed)) == 1
 
 
 def test_documents_with_the_same_text_and_other_roles_have_other_ids(tmp_path: Path) -> None:
-    from tamis.data.identification import hash_parts
-
     rows = [share(("human", "a"), ("gpt", "b")), share(("gpt", "a"), ("human", "b")), share(("human", "a\n\nb"))]
     corpus = opened(tmp_path, [{"conversations": row} for row in [*rows, rows[0]]])
     hashes = hash_parts(corpus.parts(corpus.take(range(4)))).to_pylist()
