@@ -145,9 +145,9 @@ class OpenedFile:
         if (stat.st_size, stat.st_ino, stat.st_mtime_ns) != (self.bytes, *self.stamp):
             raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
 
-    def check_text(self, path: str) -> None:
+    def check_text(self, path: str | None) -> None:
         """Raise ``CorpusError`` if the file has no text at ``path``; a file without rows is not checked."""
-        if not self.probe.rows:
+        if not self.probe.rows or path is None:
             return
         kind = type_at(self.schema, path)
         if kind is None:
