@@ -80,10 +80,17 @@ class Mark:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that cannot be read: its number from 1, and why."""
+    """A line or a member that cannot be read.
+
+    Attributes:
+        line: its number, from 1.
+        reason: what is wrong.
+        member: its name inside the file, empty for a line.
+    """
 
     line: int
     reason: str
+    member: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from tamis.data.path_columns import ORIGINS, PathColumns, path_values
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
+from tamis.data.tar_reader import TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 
 READER_VERSION = 1
@@ -41,6 +42,10 @@ FEW, SMALL = 64, 1 << 16
 OnBad = Literal["fail", "skip"]
 _WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": ArrowReader(), TEXTS: TextFilesReader()}
 """Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
+_WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
+    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader,
+}  # fmt: skip
+"""Readers of the other formats, by compression and whether lines are left out."""
 
 _SAMPLE_FILES = 3
 _SAMPLE_ROWS = 1_000
@@ -160,9 +165,7 @@ def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
     if kind in _WITHOUT_LINES:
         return _WITHOUT_LINES[kind]
     skip = on_bad_line == "skip"
-    if kind == "json":
-        return JsonReader(compression, skip)
-    return JsonlReader(compression, skip) if kind == "jsonl" else CsvReader(compression, skip)
+    return _WITH_LINES[kind](compression, skip)
 
 
 @dataclass(frozen=True)
@@ -214,12 +217,18 @@ def open_files(
             bad.append(LeftOut(name, None, str(error)))
         else:
             opened.append(one)
-            bad += [LeftOut(name, line.line, line.reason) for line in one.probe.bad_lines]
+            bad += [_left_out(name, line) for line in one.probe.bad_lines]
             notes += [f"{name}: {note}" for note in one.probe.notes]
         progress.advance(size)
     if not opened:
         raise CorpusError("No file can be read", value=[item.reason for item in bad])
     return Opening(str(listing.root), _with_paths(listing.root, opened, path_columns), tuple(bad), tuple(notes))
+
+
+def _left_out(name: str, line: BadLine) -> LeftOut:
+    if not line.member:
+        return LeftOut(name, line.line, line.reason)
+    return LeftOut(f"{name}/{line.member}", None, f"{name}/{line.member} {line.reason}")
 
 
 def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathColumns, progress: Progress) -> Opening:
