@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut, join_batches
-from tamis.data.hashing import digest, file_sha256
+from tamis.data.hashing import digest
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
@@ -326,9 +326,8 @@ class Corpus:
         Raises:
             CorpusError: a file has changed since the corpus was opened; the message names the first one.
         """
-        for file in self.files:
-            if not file.path.is_file() or file_sha256(file.path) != file.sha256:
-                raise CorpusError(f"{file.name} was changed since the corpus was opened", fix="open the corpus again")
+        for opened in self._opened:
+            opened.verify()
 
     def head(self, path: str) -> str:
         """Return the top-level column that holds a dotted path; raises ``RoleError`` when there is none."""
