@@ -53,16 +53,16 @@ def sizes_step() -> StepSpec:
 def scoped(step: StepSpec, scope: str) -> StepSpec:
     """Return a step on a scope, under the name ``scope.step``."""
     upstream = tuple(name if name == DOCUMENTS else f"{scope}.{name}" for name in step.upstream)
-    return _on_scope(step, scope, name=f"{scope}.{step.name}", upstream=upstream)
+    sizes = () if step.name == SIZES else (f"{scope}.{SIZES}",)
+    return _on_scope(step, scope, name=f"{scope}.{step.name}", upstream=upstream, sizes=sizes)
 
 
 def scoped_in_place(step: StepSpec, scope: str) -> StepSpec:
     """Return a step on a scope under its own name: the map and the clusters of a corpus are those of a scope."""
-    return _on_scope(step, scope, name=step.name, upstream=step.upstream)
+    return _on_scope(step, scope, name=step.name, upstream=step.upstream, sizes=())
 
 
-def _on_scope(step: StepSpec, scope: str, *, name: str, upstream: tuple[str, ...]) -> StepSpec:
-    sizes = () if step.name == SIZES else (f"{scope}.{SIZES}",)
+def _on_scope(step: StepSpec, scope: str, *, name: str, upstream: tuple[str, ...], sizes: tuple[str, ...]) -> StepSpec:
     own = dict(zip(step.upstream, upstream, strict=True))
 
     def run(context: StepContext) -> None:
