@@ -21,7 +21,7 @@ def show(here: Stage) -> None:
     findings = here.ask(audit_findings)
     if not findings:
         return
-    heading("Audit of conversations", "exact, over all documents")
+    heading("Audit", "exact, over all documents")
     found = sorted((each for each in findings if each.documents), key=lambda each: (-each.documents, each.name))
     with st.container(gap="xsmall"):
         for finding in found:
