@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tamis.app.cli.options import MapOptions, ReadingOptions, RoleOptions, TextRole, Tier, spread
+from tamis.app.cli.options import MappingOptions, ReadingOptions, RoleOptions, TextRole, Tier, spread
 from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import (
     CorpusPath,
@@ -122,7 +122,7 @@ def open_path(
     name: Name = None,
     *,
     roles: RoleOptions,
-    of_map: MapOptions,
+    of_map: MappingOptions,
     sample: SampleSize = None,
     reading: ReadingOptions,
     host: Host = "127.0.0.1",
@@ -185,7 +185,7 @@ def analyze(
     name: Name = None,
     *,
     roles: RoleOptions,
-    of_map: MapOptions,
+    of_map: MappingOptions,
     sample: SampleSize = None,
     reading: ReadingOptions,
     plan: Annotated[bool, typer.Option("--plan", help="Only print the steps to do, with estimates.")] = False,

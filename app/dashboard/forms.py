@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.duplicates.references import list_references
+from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
 from tamis.analytics.steps.scopes import scope_columns
@@ -202,17 +203,17 @@ def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Kn
 
 def _columns(named: str, known: Known) -> dict[str, str] | None:
     """Return the columns that a widget offers, title by name; those on scopes of conversations come last."""
-    fits = {
-        "numeric column": lambda info: info.numeric,
-        "category column": lambda info: info.type == "category",
-        "column": lambda info: True,
+    fits: dict[str, tuple[str, ...]] = {
+        "numeric column": ("number", "integer"),
+        "category column": ("category",),
+        "column": get_args(Kind),
     }
     if named not in fits:
         return None
     columns = known.facts.columns
     further = scope_columns(columns.values(), known.opened.study.corpus.shape.scopes)
     offered = [*columns.values(), *(info for info in further if info.name not in columns)]
-    return {info.name: info.title for info in offered if fits[named](info)}
+    return {info.name: info.title for info in offered if info.type in fits[named]}
 
 
 def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
