@@ -252,7 +252,7 @@ def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathC
         raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed="text in UTF-8 or UTF-16")
     one = OpenedFile(listing.root, TEXTS, TEXTS, "", held.bytes, held.sha256, (0, 0), held.probe)
     # Their own paths are a column already.
-    wanted = path_columns if isinstance(path_columns, tuple) else "found"
+    wanted: PathColumns = path_columns if isinstance(path_columns, tuple) else "found"
     return Opening(
         str(listing.root),
         _with_paths(listing.root, [one], wanted),
