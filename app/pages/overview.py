@@ -34,7 +34,8 @@ def page() -> None:
     if not now.corpus:
         st.subheader("Open a corpus to begin")
         st.markdown(
-            "In a terminal: `tamis open PATH` for Parquet, JSON, CSV, Arrow, text, tar or WARC; `tamis demo --open` to try it out."
+            "In a terminal: `tamis open PATH` for Parquet, JSON, CSV, Arrow, text, tar or WARC, "
+            "or `tamis demo --open` to try it out."
         )
         return
     if not is_analysed(here, now.corpus):
