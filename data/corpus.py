@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
+from tamis.data.find_shape import rendered_note
 from tamis.data.formats import Cut, join_batches
 from tamis.data.hashing import digest
 from tamis.data.label_names import agreed_labels
@@ -433,6 +434,7 @@ def open_corpus(
     schema, differences = union({item.name: item.schema for item in sound})
     files = tuple(map(_source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
+    rendered = () if (roles or {}).get("text") else _rendered(schema, picked.text, sound)
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
         root=opening.root,
@@ -441,7 +443,7 @@ def open_corpus(
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing),
+        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing, *rendered),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
         on_bad_line=on_bad_line,
@@ -453,6 +455,12 @@ def open_corpus(
         fingerprint=_fingerprint(files, picked),
         text_fingerprint=_text_fingerprint(files, picked),
     )
+
+
+def _rendered(schema: pa.Schema, text: str, files: Sequence[OpenedFile]) -> tuple[str, ...]:
+    """Return a note if the text that was found holds conversations that a template rendered."""
+    note = None if Shape.parse(text) else rendered_note(schema, text, partial(sample_values, files))
+    return () if note is None else (note,)
 
 
 def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
