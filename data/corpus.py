@@ -358,7 +358,7 @@ def open_corpus(
     probes: Path | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
-    """Open a file, a folder with sub-folders, or a glob of Parquet, JSONL and CSV files, also mixed.
+    """Open a file, a folder with sub-folders, or a glob; formats may be mixed (see ``docs/data.md``).
 
     Args:
         path: what to open; files whose name begins with a dot or an underscore are left out of folders.

@@ -26,6 +26,7 @@ class SourceFile:
         sha256: of its content.
         rows: number of rows.
         recoded: columns that the file stores as bytes and that are read as text, sorted.
+        maker: name and version of the package that made the texts of web pages, else empty.
         path_values: columns taken from its path, as text.
     """
 
@@ -37,12 +38,13 @@ class SourceFile:
     sha256: str
     rows: int
     recoded: tuple[str, ...] = ()
+    maker: str = ""
     path_values: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def source_file(item: OpenedFile) -> SourceFile:
     """Return the description of an opened file."""
-    read = (item.probe.rows, item.probe.recoded, item.path_texts)
+    read = (item.probe.rows, item.probe.recoded, item.probe.maker, item.path_texts)
     return SourceFile(item.path, item.name, item.format, item.compression, item.bytes, item.sha256, *read)
 
 
@@ -82,6 +84,7 @@ def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
         [
             *(file.sha256, file.format, file.compression),
             *([list(file.recoded)] if file.recoded else []),
+            *([file.maker] if file.maker else []),
             *([dict(file.path_values)] if file.path_values else []),
         ]
         for file in files
