@@ -56,6 +56,9 @@ def run(
     tokenizer: Tokenizer = None,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
+    format: Annotated[
+        Literal["parquet", "jsonl", "jsonl.zst", "arrow"], typer.Option(help="Format of the curated files.")
+    ] = "parquet",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",
     partitions: Annotated[
@@ -63,7 +66,7 @@ def run(
     ] = None,
     batch: Annotated[int, typer.Option(help="Most shards that one task on a cluster measures at once.")] = 1,
 ) -> None:
-    """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
+    """Run a recipe on a corpus: curated files, selection, ledger of what was dropped and why, manifest."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.curated import CuratedOptions
     from tamis.analytics.export.run import run_bundle
@@ -76,7 +79,8 @@ def run(
     ):
         done = run_bundle(
             bundle, path, folder, roles=chosen or None, tokenizer=tokenizer,
-            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=origin), engine=cluster, progress=progress,
+            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=origin, format=format),
+            engine=cluster, progress=progress,
             **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
         )  # fmt: skip
     print_notes(done.notes, where="run.json has all")
