@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.data.byte_text import is_bytes
+from tamis.data.byte_text import is_bytes, text_uuid
 from tamis.data.errors import CorpusError
 from tamis.data.repair import is_text
 
@@ -46,6 +46,8 @@ def _pieces(chunk: pa.Array) -> Sequence[pa.Array]:
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if _holds_strict_struct(kind):
         return _cast_strict(array, kind)
+    if isinstance(kind, pa.UuidType) and is_text(array.type):
+        return text_uuid(array)
     if isinstance(kind, pa.BaseExtensionType):
         return kind.wrap_array(_cast(array, kind.storage_type))
     if pa.types.is_map(kind) and not array.type.equals(kind):

@@ -1,7 +1,8 @@
 """Schema of the output: the source's own types, order of columns and feature names.
 
 Inside Tamis all text is large_string and columns are sorted by name, whatever the files have. The output has the files'
-types and order again, so that it can be read like its source and combined with it.
+types and order again, so that it can be read like its source and combined with it. Bytes that are read as text are
+written as text.
 """
 
 from __future__ import annotations

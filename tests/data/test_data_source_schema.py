@@ -28,7 +28,7 @@ COLUMNS: dict[str, pa.Array] = {
     "time": pa.array([dt.datetime(2020, 1, 1)] * 4, pa.timestamp("ms", tz="UTC")),
     "span": pa.array([1, 2, 3, None], pa.duration("us")),
     "price": pa.array([decimal.Decimal("1.10")] * 4),
-    "fixed": pa.array([b"ab\x00d", None, b"\xffefg", b"ijkl"], pa.binary(4)),
+    "fixed": pa.array([b"\xff\xd8\xff\xe0", None, b"efgh", b"ijkl"], pa.binary(4)),
     "bytes": pa.array([b"a", None, b"", b"\xff"]),
     "vector": pa.array([[1.0, 2.0], None, [3.0, 4.0], [None, 1.0]], pa.list_(pa.float32(), 2)),
     "lists": pa.array([["a"], None, [], ["b", None]], pa.large_list(pa.string())),
@@ -194,6 +194,14 @@ def test_a_column_that_a_file_lacks_may_be_null(tmp_path: Path) -> None:
     corpus = open_corpus(tmp_path, roles={"text": "text"})
     assert corpus.source_schema.field("x").nullable
     assert sorted(written(corpus).column("x").to_pylist(), key=str) == [1, 2, 3, None]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(4), pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_bytes_that_are_read_as_text_are_written_as_text(tmp_path: Path, kind: pa.DataType) -> None:
+    words = pa.array([b"abcd", None, b"efgh"], kind)
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "word": words}), tmp_path / "a.parquet")
+    back = written(open_corpus(tmp_path / "a.parquet", roles={"text": "text"})).column("word")
+    assert back.type == pa.string() and back.to_pylist() == ["abcd", None, "efgh"]
 
 
 def test_order_is_that_of_the_file(tmp_path: Path) -> None:
