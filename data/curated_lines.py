@@ -22,7 +22,8 @@ from tamis.data.shards import Piece, Shard
 
 TEXT, ID = "text", "id"
 LINES = pa.schema([(LINE, pa.large_binary())])
-EDITABLE = pa.schema([(LINE, pa.large_binary()), (TEXT, pa.large_string()), (ID, pa.string())])
+WITH_IDS = pa.schema([(LINE, pa.large_binary()), (ID, pa.string())])
+WITH_TEXTS = pa.schema([(LINE, pa.large_binary()), (ID, pa.string()), (TEXT, pa.large_string())])
 
 _ROWS, _BYTES = 8192, 16 << 20
 
@@ -32,7 +33,7 @@ def kept_lines(
     documents: Documents,
     copies: NDArray[np.int32],
     *,
-    editable: bool = False,
+    schema: pa.Schema = LINES,
     progress: Progress | None = None,
 ) -> Iterator[RankedBatch]:
     """Yield the lines of the kept documents in one pass over the corpus, with their positions in id order.
@@ -41,7 +42,7 @@ def kept_lines(
         corpus: the corpus.
         documents: its documents.
         copies: int32 (n,) in facts order; 0 leaves a document out, k writes it k times in a row.
-        editable: add the text and the id of each row, ``EDITABLE``; otherwise the schema is ``LINES``.
+        schema: ``LINES``, or more columns: ``WITH_IDS`` or ``WITH_TEXTS``.
         progress: advanced by source rows; checked for cancellation before every shard.
 
     Raises:
@@ -51,18 +52,19 @@ def kept_lines(
     picker = Picker(corpus.rows, documents, copies)
     for shard in corpus.shards():
         watch.check()
-        first, texts = shard.first, _Feed(corpus.texts(shard) if editable else ())
+        first, texts = shard.first, _Feed(corpus.texts(shard) if TEXT in schema.names else ())
         for lines in _shard_lines(corpus, shard, picker.times(shard.first, shard.rows) > 0):
             picked = picker.pick(first, len(lines))
             first += len(lines)
-            own = texts.take(len(lines)) if editable else None
+            own = texts.take(len(lines)) if TEXT in schema.names else None
             if not len(picked.rows):
                 continue
-            arrays = [pa.array([lines[row] for row in picked.rows], pa.large_binary())]
+            columns = {LINE: pa.array([lines[row] for row in picked.rows], pa.large_binary())}
+            if ID in schema.names:
+                columns[ID] = documents.ids.take(pa.array(picked.documents))
             if own is not None:
-                arrays += [own.take(pa.array(picked.rows)), documents.ids.take(pa.array(picked.documents))]
-            batch = pa.RecordBatch.from_arrays(arrays, schema=EDITABLE if editable else LINES)
-            yield RankedBatch(picked.ranks, batch)
+                columns[TEXT] = own.take(pa.array(picked.rows))
+            yield RankedBatch(picked.ranks, pa.RecordBatch.from_pydict(columns, schema=schema))
         watch.advance(shard.rows)
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.export.editor import Editor, edit_columns, edit_lines
+from tamis.analytics.export.editor import Editor, columns_to_edit, edit_columns, edit_lines
 from tamis.analytics.export.line_table import write_line_table
 from tamis.analytics.operators.operator import TextOperator
 from tamis.analytics.recipe.outcome import Outcome
@@ -165,8 +165,9 @@ class _Job:
     def write_lines(self) -> tuple[WrittenFile, ...]:
         """Write rows as lines of JSON, and the table of the lines."""
         form = LinesForm(self.options.format == "jsonl.zst", np.zeros(self._files, dtype=np.int64))
+        needed = LINES if self.editor is None else columns_to_edit(self.corpus)
         batches = self._ordered(
-            kept_lines(self.corpus, self.documents, self.copies, editable=self.editor is not None, progress=self.watch)
+            kept_lines(self.corpus, self.documents, self.copies, schema=needed, progress=self.watch)
         )
         if self.editor is not None:
             batches = edit_lines(batches, self.editor, self.corpus)

@@ -179,7 +179,10 @@ def test_the_folder_of_a_run_loads_as_it_is_in_every_format(tmp_path: Path, form
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     given, out = source("jsonl", tmp_path / "corpus"), tmp_path / "out"
     options = CuratedOptions(format=check_format(format))
-    run_bundle(tmp_path / "recipe.yaml", given, out, workspace=Workspace(tmp_path / "home"), options=options)
+    run_bundle(
+        tmp_path / "recipe.yaml", given, out,
+        workspace=Workspace(tmp_path / "home"), roles={"text": "text"}, options=options,
+    )  # fmt: skip
     before = datasets.load_dataset(str(given), split="train")
     for after in (datasets.load_dataset(str(out), split="train"), load_run(out, format)):
         assert {name: after.features[name] for name in before.features} == before.features
@@ -195,7 +198,8 @@ def test_the_folder_of_a_run_loads_and_goes_together_with_its_source(tmp_path: P
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     given = source(kind, tmp_path / "corpus")
     out = tmp_path / "out"
-    run = run_bundle(tmp_path / "recipe.yaml", given, out, workspace=Workspace(tmp_path / "home"))
+    home = Workspace(tmp_path / "home")
+    run = run_bundle(tmp_path / "recipe.yaml", given, out, workspace=home, roles={"text": "text"})
     before = datasets.load_dataset(str(given), split="train")
     after = datasets.load_dataset(str(out), split="train")
     assert len(after) == run.counts[-1].documents == 2

@@ -50,11 +50,11 @@ class SmallCorpus:
     Args:
         root: folder for the workspace.
         path: what to open.
-        text: path of the text column.
+        text: path of the text column; None to find the shape of the rows.
     """
 
-    def __init__(self, root: Path, path: Path, *, text: str = "text", **opening: Any) -> None:
-        self.corpus: Corpus = open_corpus(path, roles={"text": text}, **opening)
+    def __init__(self, root: Path, path: Path, *, text: str | None = "text", **opening: Any) -> None:
+        self.corpus: Corpus = open_corpus(path, roles={} if text is None else {"text": text}, **opening)
         self.documents: Documents = analyze(self.corpus, Workspace(root), steps=()).documents
         table = pa.table({"id": self.documents.ids, "bytes": self.documents.bytes})
         self.facts = Facts.from_table(table, digest=self.documents.digest)
