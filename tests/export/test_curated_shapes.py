@@ -32,7 +32,7 @@ class Replaced(TextOperator):
 
 def word_of(layout: Layout) -> str:
     """Return a word of the first part of the first row."""
-    text = layout.parts[0][2] if layout.parts else "King"
+    text = layout.parts[0][2] if layout.parts else "return"
     return next(word for word in sorted(text.split(), key=len, reverse=True) if word.isalpha())
 
 

@@ -109,8 +109,6 @@ def test_the_selection_and_the_lock_do_not_depend_on_the_format(root: Path, runs
 def test_a_run_opens_as_a_corpus_with_its_documents_alone(
     runs: dict[CuratedFormat, Run], format: CuratedFormat
 ) -> None:
-    if format == "arrow":
-        pytest.skip("Arrow files are not read yet")
     corpus = open_corpus(runs[format].folder)
     assert corpus.rows == runs[format].counts[-1].documents
     assert {file.format for file in corpus.files} == {format.partition(".")[0]}
