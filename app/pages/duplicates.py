@@ -85,6 +85,14 @@ def _rule(here: Stage) -> Rule:
     session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
     keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
+    if scopes := here.opened.study.corpus.shape.scopes:
+        of = st.segmented_control(
+            "Compare", ["whole", *scopes], default=now.setting("dup_of", "whole"), required=True,
+            format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
+            key="duplicates/of",
+        )  # fmt: skip
+        session.choose(dup_of=of)
+        params |= {"of": of} if of != "whole" else {}
     rule: Rule = ExactDedup(**params)
     if kind == "near":
         rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
