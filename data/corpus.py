@@ -122,6 +122,11 @@ class Corpus:
         """Return the columns with the types, order and features that they have in the files."""
         return source_schema(self.schema, self._opened)
 
+    @property
+    def opened(self) -> tuple[OpenedFile, ...]:
+        """Return the files as they were opened, in the order of ``files``."""
+        return self._opened
+
     @cached_property
     def shape(self) -> Shape:
         """Return how rows become documents."""

@@ -15,7 +15,19 @@ import pyarrow as pa
 from tamis.data.arrow_reader import ArrowReader
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import TEXTS, BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
+from tamis.data.formats import (
+    TEXTS,
+    BadLine,
+    Cut,
+    LineReader,
+    Mark,
+    Probe,
+    Reader,
+    RowLines,
+    detect_compression,
+    format_of,
+    named_json,
+)
 from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.json_reader import JsonReader, holds_json
 from tamis.data.jsonl_reader import JsonlReader
@@ -126,6 +138,11 @@ class OpenedFile:
                 continue
             arrays = [batch.column(name) if name in held else self._same(name, batch.num_rows) for name in cut.columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(cut.columns))
+
+    def lines(self, marks: Sequence[Mark]) -> RowLines | None:
+        """Return the rows of consecutive marks as lines of JSON, as the file has them; None for other formats."""
+        reader = _reader(self.format, self.compression, self.on_bad_line)
+        return reader.lines(self.path, self.probe, marks) if isinstance(reader, LineReader) else None
 
     def _same(self, name: str, rows: int) -> pa.Array:
         return pa.repeat(pa.scalar(self.path_values[name], self.path_schema.field(name).type), rows)
