@@ -59,7 +59,7 @@ def register(
     workspace.remember(entry)
     read = f"{count(corpus.rows, 'row')} in {count(len(corpus.files), 'file')}"
     out.print(f"{entry.name}: {read}, fingerprint {corpus.fingerprint[:12]}")
-    known = corpus.roles.known()
+    known = corpus.roles.known() | ({"text": corpus.shape.words} if corpus.shape.kind != "text" else {})
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
     print_notes(corpus.notes)
     return entry
