@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.evaluation_sets import EvaluationSets
+from tamis.analytics.duplicates.idf_overlap import SHORT
 from tamis.analytics.duplicates.shingles import units_of
 from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.characters import UNSPACED, character_classes
@@ -69,11 +70,14 @@ class SharedWords:
 def shared_words(document: str, item: str, sets: EvaluationSets) -> SharedWords:
     """Return the words that the best passage of a document shares with an item's text, as ``IdfIndex`` weighs them.
 
-    Of equal passages the first counts, from its first shared word to its last.
+    Of equal passages the first counts, from its first shared word to its last; of short items that stand in the
+    document word by word, their first occurrence.
     """
     left, right = WordPlaces.of(document, sets.convention), WordPlaces.of(item, sets.convention)
     weights = _weights(np.unique(right.units), sets)
     begin, end, most = _best_passage(left.units, weights, len(right.units) + len(right.units) // 4)
+    if 0 < len(right.units) < SHORT and (exact := _exact_run(left.units, right.units)) is not None:
+        begin, end = exact, exact + len(right.units)
     inside = [k for k in range(begin, end) if int(left.units[k]) in weights]
     held = {int(left.units[k]) for k in inside}
     also = [k for k, unit in enumerate(right.units.tolist()) if unit in held]
@@ -88,6 +92,12 @@ def _weights(words: NDArray[np.uint64], sets: EvaluationSets) -> dict[int, int]:
     places = np.minimum(np.searchsorted(sets.vocabulary, words), max(len(sets.vocabulary) - 1, 0))
     known = sets.vocabulary[places] == words if len(sets.vocabulary) else np.zeros(len(words), dtype=bool)
     return dict(zip(words[known].tolist(), sets.weights[places[known]].tolist(), strict=True))
+
+
+def _exact_run(units: NDArray[np.uint64], item: NDArray[np.uint64]) -> int | None:
+    """Return where the words of an item first stand in their order, None when they do not."""
+    starts = range(len(units) - len(item) + 1)
+    return next((k for k in starts if units[k] == item[0] and np.array_equal(units[k : k + len(item)], item)), None)
 
 
 def _best_passage(units: NDArray[np.uint64], weights: dict[int, int], length: int) -> tuple[int, int, int]:

@@ -36,7 +36,8 @@ from tamis.app.pages import review_panel
 from tamis.data.errors import StoreError
 
 LISTED = 500
-SHOWN = 1_800
+SETS = 6
+SHOWN = 1_400
 SEED = 0
 _ANSWERS = {
     RIGHT: (":material/check: Right", "The document holds this item"),
@@ -64,7 +65,7 @@ def show(here: Stage, cells: Sequence[Any]) -> None:
         size=lambda hits: hits.nbytes,
     )
     _headline(here, found)
-    left, right = st.columns([4, 5], gap="medium")
+    left, right = st.columns([9, 10], gap="medium")
     with left:
         _sets(found)
         hit = _hits(here, found)
@@ -109,7 +110,12 @@ def _headline(here: Stage, found: Contamination) -> None:
     around = "" if not said.right.of else "exact" if said.exact else f"{said.right.low:.0%} to {said.right.high:.0%}"
     stats(
         [
-            Stat("Documents that hold an item", count(found.documents), share(found.documents, total)),
+            Stat(
+                "Contaminated",
+                count(found.documents),
+                share(found.documents, total),
+                help="Documents that hold an item",
+            ),
             Stat("Items found", count(sum(each.found for each in found.counts)), f"of {count(items)}"),
             Stat("Hits", count(len(found)), help="Document and text of a part"),
             Stat("Right", right, around, help=said.sentence),
@@ -125,7 +131,7 @@ def _sets(found: Contamination) -> None:
          "documents": each.documents, **dict(each.by_part)}
         for each in sorted(found.counts, key=lambda each: (-each.documents, each.name))
     ]  # fmt: skip
-    st.dataframe(rows, hide_index=True, row_height=28, height=min(220, 38 + 28 * len(rows)))
+    st.dataframe(rows, hide_index=True, row_height=28, height="content" if len(rows) <= SETS else 220)
 
 
 def _hits(here: Stage, found: Contamination) -> int | None:
@@ -189,7 +195,7 @@ def _hit(here: Stage, found: Contamination, hit: int) -> None:
         (cells[0], f"Document {name[:24]}", both.document, both.shared.document),
         (cells[1], f"Item, {found.part(hit)}", both.item, both.shared.item),
     ):
-        with cell, st.container(height=430, border=True):
+        with cell, st.container(border=True):
             heading(title)
             st.html(_marked(text, places))
     st.caption("Shared words are bold and coloured, those of the best passage only.")

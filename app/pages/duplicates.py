@@ -74,7 +74,9 @@ def _rule(here: Stage) -> Rule | None:
     """Show the settings of the rule under trial; evaluation sets have a part of the page of their own."""
     now = session.current()
     kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
-    cells = st.columns([3.6, 2.2, 1.7, 1.9, 2.2], vertical_alignment="bottom")
+    chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
+    widths = [3.3, 1.6, 1.6, 3.2, 1.8] if chosen == "contamination" else [3.6, 2.2, 1.7, 1.9, 2.2]
+    cells = st.columns(widths, vertical_alignment="bottom")
     kind = cells[0].segmented_control(
         "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
         format_func=lambda name: kinds[name], key="duplicates/kind",

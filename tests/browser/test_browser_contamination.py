@@ -56,10 +56,10 @@ def test_items_are_measured_shown_beside_their_document_and_judged(dashboard: Da
     page.goto(link(dashboard))
     settle(page)
     page.get_by_role("button", name="Measure").click()
-    expect(page.get_by_text("Documents that hold an item", exact=True)).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Contaminated", exact=True)).to_be_visible(timeout=120_000)
     settle(page)
     # One question is in both sets: three documents, two of them for it.
-    expect(page.locator(".tamis-stats")).to_contain_text("Documents that hold an item3")
+    expect(page.locator(".tamis-stats")).to_contain_text("Contaminated3")
     expect(page.locator(".tamis-stats")).to_contain_text("Items found3of 3")
     expect(page.get_by_text("No hit of the sample has been judged yet.")).to_be_visible()
     expect(page.locator(".tamis-shared")).to_have_count(2)
@@ -88,7 +88,7 @@ def test_items_are_measured_shown_beside_their_document_and_judged(dashboard: Da
 def test_the_recipe_drops_what_the_page_counted(dashboard: Dashboard, page: Page) -> None:
     page.goto(link(dashboard))
     settle(page)
-    expect(page.get_by_text("Documents that hold an item", exact=True)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Contaminated", exact=True)).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Add to the recipe").click()
     settle(page)
     expect(page.get_by_test_id("funnel")).to_contain_text("57", timeout=60_000)

@@ -190,3 +190,11 @@ def test_marks_fall_on_the_words_in_any_script_and_punctuation() -> None:
         "klein",
         "東京は日本の首都",
     ]
+
+
+def test_marks_of_a_short_item_are_its_words_in_their_order() -> None:
+    item = "see the page of haskell for more information on haskell"
+    document = f"haskell is for the page of others\n{item}"
+    shared = shared_words(document, item, sets_of([item]))
+    assert shared.passage == (document.index(item), len(document)) and shared.share == 1
+    assert [document[a:b] for a, b in shared.document] == [item]
