@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut, join_batches
-from tamis.data.hashing import digest, file_sha256
+from tamis.data.hashing import digest
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
@@ -27,13 +28,15 @@ from tamis.data.opening import (
     sample_values,
     with_way_out,
 )
+from tamis.data.parts import CONVENTION, WHOLE, Parts
 from tamis.data.path_columns import ORIGINS, PathColumns
 from tamis.data.paths import Pieces, find_path, path_of
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
-from tamis.data.schema import conform, field_of, paths, union
+from tamis.data.schema import at_path, conform, field_of, paths, union
+from tamis.data.shapes import Shape
 from tamis.data.shards import Shard, cut_shards
 from tamis.data.source_schema import source_schema
 
@@ -147,6 +150,30 @@ class Corpus:
         return source_schema(self.schema, self._opened)
 
     @cached_property
+    def shape(self) -> Shape:
+        """Return how rows become documents."""
+        return Shape.parse(self.roles.text) or Shape.of_text(self.roles.text)
+
+    @property
+    def role_columns(self) -> frozenset[str]:
+        """Return the columns that have a role, each column of the shape among them."""
+        roles = {path for role, path in self.roles.known().items() if role != "text"}
+        return frozenset({*roles, *self.shape.columns.values(), *self.shape.paths})
+
+    @cached_property
+    def places(self) -> Mapping[str, Pieces]:
+        """Return the names that lead to each column of the shape."""
+        return {path: self._place(path) for path in self.shape.paths}
+
+    def in_scope(self, scope: str) -> Corpus:
+        """Return the same documents with only the parts of a scope as their texts; a text may be empty.
+
+        Raises:
+            SettingError: there is no such scope.
+        """
+        return replace(self, roles=replace(self.roles, text=self.shape.in_scope(scope).spec))
+
+    @cached_property
     def _shards(self) -> tuple[Shard, ...]:
         return cut_shards([opened.probe.marks for opened in self._opened])
 
@@ -173,7 +200,7 @@ class Corpus:
             RoleError: unknown column.
         """
         labels = list(self.schema.names if columns is None else columns)
-        places = [(name,) for name in labels] if columns is None else [self._place(path) for path in labels]
+        places = [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # Work per batch must not become work per file when files are small.
@@ -183,7 +210,7 @@ class Corpus:
         self, shard: Shard, labels: Sequence[str], places: Sequence[Pieces], most: tuple[int, int], repairs: Repairs
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a shard file by file, in batches of limited rows and bytes."""
-        heads = [place[0] for place in places]
+        heads = [name for place in places for name in self._heads(place)]
         for piece in shard.pieces:
             opened = self._opened[piece.file]
             opened.check_unchanged()
@@ -200,10 +227,47 @@ class Corpus:
         for batch in self.batches(shard, columns=[self.roles.text], max_rows=max_rows, max_bytes=max_bytes):
             yield batch.column(0)
 
+    def parts(self, batch: pa.RecordBatch | pa.Table) -> Parts:
+        """Return the parts of whole rows, as ``batches`` or ``take`` give them, or of the columns of the shape.
+
+        Raises:
+            SettingError: plain text has no parts.
+        """
+        columns = {path: _whole_array(at_path(batch, path)) for path in self.shape.paths}
+        return read_batch(self.shape, columns, self.places, batch.num_rows)
+
+    def texts_of(self, batch: pa.RecordBatch | pa.Table) -> pa.Array:
+        """Return the texts of whole rows, large_string (n,), NULL where a row is no document."""
+        if self.shape.kind == "text":
+            return _whole_array(at_path(batch, self.roles.text))
+        return self.shape.join(self.parts(batch))
+
     def document_texts(self, shard: Shard, *, max_rows: int = 8192, max_bytes: int = 16 << 20) -> Iterator[pa.Array]:
         """Yield the texts of the documents of a shard, large_string without NULL, aligned with an artifact's part."""
         for texts in self.texts(shard, max_rows=max_rows, max_bytes=max_bytes):
             yield texts.drop_null() if texts.null_count else texts
+
+    def document_parts(
+        self, shard: Shard, *, columns: Sequence[str] = (), max_rows: int = 8192, max_bytes: int = 16 << 20
+    ) -> Iterator[tuple[Parts, pa.RecordBatch]]:
+        """Yield the parts of the documents of a shard, aligned with an artifact's part, and further columns of them.
+
+        Args:
+            shard: one of ``shards()``.
+            columns: further columns of the corpus, by path.
+            max_rows: maximum rows per batch.
+            max_bytes: maximum decoded bytes per batch.
+        """
+        wanted = list(dict.fromkeys([*self.shape.paths, *columns]))
+        for batch in self.batches(shard, columns=wanted, max_rows=max_rows, max_bytes=max_bytes):
+            held = dict(zip(wanted, batch.columns, strict=True))
+            parts = read_batch(self.shape, held, self.places, batch.num_rows)
+            further = batch.select(list(columns))
+            if parts.reasons.null_count < len(parts):
+                sound = parts.reasons.is_null()
+                further = further.filter(sound)
+                parts = parts.take(np.flatnonzero(sound.to_numpy(zero_copy_only=False)))
+            yield parts, further
 
     def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
         """Return the full source rows of a few documents, in the requested order.
@@ -248,7 +312,7 @@ class Corpus:
         given = {**self.explicit_roles, **dict(roles)}
         picked = find_roles(self.schema, given, samples=partial(sample_values, self._opened))
         for opened in self._opened:
-            opened.check_text(picked.text)
+            opened.check_text(_needed(picked))
         return replace(
             self,
             roles=picked,
@@ -262,9 +326,8 @@ class Corpus:
         Raises:
             CorpusError: a file has changed since the corpus was opened; the message names the first one.
         """
-        for file in self.files:
-            if not file.path.is_file() or file_sha256(file.path) != file.sha256:
-                raise CorpusError(f"{file.name} was changed since the corpus was opened", fix="open the corpus again")
+        for opened in self._opened:
+            opened.verify()
 
     def head(self, path: str) -> str:
         """Return the top-level column that holds a dotted path; raises ``RoleError`` when there is none."""
@@ -278,15 +341,30 @@ class Corpus:
             raise RoleError("The corpus has no such column", value=path, allowed=known, fix=did_you_mean(path, known))
         return place
 
+    def _wanted(self, path: str) -> Pieces:
+        """Return the place of a column; of the text of a shape, no place."""
+        return () if path == self.roles.text and self.shape.kind != "text" else self._place(path)
+
+    def _heads(self, place: Pieces) -> Sequence[str]:
+        """Return the top-level columns that a column is made of."""
+        return place[:1] or list(dict.fromkeys(names[0] for names in self.places.values()))
+
     def _select(self, batch: pa.RecordBatch, labels: Sequence[str], places: Sequence[Pieces]) -> pa.RecordBatch:
         whole = {
             head: conform(batch.column(head), self.schema.field(head).type)
             if head in batch.schema.names
             else pa.nulls(batch.num_rows, self.schema.field(head).type)
-            for head in dict.fromkeys(place[0] for place in places)
+            for head in dict.fromkeys(head for place in places for head in self._heads(place))
         }
-        arrays = [field_of(whole[place[0]], place[1:]) for place in places]
+        arrays = [
+            field_of(whole[place[0]], place[1:]) if place else self._joined(whole, batch.num_rows) for place in places
+        ]
         return pa.RecordBatch.from_arrays(arrays, names=list(labels)) if arrays else batch
+
+    def _joined(self, whole: Mapping[str, pa.Array], rows: int) -> pa.Array:
+        """Return the texts of rows from their columns."""
+        columns = {path: field_of(whole[place[0]], place[1:]) for path, place in self.places.items()}
+        return self.shape.join(read_batch(self.shape, columns, self.places, rows))
 
     def _whole(self, table: pa.Table) -> pa.Table:
         batches = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
@@ -341,7 +419,7 @@ def open_corpus(
     left_out, sound = list(opening.left_out), []
     for item in opening.files:
         try:
-            item.check_text(picked.text)
+            item.check_text(_needed(picked))
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise with_way_out(error, len(opening.files)) from error
@@ -375,6 +453,15 @@ def open_corpus(
     )
 
 
+def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _needed(roles: Roles) -> str | None:
+    """Return the column of text that every file must have, None where a shape reads several."""
+    return roles.text if Shape.parse(roles.text) is None else None
+
+
 def _source_file(item: OpenedFile) -> SourceFile:
     read = (item.probe.rows, item.probe.recoded, item.path_texts)
     return SourceFile(item.path, item.name, item.format, item.compression, item.bytes, item.sha256, *read)
@@ -399,11 +486,19 @@ def _left_out_notes(left_out: Sequence[LeftOut]) -> Iterator[str]:
 
 
 def _fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
-    return _digest_of(files, roles.known())
+    return _digest_of(files, _of_all(roles))
+
+
+def _of_all(roles: Roles) -> dict[str, str]:
+    """Return the roles with the shape of whole documents: what a corpus is does not depend on a scope."""
+    shape = Shape.parse(roles.text)
+    return roles.known() | ({} if shape is None else {"text": shape.in_scope(WHOLE).spec, "convention": CONVENTION})
 
 
 def _text_fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
-    return _digest_of(files, {role: path for role, path in roles.known().items() if role in ("text", "id")})
+    return _digest_of(
+        files, {role: path for role, path in _of_all(roles).items() if role in ("text", "id", "convention")}
+    )
 
 
 def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:

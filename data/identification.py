@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from itertools import pairwise
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
+from tamis.data.batch_parts import read_batch
 from tamis.data.corpus import Corpus
+from tamis.data.documents import NOT_ID
+from tamis.data.parts import Parts
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs
 from tamis.data.shards import Shard
@@ -32,16 +36,18 @@ class _Pass:
     """The result of the first pass, rows in source order, errors included.
 
     Attributes:
-        hash: uint8 (rows, 16), BLAKE2b-128 of the text.
+        hash: uint8 (rows, 16), BLAKE2b-128 of the text, with the roles of its parts where it has parts.
         bytes: int64 (rows,), UTF-8 bytes of the text, -1 where it is NULL.
         ids: the id column as string (rows,), None without an id role.
         repaired: number of texts that were not valid Unicode.
+        reasons: string (rows,), why rows are no documents; None where that is always for want of a text.
     """
 
     hash: NDArray[np.uint8]
     bytes: NDArray[np.int64]
     ids: pa.ChunkedArray | None
     repaired: int
+    reasons: pa.ChunkedArray | None
 
 
 def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifact:
@@ -68,7 +74,7 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     ids, order = found or _text_ids(corpus, out, first, positions, progress)
     columns = {"id": ids, "order": order, **_places(shards, order), "bytes": first.bytes[order]}
     out.write_table("documents", pa.table(columns))
-    errors = _errors_table(shards, np.flatnonzero(first.bytes < 0))
+    errors = _errors_table(shards, np.flatnonzero(first.bytes < 0), first.reasons)
     out.write_table("errors", errors)
     for shard in shards:
         out.drop_part(hash_part(shard))
@@ -86,20 +92,31 @@ def hash_part(shard: Shard) -> str:
 
 def hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
     """Return one row per source row: hash, bytes, id, and the number of repaired texts in the first row."""
-    columns = [corpus.roles.text] + ([corpus.roles.id] if corpus.roles.id else [])
+    plain = corpus.shape.kind == "text"
+    source = list(corpus.shape.paths)
+    columns = source + ([corpus.roles.id] if corpus.roles.id else [])
     repairs = Repairs()
-    hashes, sizes, ids = [], [], []
+    hashes, sizes, ids, reasons = [], [], [], []
     for batch in corpus.batches(shard, columns=columns, repairs=repairs):
-        texts = batch.column(0)
-        hashes.append(hash_texts(texts))
+        if plain:
+            texts = batch.column(0)
+            hashes.append(hash_texts(texts))
+        else:
+            held = dict(zip(source, batch.columns, strict=False))
+            parts = read_batch(corpus.shape, held, corpus.places, batch.num_rows)
+            texts = corpus.shape.join(parts)
+            hashes.append(hash_parts(parts))
+            reasons.append(parts.reasons)
         sizes.append(pc.fill_null(pc.binary_length(texts), -1).cast(pa.int64()))
         if corpus.roles.id:
-            ids.append(batch.column(1).cast(pa.large_string()))
+            ids.append(batch.column(len(source)).cast(pa.large_string()))
     table = pa.table({"hash": pa.chunked_array(hashes, _HASH), "bytes": pa.chunked_array(sizes, pa.int64())})
     if corpus.roles.id:
         table = table.append_column("id", pa.chunked_array(ids, pa.large_string()))
+    if not plain:
+        table = table.append_column("reason", pa.chunked_array(reasons, pa.string()))
     repaired = np.zeros(table.num_rows, dtype=np.int32)
-    repaired[:1] = repairs[corpus.head(corpus.roles.text)]
+    repaired[:1] = max(repairs[corpus.head(path)] for path in source)
     return table.append_column("repaired", pa.array(repaired))
 
 
@@ -111,6 +128,34 @@ def hash_texts(texts: pa.Array) -> pa.Array:
     return pa.FixedSizeBinaryArray.from_buffers(_HASH, len(texts), [None, pa.py_buffer(joined)])
 
 
+def hash_parts(parts: Parts) -> pa.Array:
+    """Return a hash of the parts of each row as fixed_size_binary[16] (n,): of texts, roles, kinds and turns."""
+    codes = np.empty((len(parts.role), 14), dtype=np.uint8)
+    codes[:, 0], codes[:, 1] = parts.role, parts.kind
+    codes[:, 2:6] = parts.turn.astype("<i4").view(np.uint8).reshape(-1, 4)
+    codes[:, 6:] = parts.sizes.astype("<i8").view(np.uint8).reshape(-1, 8)
+    ends = np.concatenate([[0], np.cumsum(parts.sizes)])[parts.starts].tolist()
+    heads, texts = memoryview(codes.tobytes()), memoryview(b"".join(_text_bytes(parts.texts)))
+    rows = (14 * parts.starts).tolist()
+    joined = b"".join(
+        _hash_row(heads[a:b], texts[c:d]) for (a, b), (c, d) in zip(pairwise(rows), pairwise(ends), strict=True)
+    )
+    return pa.FixedSizeBinaryArray.from_buffers(_HASH, len(parts), [None, pa.py_buffer(joined)])
+
+
+def _hash_row(head: memoryview, text: memoryview) -> bytes:
+    state = blake2b(head, digest_size=16)
+    state.update(text)
+    return state.digest()
+
+
+def _text_bytes(texts: pa.Array) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of all texts."""
+    if len(texts):
+        offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)
+        yield memoryview(texts.buffers()[2] or b"")[offsets[texts.offset] : offsets[texts.offset + len(texts)]]
+
+
 def _gather(out: ArtifactWriter, shards: tuple[Shard, ...]) -> _Pass:
     table = pa.concat_tables([out.read_table(hash_part(shard)) for shard in shards]).combine_chunks()
     hashes = table.column("hash").chunk(0)
@@ -120,6 +165,7 @@ def _gather(out: ArtifactWriter, shards: tuple[Shard, ...]) -> _Pass:
         bytes=table.column("bytes").to_numpy(),
         ids=table.column("id") if "id" in table.column_names else None,
         repaired=int(pc.sum(table.column("repaired")).as_py() or 0),
+        reasons=table.column("reason") if "reason" in table.column_names else None,
     )
 
 
@@ -134,11 +180,11 @@ def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], note
     ids = first.ids.take(pa.array(positions)).combine_chunks()
     name = corpus.roles.id
     if ids.null_count:
-        notes.append(f"column {name} is not used as id: {ids.null_count} documents have none")
+        notes.append(f"column {name}{NOT_ID}{ids.null_count} documents have none")
         return None
     distinct = pc.count_distinct(ids).as_py()
     if distinct != len(ids):
-        notes.append(f"column {name} is not used as id: {len(ids)} documents share {distinct} values")
+        notes.append(f"column {name}{NOT_ID}{len(ids)} documents share {distinct} values")
         return None
     sort = pc.sort_indices(ids)
     return ids.take(sort).cast(pa.string()), positions[sort.to_numpy()]
@@ -273,8 +319,10 @@ def _filled(value: Any) -> Any:
     return [_filled(item) for item in value] if isinstance(value, list) else value
 
 
-def _errors_table(shards: tuple[Shard, ...], positions: NDArray[np.int64]) -> pa.Table:
+def _errors_table(shards: tuple[Shard, ...], positions: NDArray[np.int64], reasons: pa.ChunkedArray | None) -> pa.Table:
     reason = pa.array([NO_TEXT] * len(positions), pa.string())
+    if reasons is not None:
+        reason = pc.fill_null(reasons.take(pa.array(positions)).combine_chunks(), NO_TEXT)
     return pa.table({"position": positions, **_places(shards, positions), "reason": reason})
 
 

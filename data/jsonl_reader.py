@@ -11,14 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLines, Cut, Mark, Probe, rows_only, slices
-from tamis.data.inference import infer, to_array, widen
+from tamis.data.formats import BadLines, Cut, Mark, Probe, slices
+from tamis.data.inference import ColumnTypes, to_batch
 from tamis.data.repair import Repairs, repair
 from tamis.data.streams import open_at
 
 BLOCK_BYTES = 4 << 20
 BLOCK_ROWS = 8192
 _BOM = "\ufeff"
+_ARRAY = "; if it is one JSON array, its name must end in .json"
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class JsonlReader:
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the whole file once: rows, types, places where reading can begin."""
         marks: list[Mark] = []
-        kinds: dict[str, pa.DataType] = {}
-        places: dict[str, int] = {}
+        types = ColumnTypes()
         bad = BadLines(path, skip=self.skip)
         row = offset = end = line = 0
         with open_at(path, self.compression, 0) as stream:
@@ -47,19 +47,13 @@ class JsonlReader:
                 if not values:
                     # Readers skip a mark without rows: its bytes belong to the next mark.
                     continue
-                for keys in set(map(tuple, values)):
-                    places |= {key: max(place, places.get(key, 0)) for place, key in enumerate(keys)}
-                for name in {key for value in values for key in value}:
-                    kind = infer([value.get(name) for value in values])
-                    kinds[name] = widen(kinds.get(name, pa.null()), kind)
+                types.see(values)
                 marks.append(Mark(row, len(values), offset, end - offset))
                 row, offset = row + len(values), end
         if not end:
             raise CorpusError(f"{path.name} is empty (zero bytes)")
         bad.check(row)
-        schema = pa.schema([pa.field(name, kinds[name]) for name in sorted(kinds)])
-        ordered = tuple(places[name] for name in schema.names)
-        return Probe(row, schema, tuple(marks), places=ordered, bad_lines=tuple(bad))
+        return Probe(row, types.schema, tuple(marks), places=types.places, bad_lines=tuple(bad))
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterator[pa.RecordBatch]:
         """Yield the rows of the cut."""
@@ -71,12 +65,7 @@ class JsonlReader:
                     raise CorpusError(f"{path.name} is shorter than when it was opened", fix="open it again")
                 values = list(_objects(data.split(b"\n"), None, BadLines(path, skip=self.skip)))
                 for start, stop in slices(len(values), mark, cut):
-                    part = values[start:stop]
-                    arrays = [
-                        to_array([value.get(f.name) for value in part], f.type, name=f.name, repairs=repairs)
-                        for f in schema
-                    ]
-                    yield pa.RecordBatch.from_arrays(arrays, schema=schema) if arrays else rows_only(len(part))
+                    yield to_batch(values[start:stop], schema, repairs)
 
 
 def _blocks(stream: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -93,7 +82,8 @@ def _blocks(stream: Iterable[bytes]) -> Iterator[list[bytes]]:
         yield held
 
 
-def _repaired_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def repaired_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON with every key valid Unicode; of equal keys the last one counts."""
     return {repair(key): value for key, value in pairs}
 
 
@@ -111,11 +101,13 @@ def _objects(lines: list[bytes], first: int | None, bad: BadLines) -> Iterator[d
         try:
             # Only lines that may hold lone surrogates need a check of every key.
             broken = broken or "\\ud" in text or "\\uD" in text
-            value = json.loads(text, object_pairs_hook=_repaired_keys) if broken else json.loads(text)
+            value = json.loads(text, object_pairs_hook=repaired_keys) if broken else json.loads(text)
         except (ValueError, RecursionError) as error:
-            bad.add(line, f"is not JSON ({error}); the file may be truncated or of another format", error)
+            other = _ARRAY if line == 1 and text.lstrip().startswith("[") else ""
+            bad.add(line, f"is not JSON ({error}); the file may be truncated or of another format{other}", error)
             continue
         if isinstance(value, dict):
             yield value
         else:
-            bad.add(line, f"is not a JSON object but of type {type(value).__name__}")
+            other = _ARRAY if line == 1 and isinstance(value, list) else ""
+            bad.add(line, f"is not a JSON object but of type {type(value).__name__}{other}")

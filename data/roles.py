@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import pyarrow as pa
 
-from tamis.data.errors import RoleError
+from tamis.data.errors import RoleError, SettingError
+from tamis.data.find_shape import Sampler, checked_shape, find_shape, wanted_kind
 from tamis.data.nearest import did_you_mean
 from tamis.data.never_text import CONSTANT, ID_NAMES, SOURCE_NAMES, has_few_words, why_never, why_never_by_values
 from tamis.data.paths import find_path, path_of, walk
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
+from tamis.data.shapes import SIDE_SLOTS, Shape
 
 _TEXT = ("text", "content", "body", "document", "raw_content", "raw_text", "sentence", "passage", "message", "article",
          "abstract", "description", "comment", "review", "question", "prompt", "instruction", "output")  # fmt: skip
@@ -26,7 +29,7 @@ class Roles:
     """Columns by meaning; each is a path, see ``data/paths.py``.
 
     Attributes:
-        text: the text that is curated.
+        text: the text that is curated: a path, or the shape of the rows (``data/shapes.py``).
         id: document id; text or integer, used when unique and never NULL.
         source: origin of a document.
         language: language that the corpus states.
@@ -45,9 +48,6 @@ class Roles:
 
 
 ROLES = tuple(field.name for field in fields(Roles))
-
-Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
-"""Gives sampled values of columns by path; values of lists as JSON text."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, sa
 
     Args:
         schema: union schema of the corpus.
-        chosen: path by role; an empty path says that no column has the role.
+        chosen: path by role; an empty path says that no column has the role. The text may also be a shape, or ``kind:``
+            to find a shape of that kind.
         samples: returns values of columns; called when the text cannot be found by name alone.
 
     Raises:
@@ -79,10 +80,13 @@ def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, sa
     for role, path in (chosen or {}).items():
         if role not in ROLES:
             raise RoleError("Unknown column role", value=role, allowed=ROLES)
-        picked[role] = _checked(role, path, schema) if path else None
+        if role != "text":
+            picked[role] = _checked(role, path, schema) if path else None
     known = [_Column(path_of(schema, names), ".".join(names), kind) for names, kind in walk(schema)]
-    text = picked.get("text") or _find_text(known, samples)
-    taken = {text} | {path for path in picked.values() if path}
+    text = _text(schema, (chosen or {}).get("text"), known, samples)
+    shape = Shape.parse(text)
+    used = {text} if shape is None else {path for slot, path in shape.columns.items() if slot not in SIDE_SLOTS}
+    taken = used | {path for path in picked.values() if path}
     found: dict[str, str | None] = {}
     for role, names in (("id", ID_NAMES), ("source", SOURCE_NAMES), ("language", _LANGUAGE), ("label", _LABEL)):
         fitting = [column for column in _named(names, known, role) if column.path not in taken]
@@ -90,6 +94,23 @@ def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, sa
         found[role] = picked.get(role, detected)
         taken |= {path for path in (found[role],) if path}
     return Roles(text=text, **found)
+
+
+def _text(schema: pa.Schema, given: str | None, known: Sequence[_Column], samples: Sampler) -> str:
+    """Return the path or shape of the text: the given one, or what is found."""
+    kind = wanted_kind(given)
+    if given and kind is None:
+        try:
+            shape = None if find_path(schema, given) else Shape.parse(given)
+        except SettingError as error:
+            raise RoleError(str(error)) from error
+        return _checked("text", given, schema) if shape is None else checked_shape(shape, schema)[0].spec
+    found = None if kind == "text" else find_shape(schema, samples, kind)
+    if found is None and kind not in (None, "text"):
+        raise RoleError(
+            f"The columns hold no {kind}", value=schema.names, fix=f"""state it: --shape '{kind}:{{"slot":"column"}}'"""
+        )
+    return _find_text(known, samples) if found is None else checked_shape(found, schema)[0].spec
 
 
 def _checked(role: str, path: str, schema: pa.Schema) -> str:
@@ -162,8 +183,23 @@ def _longest(
     raise RoleError(
         "No column can be recognised as the text",
         allowed="; ".join(_reason(column, values, why, left) for column in known) or "a column of text",
-        fix="name it with --text COLUMN, or with roles={'text': COLUMN}",
+        fix=_nearest_shape(known) or "name it with --text COLUMN, or with roles={'text': COLUMN}",
     )
+
+
+def _nearest_shape(known: Sequence[_Column]) -> str | None:
+    """Return what to do where a list of objects may be messages with fields of other names."""
+    for column in known:
+        kind = column.kind
+        if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+            texts = [field.name for field in kind.value_type if is_text(field.type)]
+            if len(texts) > 1:
+                keys = json.dumps({"messages": column.path, "role_key": texts[0], "text_key": texts[1]})
+                return (
+                    f"if {column.path} holds messages, state which of its fields ({', '.join(texts[:4])}) are role and "
+                    f"text: --shape 'conversation:{keys}'; else name the text with --text COLUMN"
+                )
+    return None
 
 
 def _reason(

@@ -27,7 +27,6 @@ from tamis.analytics.text.ngram_overlap import Grams
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.errors import CorpusError, RecipeError, SettingError
 from tamis.data.hashing import canonical_json
-from tamis.data.schema import at_path
 
 STYLES: Mapping[str, str] = {
     "plain": "Rewrite the text in plain, clear prose.",
@@ -322,4 +321,4 @@ def _texts(study: Study, rows: Sequence[int]) -> list[str]:
     if not rows:
         return []
     table = study.corpus.fetch(study.documents, np.asarray(rows, dtype=np.int64))
-    return [text or "" for text in at_path(table, study.corpus.roles.text).to_pylist()]
+    return [text or "" for text in study.corpus.texts_of(table).to_pylist()]

@@ -21,7 +21,6 @@ from tamis.analytics.study.scene import Scene, Which
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError
 from tamis.data.progress_display import Shown, choose_progress
-from tamis.data.schema import at_path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -252,4 +251,4 @@ class NotebookStudy:
         """Return the texts of a few documents by facts row."""
         corpus = self.analysed.corpus
         table = corpus.fetch(self.analysed.documents, rows)
-        return [text or "" for text in at_path(table, corpus.roles.text).to_pylist()]
+        return [text or "" for text in corpus.texts_of(table).to_pylist()]

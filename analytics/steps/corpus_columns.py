@@ -74,7 +74,7 @@ def left_out(corpus: Corpus, columns: Mapping[str, str], there: Sequence[str]) -
         columns: facts column -> path, of the columns that were read.
         there: the facts columns that all shards have.
     """
-    taken = {columns[name] for name in there} | set(corpus.roles.known().values())
+    taken = {columns[name] for name in there} | corpus.role_columns
     reasons = {}
     for path, kind in _leaves(corpus):
         if path in taken:
@@ -98,7 +98,7 @@ def unread_columns(corpus: Corpus, read: Collection[str], steps: Iterable[StepSp
     """
     used = {step.params.get(name) for step in steps for name in ("column", "x", "y")}
     wanted = _wanted(corpus)
-    seen = {*corpus.roles.known().values(), *(path for name, path in wanted.items() if name in read), *used}
+    seen = {*corpus.role_columns, *(path for name, path in wanted.items() if name in read), *used}
     return tuple(path for path, _ in _leaves(corpus) if path not in seen)
 
 

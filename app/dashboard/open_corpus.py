@@ -22,7 +22,6 @@ from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
 from tamis.data.listing import list_files
-from tamis.data.schema import at_path
 from tamis.data.workspace import CorpusEntry, Workspace
 
 
@@ -54,7 +53,7 @@ class Opened:
         """Return the texts of a few documents by facts row."""
         corpus = self.study.corpus
         table = corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64))
-        return [text or "" for text in at_path(table, corpus.roles.text).to_pylist()]
+        return [text or "" for text in corpus.texts_of(table).to_pylist()]
 
     def record(self, row: int) -> dict[str, object]:
         """Return all corpus columns of one document, by facts row."""

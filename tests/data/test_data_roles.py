@@ -15,7 +15,7 @@ from tamis.data.nearest import did_you_mean, nearest_names
 from tamis.data.never_text import has_few_words, why_never, why_never_by_values
 
 PROSE = "Many words about rivers and the towns beside them, number {}."
-CHAT = [{"role": "user", "content": PROSE}, {"role": "assistant", "content": PROSE}]
+LINES = [{"who": "me", "said": PROSE}, {"who": "you", "said": PROSE}]
 
 
 def opened(tmp_path: Path, rows: list[dict[str, Any]], **options: Any) -> Corpus:
@@ -44,7 +44,7 @@ def opened(tmp_path: Path, rows: list[dict[str, Any]], **options: Any) -> Corpus
 def test_a_column_that_is_no_text_by_its_name_is_not_taken_though_nothing_else_is_text(
     tmp_path: Path, column: str
 ) -> None:
-    rows = [{"messages": CHAT, column: f"some words about number {k}"} for k in range(5)]
+    rows = [{"messages": LINES, column: f"some words about number {k}"} for k in range(5)]
     with pytest.raises(RoleError, match=rf"No column can be recognised.*{column} \(text such as .*by its name.*--text"):
         opened(tmp_path, rows)
     assert opened(tmp_path, rows, roles={"text": column}).roles.text == column
@@ -82,7 +82,7 @@ def test_a_named_text_column_of_one_value_gives_way_to_another(tmp_path: Path) -
 
 def test_short_values_beside_a_longer_list_are_not_the_text(tmp_path: Path) -> None:
     with pytest.raises(RoleError, match=r"title .*few words, and messages is longer"):
-        opened(tmp_path, [{"messages": CHAT, "title": f"Chat {k} b"[:6]} for k in range(5)])
+        opened(tmp_path, [{"messages": LINES, "title": f"Chat {k} b"[:6]} for k in range(5)])
 
 
 def test_an_unnamed_text_is_found_beside_ids_and_addresses(tmp_path: Path) -> None:

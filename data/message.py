@@ -1,0 +1,190 @@
+"""The parts of one message, in every form that chat data uses: text, content parts, thinking, calls of tools."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tamis.data.parts import ASSISTANT, IMAGE, OTHER, SYSTEM, TEXT, THINKING, TOOL, TOOL_CALL, TOOL_RESULT, USER, Part
+
+Path = tuple[str | int, ...]
+
+JSON = "json()"
+"""In a path: the string so far is JSON text, and the path goes on inside."""
+
+ROLE_WORDS: dict[str, tuple[int, int]] = {
+    "system": (SYSTEM, TEXT), "developer": (SYSTEM, TEXT),
+    "user": (USER, TEXT), "human": (USER, TEXT), "prompter": (USER, TEXT),
+    "assistant": (ASSISTANT, TEXT), "gpt": (ASSISTANT, TEXT), "chatgpt": (ASSISTANT, TEXT), "bing": (ASSISTANT, TEXT),
+    "bard": (ASSISTANT, TEXT), "model": (ASSISTANT, TEXT), "bot": (ASSISTANT, TEXT), "ai": (ASSISTANT, TEXT),
+    "function_call": (ASSISTANT, TOOL_CALL), "tool_call": (ASSISTANT, TOOL_CALL),
+    "tool": (TOOL, TOOL_RESULT), "function": (TOOL, TOOL_RESULT), "observation": (TOOL, TOOL_RESULT),
+    "tool_response": (TOOL, TOOL_RESULT), "function_response": (TOOL, TOOL_RESULT), "ipython": (TOOL, TOOL_RESULT),
+}  # fmt: skip
+"""Words for roles, in lower case, as (role, kind of its text); any other word is the role ``other``."""
+
+THINKING_KEYS = ("reasoning_content", "thinking", "reasoning")
+CALL_KEYS = ("tool_calls", "function_call")
+_TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
+_THINKING_TYPES = ("thinking", "reasoning", "redacted_thinking")
+_REFERENCES = ("image_url", "image", "input_image", "video", "video_url", "audio", "input_audio", "file", "document")
+THINK_OPEN = "<think>"
+_THINK = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+
+
+class MalformedError(Exception):
+    """A row is no document; the message is the reason."""
+
+
+def compact(value: Any) -> str:
+    """Return compact JSON, keys in their order, without the fields that are NULL in a struct of many kinds."""
+    return json.dumps(_without_nulls(value), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def json_list(text: str) -> list[Any] | None:
+    """Return the list that a text states as JSON, None for any other text."""
+    if text.lstrip()[:1] != "[":
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
+
+
+def json_objects(text: str) -> list[Any] | None:
+    """Return the objects that a text states as a JSON list, None for any other text and an empty list."""
+    value = json_list(text)
+    return value if value and all(isinstance(item, dict) for item in value) else None
+
+
+def split_thinking(text: str) -> list[tuple[int, tuple[int, int]]]:
+    """Return kind and span of the pieces of an assistant's text, without white space around them."""
+    found, at = [], 0
+    for match in _THINK.finditer(text):
+        found += [(TEXT, (at, match.start())), (THINKING, match.span(1))]
+        at = match.end()
+    found.append((TEXT, (at, len(text))))
+    trimmed = [(kind, _trimmed(text, span)) for kind, span in found]
+    return [(kind, span) for kind, span in trimmed if kind == THINKING or span[0] < span[1]]
+
+
+def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    inside = text[span[0] : span[1]]
+    left = len(inside) - len(inside.lstrip())
+    return span[0] + left, max(span[0] + left, span[0] + len(inside.rstrip()))
+
+
+def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: str) -> Iterator[Part]:
+    """Yield the parts of a message: thinking, text, calls of tools.
+
+    Raises:
+        MalformedError: it is no object, states no role, or its text is none.
+    """
+    number = turn + 1
+    if not isinstance(message, Mapping):
+        raise MalformedError(f"message {number} is {_name(message)}, not an object")
+    word = message.get(role_key)
+    if not isinstance(word, str) or not word.strip():
+        said = "has no role" if word is None or isinstance(word, str) else f"has {_name(word)} as its role"
+        raise MalformedError(f"message {number} {said} ({role_key})")
+    role, kind = ROLE_WORDS.get(word.strip().lower(), (OTHER, TEXT))
+    for key in THINKING_KEYS:
+        thought = message.get(key)
+        if isinstance(thought, str) and thought and key != text_key:
+            yield Part(role, THINKING, thought, turn, word, (*path, key))
+    calls = [(call, where) for key in CALL_KEYS for call, where in _calls(message.get(key), (*path, key))]
+    content = message.get(text_key)
+    if content is None and not calls:
+        yield Part(role, kind, "", turn, word, (*path, text_key))
+    elif content is not None:
+        yield from _content(content, role, kind, turn, word, (*path, text_key))
+    for call, where in calls:
+        yield Part(role, TOOL_CALL, call_text(call), turn, word, where)
+
+
+def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[Part]:
+    if isinstance(content, str):
+        inner = json_objects(content)
+        if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
+            yield from _content(inner, role, kind, turn, word, (*path, JSON))
+        elif THINK_OPEN in content:
+            for each, span in split_thinking(content):
+                yield Part(role, each or kind, content[span[0] : span[1]], turn, word, path, span)
+        else:
+            yield Part(role, kind, content, turn, word, path)
+    elif isinstance(content, list):
+        for at, item in enumerate(content):
+            yield from _content_part(item, role, kind, turn, word, (*path, at))
+    elif isinstance(content, Mapping) and isinstance(content.get("type"), str):
+        yield from _content_part(content, role, kind, turn, word, path)
+    else:
+        raise MalformedError(f"message {turn + 1} has {_name(content)} as its text")
+
+
+def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[Part]:
+    if isinstance(item, str):
+        yield Part(role, kind, item, turn, word, path)
+        return
+    if not isinstance(item, Mapping):
+        raise MalformedError(f"message {turn + 1} has {_name(item)} inside its text")
+    name = item.get("type")
+    if name in _REFERENCES:
+        yield Part(role, IMAGE, "", turn, word, path)
+    elif name == "tool_use":
+        yield Part(role, TOOL_CALL, call_text(item), turn, word, path)
+    elif name == "tool_result":
+        inner = item.get("content")
+        yield from () if inner is None else _content(inner, TOOL, TOOL_RESULT, turn, word, (*path, "content"))
+    else:
+        key = next(
+            (key for key in ("text", "thinking", "reasoning", "refusal") if isinstance(item.get(key), str)), None
+        )
+        if key is None or not (name is None or name in (*_TEXT_TYPES, *_THINKING_TYPES)):
+            raise MalformedError(f"message {turn + 1} has a part of the unknown type {name!r}")
+        yield Part(role, THINKING if name in _THINKING_TYPES else kind, item[key], turn, word, (*path, key))
+
+
+def _calls(value: Any, path: Path) -> list[tuple[Mapping[str, Any], Path]]:
+    """Return the calls in a field of a message, with the path of each."""
+    if isinstance(value, str):
+        listed = json_objects(value)
+        return [] if listed is None else [(call, (*path, JSON, at)) for at, call in enumerate(listed)]
+    if isinstance(value, Mapping):
+        return [(value, path)] if any(item is not None for item in value.values()) else []
+    items = value if isinstance(value, list) else []
+    return [(call, (*path, at)) for at, call in enumerate(items) if isinstance(call, Mapping)]
+
+
+def call_name(call: Mapping[str, Any]) -> str:
+    """Return the name of the tool that is called, empty if the call states none."""
+    inner = call.get("function")
+    name = (inner if isinstance(inner, Mapping) else call).get("name")
+    return name if isinstance(name, str) else ""
+
+
+def call_arguments(call: Mapping[str, Any]) -> Any:
+    """Return the arguments of a call: JSON text or a value, None if there are none."""
+    inner = call.get("function")
+    held = inner if isinstance(inner, Mapping) else call
+    return next((held[key] for key in ("arguments", "input", "parameters") if held.get(key) is not None), None)
+
+
+def call_text(call: Mapping[str, Any]) -> str:
+    """Return a call as text: its name, a space, its arguments as compact JSON."""
+    arguments = call_arguments(call)
+    said = arguments if isinstance(arguments, str) else "" if arguments is None else compact(arguments)
+    return f"{call_name(call)} {said}".strip()
+
+
+def _name(value: Any) -> str:
+    names = {bool: "a truth value", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)
