@@ -2,8 +2,8 @@
 
 A file with a column of prompts has items of parts: ``prompt``, ``answer`` and ``passage``, each where it is known, and
 ``whole``, the prompt and the answer joined by a blank line where an item has both. A passage is often a public text, so
-it is part of no other. A file without such a column has items of one part, ``whole``. Lists of texts count as their
-texts, one a line.
+it is part of no other. Of conversations the prompt is all before the last answer, and the answer is that. Any other file
+has items of one part, ``whole``. Lists of texts count as their texts, one a line.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ ITEMS = pa.schema(
     [("set", pa.string()), ("file", pa.string()), ("row", pa.int64()), *((part, pa.large_string()) for part in PARTS)]
 )
 
+_SCOPES = {"prompt": "prompt", "answer": "response"}
 _BLANK_LINE = pa.scalar("\n\n", pa.large_string())
 
 
@@ -117,12 +118,16 @@ def _open(path: str | Path, workspace: Workspace, columns: PartColumns) -> Corpu
 def _items_of(corpus: Corpus, name: str, columns: PartColumns) -> Iterator[pa.Table]:
     """Yield the items of one set, a table a batch."""
     held = _columns(corpus, columns)
+    wanted = list(corpus.shape.paths) if held is None else list(held.values())
     ends = np.cumsum([source.rows for source in corpus.files])
     files = pa.array([source.name for source in corpus.files], pa.string())
     for shard in corpus.shards():
         place = shard.first
-        for batch in corpus.batches(shard, columns=list(held.values())):
-            texts = {part: as_text(batch.column(k)) for k, part in enumerate(held)}
+        for batch in corpus.batches(shard, columns=wanted):
+            if held is None:
+                texts = {part: corpus.in_scope(scope).texts_of(batch) for part, scope in _SCOPES.items()}
+            else:
+                texts = {part: as_text(batch.column(k)) for k, part in enumerate(held)}
             there = np.arange(place, place + batch.num_rows)
             which = np.searchsorted(ends, there, side="right")
             found = {part: texts.get(part, pa.nulls(batch.num_rows, pa.large_string())) for part in PARTS}
@@ -142,8 +147,8 @@ def _all_null(table: pa.Table) -> pa.ChunkedArray:
     return found
 
 
-def _columns(corpus: Corpus, columns: PartColumns) -> dict[str, str]:
-    """Return the path of the column of each part that the set has.
+def _columns(corpus: Corpus, columns: PartColumns) -> dict[str, str] | None:
+    """Return the path of the column of each part that the set has; None where rows are conversations.
 
     Raises:
         SettingError: a named column is missing or holds no text.
@@ -161,7 +166,7 @@ def _columns(corpus: Corpus, columns: PartColumns) -> dict[str, str]:
         return {"whole": columns.text}
     found = {part: named.get(part) or _by_name(corpus, names) for part, names in NAMES.items()}
     if found["prompt"] is None:
-        return {"whole": corpus.roles.text}
+        return None if corpus.shape.kind not in ("text", "template") else {"whole": corpus.roles.text}
     return {part: path for part, path in found.items() if path is not None}
 
 

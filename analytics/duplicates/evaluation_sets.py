@@ -102,13 +102,18 @@ class EvaluationSets:
 
     @classmethod
     def of(cls, items: pa.Table, *, convention: Convention = DEFAULT) -> EvaluationSets:
-        """Return the sets of items given as ``evaluation_items.ITEMS``; a part without words has no text."""
+        """Return the sets of items given as ``evaluation_items.ITEMS``; a part without words has no text.
+
+        Prompt and answer together are a text only where both have words, and do not count for the frequency of words.
+        """
         texts = _Texts()
         units = {part: _words_of(items.column(part), convention) for part in PARTS}
-        joined = units["prompt"].counts * units["answer"].counts > 0
+        prompted, answered = units["prompt"].counts > 0, units["answer"].counts > 0
         for item in range(items.num_rows):
             for number, part in enumerate(PARTS):
-                texts.add(item, number, units[part].of(item), counted=part != "whole" or not joined[item])
+                if part == "whole" and prompted[item] != answered[item]:
+                    continue
+                texts.add(item, number, units[part].of(item), counted=part != "whole" or not prompted[item])
         sets, files = (tuple(sorted(set(items.column(name).to_pylist()))) for name in ("set", "file"))
         places = {name: {value: k for k, value in enumerate(names)} for name, names in (("set", sets), ("file", files))}
         stated: dict[str, Any] = {

@@ -44,6 +44,7 @@ from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.contamination import contamination_of_steps
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus, open_corpus
@@ -331,6 +332,7 @@ def _write(
         notes=(*study.corpus.notes, *study.documents.warnings, *_cautions(bundle.recipe)),
         across_splits=across_splits(study.corpus, study.documents, outcome),
         edited=_count_edits(draft, bundle.recipe),
+        contamination=contamination_of_steps(study, [(step.id, step.operator) for step in bundle.recipe.active]),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from tamis.analytics.duplicates.evaluation_items import PARTS, Part
 from tamis.analytics.duplicates.evaluation_sets import EvaluationSets
 from tamis.analytics.duplicates.idf_overlap import FLOOR, IdfIndex
-from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, RowOperator
+from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, Of, RowOperator, spoken
 from tamis.analytics.operators.predicate import number
 from tamis.analytics.operators.rows import Digest
 from tamis.analytics.steps.engine import PieceInput, shard_work
@@ -67,14 +67,17 @@ class IdfDecontaminate(RowOperator):
     )
     share: float = Field(0.8, ge=FLOOR, le=1, description="Smallest share of an item of 50 words or more.")
     shortest: int = Field(8, ge=1, le=100, description="Words a part must have to be looked for.")
+    of: Of = None
 
     def columns(self) -> frozenset[str]:
         return frozenset(str(measure.column) for measure in self.measures())
 
     def measures(self) -> tuple[Measure, ...]:
         params = (("evaluation", self.evaluation), ("shortest", self.shortest))
-        place = f"{self.evaluation[:8]}_{self.shortest}"
-        return tuple(Measure(IDF_OVERLAP, params, f"{_PREFIX}{part}_{place}") for part in self.parts)
+        place, scope = f"{self.evaluation[:8]}_{self.shortest}", "" if self.of is None else f"{self.of}."
+        return tuple(
+            Measure(IDF_OVERLAP, params, f"{scope}{_PREFIX}{part}_{place}", of=self.of or "") for part in self.parts
+        )
 
     def assets(self) -> tuple[str, ...]:
         return (self.evaluation,)
@@ -95,7 +98,8 @@ class IdfDecontaminate(RowOperator):
 
     def sentence(self) -> str:
         held = f"{self.share * 100:g}% of the weighted words of an item of evaluation sets {self.evaluation[:8]}"
-        return f"{self.mode.capitalize()} documents that hold {held} ({', '.join(self.parts)})"
+        whose = "documents that hold" if self.of is None else f"documents whose {spoken(self.of)} holds"
+        return f"{self.mode.capitalize()} {whose} {held} ({', '.join(self.parts)})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,6 @@ from tamis.analytics.duplicates.shared_words import SharedWords, shared_words
 from tamis.analytics.operators.contamination import HitLists, IdfDecontaminate, item_names
 from tamis.analytics.study.study import Study
 from tamis.data.errors import StoreError, TamisError
-from tamis.data.schema import at_path
 from tamis.data.workspace import Workspace
 
 
@@ -38,6 +38,17 @@ class SetCount:
     found: int
     documents: int
     by_part: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> SetCount:
+        """Read what ``dataclasses.asdict`` made, also after JSON."""
+        return cls(**{**value, "by_part": tuple((str(part), int(number)) for part, number in value["by_part"])})
+
+    @property
+    def sentence(self) -> str:
+        """Return the counts as a sentence without a full stop."""
+        parts = ", ".join(f"{part} {number:,}" for part, number in self.by_part)
+        return f"{self.found:,} of {self.items:,} items in {self.documents:,} documents ({parts})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +177,8 @@ def hit_texts(study: Study, found: Contamination, hit: int) -> HitTexts:
     )
     item = items.column(found.part(hit))[owner].as_py()
     table = study.corpus.fetch(study.documents, found.rows[hit : hit + 1])
-    document = at_path(table, study.corpus.roles.text).to_pylist()[0] or ""
+    read = study.corpus if found.rule.of is None else study.corpus.in_scope(found.rule.of)
+    document = read.texts_of(table).to_pylist()[0] or ""
     return HitTexts(document, item, shared_words(document, item, found.sets))
 
 

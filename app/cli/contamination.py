@@ -6,19 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from tamis.app.cli.options import ReadingOptions, TextRole, spread
 from tamis.app.cli.progress import bar
-from tamis.app.cli.terminal import (
-    CorpusPath,
-    Skip,
-    SkipLines,
-    TextRole,
-    app,
-    err,
-    opening_of,
-    out,
-    print_notes,
-    roles_of,
-)
+from tamis.app.cli.terminal import CorpusPath, app, err, out, print_notes
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
@@ -65,9 +55,12 @@ def store(
 
 
 @evaluation.command("find")
+@spread
 def find(
     name: SetsName,
     path: CorpusPath,
+    *,
+    reading: ReadingOptions,
     share: Annotated[float, typer.Option(help="Smallest share of an item of 50 words or more, 0.5 to 1.")] = 0.8,
     parts: Annotated[
         list[str] | None,
@@ -75,8 +68,9 @@ def find(
     ] = None,
     shown: Annotated[int, typer.Option(help="Hits to print, the strongest first.", min=0)] = 10,
     text: TextRole = None,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
+    of: Annotated[
+        str | None, typer.Option(help="Look at this scope of conversations only, as prompt.", show_default=False)
+    ] = None,
 ) -> None:
     """Count the documents of a corpus that hold items of evaluation sets, by set and part; drops nothing."""
     # Late: duckdb, numba and sqlglot.
@@ -90,12 +84,11 @@ def find(
     from tamis.analytics.study.study import Study
 
     workspace = Workspace.default()
-    given = {"parts": parts} if parts else {}
+    given = {name: value for name, value in (("parts", parts), ("of", of)) if value}
     params = {"evaluation": find_evaluation(workspace, name).digest, "share": share, **given}
     rule = OPERATORS.build("idf_decontaminate", params)
     assert isinstance(rule, IdfDecontaminate)
-    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines)
-    corpus = open_corpus(path, roles=roles_of(text=text), probes=workspace.probes, **opening)
+    corpus = open_corpus(path, roles={"text": text} if text else None, probes=workspace.probes, **reading.chosen)
     print_notes(corpus.notes)
     steps = (documents_step(),)
     with bar(err) as progress:
@@ -103,11 +96,7 @@ def find(
         study.measure(Recipe().with_operator(rule), progress=progress)
     found = find_contamination(study, rule)
     for each in found.counts:
-        by = ", ".join(f"{part} {number:,}" for part, number in each.by_part)
-        out.print(
-            f"  {each.name:<28} {each.found:>9,} of {each.items:,} items in {each.documents:,} documents ({by})",
-            markup=False,
-        )
+        out.print(f"  {each.name:<28} {each.sentence}", markup=False)
     for hit in range(min(shown, len(found))):
         document = study.facts.ids[int(found.rows[hit])].as_py()
         out.print(f"  {found.strengths[hit]:.3f}  {document}  {found.items(hit)}", markup=False)
@@ -136,7 +125,7 @@ def recall(
     workspace = Workspace.default()
     entry = find_evaluation(workspace, name)
     held = items_of_entry(workspace, entry)
-    corpus = open_corpus(path, roles=roles_of(text=text), probes=workspace.probes)
+    corpus = open_corpus(path, roles={"text": text} if text else None, probes=workspace.probes)
     report = planted_recall(
         held,
         sample_texts(corpus, documents, seed=seed),

@@ -92,13 +92,14 @@ def test_a_document_is_dropped_exactly_when_plain_python_finds_an_item(
     texts: dict[tuple[str, tuple[str, ...]], None] = {}
     counted: dict[tuple[str, tuple[str, ...]], None] = {}
     for row in rows:
+        both = row.get("text") or (f"{row['question']}\n\n{row['answer']}" if row["answer"] else "")
         own = {"prompt": row.get("question"), "answer": row.get("answer"), "passage": row.get("context"),
-               "whole": row.get("text") or f"{row['question']}\n\n{row['answer']}"}  # fmt: skip
+               "whole": both}  # fmt: skip
         for part, text in own.items():
             words = tuple(words_of(text or ""))
             if words:
                 texts[part, words] = None
-                if part != "whole" or "text" in row or not row["answer"]:
+                if part != "whole" or "text" in row:
                     counted[part, words] = None
     weights = weights_of([words for _, words in counted])
     items = [list(words) for part, words in texts if part in parts and len(words) >= 8]
@@ -179,6 +180,12 @@ def test_a_bundle_gives_the_same_selection_from_any_layout_and_says_the_same_nam
     runs = [run_bundle(bundle, path, tmp_path / path.parent.name / f"out-{path.name}", workspace=elsewhere)
             for path in (root / "corpus", tmp_path / "other")]  # fmt: skip
     assert runs[0].selection == runs[1].selection
+    assert runs[0].contamination == {recipe.active[0].id: find_contamination(study, rule).counts}
+    said = tamis("run", str(tmp_path / "bundle"), str(root / "corpus"), "-o", str(tmp_path / "cli"),
+                 home=tmp_path / "elsewhere").stdout  # fmt: skip
+    assert all(
+        f"evaluation set {each.name}: {each.sentence}" in said for each in runs[1].contamination["idf-decontaminate"]
+    )
     assert runs[0].counts[0].documents - runs[0].counts[1].documents == len(dropped(study, rule))
     ledgers = [pq.read_table(run.folder / "ledger.parquet") for run in runs]
     assert ledgers[0].equals(ledgers[1]) and ledgers[0].num_rows == len(dropped(study, rule))
@@ -239,3 +246,36 @@ def test_the_command_line_stores_finds_and_measures_recall(root: Path, study: St
     assert "planted, each in 4 ways, into 30 documents" in recall and "100.0%" in recall
     bad = tamis("evaluation", "find", "nothing", str(root / "corpus"), home=home, check=False)
     assert bad.returncode == 2 and "cli" in bad.stderr
+
+
+def test_a_part_of_conversations_is_compared_with_the_parts_of_conversations(tmp_path: Path) -> None:
+    def talk(question: str, answer: str) -> dict[str, object]:
+        return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+    asked, told = (" ".join(f"{word}{k}" for k in range(30)) for word in ("ask", "tell"))
+    rows = [talk(asked, "no"), talk("what", asked), talk(told, "yes"), talk("why", f"Well: {told}"), talk("x", "y")]
+    for name, lines in (("corpus", rows), ("exam", [talk(asked, told)])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    home, corpus = Workspace(tmp_path / "home"), open_corpus(tmp_path / "corpus.jsonl")
+    exam = save_evaluation(home, "exam", [tmp_path / "exam.jsonl"])
+    study = Study.open(corpus, home, steps=narrow_steps(corpus, home, "tokens"))
+    said = {
+        (of, part): sorted(texts[row] for row in found)
+        for of in (None, "prompt", "response") for part in ("prompt", "answer")
+        for texts, found in [_found(study, rule_of(exam, parts=[part], of=of))]
+    }  # fmt: skip
+    question, answer = f"{asked}\n\nno", f"why\n\nWell: {told}"
+    assert said == {
+        (None, "prompt"): sorted([question, f"what\n\n{asked}"]), ("prompt", "prompt"): [question],
+        ("response", "prompt"): [f"what\n\n{asked}"], (None, "answer"): sorted([f"{told}\n\nyes", answer]),
+        ("prompt", "answer"): [f"{told}\n\nyes"], ("response", "answer"): [answer],
+    }  # fmt: skip
+    rule = rule_of(exam, parts=["answer"], of="response")
+    assert hit_texts(study, find_contamination(study, rule), 0).document == f"Well: {told}"
+    assert "whose response holds" in rule.sentence()
+
+
+def _found(study: Study, rule: IdfDecontaminate) -> tuple[list[str], set[int]]:
+    study.measure(Recipe().with_operator(rule))
+    table = study.corpus.fetch(study.documents, np.arange(study.facts.n))
+    return study.corpus.texts_of(table).to_pylist(), dropped(study, rule)
