@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_tb
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
+from tamis.analytics.duplicates.evaluation_sets import list_evaluations
 from tamis.analytics.duplicates.references import list_references
 from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
@@ -113,7 +114,7 @@ def _hidden(name: str, info: FieldInfo, values: Mapping[str, Any]) -> bool:
     """Return whether a field cannot be typed: existing digests and drawn areas stay unchanged."""
     named = _widget(info)
     stored = bool(values.get(name)) and any(getattr(item, "pattern", None) == _DIGEST for item in info.metadata)
-    return named == "hidden" or name in _NOT_TYPED or (stored and named != "reference")
+    return named == "hidden" or name in _NOT_TYPED or (stored and named not in _STORED)
 
 
 _DIGEST = "^[0-9a-f]{64}$"
@@ -142,8 +143,8 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
     options = _columns(_widget(info), known)
     if options is not None:
         return _column_field(title, key, info, value, options)
-    if _widget(info) == "reference":
-        return _reference_field(title, key, info, value)
+    if _widget(info) in _STORED:
+        return _stored_field(title, key, info, value)
     if name == "clusters":
         return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
     return _plain_field(title, key, info, value)
@@ -172,12 +173,20 @@ def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: Ma
     return st.selectbox(title, choices, index=index, key=key, help=info.description, format_func=label)
 
 
-def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
-    """Show the stored references by name; the rule holds the digest."""
-    names = {entry.digest: entry.name for entry in list_references(Workspace.default()).values()}
+_STORED: Mapping[str, tuple[Callable[[Workspace], Mapping[str, Any]], str]] = {
+    "reference": (list_references, "`tamis reference NAME FILES...`"),
+    "evaluation": (list_evaluations, "`tamis evaluation store NAME FILES...`"),
+}
+"""What fields offer by name: how it is listed, and the command that stores one."""
+
+
+def _stored_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
+    """Show the stored references or evaluation sets by name; the rule holds the digest."""
+    listed, command = _STORED[_widget(info)]
+    names = {entry.digest: entry.name for entry in listed(Workspace.default()).values()}
     options = [*names, *([value] if value and value not in names else [])]
     if not options:
-        st.caption(f"{title}: none is stored yet. `tamis reference NAME FILES...` stores one.")
+        st.caption(f"{title}: none is stored yet. {command} stores one.")
         return None
     index = options.index(value) if value in options else 0
     return st.selectbox(
