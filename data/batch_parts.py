@@ -112,6 +112,8 @@ def _texts(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts:
         texts.filter(pa.array(held)),
         pa.array([""], pa.string()).take(pa.array(np.zeros(count, dtype=np.int64))),
         pa.nulls(len(column), pa.string()),
+        np.zeros(count, dtype=np.bool_),
+        pa.nulls(count, pa.string()),
     )
     return _ColumnParts(parts, held.astype(np.int64), special)
 
@@ -153,6 +155,8 @@ def _messages(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts | None:
         filled.cast(pa.large_string()),
         pc.fill_null(words, "").cast(pa.string()),
         pa.nulls(len(column), pa.string()),
+        np.zeros(len(owner), dtype=np.bool_),
+        pa.nulls(len(owner), pa.string()),
     )
     return _ColumnParts(parts, lengths, special)
 

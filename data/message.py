@@ -43,6 +43,8 @@ _TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
 _THINKING_TYPES = ("thinking", "reasoning", "redacted_thinking")
 _REFERENCES = ("image_url", "image", "input_image", "video", "video_url", "audio", "input_audio", "file", "document")
 THINK_OPEN = "<think>"
+THINK_CLOSE = "</think>"
+_CLOSED = re.compile(r"\s*</think>")
 _THINK = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
 
@@ -89,6 +91,11 @@ def split_thinking(text: str) -> list[tuple[int, tuple[int, int]]]:
     return [(kind, span) for kind, span in trimmed if kind == THINKING or span[0] < span[1]]
 
 
+def is_unclosed(text: str, kind: int, span: tuple[int, int]) -> bool:
+    """Say whether a piece that ``split_thinking`` found is thinking whose end is not marked."""
+    return kind == THINKING and _CLOSED.match(text, span[1]) is None
+
+
 def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
     inside = text[span[0] : span[1]]
     left = len(inside) - len(inside.lstrip())
@@ -115,12 +122,19 @@ def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: 
             yield MessagePart(role, THINKING, thought, turn, word, (*path, key))
     calls = [(call, where) for key in CALL_KEYS for call, where in _calls(message.get(key), (*path, key))]
     content = message.get(text_key)
+    answered = _id(message, "tool_call_id")
     if content is None and not calls:
         yield MessagePart(role, kind, "", turn, word, (*path, text_key))
     elif content is not None:
-        yield from _content(content, role, kind, turn, word, (*path, text_key))
+        for part in _content(content, role, kind, turn, word, (*path, text_key)):
+            yield part._replace(call=answered) if answered and not part.call else part
     for call, where in calls:
-        yield MessagePart(role, TOOL_CALL, call_text(call), turn, word, where)
+        yield MessagePart(role, TOOL_CALL, call_text(call), turn, word, where, call=_id(call, "id"))
+
+
+def _id(value: Mapping[str, Any], key: str) -> str:
+    held = value.get(key)
+    return held if isinstance(held, str) else ""
 
 
 def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[MessagePart]:
@@ -130,10 +144,13 @@ def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Pat
             yield from _content(inner, role, kind, turn, word, (*path, JSON))
         elif THINK_OPEN in content:
             for each, span in split_thinking(content):
-                yield MessagePart(role, each or kind, content[span[0] : span[1]], turn, word, path, span)
+                said, unclosed = content[span[0] : span[1]], is_unclosed(content, each, span)
+                yield MessagePart(role, each or kind, said, turn, word, path, span, unclosed)
         else:
             yield MessagePart(role, kind, content, turn, word, path)
     elif isinstance(content, list):
+        if not content:
+            yield MessagePart(role, kind, "", turn, word, path)
         for at, item in enumerate(content):
             yield from _content_part(item, role, kind, turn, word, (*path, at))
     elif isinstance(content, Mapping) and isinstance(content.get("type"), str):
@@ -152,10 +169,11 @@ def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: P
     if name in _REFERENCES:
         yield MessagePart(role, IMAGE, "", turn, word, path)
     elif name == "tool_use":
-        yield MessagePart(role, TOOL_CALL, call_text(item), turn, word, path)
+        yield MessagePart(role, TOOL_CALL, call_text(item), turn, word, path, call=_id(item, "id"))
     elif name == "tool_result":
         inner = item.get("content")
-        yield from () if inner is None else _content(inner, TOOL, TOOL_RESULT, turn, word, (*path, "content"))
+        for part in _content("" if inner is None else inner, TOOL, TOOL_RESULT, turn, word, (*path, "content")):
+            yield part._replace(call=_id(item, "tool_use_id"))
     else:
         key = next(
             (key for key in ("text", "thinking", "reasoning", "refusal") if isinstance(item.get(key), str)), None

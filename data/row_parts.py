@@ -16,6 +16,7 @@ from tamis.data.message import (
     MalformedError,
     Path,
     compact,
+    is_unclosed,
     json_list,
     json_objects,
     message_parts,
@@ -103,7 +104,10 @@ def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place:
         ]
     role = SLOT_ROLES[slot]
     if role == ASSISTANT and THINK_OPEN in value:
-        return [MessagePart(role, kind, value[a:b], turn, "", place, (a, b)) for kind, (a, b) in split_thinking(value)]
+        return [
+            MessagePart(role, kind, value[a:b], turn, "", place, (a, b), is_unclosed(value, kind, (a, b)))
+            for kind, (a, b) in split_thinking(value)
+        ]
     return [MessagePart(role, 0, value, turn, "", place)]
 
 
