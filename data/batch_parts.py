@@ -16,7 +16,7 @@ from tamis.data.repair import is_text
 from tamis.data.row_parts import OPTIONAL, read_row
 from tamis.data.shapes import SLOT_ROLES, Shape
 
-_NONE = pa.array([], pa.large_string())
+_NONE = pa.nulls(0, pa.large_string())
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
+from tamis.data.find_shape import rendered_note
 from tamis.data.formats import Cut, join_batches
-from tamis.data.hashing import digest, file_sha256
+from tamis.data.hashing import digest
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
@@ -326,9 +327,8 @@ class Corpus:
         Raises:
             CorpusError: a file has changed since the corpus was opened; the message names the first one.
         """
-        for file in self.files:
-            if not file.path.is_file() or file_sha256(file.path) != file.sha256:
-                raise CorpusError(f"{file.name} was changed since the corpus was opened", fix="open the corpus again")
+        for opened in self._opened:
+            opened.verify()
 
     def head(self, path: str) -> str:
         """Return the top-level column that holds a dotted path; raises ``RoleError`` when there is none."""
@@ -432,6 +432,7 @@ def open_corpus(
     schema, differences = union({item.name: item.schema for item in sound})
     files = tuple(map(_source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
+    rendered = () if (roles or {}).get("text") else _rendered(schema, picked.text, sound)
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
         root=opening.root,
@@ -440,7 +441,7 @@ def open_corpus(
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing),
+        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing, *rendered),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
         on_bad_line=on_bad_line,
@@ -452,6 +453,12 @@ def open_corpus(
         fingerprint=_fingerprint(files, picked),
         text_fingerprint=_text_fingerprint(files, picked),
     )
+
+
+def _rendered(schema: pa.Schema, text: str, files: Sequence[OpenedFile]) -> tuple[str, ...]:
+    """Return a note if the text that was found holds conversations that a template rendered."""
+    note = None if Shape.parse(text) else rendered_note(schema, text, partial(sample_values, files))
+    return () if note is None else (note,)
 
 
 def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

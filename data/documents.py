@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tamis.data.corpus import Corpus
 
 PREFIX = "part-"
+NOT_ID = " is not used as id: "
+"""Words of the note that says why a column is not the id."""
+
 _BLOCK = 1 << 16
 
 
@@ -137,9 +140,9 @@ def check_ids(corpus: Corpus, documents: Documents) -> None:
         RoleError: ids are missing or repeated, with counts.
     """
     if "id" in corpus.by_hand and documents.id_source != "column":
+        why = " ".join(note.partition(NOT_ID)[2] for note in documents.notes)
         raise RoleError(
-            f"Column {corpus.roles.id} cannot be the id",
-            value=" ".join(note for note in documents.notes if "is not used as id" in note),
+            f"Column {corpus.roles.id} cannot be the id: {why.strip()}",
             allowed="ids that are never NULL and differ from each other",
             fix="choose another column, or leave --id out: ids are made of the texts then",
         )

@@ -22,7 +22,22 @@ _SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".csv": "csv", ".tsv": "csv",
+    ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
+    ".warc": "warc", ".wet": "warc",
+    ".tar": "tar", ".tgz": "tar",
 }  # fmt: skip
+_TEXT_NAMES = """
+    txt text md markdown mdx rst adoc asciidoc org tex bib html htm xhtml css scss less vue svelte
+    py pyi pyx rb pl pm php lua r jl js mjs cjs jsx ts mts cts tsx dart coffee
+    java kt kts groovy scala clj cljs cs fs fsx vb c h cc cpp cxx hh hpp hxx m mm cu cuh
+    go rs zig nim d swift v sv vhd vhdl f f90 f95 for pas ada adb ads asm s
+    hs lhs ml mli ex exs erl hrl elm lisp lsp cl el scm rkt lean agda idr coq thy
+    sh bash zsh fish ps1 bat cmd awk sed sql graphql proto thrift cmake mk gradle tf sol wat
+    srt vtt po
+"""
+TEXT_SUFFIXES = frozenset(f".{name}" for name in _TEXT_NAMES.split())
+"""Ends of names of text and source code: one document a file."""
+
 _PACKED = {
     ".gz": "gz", ".gzip": "gz",
     ".zst": "zst", ".zstd": "zst",
@@ -35,7 +50,13 @@ _INSIDE = (*_PACKED, ".snappy", ".lz4", ".br", ".brotli", ".lzo")
 _JSON_FORMATS = [("jsonl", packed) for packed in ("", *_PACKED.values())]
 _PARQUET = b"PAR1"
 _MAGIC = {b"\x1f\x8b": "gz", b"\x28\xb5\x2f\xfd": "zst", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz"}
-SUFFIXES = (*_SUFFIXES, *(f"{plain}{packed}" for plain in (".jsonl", ".csv", ".tsv") for packed in _PACKED))
+_PACKABLE = ("jsonl", "csv", "warc", "tar")
+"""Formats whose files may be compressed as a whole."""
+
+SUFFIXES = (
+    *_SUFFIXES,
+    *(f"{plain}{packed}" for plain in (".jsonl", ".json", ".csv", ".tsv", ".tar", ".warc") for packed in _PACKED),
+)
 WINDOW = 1 << 27
 """Bytes a Zstandard frame may refer back to: the default limit of the library."""
 
@@ -59,10 +80,34 @@ class Mark:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that cannot be read: its number from 1, and why."""
+    """A line or a member that cannot be read.
+
+    Attributes:
+        line: its number, from 1.
+        reason: what is wrong.
+        member: its name inside the file, empty for a line.
+    """
 
     line: int
     reason: str
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file that is one document.
+
+    Attributes:
+        path: where it is.
+        name: its path below what was opened, with ``/``, valid Unicode.
+        bytes: its size.
+        sha256: of its content.
+    """
+
+    path: str
+    name: str
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +126,7 @@ class Probe:
         places: position of each column of ``schema`` in the file, from 0.
         bad_lines: lines left out.
         notes: what was read in another way than the file states, one sentence each.
+        documents: the files of the format ``texts``, one a row.
     """
 
     rows: int
@@ -94,6 +140,7 @@ class Probe:
     places: tuple[int, ...] = ()
     bad_lines: tuple[BadLine, ...] = ()
     notes: tuple[str, ...] = ()
+    documents: tuple[TextFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +231,10 @@ class Reader(Protocol):
         """Yield the rows of ``cut`` in file order, text valid UTF-8, columns in the order of ``cut.columns``."""
 
 
+TEXTS = "texts"
+"""The format of files that are one document each; all of a corpus are read as one file."""
+
+
 def format_of(path: PurePath) -> tuple[str, str] | None:
     """Return (format, compression) of a file by its name, None when the format is not supported.
 
@@ -192,11 +243,13 @@ def format_of(path: PurePath) -> tuple[str, str] | None:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     last = suffixes.pop() if suffixes else ""
     if last in _SUFFIXES:
-        return _SUFFIXES[last], ""
+        return _SUFFIXES[last], "gz" if last == ".tgz" else ""
+    if last in TEXT_SUFFIXES:
+        return TEXTS, ""
     kind = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     if kind == "parquet":
         return (kind, "") if last in _INSIDE else None
-    return None if kind is None or last not in _PACKED else (kind, _PACKED[last])
+    return (kind, _PACKED[last]) if kind in _PACKABLE and last in _PACKED else None
 
 
 def named_json(path: PurePath) -> bool:

@@ -19,6 +19,7 @@ from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.batch_parts import read_batch
 from tamis.data.corpus import Corpus
+from tamis.data.documents import NOT_ID
 from tamis.data.parts import Parts
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs
@@ -179,11 +180,11 @@ def _column_ids(corpus: Corpus, first: _Pass, positions: NDArray[np.int64], note
     ids = first.ids.take(pa.array(positions)).combine_chunks()
     name = corpus.roles.id
     if ids.null_count:
-        notes.append(f"column {name} is not used as id: {ids.null_count} documents have none")
+        notes.append(f"column {name}{NOT_ID}{ids.null_count} documents have none")
         return None
     distinct = pc.count_distinct(ids).as_py()
     if distinct != len(ids):
-        notes.append(f"column {name} is not used as id: {len(ids)} documents share {distinct} values")
+        notes.append(f"column {name}{NOT_ID}{len(ids)} documents share {distinct} values")
         return None
     sort = pc.sort_indices(ids)
     return ids.take(sort).cast(pa.string()), positions[sort.to_numpy()]

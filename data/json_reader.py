@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -195,20 +195,36 @@ def _objects(data: bytes) -> list[dict[str, Any]]:
     return [value for value in values if isinstance(value, dict)]
 
 
-def holds_json(path: Path, compression: str) -> bool:
-    """Say whether a file of text holds one JSON value with records, and not one object per line.
+JsonContent = Literal["lines", "line", "records", "object"]
+"""``lines``: one object per line; ``records``: one value with records; ``line`` and ``object``: one object that may be
+anything, on one line or several."""
 
-    A single object on a single line is a line of JSON Lines, unless it holds an array of objects and none of
-    ``RECORD_KEYS``. At most the first ``_LOOKS_AT`` bytes are read, to the end of the block.
+
+def json_content(path: Path, compression: str) -> JsonContent:
+    """Return what a file named as JSON holds.
+
+    A single object that holds an array of objects is ``records``, unless it has one of ``RECORD_KEYS``: then it is
+    ``records`` itself on several lines, and ``lines`` on one. At most the first ``_LOOKS_AT`` bytes are read, to the
+    end of the block.
     """
     with open_at(path, compression, 0) as source:
         stream = JsonStream(source)
         begun = stream.peek()
-        return begun == "[" or (begun == "{" and _holds_records(stream))
+        if begun == "[":
+            return "records"
+        return _object_content(stream) if begun == "{" else "lines"
 
 
-def _holds_records(stream: JsonStream) -> bool:
+def _object_content(stream: JsonStream) -> JsonContent:
     line, alone, held = stream.line, True, False
+
+    def content(*, more: bool = False, many: bool = False) -> JsonContent:
+        if many:
+            return "object" if alone and not held else "records"
+        if more or not alone:
+            return "lines"
+        return "records" if held else "line"
+
     try:
         for key in stream.members():
             alone = alone and key not in RECORD_KEYS
@@ -218,7 +234,13 @@ def _holds_records(stream: JsonStream) -> bool:
             held = True
             for _ in stream.elements():
                 if stream.offset >= _LOOKS_AT:
-                    return alone or stream.line > line
-        return stream.line > line or (alone and held and not stream.peek())
+                    return content(many=stream.line > line)
+        many = stream.line > line
+        return content(more=bool(stream.peek()), many=many)
     except JsonFaultError:
-        return stream.line > line or (alone and held)
+        return content(many=stream.line > line)
+
+
+def holds_json(path: Path, compression: str) -> bool:
+    """Say whether a file named as JSON is read as one value, and not as one object per line."""
+    return json_content(path, compression) in ("records", "object")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tamis.data.errors import CorpusError
 from tamis.data.formats import SUFFIXES, format_of, is_parquet
+from tamis.data.kinds import choose_kind, is_text_file
 
 RUN_FILE, LOCK_FILE, CORPORA_FILE = "run.json", "recipe.lock.json", "corpora.json"
 CURATED = "curated"
@@ -24,11 +25,13 @@ class FileListing:
         root: folder that holds them.
         files: sorted by path.
         notes: what is left out, one sentence per reason.
+        texts: whether each file is one document.
     """
 
     root: Path
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    texts: bool = False
 
 
 def list_files(path: str | Path) -> FileListing:
@@ -54,19 +57,18 @@ def list_files(path: str | Path) -> FileListing:
     if not found and not left.any:
         raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
     files = sorted(item for item in found if _is_data(item, left, named=not given.is_dir()))
-    if given.is_dir() and any(item.suffix.lower() != ".json" for item in files):
-        # Folders of data often hold descriptions as .json; such files are data only if there are no other data files.
-        left.add("{} beside data, taken as a description", [item for item in files if item.suffix.lower() == ".json"])
-        files = [item for item in files if item.suffix.lower() != ".json"]
+    files, left_by = choose_kind(files, folder=given.is_dir())
+    for reason, others in left_by.items():
+        left.add(reason, others)
     notes = left.notes(root)
     if not files:
         raise CorpusError(
             "No file has a known format",
             value=[item.name for item in sorted(found)[:5]],
-            allowed=", ".join(SUFFIXES),
+            allowed=f"{', '.join(SUFFIXES)}; for text and code such as .txt, .md, .py",
             fix="; ".join(notes) or None,
         )
-    return FileListing(root, tuple(files), notes)
+    return FileListing(root, tuple(files), notes, texts=is_text_file(files[0]))
 
 
 def made_by_tamis(folder: Path) -> str | None:
@@ -121,9 +123,10 @@ def _walk(folder: Path, left: _LeftOut) -> Iterator[Path]:
         beside = [item for item in folder.iterdir() if item.is_file()]
         left.add("{} beside the curated files of a run", beside)
     found = sorted(item for item in start.rglob("*") if item.is_file())
-    hidden = [item for item in found if _hidden(item, start)]
-    left.add("{} of data whose name or folder begins with . or _", [item for item in hidden if format_of(item)])
-    yield from _without_made((item for item in found if not _hidden(item, start)), start, left)
+    shown = {item for item in found if not _hidden(item, start)}
+    hidden = [item for item in found if item not in shown and format_of(item) and not is_text_file(item)]
+    left.add("{} of data whose name or folder begins with . or _", hidden)
+    yield from _without_made((item for item in found if item in shown), start, left)
 
 
 def _without_made(found: Iterator[Path] | Sequence[Path], root: Path, left: _LeftOut) -> Iterator[Path]:
@@ -165,4 +168,6 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _hidden(item: Path, root: Path) -> bool:
-    return any(piece.startswith((".", "_")) for piece in item.relative_to(root).parts)
+    """Say whether a file is passed over; source code has names such as ``__init__.py``."""
+    signs = "." if is_text_file(item) else (".", "_")
+    return any(piece.startswith(signs) for piece in item.relative_to(root).parts)

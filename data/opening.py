@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +12,22 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from tamis.data.arrow_reader import ArrowReader
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
+from tamis.data.formats import TEXTS, BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
 from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.json_reader import JsonReader, holds_json
 from tamis.data.jsonl_reader import JsonlReader
-from tamis.data.listing import list_files
+from tamis.data.listing import FileListing, list_files
 from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
 from tamis.data.path_columns import ORIGINS, PathColumns, path_values
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
+from tamis.data.tar_reader import TarReader
+from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
@@ -37,6 +40,13 @@ FEW, SMALL = 64, 1 << 16
 """If there are more than ``FEW`` files, those below ``SMALL`` bytes are read again: caching each would take longer."""
 
 OnBad = Literal["fail", "skip"]
+_WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": ArrowReader(), TEXTS: TextFilesReader()}
+"""Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
+_WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
+    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader,
+}  # fmt: skip
+"""Readers of the other formats, by compression and whether lines are left out."""
+
 _SAMPLE_FILES = 3
 _SAMPLE_ROWS = 1_000
 _SAMPLE_BYTES = 1 << 20
@@ -62,9 +72,9 @@ class OpenedFile:
     """A file with its probe and its state when it was hashed.
 
     Attributes:
-        path: path of the file.
+        path: path of the file; the root for ``texts``.
         name: path below the corpus root.
-        format: ``parquet``, ``jsonl`` or ``csv``.
+        format: ``parquet``, ``jsonl``, ``json``, ``csv``, ``arrow``, or ``texts`` for all files of text together.
         compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
@@ -119,8 +129,20 @@ class OpenedFile:
     def _same(self, name: str, rows: int) -> pa.Array:
         return pa.repeat(pa.scalar(self.path_values[name], self.path_schema.field(name).type), rows)
 
+    def verify(self) -> None:
+        """Raise ``CorpusError`` if the content is another one than when it was hashed."""
+        if self.format == TEXTS:
+            check_texts(self.probe.documents)
+        elif not self.path.is_file() or file_sha256(self.path) != self.sha256:
+            raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
+
     def check_unchanged(self) -> None:
-        """Raise ``CorpusError`` if the file is missing or was changed since it was hashed."""
+        """Raise ``CorpusError`` if the file is missing or was changed since it was hashed.
+
+        Files of text are not looked at: their reader hashes each.
+        """
+        if self.format == TEXTS:
+            return
         try:
             stat = self.path.stat()
         except OSError as error:
@@ -140,12 +162,10 @@ class OpenedFile:
 
 
 def _reader(kind: str, compression: str, on_bad_line: OnBad) -> Reader:
-    if kind == "parquet":
-        return ParquetReader()
+    if kind in _WITHOUT_LINES:
+        return _WITHOUT_LINES[kind]
     skip = on_bad_line == "skip"
-    if kind == "json":
-        return JsonReader(compression, skip)
-    return JsonlReader(compression, skip) if kind == "jsonl" else CsvReader(compression, skip)
+    return _WITH_LINES[kind](compression, skip)
 
 
 @dataclass(frozen=True)
@@ -180,6 +200,8 @@ def open_files(
         CorpusError: a bad file (with ``fail``), or no readable file.
     """
     listing = list_files(path)
+    if listing.texts:
+        return _open_texts(listing, on_bad_file=on_bad_file, path_columns=path_columns, progress=progress)
     opened, bad, notes = [], [], list(listing.notes)
     sizes = [file.stat().st_size for file in listing.files]
     progress.step("opening", sum(sizes), "bytes")
@@ -195,12 +217,47 @@ def open_files(
             bad.append(LeftOut(name, None, str(error)))
         else:
             opened.append(one)
-            bad += [LeftOut(name, line.line, line.reason) for line in one.probe.bad_lines]
+            bad += [_left_out(name, line) for line in one.probe.bad_lines]
             notes += [f"{name}: {note}" for note in one.probe.notes]
         progress.advance(size)
     if not opened:
         raise CorpusError("No file can be read", value=[item.reason for item in bad])
     return Opening(str(listing.root), _with_paths(listing.root, opened, path_columns), tuple(bad), tuple(notes))
+
+
+def _left_out(name: str, line: BadLine) -> LeftOut:
+    if not line.member:
+        return LeftOut(name, line.line, line.reason)
+    return LeftOut(f"{name}/{line.member}", None, f"{name}/{line.member} {line.reason}")
+
+
+def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathColumns, progress: Progress) -> Opening:
+    """Open files of text and code as one file whose rows they are."""
+    texts, bad = TextFiles(), []
+    progress.step("opening", len(listing.files), "files")
+    base = f"{listing.root}/"
+    for file in listing.files:
+        progress.check()
+        name = str(file).removeprefix(base)
+        try:
+            texts.add(file, name)
+        except CorpusError as error:
+            if on_bad_file == "fail":
+                raise with_way_out(error, len(listing.files)) from error
+            bad.append(LeftOut(name, None, str(error)))
+        progress.advance(1)
+    held = texts.opened()
+    if held is None:
+        raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed="text in UTF-8 or UTF-16")
+    one = OpenedFile(listing.root, TEXTS, TEXTS, "", held.bytes, held.sha256, (0, 0), held.probe)
+    # Their own paths are a column already.
+    wanted = path_columns if isinstance(path_columns, tuple) else "found"
+    return Opening(
+        str(listing.root),
+        _with_paths(listing.root, [one], wanted),
+        tuple(bad),
+        (*listing.notes, *held.probe.notes),
+    )
 
 
 def with_way_out(error: CorpusError, files: int) -> CorpusError:
@@ -235,12 +292,12 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
     try:
         stat = path.stat()
         sha256 = file_sha256(path)
-        compression = compression if kind == "parquet" else detect_compression(path, compression)
+        compression = compression if kind in _WITHOUT_LINES else detect_compression(path, compression)
         if kind == "jsonl" and named_json(path) and holds_json(path, compression):
             kind = "json"
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
-    lines = [] if kind == "parquet" or on_bad_line == "fail" else ["skip"]
+    lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]
     remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
     probe = _recall(probes, remembered)
     if probe is None:

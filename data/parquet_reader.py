@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
 from tamis.data.errors import CorpusError
 from tamis.data.formats import Cut, Mark, Probe, detect_compression, rows_only
-from tamis.data.label_names import label_names
 from tamis.data.repair import Repairs, repair_batch
-from tamis.data.schema import conform, plain
+from tamis.data.schema import conform
+from tamis.data.typed_probe import SAMPLE_ROWS, check_names, typed_probe
 
-_SAMPLE_ROWS = 1_000
 _VARIANT = re.compile(
     r"^ *(?:required|optional|repeated) group field_id=-?\d+ (.*) \(Variant(?:\(\d+\))?\) \{$", re.MULTILINE
 )
@@ -30,16 +29,14 @@ class ParquetReader:
         """Read the footer; with ``thorough`` decode every page too."""
         with _opened(path) as file:
             schema, meta = file.schema_arrow, file.metadata
-            twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
-            if twice:
-                raise CorpusError(f"{path.name} has several columns of the same name", value=twice)
+            check_names(schema, path.name)
             _refuse_variants(file, path.name)
             marks, row = [], 0
             for group in range(meta.num_row_groups):
                 info = meta.row_group(group)
                 marks.append(Mark(row, info.num_rows, group, info.total_byte_size))
                 row += info.num_rows
-            probe = _probe(file, marks, row)
+            probe = typed_probe(schema, marks, row, partial(_first_rows, file))
         if thorough:
             cut = Cut(probe.marks, tuple(schema.names), 8192, 16 << 20)
             for _ in self.read(path, probe, cut, Repairs()):
@@ -69,40 +66,10 @@ class ParquetReader:
                 raise CorpusError(f"{path.name} is not a sound Parquet file: {seen} rows where its footer says {rows}")
 
 
-def _probe(file: pq.ParquetFile, marks: Sequence[Mark], rows: int) -> Probe:
-    """Return the probe of a file; bytes that hold text count as text."""
-    source, kinds = file.schema_arrow, {field.name: plain(field.type) for field in file.schema_arrow}
-    recoded = {field.name for field in source if holds_uuid(field.type)}
-    bytes_in = [name for name, kind in kinds.items() if holds_bytes(kind)]
-    sample = _sample(file, marks, bytes_in) if bytes_in else []
-    for name in bytes_in:
-        arrays = [conform(batch.column(name), kinds[name]) for batch in sample]
-        kind = with_text(kinds[name], arrays)
-        if kind != kinds[name]:
-            kinds[name] = kind
-            recoded.add(name)
-    labels = {name: names for name, names in label_names(source.metadata).items() if name in kinds}
-    return Probe(
-        rows,
-        pa.schema([pa.field(name, kinds[name]) for name in source.names]),
-        tuple(marks),
-        recoded=tuple(sorted(recoded)),
-        uuids=tuple(sorted(field.name for field in source if isinstance(field.type, pa.UuidType))),
-        labels={name: names for name, names in labels.items() if pa.types.is_integer(kinds[name])},
-        source=source,
-        places=tuple(range(len(source))),
-    )
-
-
-def _sample(file: pq.ParquetFile, marks: Sequence[Mark], columns: Sequence[str]) -> list[pa.RecordBatch]:
-    """Return the first rows of the first, the middle and the last row group."""
-    groups = [mark.offset for mark in marks if mark.rows]
-    chosen = sorted({groups[0], groups[len(groups) // 2], groups[-1]}) if groups else []
-    batches = [
-        next(file.iter_batches(_SAMPLE_ROWS, row_groups=[group], columns=list(columns), use_threads=False), None)
-        for group in chosen
-    ]
-    return [batch for batch in batches if batch is not None]
+def _first_rows(file: pq.ParquetFile, mark: Mark, columns: Sequence[str]) -> pa.RecordBatch | None:
+    """Return the first rows of a row group."""
+    batches = file.iter_batches(SAMPLE_ROWS, row_groups=[mark.offset], columns=list(columns), use_threads=False)
+    return next(batches, None)
 
 
 def _refuse_variants(file: pq.ParquetFile, name: str) -> None:
@@ -128,14 +95,15 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
             yield file
     except pa.ArrowNotImplementedError as error:
         raise CorpusError(
-            f"{path.name} holds something this reader does not know: {_first_line(error)}",
+            f"{path.name} holds something this reader does not know: {first_line(error)}",
             fix="the file may be sound; write it again with the column as another type, such as text, or without it",
         ) from error
     except (OSError, pa.lib.ArrowException) as error:
         if detect_compression(path, ""):
             raise CorpusError(f"{path.name} is compressed as a whole", fix="unpack it first") from error
-        raise CorpusError(f"{path.name} is not a sound Parquet file: {_first_line(error)}") from error
+        raise CorpusError(f"{path.name} is not a sound Parquet file: {first_line(error)}") from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says."""
     return (str(error) or type(error).__name__).strip().splitlines()[0]

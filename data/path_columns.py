@@ -3,7 +3,7 @@
 ``source=web/lang=en/0.parquet`` has the columns ``source`` and ``lang``, as DuckDB, Spark and Polars read them: a value
 of a path replaces a column of that name inside the file, values that are integers, dates or times in all files get that
 type, and ``__HIVE_DEFAULT_PARTITION__`` is NULL. A folder with files of several splits has the column
-``split``, with the names that the ``datasets`` library gives.
+``split``, with the names that the ``datasets`` library gives; the folders of a saved ``DatasetDict`` are its splits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 import pyarrow as pa
+
+from tamis.data.kinds import saved_split
 
 PathColumns = Literal["found", "all"] | tuple[str, ...]
 """``found``: partitions and splits; ``all``: those and the file; names: only these, where paths have them."""
@@ -66,7 +68,8 @@ def path_values(root: Path, files: Sequence[Path], *, wanted: PathColumns = "fou
     above = list(_trailing_partitions(root.parts))
     inner = [file.relative_to(root).parts for file in files]
     texts: list[dict[str, str | None]] = [_partitions((*above, *parts[:-1])) for parts in inner]
-    splits = [split_of(parts) for parts in inner]
+    saved = {folder: saved_split(folder) for folder in {file.parent for file in files}}
+    splits = [saved[file.parent] or split_of(parts) for file, parts in zip(files, inner, strict=True)]
     several = len({split for split in splits if split}) > 1
     names = {name for mine in texts for name in mine}
     for mine, parts, split in zip(texts, inner, splits, strict=True):

@@ -1,7 +1,8 @@
 """Schema of the output: the source's own types, order of columns and feature names.
 
 Inside Tamis all text is large_string and columns are sorted by name, whatever the files have. The output has the files'
-types and order again, so that it can be read like its source and combined with it.
+types and order again, so that it can be read like its source and combined with it. Bytes that are read as text are
+written as text.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from tamis.data.byte_text import text_uuid
 from tamis.data.formats import Probe
 from tamis.data.repair import is_text
 from tamis.data.schema import plain
@@ -160,6 +162,8 @@ def _pieces(chunk: pa.Array) -> Sequence[pa.Array]:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.UuidType) and is_text(array.type):
+        return text_uuid(array)
     if isinstance(kind, pa.BaseExtensionType):
         return kind.wrap_array(_cast(array, kind.storage_type))
     if pa.types.is_map(kind) and not array.type.equals(kind):

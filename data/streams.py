@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import io
 import lzma
 import threading
 import zlib
@@ -25,16 +26,28 @@ class ForwardStream:
     Args:
         inner: positioned at ``position``.
         position: offset of the next byte.
+        jumps: whether ``inner`` can skip bytes without reading them.
     """
 
-    def __init__(self, inner: BinaryIO, position: int) -> None:
-        self.inner, self.position = inner, position
+    def __init__(self, inner: BinaryIO, position: int, *, jumps: bool = False) -> None:
+        self.inner, self.position, self._jumps = inner, position, jumps
 
     def read(self, size: int) -> bytes:
         """Return the next ``size`` bytes, fewer only at the end."""
         data = self.inner.read(size)
         self.position += len(data)
         return data
+
+    def skip(self, size: int) -> None:
+        """Pass over the next ``size`` bytes; raises ``EOFError`` if a compressed file has fewer."""
+        if self._jumps:
+            self.inner.seek(size, io.SEEK_CUR)
+            self.position += size
+            return
+        end = self.position + size
+        while self.position < end:
+            if not self.read(min(_SKIP, end - self.position)):
+                raise EOFError("it is shorter than when it was opened")
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield lines; the position is not updated, so the stream cannot be read afterwards."""
@@ -94,14 +107,14 @@ def open_at(path: Path, compression: str, offset: int) -> Iterator[ForwardStream
         if not compression:
             with path.open("rb") as plain:
                 plain.seek(offset)
-                yield ForwardStream(plain, offset)
+                yield ForwardStream(plain, offset, jumps=True)
             return
         stat = path.stat()
         key = (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
         stream = PARKING.take(key, offset) or ForwardStream(open_stream(path, compression), 0)
         reusable = False
         try:
-            _skip(stream, offset)
+            stream.skip(offset - stream.position)
             yield stream
             reusable = stream.position >= 0
         finally:
@@ -111,9 +124,3 @@ def open_at(path: Path, compression: str, offset: int) -> Iterator[ForwardStream
                 stream.inner.close()
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise CorpusError(f"{path.name} cannot be read: {error or type(error).__name__}") from error
-
-
-def _skip(stream: ForwardStream, offset: int) -> None:
-    while stream.position < offset:
-        if not stream.read(min(_SKIP, offset - stream.position)):
-            raise EOFError("it is shorter than when it was opened")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from main_module import keep_main
 from playwright.sync_api import Browser, Page
 
 # Test processes run beside each other: none takes every processor, and none waits by spinning. Numba reads this when it
@@ -34,6 +35,13 @@ def models(request: pytest.FixtureRequest) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAMIS_MODELS", str(folder))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Keep the module ``__main__`` in every test."""
+    with keep_main():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -352,7 +352,7 @@ def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) 
             ids=selection.step_digest(0),
             texts=documents.texts,
         ),
-        steps=locked_steps([*steps, *steps_of(recipe.measures())]),
+        steps=locked_steps([*steps, *steps_of(recipe.measures(), study.evidence.steps)]),
         columns=columns,
         counts=locked_counts(outcome, selection),
         resolved=_plain(outcome.resolved),

@@ -376,6 +376,7 @@ def verify_bundle(
     roles: Mapping[str, str] | None = None,
     on_bad_file: OnBad = "fail",
     on_bad_line: OnBad = "fail",
+    path_columns: PathColumns | Sequence[str] = "found",
     tokenizer: str | None = None,
     progress: Progress | None = None,
 ) -> Verification:
@@ -387,7 +388,7 @@ def verify_bundle(
     """
     home = workspace or Workspace.default()
     opened = _open_bundle(bundle, home)
-    opening = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line}
+    opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, opening=opening)
     study = study_for(opened, corpus, home, tokenizer=tokenizer, progress=progress)
     return compare(opened, study, study.evaluate(opened.recipe, progress=progress))

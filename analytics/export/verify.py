@@ -114,7 +114,9 @@ def _inputs(lock: BundleLock, study: Study, count: LockedCount) -> Iterator[Chec
 def _analysis(lock: BundleLock, study: Study, outcome: Outcome) -> Iterator[Check]:
     """Compare versions and parameters of the analysis steps and measurements the recipe depends on."""
     steps = needed_steps(study.evidence.steps, set(lock.columns.values()))
-    found = {step.name: step for step in locked_steps([*steps, *steps_of(outcome.recipe.measures())])}
+    found = {
+        step.name: step for step in locked_steps([*steps, *steps_of(outcome.recipe.measures(), study.evidence.steps)])
+    }
     for expected in lock.steps:
         own = found.get(expected.name)
         actual = "absent" if own is None else f"version {own.version}"

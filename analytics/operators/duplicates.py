@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ from tamis.analytics.duplicates.greedy_star import PairGraph, Star, greedy_star
 from tamis.analytics.duplicates.near_passes import NearParams, banding, expected_recall
 from tamis.analytics.duplicates.semantic import SemanticParams
 from tamis.analytics.operators.keep_policy import Keeping
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, View
+from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Of, Scope, View, is_said, spoken
 from tamis.analytics.operators.sets import Seed, Within, group_codes
 from tamis.analytics.steps.measures import Measure, Pairs
 from tamis.analytics.text.normal_form import CONVENTION, Convention
@@ -38,6 +38,7 @@ class PairDedup(Keeping):
 
     if TYPE_CHECKING:  # Fields of the rules, where they stand in their own order.
         within: str | None
+        of: str | None
 
     @property
     @abstractmethod
@@ -49,21 +50,39 @@ class PairDedup(Keeping):
     def level(self) -> float:
         """Return the smallest similarity of duplicates."""
 
+    @property
+    def measure(self) -> Measure:
+        """Return the measure of pairs."""
+        return replace(self.params.measure, of=self.of or "")
+
     def columns(self) -> frozenset[str]:
-        return self.policy_columns() | ({self.within} if self.within else set())
+        sizes = set() if self.of is None else {f"{self.of}.bytes"}
+        return self.policy_columns() | ({self.within} if self.within else set()) | sizes
 
     def measures(self) -> tuple[Measure, ...]:
-        return (self.params.measure, *self.policy_measures())
+        return (self.measure, *self.policy_measures())
+
+    @property
+    def part(self) -> str:
+        """Return the scope for a sentence, empty for whole texts."""
+        return "" if self.of is None else f" of their {spoken(self.of)}"
 
     def keys(self) -> tuple[str, ...]:
         return (self.within,) if self.within else ()
 
     def crowd(self, view: View, level: float = 0.0) -> Crowd:
         """Return the documents with matches of at least this similarity."""
-        measure = self.params.measure
-        sets = view.evidence.array(measure, "first")[view.rows]
-        pairs = at_least(view.evidence.pairs(measure), level)
+        sets = self.sets(view)
+        pairs = at_least(view.evidence.pairs(self.measure), level)
         return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
+
+    def sets(self, view: View) -> NDArray[np.int64]:
+        """Return the set of each document, int64 (n,); one that says nothing in the scope is a set of its own."""
+        first = view.evidence.array(self.measure, "first")
+        sets = first[view.rows]
+        silent = ~is_said(view, self.of)
+        sets[silent] = len(first) + np.arange(int(silent.sum()))
+        return sets
 
 
 @OPERATORS.register
@@ -113,6 +132,7 @@ class NearDedup(PairDedup):
         " are compared all with all; absent: bands and rows as given.",
         json_schema_extra={"new_recipes": 0.99, "instead_of": ["bands", "rows"]},
     )
+    of: Of = None
 
     @model_validator(mode="after")
     def _signature_is_bounded(self) -> NearDedup:
@@ -156,7 +176,8 @@ class NearDedup(PairDedup):
     def sentence(self) -> str:
         per = f" within each {self.within}" if self.within else ""
         named = "" if self.convention is None else f", {self.convention}"
-        alike = f"{self.threshold * 100:g}% of their {self.unit} {self.n}-grams ({self.similarity}{named})"
+        alike = f"{self.threshold * 100:g}% of the {self.unit} {self.n}-grams{self.part} ({self.similarity}{named})"
+        alike = alike if self.part else alike.replace("of the ", "of their ", 1)
         missed = f"; {self.caution()}" if self.caution() else ""
         return f"Keep {self.policy_sentence()} of the documents that share {alike}{per}{missed}"
 
@@ -289,6 +310,7 @@ class SemanticDedup(PairDedup):
     documents_per_cluster: int = Field(500, ge=10, le=20_000, description="Documents over clusters of k-means.")
     seed: Seed = 0
     within: Within = None
+    of: Of = None
 
     @model_validator(mode="after")
     def _published_keeps_one(self) -> SemanticDedup:
@@ -314,10 +336,9 @@ class SemanticDedup(PairDedup):
 
     def _published(self, view: View) -> Decision:
         """Decide by the published rule."""
-        measure = self.params.measure
-        sets = view.evidence.array(measure, "first")[view.rows]
-        distance = view.evidence.array(measure, "distance")[view.rows]
-        pairs = view.evidence.pairs(measure)
+        sets = self.sets(view)
+        distance = view.evidence.array(self.measure, "distance")[view.rows]
+        pairs = view.evidence.pairs(self.measure)
         above = pairs.similarity > np.float32(1 - self.eps)
         size = 1 + max(int(part.max(initial=0)) for part in (sets, pairs.left, pairs.right))
         graph = PairGraph.of(size, Pairs(pairs.left[above], pairs.right[above], pairs.similarity[above]))
@@ -337,7 +358,7 @@ class SemanticDedup(PairDedup):
         per = f" within each {self.within}" if self.within else ""
         if self.rule == "published":
             return f"Drop documents within {self.eps:g} of one farther from its centroid (SemDeDup as published)"
-        return f"Keep {self.policy_sentence()} of the documents within cosine distance {self.eps:g}{per}"
+        return f"Keep {self.policy_sentence()} of the documents within cosine distance {self.eps:g}{self.part}{per}"
 
 
 @njit(cache=True, nogil=True)

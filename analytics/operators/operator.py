@@ -11,7 +11,7 @@ Types of operator parameters: what they accept, how they are sorted, which form 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.analytics.signals.language_codes import language_code
-from tamis.analytics.steps.measures import Measure, Pairs
+from tamis.analytics.signals.step import signal_measures
+from tamis.analytics.steps.measures import COLUMN, Measure, Pairs
+from tamis.analytics.steps.scopes import split_scope
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import canonical_json
 from tamis.data.nearest import did_you_mean
@@ -192,6 +194,24 @@ class TextOperator(Operator):
         raise TypeError(f"{type(self).__name__} must define edit()")
 
 
+def measures_of(operator: Operator) -> tuple[Measure, ...]:
+    """Return the measures of an operator, those of columns on a scope such as ``response.n_words`` among them."""
+    own = operator.measures()
+    made = {measure.column for measure in own}
+    wanted = (measure for name in sorted(operator.columns() - made) for measure in scope_measures(name))
+    return (*own, *wanted)
+
+
+def scope_measures(name: str) -> tuple[Measure, ...]:
+    """Return the measure of a column on a scope, none for any other column."""
+    scope, column = split_scope(name)
+    if not scope:
+        return ()
+    extra = signal_measures(column)
+    found = extra[0] if extra else Measure(COLUMN, (("column", column),))
+    return (replace(found, column=name, of=scope),)
+
+
 @dataclass
 class Registry:
     """Operators by name; refuses duplicates, lists the known names when one is unknown."""
@@ -287,12 +307,32 @@ def value_in(column: str, value: str) -> str:
     return language_code(value) if column == "lang" and value else value
 
 
+Scopes = Literal[
+    "prompt", "response", "system", "user", "assistant", "thinking", "tool", "first_user", "last_assistant", "chosen",
+    "rejected"
+]  # fmt: skip
+Of = Annotated[
+    Scopes | None, Field(description="Look at these parts of conversations only; absent: at the whole text.")
+]
+"""A scope, see ``data.parts.SCOPES``."""
+
+
+def spoken(scope: str) -> str:
+    """Return a scope as words of a sentence."""
+    return scope.replace("_", " ")
+
+
 TextSet = Annotated[tuple[str, ...], AfterValidator(_sorted_texts)]
 LanguageSet = Annotated[tuple[str, ...], AfterValidator(_language_codes)]
 NumberSet = Annotated[tuple[int, ...], AfterValidator(_sorted_numbers)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 NumericColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "numeric column"})]
 CategoryColumn = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra={"widget": "category column"})]
+
+
+def is_said(view: View, scope: str | None) -> NDArray[np.bool_]:
+    """Return whether a document has any text in a scope, bool (n,): documents that say nothing are no duplicates."""
+    return np.ones(len(view), dtype=np.bool_) if scope is None else view.numbers(f"{scope}.bytes") > 0
 
 
 def last_if_absent(values: NDArray[np.float64]) -> NDArray[np.float64]:

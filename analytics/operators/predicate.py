@@ -22,7 +22,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from tamis.analytics.steps.scopes import split_scope
 from tamis.data.errors import PredicateError, RecipeError
+from tamis.data.parts import SCOPES
 from tamis.data.sql import ident, literal
 
 __all__ = ["Predicate", "check_regex", "number", "parse_predicate"]
@@ -155,8 +157,12 @@ def _column(writer: Writer, node: exp.Expression) -> str:
     identifier = node.this
     if not isinstance(identifier, exp.Identifier):
         raise PredicateError("Not allowed in a predicate", value=shown(node), allowed="names of facts columns")
-    writer.columns.add(str(identifier.this))
-    return ident(str(identifier.this))
+    scope = node.args.get("table")
+    name = str(identifier.this) if scope is None else f"{scope.name}.{identifier.this}"
+    if scope is not None and not split_scope(name)[0]:
+        raise PredicateError("Not allowed in a predicate (table)", value=shown(node), allowed=SCOPES[1:])
+    writer.columns.add(name)
+    return ident(name)
 
 
 def _literal(writer: Writer, node: exp.Expression) -> str:
@@ -282,7 +288,7 @@ def _rule(args: str, build: Build) -> Rule:
 
 
 RULES: dict[type[exp.Expression], Rule] = {
-    exp.Column: (frozenset({"this"}), _column),
+    exp.Column: (frozenset({"this", "table"}), _column),
     exp.Literal: _rule("this is_string", _literal),
     exp.Boolean: _rule("this", lambda writer, node: literal(bool(node.this))),
     exp.Null: _rule("", lambda writer, node: "NULL"),

@@ -5,6 +5,7 @@ Thresholds that differ by group: what is short in one language is long in anothe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -16,9 +17,11 @@ from tamis.analytics.operators.operator import (
     Group,
     LanguageSet,
     NumericColumn,
+    Of,
     RowOperator,
     TextSet,
     named_list,
+    spoken,
     value_in,
 )
 from tamis.analytics.operators.predicate import check_regex, number, parse_predicate
@@ -102,29 +105,39 @@ class Language(RowOperator):
     read: Literal["whole"] | None = Field(
         None, description="Detect the language of the whole text, not of its first 2,000 characters."
     )
+    of: Of = None
+
+    @property
+    def lang(self) -> str:
+        """Return the facts column of the detected language."""
+        return "lang" if self.of is None else f"{self.of}.lang"
 
     @property
     def column(self) -> str:
         """Return the facts column that holds the confidence that a whole text is in one of the languages."""
-        return f"language_{digest([self.languages, self.read])[:16]}"
+        return f"language_{digest([self.languages, self.read, *([self.of] if self.of else [])])[:16]}"
 
     def columns(self) -> frozenset[str]:
         if self.read is not None:
             return frozenset({self.column})
-        return frozenset({"lang"} if self.min_confidence is None else {"lang", "lang_confidence"})
+        return frozenset({self.lang} if self.min_confidence is None else {self.lang, f"{self.lang}_confidence"})
 
     def measures(self) -> tuple[Measure, ...]:
-        return () if self.read is None else (whole_language_measure(self.languages, self.column),)
+        if self.read is None:
+            return ()
+        return (replace(whole_language_measure(self.languages, self.column), of=self.of or ""),)
 
     def match(self) -> str:
         if self.read is not None:
             least = "> 0" if self.min_confidence is None else f">= {number(self.min_confidence)}"
             return f"{ident(self.column)} {least}"
-        sure = "" if self.min_confidence is None else f" AND lang_confidence >= {number(self.min_confidence)}"
-        return f"lang IN {literals(self.languages)}{sure}"
+        # A plain name needs no quotes: the statements of older recipes keep their text.
+        lang, confidence = (name if self.of is None else ident(name) for name in (self.lang, f"{self.lang}_confidence"))
+        sure = "" if self.min_confidence is None else f" AND {confidence} >= {number(self.min_confidence)}"
+        return f"{lang} IN {literals(self.languages)}{sure}"
 
     def value(self) -> str:
-        return "lang" if self.read is None else ident(self.column)
+        return "lang" if self.read is None and self.of is None else ident(self.column if self.read else self.lang)
 
     def threshold(self) -> str:
         sure = "" if self.min_confidence is None else f" at {self.min_confidence:g}"
@@ -133,7 +146,8 @@ class Language(RowOperator):
     def sentence(self) -> str:
         sure = "" if self.min_confidence is None else f" with confidence of at least {self.min_confidence:g}"
         whole = "" if self.read is None else ", read as a whole"
-        return f"{self.mode.capitalize()} documents in {named_list(self.languages)}{sure}{whole}"
+        part = "" if self.of is None else f" whose {spoken(self.of)} is"
+        return f"{self.mode.capitalize()} documents{part} in {named_list(self.languages)}{sure}{whole}"
 
 
 @OPERATORS.register
@@ -184,6 +198,7 @@ class Regex(RowOperator):
     ignore_case: bool = Field(False, description="Treat upper and lower case as equal.")
     min_matches: int = Field(1, ge=1, description="How many matches a document needs.")
     mode: Literal["keep", "drop"] = Field("drop", description="Keep only the matching documents, or drop them.")
+    of: Of = None
 
     @model_validator(mode="after")
     def _is_a_pattern(self) -> Regex:
@@ -193,14 +208,14 @@ class Regex(RowOperator):
     @property
     def column(self) -> str:
         """Return the facts column that holds the number of matches."""
-        return f"regex_{digest([self.pattern, self.ignore_case])[:16]}"
+        return f"regex_{digest([self.pattern, self.ignore_case, *([self.of] if self.of else [])])[:16]}"
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.column})
 
     def measures(self) -> tuple[Measure, ...]:
         params = (("ignore_case", self.ignore_case), ("pattern", self.pattern))
-        return (Measure("regex", params, column=self.column),)
+        return (Measure("regex", params, column=self.column, of=self.of or ""),)
 
     def match(self) -> str:
         return f"{ident(self.column)} >= {number(self.min_matches)}"
@@ -213,7 +228,8 @@ class Regex(RowOperator):
 
     def sentence(self) -> str:
         times = "" if self.min_matches == 1 else f" at least {self.min_matches} times"
-        return f"{self.mode.capitalize()} documents whose text matches {self.pattern!r}{times}"
+        part = "text" if self.of is None else spoken(self.of)
+        return f"{self.mode.capitalize()} documents whose {part} matches {self.pattern!r}{times}"
 
 
 @OPERATORS.register

@@ -8,7 +8,16 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from tamis.analytics.map.polygon import MAX_VERTICES
-from tamis.analytics.operators.operator import OPERATORS, Digest, Group, NumberSet, RowOperator, TextSet, named_list
+from tamis.analytics.operators.operator import (
+    OPERATORS,
+    Digest,
+    Group,
+    NumberSet,
+    RowOperator,
+    TextSet,
+    measures_of,
+    named_list,
+)
 from tamis.analytics.steps.measures import Measure
 from tamis.data.sql import ident, literals
 
@@ -184,7 +193,7 @@ class AllOf(RowOperator):
         return frozenset().union(*(rule.columns() for rule in self.rules))
 
     def measures(self) -> tuple[Measure, ...]:
-        return tuple(dict.fromkeys(measure for rule in self.rules for measure in rule.measures()))
+        return tuple(dict.fromkeys(measure for rule in self.rules for measure in measures_of(rule)))
 
     def assets(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(asset for rule in self.rules for asset in rule.assets()))

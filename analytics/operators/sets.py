@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from tamis.analytics.operators.keep_policy import Keeping
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, last_if_absent
+from tamis.analytics.operators.operator import (
+    OPERATORS,
+    Decision,
+    Group,
+    Of,
+    Scope,
+    SetOperator,
+    View,
+    is_said,
+    last_if_absent,
+    spoken,
+)
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.signals.step import signal_measures
@@ -146,14 +157,17 @@ class ExactDedup(Keeping):
         "normalised text", description="Compare normalised text (case, white space, punctuation) or exact bytes."
     )
     within: Within = None
+    of: Of = None
 
     @property
     def group_column(self) -> str:
         """Return the facts column with the duplicate group."""
-        return "norm_group" if self.compare == "normalised text" else "text_group"
+        name = "norm_group" if self.compare == "normalised text" else "text_group"
+        return name if self.of is None else f"{self.of}.{name}"
 
     def columns(self) -> frozenset[str]:
-        return self.policy_columns() | {self.group_column} | ({self.within} if self.within else set())
+        sizes = set() if self.of is None else {f"{self.of}.bytes"}
+        return self.policy_columns() | {self.group_column} | ({self.within} if self.within else set()) | sizes
 
     def measures(self) -> tuple[Measure, ...]:
         return self.policy_measures()
@@ -163,7 +177,7 @@ class ExactDedup(Keeping):
 
     def decide(self, view: View) -> Decision:
         group = np.asarray(view.column(self.group_column).to_numpy(zero_copy_only=False), dtype=np.int64)
-        members = np.flatnonzero(group >= 0)
+        members = np.flatnonzero((group >= 0) & is_said(view, self.of))
         groups = group[members]
         if self.within is not None:
             codes, names = group_codes(view, self.within)
@@ -183,12 +197,16 @@ class ExactDedup(Keeping):
             value=pa.array(stands_for),
             twin=twin,
             similarity=np.where(twin >= 0, 1.0, np.nan).astype(np.float32),
-            threshold=f"same {self.compare}, at most {self.max_copies}",
+            threshold=f"same {self._what}, at most {self.max_copies}",
         )
 
     def sentence(self) -> str:
         per = f" within each {self.within}" if self.within else ""
-        return f"Keep {self.policy_sentence()} of the documents with the same {self.compare}{per}"
+        return f"Keep {self.policy_sentence()} of the documents with the same {self._what}{per}"
+
+    @property
+    def _what(self) -> str:
+        return self.compare if self.of is None else f"{self.compare} of {spoken(self.of)}"
 
 
 @OPERATORS.register

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import ColumnInfo, suggest_column
+from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, Kind, suggest_column
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import (
     OPERATORS,
@@ -34,6 +34,7 @@ from tamis.analytics.operators.token_costs import COST_COLUMNS
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
 from tamis.analytics.recipe.recipe import Provenance, Recipe, operator_digest
 from tamis.analytics.steps.measures import Measure
+from tamis.analytics.steps.scopes import split_scope
 from tamis.data.errors import RecipeError
 from tamis.data.progress import NullProgress, Progress
 
@@ -108,14 +109,25 @@ def attach(facts: Facts, measures: Iterable[Measure], evidence: Evidence) -> Fac
         if measure.column is None or measure.column in facts.columns:
             continue
         values = evidence.array(measure, measure.column)
-        kind = "boolean" if values.dtype == np.bool_ else "integer" if values.dtype.kind in "iu" else "number"
-        info = ColumnInfo(measure.column, kind, title=measure.kind, role="measure")  # type: ignore[arg-type]
-        facts = facts.with_column(info, _arrow(values))
+        facts = facts.with_column(_measured(measure, values), _arrow(values))
     return facts
+
+
+def _measured(measure: Measure, values: NDArray[Any]) -> ColumnInfo:
+    """Return the description of a measured column."""
+    name = str(measure.column)
+    scope, column = split_scope(name)
+    plain = COLUMNS.get(column) if scope else None
+    if plain is not None:
+        return replace(plain, name=name, title=f"{plain.title} ({scope.replace('_', ' ')})")
+    kinds: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "O": "category"}
+    return ColumnInfo(name, kinds.get(values.dtype.kind, "number"), title=measure.kind, role="measure")
 
 
 def _arrow(values: NDArray[Any]) -> Any:
     """Return an array for the facts: NaN is NULL there."""
+    if values.dtype.kind == "O":
+        return pa.array(values.tolist(), pa.string())
     return pa.array(values, mask=np.isnan(values)) if values.dtype.kind == "f" else pa.array(values)
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.operators.operator import OPERATORS, Operator, measures_of
 from tamis.analytics.recipe.listing import Listing
 from tamis.analytics.recipe.yaml_text import MAX_BYTES, parse_yaml, write_yaml
 from tamis.analytics.steps.measures import Measure
@@ -236,7 +236,7 @@ class Recipe:
 
     def measures(self) -> tuple[Measure, ...]:
         """Return the measures that the recipe needs, each once, in order of first use."""
-        found = (measure for step in self.active for measure in step.operator.measures())
+        found = (measure for step in self.active for measure in measures_of(step.operator))
         return tuple(dict.fromkeys(found))
 
     def assets(self) -> tuple[str, ...]:

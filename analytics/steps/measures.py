@@ -6,7 +6,7 @@ analysis: shard by shard, resumable, with an estimate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.facts_step import columns_of, step_of
+from tamis.analytics.steps.scopes import SIZES, find_step, scoped, split_scope
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
@@ -36,11 +38,13 @@ class Measure:
         kind: a name in the measure registry (``analytics/steps/measures.py``), for example ``regex`` or ``near_pairs``.
         params: the parameters of the measurement as sorted (name, value) pairs, hashable.
         column: for measures that yield one value per document, the facts column that will hold it.
+        of: the scope that is measured, empty for whole texts.
     """
 
     kind: str
     params: tuple[tuple[str, Any], ...] = ()
     column: str | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,20 +115,54 @@ SUPPORTING: dict[str, Callable[[], StepSpec]] = {}
 """Steps that only measures need, not the analysis itself, by name."""
 
 
-def steps_of(measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
-    """Return the steps of all measures that are not quick, each once."""
+COLUMN = "column"
+"""The kind of measure that is a column of the analysis on a scope, such as ``response.n_words``."""
+
+
+def steps_of(measures: Iterable[Measure], known: Iterable[StepSpec] = ()) -> tuple[StepSpec, ...]:
+    """Return the steps of all measures that are not quick, each once.
+
+    Args:
+        measures: the measures.
+        known: steps of the analysis, for columns of them on a scope.
+
+    Raises:
+        RecipeError: a column on a scope is made by no known step.
+    """
+    steps = {step.name: step for step in known}
     found: dict[str, StepSpec] = {}
     for measure in measures:
         kind = MEASURES[measure.kind]
         if kind.step is not None:
-            spec = kind.step(measure)
+            spec = _column_step(measure, steps) if measure.kind == COLUMN else kind.step(measure)
+            spec = scoped(spec, measure.of) if measure.of else spec
             found[spec.name] = spec
     return tuple(found.values())
 
 
+def _column_step(measure: Measure, known: Mapping[str, StepSpec]) -> StepSpec:
+    column = str(dict(measure.params)["column"])
+    found = find_step(_maker(measure), known)
+    if found is None:
+        raise RecipeError(f"No step of the analysis makes the column of {measure.column}", value=column)
+    return found
+
+
+def _maker(measure: Measure) -> str:
+    """Return the name of the step that makes the column of a measure."""
+    column = str(dict(measure.params)["column"])
+    return SIZES if column == "bytes" else step_of(column) or ""
+
+
 def step_name(measure: Measure) -> str:
-    """Return the name of the step of a measure: its kind and a digest of its parameters."""
+    """Return the name of the step of a measure on whole texts: its kind and a digest of its parameters."""
     return f"{measure.kind}-{digest([measure.kind, dict(measure.params)])[:12]}"
+
+
+def full_step_name(measure: Measure) -> str:
+    """Return the name of the step of a measure, with its scope."""
+    name = _maker(measure) if measure.kind == COLUMN else step_name(measure)
+    return f"{measure.of}.{name}" if measure.of else name
 
 
 def measured_key(facts: Facts, measure: Measure, name: str) -> tuple[Hashable, ...]:
@@ -139,10 +177,18 @@ def read_values(measure: Measure, artifact: Artifact, documents: Documents, name
         StoreError: the artifact does not have the array.
     """
     kind = MEASURES[measure.kind]
+    if measure.kind == COLUMN:
+        return _read_column(measure, artifact, documents)
     if kind.read is not None:
-        return kind.read(artifact, documents, name)
+        return kind.read(artifact, documents, name if not measure.of else split_scope(name)[1])
     column = load_column(artifact, documents, "value")
     return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _read_column(measure: Measure, artifact: Artifact, documents: Documents) -> NDArray[Any]:
+    column = str(dict(measure.params)["column"])
+    values = columns_of(_maker(measure), artifact, documents, columns=[column])[column]
+    return np.asarray(values.to_numpy(zero_copy_only=False))
 
 
 def read_pairs(artifact: Artifact) -> Pairs:
@@ -217,4 +263,11 @@ def _regex_step(measure: Measure) -> StepSpec:
 
 MEASURES.register(MeasureKind("id_set", "Membership of a stored set", quick=_id_set))
 MEASURES.register(MeasureKind("cluster", "Cluster under a frozen clustering", quick=_cluster))
+
+
+def _no_step(measure: Measure) -> StepSpec:
+    raise RecipeError("A column of the analysis is measured on a scope only", value=measure.column)
+
+
+MEASURES.register(MeasureKind(COLUMN, "Columns of the analysis on parts of conversations", step=_no_step))
 MEASURES.register(MeasureKind("regex", "Matches of a regular expression", step=_regex_step))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.duplicates import Crowd, NearDedup, SemanticDedup
 from tamis.analytics.operators.keep_policy import Keeping
-from tamis.analytics.operators.operator import Decision, Evidence, View
+from tamis.analytics.operators.operator import Decision, Evidence, View, measures_of
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.steps.measures import Pairs
@@ -81,7 +81,7 @@ def look(facts: Facts, evidence: Evidence, rule: Rule, *, rows: NDArray[np.int64
     Raises:
         RecipeError: a measurement or a column is missing.
     """
-    known = attach(facts, rule.measures(), evidence)
+    known = attach(facts, measures_of(rule), evidence)
     reaching = np.arange(facts.n, dtype=np.int64) if rows is None else rows
     columns = sorted(rule.columns())
     view = View(

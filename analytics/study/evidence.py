@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,14 +20,15 @@ from tamis.analytics.steps.measures import (
     Measure,
     Pairs,
     clustering_of,
+    full_step_name,
     measured_key,
     newcomers,
     read_pairs,
     read_values,
-    step_name,
     steps_of,
 )
 from tamis.analytics.steps.pipeline import PlannedStep, analyze, plan_steps
+from tamis.analytics.steps.scopes import find_step
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.artifact import Artifact
@@ -134,7 +135,7 @@ class LocalEvidence:
     def _steps_of(self, measures: Iterable[Measure]) -> tuple[StepSpec, ...]:
         """Return the steps that measures need: their own, and embeddings where a clustering has to place new ones."""
         listed = list(measures)
-        found = {step.name: step for step in steps_of(listed)}
+        found = {step.name: step for step in steps_of(listed, self.steps)}
         if self.corpus is not None:
             for measure in listed:
                 if len(newcomers(measure, self.facts, self.frozen)):
@@ -170,8 +171,8 @@ class LocalEvidence:
         Raises:
             RecipeError: it has not been measured.
         """
-        name = step_name(measure)
-        keys = [planned.key for planned in self._plan(steps_of([measure])) if planned.spec.name == name]
+        name = full_step_name(measure)
+        keys = [planned.key for planned in self._plan(steps_of([measure], self.steps)) if planned.spec.name == name]
         found = self.workspace.store.find(keys[0]) if keys and self.workspace is not None else None
         if found is None:
             raise _unmeasured(measure)
@@ -184,14 +185,14 @@ class LocalEvidence:
 
     def steps_for(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
         """Return the wanted steps and the analysis steps they depend on."""
-        known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in self.steps}
+        known: dict[str, StepSpec | Callable[[], StepSpec]] = {**SUPPORTING, **{step.name: step for step in self.steps}}
         needed: dict[str, StepSpec] = {}
         waiting = list(wanted)
         while waiting:
             step = waiting.pop()
             if step.name not in needed:
                 needed[step.name] = step
-                waiting += [known[name] for name in step.upstream if name in known]
+                waiting += [found for name in step.upstream if (found := find_step(name, known)) is not None]
         return tuple(needed.values())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts, Source
-from tamis.analytics.operators.operator import Evidence, RowOperator
+from tamis.analytics.operators.operator import Evidence, RowOperator, measures_of
 from tamis.analytics.operators.selection import AllOf
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import attach, check_condition, evaluate, row_masks
@@ -51,7 +51,7 @@ class Scene:
             RecipeError: as ``plan.evaluate``, also for a condition of the selection.
         """
         chosen = tuple(as_condition(operator) for operator in selection)
-        facts = attach(facts, [measure for operator in chosen for measure in operator.measures()], evidence)
+        facts = attach(facts, [measure for operator in chosen for measure in measures_of(operator)], evidence)
         for operator in chosen:
             check_condition(operator, facts)
         row_masks(facts, chosen, names=[operator.name for operator in chosen])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenSources
-from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.operator import RowOperator, measures_of
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import evaluate
 from tamis.analytics.recipe.recipe import Recipe
@@ -90,7 +90,7 @@ class Study:
 
     def pending(self, recipe: Recipe, selection: Sequence[RowOperator] = ()) -> tuple[PlannedStep, ...]:
         """Return the pending measurements of a recipe and a selection, with estimates."""
-        wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
+        wanted = [*recipe.measures(), *(measure for operator in selection for measure in measures_of(operator))]
         return self.evidence.pending(dict.fromkeys(wanted))
 
     def measure(
@@ -102,7 +102,7 @@ class Study:
         progress: Progress | None = None,
     ) -> None:
         """Run the pending measurements, their shards on ``engine`` where one is set."""
-        wanted = [*recipe.measures(), *(measure for operator in selection for measure in operator.measures())]
+        wanted = [*recipe.measures(), *(measure for operator in selection for measure in measures_of(operator))]
         self.evidence.measure(dict.fromkeys(wanted), engine=engine, progress=progress)
 
     def evaluate(self, recipe: Recipe, *, progress: Progress | None = None) -> Outcome:

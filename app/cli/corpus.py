@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from tamis.app.cli.options import MapOptions, ReadingOptions, RoleOptions, TextRole, Tier, spread
 from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import (
-    Coordinates,
     CorpusPath,
     Host,
-    IdRole,
-    LabelRole,
-    LanguageRole,
     Login,
-    MapSetting,
-    Model,
     Name,
-    Origin,
     Port,
     SampleSize,
     Site,
-    Skip,
-    SkipLines,
-    SourceRole,
-    TextRole,
-    Tier,
-    Tokenizer,
     UserHeader,
-    Vectors,
     app,
+    count,
     err,
-    opening_of,
     out,
     print_notes,
-    roles_of,
 )
 from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.demo import build_demo
-from tamis.data.errors import SettingError
 from tamis.data.jobs import find_job, list_jobs
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -72,10 +57,9 @@ def register(
     name = name or free_name(corpus.name)
     entry = CorpusEntry(name, corpus.path, dict(roles), corpus.fingerprint, dict(opening or {}))
     workspace.remember(entry)
-    out.print(
-        f"{entry.name}: {corpus.rows:,} rows in {len(corpus.files)} file(s), fingerprint {corpus.fingerprint[:12]}"
-    )
-    known = corpus.roles.known()
+    read = f"{count(corpus.rows, 'row')} in {count(len(corpus.files), 'file')}"
+    out.print(f"{entry.name}: {read}, fingerprint {corpus.fingerprint[:12]}")
+    known = corpus.roles.known() | ({"text": corpus.shape.words} if corpus.shape.kind != "text" else {})
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
     print_notes(corpus.notes)
     return entry
@@ -132,36 +116,22 @@ def demo(
 
 
 @app.command("open")
+@spread
 def open_path(
     path: CorpusPath,
     name: Name = None,
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
-    tier: Tier = None,
-    model: Model = None,
-    tokenizer: Tokenizer = None,
-    vectors: Vectors = None,
-    coordinates: Coordinates = None,
-    settings: MapSetting = None,
+    *,
+    roles: RoleOptions,
+    of_map: MapOptions,
     sample: SampleSize = None,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
-    origin: Origin = False,
+    reading: ReadingOptions,
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    chosen = map_settings(
-        tier=tier, model=model, tokenizer=tokenizer, vectors=vectors, coordinates=coordinates, more=settings
-    )
-    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     open_and_serve(
-        Workspace.default(), path, name=name, roles=roles, host=host, port=port, chosen=chosen, sample=sample,
-        opening=opening,
+        Workspace.default(), path, name=name, roles=roles.chosen, host=host, port=port, chosen=of_map.chosen,
+        sample=sample, opening=reading.chosen,
     )  # fmt: skip
 
 
@@ -209,76 +179,26 @@ def serve(
 
 
 @app.command()
+@spread
 def analyze(
     path: CorpusPath,
     name: Name = None,
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
-    tier: Tier = None,
-    model: Model = None,
-    tokenizer: Tokenizer = None,
-    vectors: Vectors = None,
-    coordinates: Coordinates = None,
-    settings: MapSetting = None,
+    *,
+    roles: RoleOptions,
+    of_map: MapOptions,
     sample: SampleSize = None,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
-    origin: Origin = False,
+    reading: ReadingOptions,
     plan: Annotated[bool, typer.Option("--plan", help="Only print the steps to do, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    chosen = map_settings(
-        tier=tier, model=model, tokenizer=tokenizer, vectors=vectors, coordinates=coordinates, more=settings
-    )
-    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
-    entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
+    chosen = of_map.chosen
+    entry = register(workspace, path, name=name, roles=roles.chosen, sample=sample, opening=reading.chosen)
     choose_map(workspace, entry, chosen)
     if plan:
         print_plan(workspace, entry)
     else:
         run_analysis(workspace, entry)
-
-
-def map_settings(
-    *,
-    tier: str | None,
-    model: str | None,
-    tokenizer: str | None,
-    vectors: str | None,
-    coordinates: str | None,
-    more: Sequence[str] | None,
-) -> dict[str, Any]:
-    """Return the options of tokens and map on the command line, by name.
-
-    Raises:
-        SettingError: a setting that cannot be read, or an unknown tokenizer.
-    """
-    # Late: tokenizers.
-    from tamis.analytics.signals.token_counter import tokenizer_name
-
-    chosen: dict[str, Any] = {name: value for name, value in (("tier", tier), ("model", model)) if value is not None}
-    if tokenizer is not None:
-        chosen["tokenizer"] = tokenizer_name(tokenizer)
-    if vectors is not None:
-        chosen |= {"tier": tier or "given", "vectors": vectors}
-    elif tier is not None:
-        chosen["vectors"] = ""
-    if coordinates is not None:
-        x, comma, y = coordinates.partition(",")
-        if not comma:
-            raise SettingError("Coordinates are two columns", value=coordinates, allowed="X,Y")
-        chosen |= {"x": x.strip(), "y": y.strip()}
-    for setting in more or ():
-        name, equals, value = setting.partition("=")
-        if not equals:
-            raise SettingError("A setting of the map is a name and a value", value=setting, allowed="name=value")
-        chosen[name.strip()] = int(value) if value.strip().lstrip("-").isdigit() else value.strip()
-    return chosen
 
 
 def choose_map(workspace: Workspace, entry: CorpusEntry, chosen: Mapping[str, Any]) -> None:

@@ -6,19 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tamis.app.cli.options import RoleOptions, spread
 from tamis.app.cli.progress import bar, watch
-from tamis.app.cli.terminal import (
-    CorpusPath,
-    IdRole,
-    LabelRole,
-    LanguageRole,
-    SourceRole,
-    TextRole,
-    app,
-    err,
-    out,
-    roles_of,
-)
+from tamis.app.cli.terminal import CorpusPath, app, err, out
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import forget_model_names
 from tamis.data.corpus import open_corpus
@@ -30,6 +20,7 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@spread
 def names(
     path: CorpusPath,
     endpoint: Annotated[
@@ -43,11 +34,8 @@ def names(
     yes: Annotated[bool, typer.Option("--yes", help="Send without asking.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print every message instead of sending any.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Delete the names that models gave, send nothing.")] = False,
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
+    *,
+    roles: RoleOptions,
 ) -> None:
     """Ask a model to name the clusters of an analysed corpus, after showing what would leave this machine."""
     # Late: duckdb, numba and sqlglot.
@@ -58,8 +46,7 @@ def names(
 
     chosen = None if endpoint is None else ChatEndpoint(endpoint, model, key_env)
     workspace = Workspace.default()
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
+    corpus = open_corpus(path, roles=roles.chosen, probes=workspace.probes)
     with bar(err) as progress:
         analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
         asked = plan_naming(analysis, workspace.root, model, snippets=snippets, progress=progress)

@@ -7,34 +7,21 @@ from typing import Annotated
 
 import typer
 
+from tamis.app.cli.options import RoleOptions, spread
 from tamis.app.cli.progress import bar
-from tamis.app.cli.terminal import (
-    CorpusPath,
-    IdRole,
-    LabelRole,
-    LanguageRole,
-    SourceRole,
-    TextRole,
-    app,
-    err,
-    local,
-    out,
-    roles_of,
-)
+from tamis.app.cli.terminal import CorpusPath, app, err, local, out
 from tamis.data.corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 
 @app.command()
+@spread
 def place(
     path: CorpusPath,
     new: Annotated[str, typer.Argument(help="The new documents: a corpus of the same text column.", callback=local)],
     target: Annotated[Path, typer.Option("--out", help="Parquet file to write, one row per new document.")],
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
+    *,
+    roles: RoleOptions,
 ) -> None:
     """Place new documents on the map of an analysed corpus, in its clusters, without computing the map again."""
     # Late: duckdb, numba and sqlglot.
@@ -43,9 +30,8 @@ def place(
     from tamis.analytics.study.standard_analysis import analysis_steps
 
     workspace = Workspace.default()
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    corpus = open_corpus(path, roles=roles, probes=workspace.probes)
-    newcomers = open_corpus(new, roles=roles_of(text=text, id=id), probes=workspace.probes)
+    corpus = open_corpus(path, roles=roles.chosen, probes=workspace.probes)
+    newcomers = open_corpus(new, roles=RoleOptions(text=roles.text, id=roles.id).chosen, probes=workspace.probes)
     with bar(err) as progress:
         analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace), progress=progress)
         frozen = FrozenMap.of(analysis, workspace)

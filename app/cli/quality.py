@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tamis.app.cli.terminal import IdRole, TextRole, app, out, read_text, roles_of
+from tamis.app.cli.options import IdRole, RoleOptions, TextRole
+from tamis.app.cli.terminal import app, out, read_text
 from tamis.data.corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
@@ -59,7 +60,7 @@ def import_scores(
 
     workspace = Workspace.default()
     known = workspace.corpora().get(corpus)
-    roles = dict(known.roles) if known else roles_of(text=text, id=id)
+    roles = dict(known.roles) if known else RoleOptions(text=text, id=id).chosen
     opening = known.opening if known else {}
     opened = open_corpus(known.path if known else corpus, roles=roles or None, probes=workspace.probes, **opening)
     stored = import_file(workspace.root, opened, path, id_column=id_column)

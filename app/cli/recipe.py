@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from tamis.app.cli.options import ReadingOptions, RoleOptions, Tokenizer, spread
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import (
     CorpusPath,
-    IdRole,
-    LabelRole,
-    LanguageRole,
-    Origin,
-    Skip,
-    SkipLines,
-    SourceRole,
-    TextRole,
-    Tokenizer,
     app,
+    count,
     err,
-    opening_of,
     out,
     print_notes,
-    roles_of,
 )
 from tamis.data.corpus import open_corpus
 from tamis.data.parquet import write_bytes
@@ -41,18 +31,14 @@ if TYPE_CHECKING:
 
 
 @app.command()
+@spread
 def run(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle, or a recipe.yaml.")],
     path: CorpusPath,
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
-    origin: Origin = False,
+    *,
+    roles: RoleOptions,
+    reading: ReadingOptions,
     tokenizer: Tokenizer = None,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
@@ -69,23 +55,22 @@ def run(
     from tamis.analytics.export.run import run_bundle
     from tamis.analytics.steps.ray_engine import connect
 
-    chosen = roles_of(text=text, id=id, source=source, language=language, label=label)
     with (
         connect(address, partitions=partitions, batch=batch) if engine == "ray" else nullcontext() as cluster,
         bar(err) as progress,
     ):
         done = run_bundle(
-            bundle, path, folder, roles=chosen or None, tokenizer=tokenizer,
-            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=origin), engine=cluster, progress=progress,
-            **opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin),
+            bundle, path, folder, roles=roles.chosen or None, tokenizer=tokenizer,
+            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=reading.origin),
+            engine=cluster, progress=progress, **reading.chosen,
         )  # fmt: skip
     print_notes(done.notes, where="run.json has all")
     _print_predictions(bundle, done)
     before = done.counts[0]
-    for count in done.counts[1:]:
-        out.print(f"  {count.step:<28} {count.documents:>12,} documents  {count.tokens:>14,} tokens", markup=False)
-    roles = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
-    out.print(f"  roles: {roles}", markup=False)
+    for after in done.counts[1:]:
+        out.print(f"  {after.step:<28} {after.documents:>12,} documents  {after.tokens:>14,} tokens", markup=False)
+    taken = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
+    out.print(f"  roles: {taken}", markup=False)
     if done.unread:
         out.print(f"  columns that no rule read: {', '.join(done.unread)}", markup=False)
     for edit in done.edited:
@@ -102,7 +87,7 @@ def run(
         f" + {done.errors:,} errors"
     )
     if done.left_out or done.lines_left_out:
-        left = f"{len(done.left_out):,} files and {done.lines_left_out:,} lines"
+        left = f"{count(len(done.left_out), 'file')} and {count(done.lines_left_out, 'line')}"
         out.print(
             f"left out: {left}, listed in {folder}/errors.parquet; these lines are among the errors", markup=False
         )
@@ -135,11 +120,12 @@ def _print_predictions(bundle: str, done: Run) -> None:
 
 
 @app.command()
+@spread
 def verify(
     bundle: Annotated[str, typer.Argument(help="Folder of a bundle.")],
     path: CorpusPath,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
+    *,
+    reading: ReadingOptions,
     tokenizer: Tokenizer = None,
 ) -> None:
     """Run a bundle again without writing anything and compare every step with its lock."""
@@ -147,8 +133,7 @@ def verify(
     from tamis.analytics.export.run import verify_bundle
 
     with bar(err) as progress:
-        opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines)
-        result = verify_bundle(bundle, path, tokenizer=tokenizer, progress=progress, **opening)
+        result = verify_bundle(bundle, path, tokenizer=tokenizer, progress=progress, **reading.chosen)
     for note in result.notes:
         out.print(f"  note: {note}", markup=False)
     result.require()
@@ -156,6 +141,7 @@ def verify(
 
 
 @app.command()
+@spread
 def export(
     recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
     path: CorpusPath,
@@ -166,14 +152,9 @@ def export(
             "--as", help="Write the rules for sql, datatrove or data-juicer instead of a bundle.", show_default=False
         ),
     ] = None,
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
-    skip_bad_files: Skip = False,
-    skip_bad_lines: SkipLines = False,
-    origin: Origin = False,
+    *,
+    roles: RoleOptions,
+    reading: ReadingOptions,
     tokenizer: Tokenizer = None,
 ) -> None:
     """Write a bundle: the recipe with a lock of everything it depends on, evaluated on a corpus; or its rules."""
@@ -184,10 +165,8 @@ def export(
     from tamis.data.outputs import output_folder
 
     wanted = Recipe.from_file(recipe)
-    roles = roles_of(text=text, id=id, source=source, language=language, label=label)
-    opening = opening_of(skip_bad_files=skip_bad_files, skip_bad_lines=skip_bad_lines, origin=origin)
     output_folder(folder, path)
-    study = measure_study(wanted, path, roles, opening=opening, tokenizer=tokenizer)
+    study = measure_study(wanted, path, roles, reading, tokenizer=tokenizer)
     if tool is None:
         out.print(f"{export_bundle(folder, study=study, recipe=wanted).folder}", markup=False)
         return
@@ -200,12 +179,7 @@ def export(
 
 
 def measure_study(
-    recipe: Recipe,
-    path: str,
-    roles: Mapping[str, str],
-    *,
-    opening: Mapping[str, Any] | None = None,
-    tokenizer: str | None = None,
+    recipe: Recipe, path: str, roles: RoleOptions, reading: ReadingOptions, *, tokenizer: str | None
 ) -> Study:
     """Open a corpus and measure everything that a recipe needs."""
     # Late: duckdb, numba and sqlglot.
@@ -214,7 +188,7 @@ def measure_study(
     from tamis.analytics.study.study import Study
 
     workspace = Workspace.default()
-    corpus = open_corpus(path, roles=roles, probes=workspace.probes, **(opening or {}))
+    corpus = open_corpus(path, roles=roles.chosen, probes=workspace.probes, **reading.chosen)
     print_notes(corpus.notes)
     steps = analysis_steps(corpus, workspace)
     steps = steps if tokenizer is None else replace_tokenizer(steps, tokenizer)
@@ -225,6 +199,7 @@ def measure_study(
 
 
 @app.command()
+@spread
 def freeze(
     recipe: Annotated[Path, typer.Argument(help="A recipe.yaml.")],
     path: CorpusPath,
@@ -232,11 +207,10 @@ def freeze(
     steps: Annotated[
         list[str] | None, typer.Option("--step", help="Only this step; may be repeated.", show_default=False)
     ] = None,
-    text: TextRole = None,
-    id: IdRole = None,
-    source: SourceRole = None,
-    language: LanguageRole = None,
-    label: LabelRole = None,
+    *,
+    roles: RoleOptions,
+    reading: ReadingOptions,
+    tokenizer: Tokenizer = None,
 ) -> None:
     """Replace percentiles by their values on a corpus: fixed numbers that record where they came from."""
     # Late: duckdb, numba and sqlglot.
@@ -244,7 +218,7 @@ def freeze(
     from tamis.analytics.recipe.recipe import Recipe
 
     wanted = Recipe.from_file(recipe)
-    study = measure_study(wanted, path, roles_of(text=text, id=id, source=source, language=language, label=label))
+    study = measure_study(wanted, path, roles, reading, tokenizer=tokenizer)
     outcome = study.evaluate(wanted)
     frozen = freeze_bands(wanted, outcome=outcome, corpus=study.corpus.fingerprint, steps=steps)
     write_bytes(file, frozen.to_yaml().encode())

@@ -21,8 +21,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+_CONTROLS = frozenset({*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {9, 10})
+"""What a terminal obeys instead of showing it, and what turns the direction of text, other than tab and line feed."""
+
+
+def escape_controls(text: str) -> str:
+    """Return text with control characters written as escapes, as ``\\x1b``."""
+    return "".join(repr(sign)[1:-1] if ord(sign) in _CONTROLS else sign for sign in text)
+
+
+class PlainConsole(Console):
+    """A console that prints text as it stands: no markup, and nothing of a corpus steers the terminal."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as ``rich`` does, text with its control characters escaped."""
+        shown = [escape_controls(each) if isinstance(each, str) else each for each in objects]
+        super().print(*shown, **options)
+
+
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 SHOWN_NOTES = 30
 
@@ -33,41 +54,6 @@ Site = Annotated[
     list[str] | None, typer.Option(help="Host name that browsers use for this server.", show_default=False)
 ]
 UserHeader = Annotated[str, typer.Option(help="Header in which the proxy names the person.")]
-TextRole = Annotated[
-    str | None, typer.Option(help="Column of the text; page.text for a nested column.", show_default=False)
-]
-IdRole = Annotated[str | None, typer.Option(help="Column of unique ids.", show_default=False)]
-SourceRole = Annotated[str | None, typer.Option(help="Column of the source of a document.", show_default=False)]
-LanguageRole = Annotated[str | None, typer.Option(help="Column of the stated language.", show_default=False)]
-LabelRole = Annotated[str | None, typer.Option(help="Column of labels, for probes and colours.", show_default=False)]
-Tier = Annotated[
-    str | None,
-    typer.Option(
-        help="Embedding: auto (precise if it takes less than five minutes, else tuned), fast, tuned, precise.",
-        show_default=False,
-    ),
-]
-Model = Annotated[
-    str | None, typer.Option(help="Model of the precise tier: a folder or a cached name.", show_default=False)
-]
-Tokenizer = Annotated[
-    str | None,
-    typer.Option(
-        help="What counts tokens: minilm-bytes (default), minilm-wordpiece, a tokenizer.json, its folder or a cached"
-        " name.",
-        show_default=False,
-    ),
-]
-Vectors = Annotated[
-    str | None, typer.Option(help="Your own vectors: a column of lists, or npy file or folder.", show_default=False)
-]
-Coordinates = Annotated[
-    str | None, typer.Option(help="Your own map: two columns of numbers, as X,Y.", show_default=False)
-]
-MapSetting = Annotated[
-    list[str] | None,
-    typer.Option("--map", help="Further setting of the map, as min_cluster_size=50.", show_default=False),
-]
 SampleSize = Annotated[
     str | None,
     typer.Option(
@@ -93,26 +79,12 @@ CorpusPath = Annotated[
         callback=local,
     ),
 ]
-Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and name them.")]
-SkipLines = Annotated[
-    bool, typer.Option("--skip-bad-lines", help="Leave out lines that cannot be read, and say how many and where.")
-]
-Origin = Annotated[
-    bool, typer.Option("--origin", help="Add the columns file and, where names tell it, split; a run writes them, too.")
-]
 Name = Annotated[str | None, typer.Option(help="Name in the workspace.", show_default=False)]
 
 
-def roles_of(**roles: str | None) -> dict[str, str]:
-    """Return the roles of columns."""
-    return {role: column for role, column in roles.items() if column is not None}
-
-
-def opening_of(*, skip_bad_files: bool, skip_bad_lines: bool, origin: bool = False) -> dict[str, Any]:
-    """Return the options for ``open_corpus``."""
-    given: dict[str, Any] = {"on_bad_file": "skip"} if skip_bad_files else {}
-    given |= {"on_bad_line": "skip"} if skip_bad_lines else {}
-    return given | ({"path_columns": "all"} if origin else {})
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun, as ``1 file`` or ``2,000 files``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def print_notes(notes: Sequence[str], *, where: str = "the Overview lists all") -> None:

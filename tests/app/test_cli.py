@@ -124,29 +124,29 @@ def test_run_says_which_columns_it_took_for_what_and_which_nobody_looked_at(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     rows = [
-        {"instruction": f"Say it {'again' if k else 'once'}.", "input": f"line {k}", "output": f"l{k}", "score": k}
+        {"request": f"Say it {'again' if k else 'once'}.", "input": f"line {k}", "answered": f"l{k}", "score": k}
         for k in range(4)
     ]
     pq.write_table(pa.Table.from_pylist([{**row, "meta": {"dc.title": "t"}} for row in rows]), tmp_path / "a.parquet")
     (tmp_path / "once.yaml").write_text(ONCE, "utf-8")
     paths = (str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"))
     done = invoke("run", *paths, "-o", str(tmp_path / "out"))
-    assert "roles: text=instruction\n" in done.output
-    assert 'columns that no rule read: input, meta."dc.title", output\n' in done.output
+    assert "roles: text=request\n" in done.output
+    assert 'columns that no rule read: answered, input, meta."dc.title"\n' in done.output
     manifest = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
-    assert manifest["roles"] == {"text": "instruction"}
-    assert manifest["unread"] == ["input", 'meta."dc.title"', "output"]
+    assert manifest["roles"] == {"text": "request"}
+    assert manifest["unread"] == ["answered", "input", 'meta."dc.title"']
     assert manifest["run_version"] == 3
     former = {name: value for name, value in manifest.items() if name not in ("roles", "unread")} | {"run_version": 2}
     (tmp_path / "former").mkdir()
     (tmp_path / "former" / "run.json").write_text(json.dumps(former), "utf-8")
     assert (Run.open(tmp_path / "former").roles, Run.open(tmp_path / "former").unread) == ({}, ())
-    chosen = invoke("run", *paths, "-o", str(tmp_path / "two"), "--text", "input", "--source", "instruction")
-    assert "roles: text=input, source=instruction\n" in chosen.output
+    chosen = invoke("run", *paths, "-o", str(tmp_path / "two"), "--text", "input", "--source", "request")
+    assert "roles: text=input, source=request\n" in chosen.output
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"), [(["a", "a", "b"], "3 documents share 2 values"), (["a", None, "b"], "1 documents have none")]
+    ("ids", "said"), [(["a", "a", "b"], "3 documents share 2 values."), (["a", None, "b"], "1 documents have none.")]
 )
 def test_an_id_column_chosen_by_hand_that_is_no_id_is_refused_with_counts(
     workspace: Workspace, tmp_path: Path, ids: list[str | None], said: str
@@ -155,11 +155,46 @@ def test_an_id_column_chosen_by_hand_that_is_no_id_is_refused_with_counts(
     (tmp_path / "once.yaml").write_text(ONCE, "utf-8")
     paths = (str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"))
     refused = failing("run", *paths, "-o", str(tmp_path / "out"), "--id", "id")
-    assert "Column id cannot be the id" in refused
-    assert said in refused
+    assert refused.startswith(f"Column id cannot be the id: {said} allowed: ids that are never NULL")
     assert not (tmp_path / "out").exists()
     # Found by its name only, it is passed over.
     assert invoke("run", *paths, "-o", str(tmp_path / "out")).exit_code == 0
+
+
+def test_nothing_of_a_corpus_steers_the_terminal(workspace: Workspace, tmp_path: Path) -> None:
+    name = "red\x1b[31m\u202e [bold]"
+    table = pa.table({"text": ["one", "two"], "id": ["b", "a"], name: ["x", "y"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "once.yaml").write_text(ONCE.split("  - id: good")[0], "utf-8")
+    done = invoke("run", str(tmp_path / "once.yaml"), str(tmp_path / "a.parquet"), "-o", str(tmp_path / "out"))
+    assert r"columns that no rule read: red\x1b[31m\u202e [bold]" in done.output
+    assert not {"\x1b", "\u202e"} & set(done.output)
+
+
+FROZEN = """
+schema_version: 1
+title: The shortest out
+steps:
+  - id: short
+    operator: percentile_band
+    params: {signal: n_tokens, low: 20}
+"""
+
+
+def test_freeze_and_verify_read_a_corpus_as_export_and_run_do(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    lines = [json.dumps({"text": "a sieve keeps what is coarse " * k}) for k in range(1, 9)]
+    (tmp_path / "corpus" / "train-0.jsonl").write_text("\n".join([*lines[:4], "broken", *lines[4:]]))
+    (tmp_path / "recipe.yaml").write_text(FROZEN, "utf-8")
+    paths, how = (str(tmp_path / "recipe.yaml"), str(tmp_path / "corpus")), ("--skip-bad-lines", "--origin")
+    frozen = invoke("freeze", *paths, "-o", str(tmp_path / "fixed.yaml"), *how, "--tokenizer", "minilm-wordpiece")
+    assert frozen.exit_code == 0 and "wrote" in frozen.output, (frozen.output, frozen.exception)
+    assert "is not JSON" in failing("freeze", *paths, "-o", str(tmp_path / "other.yaml"))
+    bundle = str(tmp_path / "bundle")
+    assert invoke("export", *paths, "-o", bundle, *how).exit_code == 0
+    same, other = (invoke("verify", bundle, paths[1], *options) for options in (how, how[:1]))
+    assert same.exit_code == 0 and "are not the ones" not in same.output
+    assert "the files are not the ones the recipe was made on" in other.output
 
 
 def test_diff_names_the_changed_parameter(workspace: Workspace, corpus: Path, recipe: Path, tmp_path: Path) -> None:

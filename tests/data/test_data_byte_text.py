@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamis.analytics.export.run import run_bundle
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.data.byte_text import text_uuid, uuid_text, with_text
 from tamis.data.corpus import Corpus, open_corpus
@@ -104,6 +106,17 @@ def test_uuids_are_written_as_uuids(tmp_path: Path, workspace: Workspace) -> Non
     written = pq.read_table(tmp_path / "out" / "part-00000.parquet")
     assert written.schema.field("id").type == pa.uuid()
     assert written.to_pylist() == [{"id": uuid.UUID(int=k + 1), "text": "abc"[k]} for k in range(3)]
+
+
+def test_a_curated_run_gives_uuids_back_also_where_a_file_has_none(tmp_path: Path, workspace: Workspace) -> None:
+    keys = pa.array([uuid.UUID(int=1).bytes, None], pa.uuid())
+    pq.write_table(pa.table({"text": ["a", "b"], "key": keys}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"text": ["c"], "key": pa.nulls(1)}), tmp_path / "b.parquet")
+    (tmp_path / "recipe.yaml").write_text(Recipe(title="All of it").to_yaml())
+    run_bundle(tmp_path / "recipe.yaml", str(tmp_path / "*.parquet"), tmp_path / "out", workspace=workspace)
+    back = pq.read_table(tmp_path / "out" / "curated", columns=["text", "key"])
+    assert back.schema.field("key").type == pa.uuid()
+    assert sorted(zip(*back.to_pydict().values(), strict=True)) == [("a", uuid.UUID(int=1)), ("b", None), ("c", None)]
 
 
 def test_types_without_bytes_are_left_alone() -> None:

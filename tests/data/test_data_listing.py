@@ -80,7 +80,9 @@ def test_everything_that_is_left_out_is_listed_with_a_count(tmp_path: Path) -> N
     corpus = open_corpus(tmp_path)
     assert [file.name for file in corpus.files] == ["a.parquet"]
     assert set(corpus.notes) == {
-        "left out: 5 files without a known format (README.md, b.txt, e.parquet.bak and 2 more)",
+        "left out: 1 file without a known format (e.parquet.bak)",
+        "left out: 3 files of text or code beside data (README.md, b.txt, sub/c.txt)",
+        "left out: 1 file of another format beside data (sub/d.arrow)",
         "left out: 1 file beside data, taken as a description (info.json)",
         "left out: 1 file of data whose name or folder begins with . or _ (_hidden.parquet)",
         "left out: 1 file of Parquet compressed as a whole, to be unpacked first (f.parquet.gz)",

@@ -26,7 +26,7 @@ COLUMNS: dict[str, pa.Array] = {
     "time": pa.array([dt.datetime(2020, 1, 1)] * 4, pa.timestamp("ms", tz="UTC")),
     "span": pa.array([1, 2, 3, None], pa.duration("us")),
     "price": pa.array([decimal.Decimal("1.10")] * 4),
-    "fixed": pa.array([b"abcd", None, b"efgh", b"ijkl"], pa.binary(4)),
+    "fixed": pa.array([b"\xff\xd8\xff\xe0", None, b"efgh", b"ijkl"], pa.binary(4)),
     "bytes": pa.array([b"a", None, b"", b"\xff"]),
     "vector": pa.array([[1.0, 2.0], None, [3.0, 4.0], [None, 1.0]], pa.list_(pa.float32(), 2)),
     "lists": pa.array([["a"], None, [], ["b", None]], pa.large_list(pa.string())),
@@ -52,6 +52,14 @@ def test_a_type_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     source, back = (pq.read_table(tmp_path / f"{file}.parquet") for file in "ab")
     assert back.schema.equals(source.schema)
     assert back.equals(source)
+
+
+@pytest.mark.parametrize("kind", [pa.binary(4), pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_bytes_that_are_read_as_text_are_written_as_text(tmp_path: Path, kind: pa.DataType) -> None:
+    words = pa.array([b"abcd", None, b"efgh"], kind)
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "word": words}), tmp_path / "a.parquet")
+    back = written(open_corpus(tmp_path / "a.parquet", roles={"text": "text"})).column("word")
+    assert back.type == pa.string() and back.to_pylist() == ["abcd", None, "efgh"]
 
 
 def test_order_is_that_of_the_file(tmp_path: Path) -> None:

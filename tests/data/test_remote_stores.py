@@ -25,13 +25,20 @@ SECRET = "planted-secret-Qx71"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("remote") / "docs", docstrings(("json", "logging")), files=3)
+    """Return the files, in a folder below another as the hub has them."""
+    return write_corpus(tmp_path_factory.mktemp("remote") / "docs" / "part", docstrings(("json", "logging")), files=3)
 
 
 @pytest.fixture(scope="module")
 def near(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return the Parquet files of the run on the files themselves, by name."""
     return files_of_run(str(folder), tmp_path_factory.mktemp("near"))[0]
+
+
+@pytest.fixture(scope="module")
+def near_above(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return the same of the folder above: the files are named ``part/file-0.parquet`` and so on."""
+    return files_of_run(str(folder.parent), tmp_path_factory.mktemp("above"))[0]
 
 
 def files_of_run(path: str, place: Path) -> tuple[dict[str, bytes], str]:
@@ -72,16 +79,25 @@ def test_a_run_on_a_google_bucket_is_the_run_on_its_files(
     assert files_of_run(gcs + glob, tmp_path)[0] == near and len(near) >= 3
 
 
-@pytest.mark.parametrize("address", ["", "/**/*.parquet", "@main/part", "/part/*.parquet"])
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [("", "near_above"), ("/**/*.parquet", "near_above"), ("@main/part", "near"), ("/part/*.parquet", "near")],
+)
 def test_a_run_on_a_hub_data_set_is_the_run_on_its_files_and_keeps_no_token(
-    folder: Path, address: str, near: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    address: str,
+    same: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    expected = request.getfixturevalue(same)
     with hub(folder) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         monkeypatch.setenv("HF_TOKEN", SECRET)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
         found, said = files_of_run(f"hf://datasets/me/docs{address}", tmp_path)
-    assert found == near and server.tokens == {f"Bearer {SECRET}"}
+    assert found == expected and server.tokens == {f"Bearer {SECRET}"}
     require_secret_nowhere(tmp_path, said)
 
 

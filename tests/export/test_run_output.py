@@ -119,7 +119,7 @@ def test_the_source_keeps_its_order_and_types_and_origin_is_written_when_asked(r
     assert result.exit_code == 0, result.output
     rows = pq.read_table(root / "origin" / "curated").to_pylist()
     assert {row["file"]: row["split"] for row in rows} == {"train-0.parquet": "train", "test-0.jsonl": "test"}
-    for says in ("bad.parquet is empty", "1 files and 1 lines", "not UTF-8", "across splits, once: 1 documents of"):
+    for says in ("bad.parquet is empty", "1 file and 1 line,", "not UTF-8", "across splits, once: 1 documents of"):
         assert says in result.output
 
 

@@ -140,7 +140,8 @@ def test_documents_say_what_dropped_them_and_why(study: ta.NotebookStudy) -> Non
         study.documents(RECIPE, step="signal")
     said = study.why("note-1", RECIPE)
     assert said.title == "note-1: dropped by exact-dedup"
-    assert said.rows[0][2:4] == (False, None) and said.rows[0][5] == "note-0"
+    # The value of a copy: how many documents the kept one stands for.
+    assert said.rows[0][2:4] == (False, "2") and said.rows[0][5] == "note-0"
     assert study.why("note-0", RECIPE).title == "note-0: kept"
     with pytest.raises(RecipeError, match="no such document"):
         study.why("note-9", RECIPE)
