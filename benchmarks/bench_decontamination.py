@@ -3,8 +3,8 @@
     python -m benchmarks.bench_decontamination [--data FOLDER] [--items 3000] [--planted 1000]
 
 FOLDER (or TAMIS_BENCH_DATA) holds ``debian_descriptions_en.parquet`` and ``banking77.parquet``; without it the texts
-are docstrings of this Python. Items are drawn from the texts by keyed hash and taken out of them; what is found in the others
-"as they are" are therefore texts that resemble an item: near-duplicates, and phrases that many share.
+are docstrings of this Python. Items are drawn from the texts by keyed hash and taken out of them; what is found in the
+others "as they are" are therefore texts that resemble an item: near-duplicates, and phrases that many share.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A file with a column of prompts has items of parts: ``prompt``, ``answer`` and ``passage``, each where it is known, and
 ``whole``, the prompt and the answer joined by a blank line where an item has both. A passage is often a public text, so
-it is part of no other. Of conversations the prompt is all before the last answer, and the answer is that. Any other file
-has items of one part, ``whole``. Lists of texts count as their texts, one a line.
+it is part of no other. Of conversations the prompt is all before the last answer, and the answer is that. Any other
+file has items of one part, ``whole``. Lists of texts count as their texts, one a line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Length bias of preference pairs: how often the chosen answer is the longer one, in all and by difference of length."""
+"""Length bias of preference pairs: how often the chosen answer is the longer one, in all and by length difference."""
 
 from __future__ import annotations
 
