@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -65,20 +66,24 @@ def sample(corpus: Corpus) -> None:
     )
 
 
+def _shown(path: str, *, now: str, shown: str) -> str:
+    return shown if path == now else path
+
+
 def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
     """Offer to assign the roles to other columns, which the analysis then reads."""
     known = paths(corpus.schema)
     with st.form("roles", border=False):
         cells = st.columns([*[2] * len(ROLES), 1.6], vertical_alignment="bottom")
-        chosen = {}
+        chosen: dict[str, str] = {}
         for cell, role in zip(cells, ROLES, strict=False):
             now = corpus.roles.known().get(role, _NONE)
             fitting = [path for path, kind in known.items() if is_text(kind)] if role == "text" else [_NONE, *known]
             options = fitting if now in fitting else [*fitting, now]
-            words = {now: corpus.shape.words} if role == "text" and corpus.shape.kind != "text" else {}
+            shown = corpus.shape.words if role == "text" and corpus.shape.kind != "text" else now
             chosen[role] = cell.selectbox(
                 f"{role.capitalize()} column", options, index=options.index(now),
-                format_func=lambda path, words=words: words.get(path, path),
+                format_func=partial(_shown, now=now, shown=shown),
             )  # fmt: skip
         if cells[-1].form_submit_button("Change", disabled=not login.may("owner"), width="stretch"):
             try:
