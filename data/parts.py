@@ -33,7 +33,7 @@ SCOPES = (
 )  # fmt: skip
 
 
-class Part(NamedTuple):
+class MessagePart(NamedTuple):
     """One piece of a row.
 
     Attributes:
@@ -89,9 +89,9 @@ class Parts:
         return len(self.starts) - 1
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Part] | str]) -> Parts:
+    def of(cls, rows: Sequence[Sequence[MessagePart] | str]) -> Parts:
         """Return the parts of rows as columns; text in place of parts is the reason why a row is no document."""
-        held: list[Sequence[Part]] = [() if isinstance(row, str) else row for row in rows]
+        held: list[Sequence[MessagePart]] = [() if isinstance(row, str) else row for row in rows]
         flat = [part for row in held for part in row]
         return cls(
             np.cumsum([0, *map(len, held)], dtype=np.int64),

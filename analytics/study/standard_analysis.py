@@ -19,6 +19,7 @@ from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.part_counts import part_counts_step
 from tamis.analytics.steps.pipeline import documents_step, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
@@ -38,10 +39,11 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     counted = tokens_step(chosen.tokenizer)
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
+    counts = () if corpus.shape.kind == "text" else (part_counts_step(),)
     plugins = workspace_plugins(workspace.root)
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
     mapped = mapping_steps(corpus, size_of(corpus), chosen)
-    return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *own, *mapped))
+    return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
 
 
 def _audits(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:

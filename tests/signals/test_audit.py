@@ -24,7 +24,7 @@ from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.message import MalformedError
-from tamis.data.parts import Part, Parts
+from tamis.data.parts import MessagePart, Parts
 from tamis.data.row_parts import read_row
 from tamis.data.shapes import Shape
 from tamis.data.workspace import Workspace
@@ -35,7 +35,7 @@ DECLARED = declared_tools(TOOLS)
 SHAPE = Shape("conversation", {"messages": "m"})
 
 
-def parts_of(rows: list[Any]) -> list[list[Part]]:
+def parts_of(rows: list[Any]) -> list[list[MessagePart]]:
     """Return the parts of rows that are documents."""
     found = []
     for row in rows:

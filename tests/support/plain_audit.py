@@ -10,13 +10,13 @@ from itertools import groupby
 from typing import Any
 
 from tamis.analytics.signals.phrase_lists import PhraseList
-from tamis.data.parts import KINDS, ROLES, Part
+from tamis.data.parts import KINDS, ROLES, MessagePart
 
 ASIDE = ("chosen", "rejected", "answer", "context")
 
 
 def plain_audit(
-    parts: Sequence[Part], kind: str, declared: dict[str, Any] | None, refusals: PhraseList, identity: PhraseList
+    parts: Sequence[MessagePart], kind: str, declared: dict[str, Any] | None, refusals: PhraseList, identity: PhraseList
 ) -> dict[str, float | None]:
     """Return the signals of a row, but for the language of the answer."""
     role = [ROLES[part.role] for part in parts]
@@ -44,11 +44,11 @@ def plain_audit(
     return found | _tools(parts, role, what, turns, declared)
 
 
-def _is_filled(part: Part, what: str) -> bool:
+def _is_filled(part: MessagePart, what: str) -> bool:
     return bool(part.text.strip()) or what in ("tool_call", "image")
 
 
-def _unclosed(part: Part, role: str, what: str) -> int:
+def _unclosed(part: MessagePart, role: str, what: str) -> int:
     if role not in ("assistant", "chosen", "rejected"):
         return 0
     return int(part.unclosed) or (
@@ -56,7 +56,7 @@ def _unclosed(part: Part, role: str, what: str) -> int:
     )
 
 
-def _empty_thinking(part: Part, role: str, what: str) -> int:
+def _empty_thinking(part: MessagePart, role: str, what: str) -> int:
     if what == "thinking":
         return int(not part.text.strip())
     said = role in ("assistant", "chosen", "rejected") and what == "text"
@@ -64,7 +64,7 @@ def _empty_thinking(part: Part, role: str, what: str) -> int:
 
 
 def _answers(
-    parts: Sequence[Part], role: list[str], what: list[str], refusals: PhraseList, identity: PhraseList
+    parts: Sequence[MessagePart], role: list[str], what: list[str], refusals: PhraseList, identity: PhraseList
 ) -> dict[str, float | None]:
     said = [part.text for at, part in enumerate(parts) if role[at] in ("assistant", "chosen") and what[at] == "text"]
     side = "chosen" if "chosen" in role else "assistant"
@@ -118,7 +118,11 @@ def _is_cut(answer: str) -> bool:
 
 
 def _tools(
-    parts: Sequence[Part], role: list[str], what: list[str], turns: list[list[int]], declared: dict[str, Any] | None
+    parts: Sequence[MessagePart],
+    role: list[str],
+    what: list[str],
+    turns: list[list[int]],
+    declared: dict[str, Any] | None,
 ) -> dict[str, float | None]:
     names = ("calls_without_result", "results_without_call", "invalid_arguments", "repeated_calls", "n_tool_calls")
     found: dict[str, float | None] = dict.fromkeys(names, 0)
