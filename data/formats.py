@@ -127,6 +127,7 @@ class Probe:
         bad_lines: lines left out.
         notes: what was read in another way than the file states, one sentence each.
         documents: the files of the format ``texts``, one a row.
+        maker: name and version of the package whose doing the texts are, empty where they are the file's own.
     """
 
     rows: int
@@ -141,6 +142,7 @@ class Probe:
     bad_lines: tuple[BadLine, ...] = ()
     notes: tuple[str, ...] = ()
     documents: tuple[TextFile, ...] = ()
+    maker: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
 from tamis.data.tar_reader import TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
+from tamis.data.warc_reader import WarcReader
 
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
@@ -55,7 +56,7 @@ OnBad = Literal["fail", "skip"]
 _WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": ArrowReader(), TEXTS: TextFilesReader()}
 """Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
 _WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
-    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader,
+    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader, "warc": WarcReader,
 }  # fmt: skip
 """Readers of the other formats, by compression and whether lines are left out."""
 
@@ -268,7 +269,7 @@ def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathC
         raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed="text in UTF-8 or UTF-16")
     one = OpenedFile(listing.root, TEXTS, TEXTS, "", held.bytes, held.sha256, (0, 0), held.probe)
     # Their own paths are a column already.
-    wanted = path_columns if isinstance(path_columns, tuple) else "found"
+    wanted: PathColumns = path_columns if isinstance(path_columns, tuple) else "found"
     return Opening(
         str(listing.root),
         _with_paths(listing.root, [one], wanted),
@@ -330,7 +331,8 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
 
 def _encode(probe: Probe) -> bytes:
     value = {
-        name: getattr(probe, name) for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes")
+        name: getattr(probe, name)
+        for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes", "maker")
     }
     value |= {"marks": [astuple(mark) for mark in probe.marks], "bad": [astuple(line) for line in probe.bad_lines]}
     value |= {"schema": _packed(probe.schema), "source": None if probe.source is None else _packed(probe.source)}
@@ -362,6 +364,7 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
             places=tuple(value["places"]),
             bad_lines=tuple(BadLine(*line) for line in value["bad"]),
             notes=tuple(value["notes"]),
+            maker=value.get("maker", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None

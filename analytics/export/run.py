@@ -45,6 +45,7 @@ from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.contamination import contamination_of_steps
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus, open_corpus
@@ -357,6 +358,7 @@ def _write(
         across_splits=across_splits(study.corpus, study.documents, outcome),
         edited=_count_edits(draft, bundle.recipe),
         format=options.format,
+        contamination=contamination_of_steps(study, [(step.id, step.operator) for step in bundle.recipe.active]),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)

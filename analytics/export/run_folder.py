@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile
 from tamis.analytics.export.run_splits import Across
+from tamis.analytics.study.contamination import SetCount
 from tamis.analytics.study.extrapolation import Method
 from tamis.data.errors import StoreError
 from tamis.data.hashing import file_sha256
@@ -135,6 +136,8 @@ class Run:
         notes: remarks on the corpus, as sentences.
         across_splits: documents dropped for a twin that was kept in another split.
         format: of the curated files; stated in the manifest unless it is Parquet.
+        contamination: of each step with evaluation sets, by id, the counts of each set; over all documents of the
+            corpus, whatever other steps dropped. Absent without such steps.
         run_version: of this format.
     """
 
@@ -159,6 +162,7 @@ class Run:
     notes: tuple[str, ...] = ()
     across_splits: tuple[Across, ...] = ()
     format: str = "parquet"
+    contamination: Mapping[str, tuple[SetCount, ...]] = field(default_factory=dict)
     run_version: int = RUN_VERSION
 
     def __repr__(self) -> str:
@@ -171,8 +175,9 @@ class Run:
     def to_json(self) -> bytes:
         """Return the manifest, without the path of the folder."""
         value = {key: item for key, item in asdict(self).items() if key != "folder"}
-        if not self.edited:
-            del value["edited"]
+        for name in ("edited", "contamination"):
+            if not value[name]:
+                del value[name]
         if self.format == "parquet":
             del value["format"]
         return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
@@ -195,6 +200,10 @@ class Run:
             value["left_out"] = tuple(LeftOut(**item) for item in value.get("left_out", ()))
             value["across_splits"] = tuple(Across(**item) for item in value.get("across_splits", ()))
             value["notes"] = tuple(value.get("notes", ()))
+            value["contamination"] = {
+                step: tuple(SetCount.of(item) for item in counts)
+                for step, counts in value.get("contamination", {}).items()
+            }
             return cls(folder=path, **value)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error

@@ -94,6 +94,9 @@ def run(
         out.print(
             f"left out: {left}, listed in {folder}/errors.parquet; these lines are among the errors", markup=False
         )
+    for step, sets in done.contamination.items():
+        for each in sets:
+            out.print(f"  {step}, evaluation set {each.name}: {each.sentence}", markup=False)
     for across in done.across_splits:
         out.print(f"across splits, {across.sentence}", markup=False)
     out.print(f"selection {done.selection}")

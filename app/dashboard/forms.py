@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_tb
@@ -15,7 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
+from tamis.analytics.duplicates.evaluation_sets import list_evaluations
 from tamis.analytics.duplicates.references import list_references
+from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
 from tamis.analytics.steps.scopes import scope_columns
@@ -112,7 +114,7 @@ def _hidden(name: str, info: FieldInfo, values: Mapping[str, Any]) -> bool:
     """Return whether a field cannot be typed: existing digests and drawn areas stay unchanged."""
     named = _widget(info)
     stored = bool(values.get(name)) and any(getattr(item, "pattern", None) == _DIGEST for item in info.metadata)
-    return named == "hidden" or name in _NOT_TYPED or (stored and named != "reference")
+    return named == "hidden" or name in _NOT_TYPED or (stored and named not in _STORED)
 
 
 _DIGEST = "^[0-9a-f]{64}$"
@@ -141,8 +143,8 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
     options = _columns(_widget(info), known)
     if options is not None:
         return _column_field(title, key, info, value, options)
-    if _widget(info) == "reference":
-        return _reference_field(title, key, info, value)
+    if _widget(info) in _STORED:
+        return _stored_field(title, key, info, value)
     if name == "clusters":
         return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
     return _plain_field(title, key, info, value)
@@ -171,12 +173,20 @@ def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: Ma
     return st.selectbox(title, choices, index=index, key=key, help=info.description, format_func=label)
 
 
-def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
-    """Show the stored references by name; the rule holds the digest."""
-    names = {entry.digest: entry.name for entry in list_references(Workspace.default()).values()}
+_STORED: Mapping[str, tuple[Callable[[Workspace], Mapping[str, Any]], str]] = {
+    "reference": (list_references, "`tamis reference NAME FILES...`"),
+    "evaluation": (list_evaluations, "`tamis evaluation store NAME FILES...`"),
+}
+"""What fields offer by name: how it is listed, and the command that stores one."""
+
+
+def _stored_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
+    """Show the stored references or evaluation sets by name; the rule holds the digest."""
+    listed, command = _STORED[_widget(info)]
+    names = {entry.digest: entry.name for entry in listed(Workspace.default()).values()}
     options = [*names, *([value] if value and value not in names else [])]
     if not options:
-        st.caption(f"{title}: none is stored yet. `tamis reference NAME FILES...` stores one.")
+        st.caption(f"{title}: none is stored yet. {command} stores one.")
         return None
     index = options.index(value) if value in options else 0
     return st.selectbox(
@@ -202,17 +212,17 @@ def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Kn
 
 def _columns(named: str, known: Known) -> dict[str, str] | None:
     """Return the columns that a widget offers, title by name; those on scopes of conversations come last."""
-    fits = {
-        "numeric column": lambda info: info.numeric,
-        "category column": lambda info: info.type == "category",
-        "column": lambda info: True,
+    fits: dict[str, tuple[str, ...]] = {
+        "numeric column": ("number", "integer"),
+        "category column": ("category",),
+        "column": get_args(Kind),
     }
     if named not in fits:
         return None
     columns = known.facts.columns
     further = scope_columns(columns.values(), known.opened.study.corpus.shape.scopes)
     offered = [*columns.values(), *(info for info in further if info.name not in columns)]
-    return {info.name: info.title for info in offered if fits[named](info)}
+    return {info.name: info.title for info in offered if info.type in fits[named]}
 
 
 def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:

@@ -302,5 +302,6 @@ def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
                 heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
             st.markdown(f"##### {heading}")
             st.caption(f"a random sample of {len(rows)} (seed 0); marked: what {plain(info.title.lower())} comes from")
-            texts = here.opened.texts([int(row) for row in rows])
-            st.html(cards(texts, [spans(text[:SCANNED], split_scope(info.name)[1]) for text in texts], length=PREVIEW))
+            documents = here.opened.readings([int(row) for row in rows])
+            places = [spans(document.text[:SCANNED], split_scope(info.name)[1]) for document in documents]
+            st.html(cards(documents, places, length=PREVIEW))
