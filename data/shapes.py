@@ -121,6 +121,28 @@ class Shape:
         return cls(kind, value, **own)
 
     @classmethod
+    def role(cls, text: str) -> str:
+        """Return the text role for what a person asks for: a kind to find, ``template=TEXT``, or a whole shape.
+
+        Raises:
+            SettingError: it is none of these.
+        """
+        if text in KIND_NAMES and text != "template":
+            return f"{text}:"
+        name, equals, rest = text.partition("=")
+        if equals and name == "template":
+            return cls("template", template=rest.replace("\\n", "\n")).spec
+        shape = cls.parse(text)
+        if shape is None:
+            allowed = [
+                *(kind for kind in KIND_NAMES if kind != "template"),
+                "template={title}\\n\\n{body}",
+                "kind:{JSON}",
+            ]
+            raise SettingError("Unknown shape", value=text, allowed=allowed)
+        return shape.spec
+
+    @classmethod
     def of_text(cls, path: str) -> Shape:
         """Return the plain shape: the column at a path is the text."""
         return cls("text", {"text": path})
@@ -146,6 +168,17 @@ class Shape:
         if self.kind in ("text", "template"):
             raise SettingError("Plain text has no scopes", value=scope, allowed=WHOLE)
         return replace(self, scope=scope)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes that rows of this shape can have, without the whole."""
+        both = ("prompt", "response", "system", "user")
+        of = {
+            "conversation": (*both, "assistant", "thinking", "tool", "first_user", "last_assistant"),
+            "preference": (*both, "chosen", "rejected"),
+            "prompt": ("prompt", "system", "user"),
+        }
+        return of.get(self.kind, ())
 
     @cached_property
     def fields(self) -> tuple[str, ...]:

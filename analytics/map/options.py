@@ -19,10 +19,12 @@ from tamis.analytics.map.density_clusters import Noise
 from tamis.analytics.map.layout import Optimiser
 from tamis.analytics.map.steps import knn_step, map_step
 from tamis.analytics.signals.token_counter import BYTES
+from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Size, StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.parquet import write_bytes
+from tamis.data.parts import SCOPES, WHOLE
 from tamis.data.schema import type_at
 from tamis.data.workspace import Workspace
 
@@ -50,6 +52,7 @@ class MapOptions:
         seed: of everything random.
         edits: edits of the clusters, in order.
         tokenizer: the tokenizer that counts tokens; see ``token_counter.tokenizer_path``.
+        scope: the part of conversations that is embedded, mapped and clustered, see ``data.parts.SCOPES``.
     """
 
     tier: str = "auto"
@@ -66,6 +69,7 @@ class MapOptions:
     seed: int = 0
     edits: tuple[ClusterEdit, ...] = ()
     tokenizer: str = BYTES
+    scope: str = WHOLE
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -78,6 +82,8 @@ class MapOptions:
         for name, allowed in (("optimiser", get_args(Optimiser)), ("noise", get_args(Noise))):
             if getattr(self, name) not in allowed:
                 raise SettingError(f"Setting {name} of the map", value=getattr(self, name), allowed=allowed)
+        if self.scope not in SCOPES:
+            raise SettingError("Unknown scope of the map", value=self.scope, allowed=SCOPES)
         CLUSTERINGS.get(self.clustering)
         if (self.tier == "given") != bool(self.vectors):
             raise SettingError("The tier given and vectors belong together", value=self.vectors, allowed="both or none")
@@ -91,6 +97,7 @@ class MapOptions:
         Raises:
             SettingError: an unknown name or a value that is not allowed.
         """
+        values = {"scope" if name == "of" else name: value for name, value in values.items()}
         known = {field.name for field in fields(cls)}
         unknown = set(values) - known
         if unknown:
@@ -162,6 +169,11 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
     Raises:
         SettingError, RoleError: an option does not fit the corpus.
     """
+    if options.scope != WHOLE:
+        # Says so when the corpus has no such parts.
+        corpus.in_scope(options.scope)
+        plain = mapping_steps(corpus, size, replace(options, scope=WHOLE))
+        return tuple(scoped_in_place(step, options.scope) for step in plain)
     laid_out = (
         given_map_step(corpus, options.x, options.y)
         if options.x

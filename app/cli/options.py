@@ -14,9 +14,18 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from tamis.data.errors import SettingError
+from tamis.data.shapes import Shape
 
 TextRole = Annotated[
     str | None, typer.Option(help="Column of the text; page.text for a nested column.", show_default=False)
+]
+ShapeRole = Annotated[
+    str | None,
+    typer.Option(
+        help="What a row is: text, conversation, preference, prompt, template='{title}\\n\\n{body}', or a shape with"
+        " its columns; found by itself if absent.",
+        show_default=False,
+    ),
 ]
 IdRole = Annotated[str | None, typer.Option(help="Column of unique ids.", show_default=False)]
 SourceRole = Annotated[str | None, typer.Option(help="Column of the source of a document.", show_default=False)]
@@ -94,11 +103,22 @@ class RoleOptions:
     source: SourceRole = None
     language: LanguageRole = None
     label: LabelRole = None
+    shape: ShapeRole = None
 
     @property
     def chosen(self) -> dict[str, str]:
-        """Return the columns by role."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return the columns by role; a shape stands in the place of the text.
+
+        Raises:
+            SettingError: an unknown shape, or a shape and a column of text.
+        """
+        named = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "shape"}
+        if self.shape is not None:
+            if self.text is not None and self.shape != "text":
+                raise SettingError(
+                    "Name a shape or a column of text", value=[self.shape, self.text], allowed="one of them"
+                )
+            named["text"] = self.text or Shape.role(self.shape)
         return {role: column for role, column in named.items() if column is not None}
 
 
@@ -119,7 +139,7 @@ class ReadingOptions:
 
 
 @dataclass(frozen=True)
-class MapOptions:
+class AnalysisOptions:
     """How tokens are counted and the map is made."""
 
     tier: Tier = None

@@ -17,8 +17,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.duplicates.evaluation_sets import list_evaluations
 from tamis.analytics.duplicates.references import list_references
+from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
+from tamis.analytics.steps.scopes import scope_columns
 from tamis.app.dashboard.open_corpus import Opened
 from tamis.app.dashboard.session import widget
 from tamis.data.errors import RecipeError
@@ -80,6 +82,9 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
     if "clustering" in kind.model_fields and kind.model_fields["clustering"].is_required():
         filled = {"clustering": known.clustering} | filled
     fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info, values)}
+    if "of" in fields and not values.get("of") and not known.opened.study.corpus.shape.scopes:
+        # Plain text has no parts.
+        del fields["of"]
     cells: list[DeltaGenerator] = []
     for name, info in fields.items():
         # Rows of two, so that a narrow screen keeps the order.
@@ -135,9 +140,9 @@ def _widget(info: FieldInfo) -> str:
 def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, filled: Mapping[str, Any]) -> Any:
     """Show one field and return its value."""
     key, title = widget("form", scope, name), name.replace("_", " ").capitalize()
-    options = _columns(_widget(info), known.facts)
+    options = _columns(_widget(info), known)
     if options is not None:
-        return _column_field(title, key, info, value, options, known.facts)
+        return _column_field(title, key, info, value, options)
     if _widget(info) in _STORED:
         return _stored_field(title, key, info, value)
     if name == "clusters":
@@ -145,8 +150,16 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
     return _plain_field(title, key, info, value)
 
 
-def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: list[str], facts: Facts) -> str | None:
-    """Show the columns by title and name; a column that the corpus lacks stays as it is."""
+def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: Mapping[str, str]) -> str | None:
+    """Show the columns by title and name; a column that the corpus lacks stays as it is.
+
+    Args:
+        title: of the field.
+        key: of the widget.
+        info: the field.
+        value: the chosen column.
+        options: title by name.
+    """
     choices = [*([None] if _optional(info) else []), *options]
     if value is not None and value not in choices:
         choices.append(value)
@@ -154,7 +167,7 @@ def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: li
     def label(column: str | None) -> str:
         if column is None:
             return "(none)"
-        return f"{facts.info(column).title} · {column}" if column in facts.columns else f"{column} · not in this corpus"
+        return f"{options[column]} · {column}" if column in options else f"{column} · not in this corpus"
 
     index = choices.index(value) if value in choices else 0
     return st.selectbox(title, choices, index=index, key=key, help=info.description, format_func=label)
@@ -197,12 +210,19 @@ def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Kn
     )  # fmt: skip
 
 
-def _columns(named: str, facts: Facts) -> list[str] | None:
-    if named == "numeric column":
-        return [name for name, info in facts.columns.items() if info.numeric]
-    if named == "category column":
-        return [name for name, info in facts.columns.items() if info.type == "category"]
-    return list(facts.columns) if named == "column" else None
+def _columns(named: str, known: Known) -> dict[str, str] | None:
+    """Return the columns that a widget offers, title by name; those on scopes of conversations come last."""
+    fits: dict[str, tuple[str, ...]] = {
+        "numeric column": ("number", "integer"),
+        "category column": ("category",),
+        "column": get_args(Kind),
+    }
+    if named not in fits:
+        return None
+    columns = known.facts.columns
+    further = scope_columns(columns.values(), known.opened.study.corpus.shape.scopes)
+    offered = [*columns.values(), *(info for info in further if info.name not in columns)]
+    return {info.name: info.title for info in offered if info.type in fits[named]}
 
 
 def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
@@ -213,7 +233,7 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
         choices = [*([None] if kinds[0] is not info.annotation else []), *get_args(kinds[0])]
         return st.selectbox(
             title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_,
-            format_func=lambda choice: "(as in older recipes)" if choice is None else choice,
+            format_func=lambda choice: _absent(info) if choice is None else choice,
         )  # fmt: skip
     if bool in kinds:
         return st.toggle(title, value=bool(value), key=key, help=help_)
@@ -225,6 +245,11 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     if str in kinds:
         return st.text_input(title, value="" if value is None else str(value), key=key, help=help_)
     raise TypeError(f"no field shows {info.annotation}")
+
+
+def _absent(info: FieldInfo) -> str:
+    """Return what stands for no choice in a list of choices."""
+    return "(the whole text)" if "parts of conversations" in str(info.description) else "(as in older recipes)"
 
 
 def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:

@@ -9,6 +9,8 @@ from html import escape
 
 import streamlit as st
 
+from tamis.app.dashboard.turn_style import turn_style
+
 _STYLE = """
 <style>
 .block-container {padding-left: 1.4rem; padding-right: 1.4rem;}
@@ -23,9 +25,10 @@ _STYLE = """
 [data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
 [data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
 [data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
+[data-testid="stCaptionContainer"] {opacity: 1; color: light-dark(#62676c, #a3a9ae);}
 [data-testid="stCaptionContainer"] p {line-height: 1.4;}
 .tamis-head {font-weight: 600; font-size: 0.95rem; margin-top: 0.25rem; letter-spacing: -0.005em;}
-.tamis-head span {font-weight: 400; opacity: 0.6; font-size: 0.85rem; margin-left: 8px;}
+.tamis-head span {font-weight: 400; opacity: 0.7; font-size: 0.85rem; margin-left: 8px;}
 [data-testid="stMarkdownContainer"] table, .tamis-text, input {font-variant-numeric: tabular-nums;}
 h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-stats {display: flex; flex-wrap: wrap; border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px;
@@ -80,7 +83,7 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(_STYLE)
+    st.html(f"{_STYLE}<style>{turn_style()}</style>")
 
 
 @dataclass(frozen=True)

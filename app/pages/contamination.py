@@ -25,13 +25,15 @@ from tamis.analytics.review.hit_reviews import (
     sample_order,
 )
 from tamis.analytics.study.contamination import Contamination, find_contamination, hit_texts
+from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import Stat, count, heading, is_dark, share, stats
+from tamis.app.dashboard.marked_text import Span, window
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import Span, reader, window
+from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import review_panel
 from tamis.data.errors import StoreError
 
@@ -187,7 +189,7 @@ def _hit(here: Stage, found: Contamination, hit: int) -> None:
         both = hit_texts(here.opened.study, found, hit)
     except StoreError as error:
         st.text(str(error))
-        st.html(reader(here.opened.texts([int(found.rows[hit])])[0][:SHOWN]))
+        st.html(reader(here.opened.readings([int(found.rows[hit])])[0], limit=SHOWN))
         return
     cells = st.columns(2, gap="small")
     name = here.opened.facts.ids[int(found.rows[hit])].as_py()
@@ -206,7 +208,11 @@ def _marked(text: str, places: Sequence[Span]) -> str:
     begin = max(0, places[0][0] - SHOWN // 4) if places else 0
     shown, inside, _, after = window(text[begin:], [(a - begin, b - begin) for a, b in places], length=SHOWN)
     kind = f"tamis-shared {'dark' if is_dark() else 'light'}"
-    return ("<div>…</div>" if begin else "") + reader(shown, inside, kind=kind) + ("<div>…</div>" if after else "")
+    return (
+        ("<div>…</div>" if begin else "")
+        + reader(Reading(shown), inside, kind=kind)
+        + ("<div>…</div>" if after else "")
+    )
 
 
 def _judge(here: Stage, found: Contamination, hit: int) -> None:

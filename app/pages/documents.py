@@ -15,12 +15,14 @@ from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import attempt
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, brief, stage
-from tamis.app.pages import sql_box
+from tamis.app.dashboard.text_view import line
+from tamis.app.pages import errors_list, sql_box
 from tamis.app.pages.document_view import show_document
 from tamis.data.errors import TamisError
 
 PAGE = 50
 PREVIEW = 160
+NO_DOCUMENTS = "no documents"
 DEFAULT_COLUMNS = ("source", "lang", "n_tokens", "norm_count")
 
 
@@ -30,6 +32,9 @@ def page() -> None:
     _search(here)
     sql_box.show(here)
     which, columns, sort, descending = _controls(here)
+    if which == NO_DOCUMENTS:
+        errors_list.show(here, key="documents/errors")
+        return
     offset = int(session.current().setting("offset", 0))
     found: Page = here.ask(
         documents_page,
@@ -106,10 +111,13 @@ def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
     """Show the choices of documents, columns and order."""
     now = session.current()
     options = ["all", "selected", "kept", "dropped"]
-    cells = st.columns([3, 5, 2, 1.3], vertical_alignment="bottom")
+    options += [NO_DOCUMENTS] if here.opened.study.documents.errors.num_rows else []
+    asked = now.setting("which", "all")
+    asked = asked if asked in options else "all"
+    cells = st.columns([3.7 if NO_DOCUMENTS in options else 3, 5, 2, 1.3], vertical_alignment="bottom")
     which = cells[0].segmented_control(
-        "Show", options, default=now.setting("which", "all"), required=True, label_visibility="collapsed",
-        key=session.widget("documents", "which", now.setting("which", "all")),
+        "Show", options, default=asked, required=True, label_visibility="collapsed",
+        key=session.widget("documents", "which", asked),
     )  # fmt: skip
     names = [name for name, info in here.facts.columns.items() if info.role != "id"]
     known = [name for name in now.setting("columns", DEFAULT_COLUMNS) if name in names]
@@ -128,7 +136,7 @@ def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
     descending = cells[3].toggle(
         "Largest first", value=bool(now.setting("descending", False)), key="documents/descending"
     )
-    if (which, sort, descending) != (now.setting("which", "all"), current, bool(now.setting("descending", False))):
+    if (which, sort, descending) != (asked, current, bool(now.setting("descending", False))):
         session.choose(which=which, sort=sort, descending=descending, offset=None)
         st.rerun()
     if tuple(columns) != tuple(known):
@@ -138,8 +146,8 @@ def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
 
 
 def _table(here: Stage, found: Page, columns: list[str]) -> None:
-    texts = here.opened.texts([int(row) for row in found.rows])
-    shown = {"text": pa.array([" ".join(text[: 4 * PREVIEW].split())[:PREVIEW] for text in texts], pa.string())}
+    documents = here.opened.readings([int(row) for row in found.rows])
+    shown = {"text": pa.array([line(document, length=PREVIEW) for document in documents], pa.string())}
     if here.scene.outcome is not None and here.scene.outcome.steps:
         kept = here.scene.kept[np.asarray(found.rows)] if len(found.rows) else np.zeros(0, dtype=bool)
         shown["recipe"] = pa.array(["kept" if yes else "dropped" for yes in kept], pa.string())

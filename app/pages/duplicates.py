@@ -5,14 +5,13 @@ Evaluation items in the corpus are the part Contamination.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from tamis.analytics.duplicates.word_diff import Span, word_diff
+from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
 from tamis.analytics.operators.operator import new_params
 from tamis.analytics.operators.sets import ExactDedup
@@ -30,8 +29,10 @@ from tamis.analytics.study.queries import (
     look,
     threshold_sweep,
 )
+from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
@@ -96,6 +97,14 @@ def _rule(here: Stage) -> Rule | None:
     session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
     keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
+    if scopes := here.opened.study.corpus.shape.scopes:
+        of = st.segmented_control(
+            "Compare", ["whole", *scopes], default=now.setting("dup_of", "whole"), required=True,
+            format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
+            key="duplicates/of",
+        )  # fmt: skip
+        session.choose(dup_of=of)
+        params |= {"of": of} if of != "whole" else {}
     rule: Rule = ExactDedup(**params)
     if kind == "near":
         rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
@@ -206,9 +215,9 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
         return
     members = group_members(found, leader, limit=MEMBERS).to_pylist()
     dropped = [row for row in members if not row["kept"]]
-    kept_text = here.opened.texts([leader])[0]
+    kept = here.opened.readings([leader])[0]
     st.markdown("**Kept**")
-    st.html(cards([kept_text], length=900))
+    st.html(cards([kept], length=900))
     labels = {
         row["row"]: f"{place}. {row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}"
         for place, row in enumerate(dropped, start=1)
@@ -218,25 +227,20 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
         format_func=lambda row: labels[row], key=f"duplicates/member/{leader}",
     )  # fmt: skip
     if chosen is not None:
-        _difference(here, kept_text, int(chosen))
+        _difference(here, kept, int(chosen))
 
 
-def _difference(here: Stage, kept: str, row: int) -> None:
+def _difference(here: Stage, kept: Reading, row: int) -> None:
     """Show a dropped document with marks on the words that its kept twin lacks, and the words only the twin has."""
-    text = here.opened.texts([row])[0][:DIFF_CHARACTERS]
-    found = word_diff(kept[:DIFF_CHARACTERS], text)
-    added, removed = _unlike(found.right), _unlike(found.left)
-    st.html(reader(text, added))
-    lost = " … ".join(kept[begin:end].strip() for begin, end in removed)
+    other = here.opened.readings([row])[0]
+    found = word_diff(kept.text[:DIFF_CHARACTERS], other.text[:DIFF_CHARACTERS])
+    added, removed = unlike(found.right), unlike(found.left)
+    st.html(reader(other, added, limit=DIFF_CHARACTERS))
+    lost = " … ".join(kept.text[begin:end].strip() for begin, end in removed)
     if not added and not lost:
         st.caption("Word for word the same.")
     elif lost:
         st.html(f'<div class="tamis-muted">Only in the kept one: <bdi>{escape(lost[:600])}</bdi></div>')
-
-
-def _unlike(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Return the places of a text that the other text lacks."""
-    return [(span.start, span.end) for span in spans if not span.same]
 
 
 def _borderline(here: Stage, found: Look) -> None:
@@ -251,12 +255,11 @@ def _borderline(here: Stage, found: Look) -> None:
     ]
     place = st.selectbox("Pair", range(len(rows)), format_func=lambda k: labels[k], key="duplicates/pair")
     row = rows[int(place or 0)]
-    left, right = here.opened.texts([int(row["left"]), int(row["right"])])
-    left, right = left[:DIFF_CHARACTERS], right[:DIFF_CHARACTERS]
-    difference = word_diff(left, right)
+    left, right = here.opened.readings([int(row["left"]), int(row["right"])])
+    difference = word_diff(left.text[:DIFF_CHARACTERS], right.text[:DIFF_CHARACTERS])
     cells = st.columns(2)
-    cells[0].html(reader(left, _unlike(difference.left)))
-    cells[1].html(reader(right, _unlike(difference.right)))
+    for cell, document, spans in ((cells[0], left, difference.left), (cells[1], right, difference.right)):
+        cell.html(reader(document, unlike(spans), limit=DIFF_CHARACTERS))
     st.caption(
         f"{count(int(np.count_nonzero([item['duplicate'] for item in rows])))} of these {len(rows)} are duplicates"
     )
