@@ -70,16 +70,15 @@ def part_counts_step() -> StepSpec:
     """Return the step that counts turns and parts; its artifact's facts hold the sums."""
 
     def count(shard: Shard, given: PieceInput) -> pa.Table:
-        sums = np.zeros((len(ROLES), len(KINDS), 2), dtype=np.int64)
+        sums = np.zeros((len(ROLES) * len(KINDS), 2), dtype=np.int64)
         turns = 0
         for parts, _ in given.corpus.document_parts(shard):
             given.check()
-            np.add.at(sums, (parts.role, parts.kind, 0), 1)
-            np.add.at(sums, (parts.role, parts.kind, 1), parts.sizes)
+            place = parts.role.astype(np.int64) * len(KINDS) + parts.kind
+            sums[:, 0] += np.bincount(place, minlength=len(sums))
+            sums[:, 1] += np.bincount(place, weights=parts.sizes, minlength=len(sums)).astype(np.int64)
             turns += count_turns(parts)
-        return pa.table(
-            {"parts": sums[..., 0].ravel(), "bytes": sums[..., 1].ravel(), "turns": [turns] * sums[..., 0].size}
-        )
+        return pa.table({"parts": sums[:, 0], "bytes": sums[:, 1], "turns": [turns] * len(sums)})
 
     def run(context: StepContext) -> None:
         context.fill(shard_work(context.corpus, count, part=_name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -70,16 +70,15 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
     known = paths(corpus.schema)
     with st.form("roles", border=False):
         cells = st.columns([*[2] * len(ROLES), 1.6], vertical_alignment="bottom")
-        chosen = {}
+        chosen: dict[str, str] = {}
         for cell, role in zip(cells, ROLES, strict=False):
             now = corpus.roles.known().get(role, _NONE)
             fitting = [path for path, kind in known.items() if is_text(kind)] if role == "text" else [_NONE, *known]
             options = fitting if now in fitting else [*fitting, now]
-            words = {now: corpus.shape.words} if role == "text" and corpus.shape.kind != "text" else {}
+            spoken = _shape_in_words(corpus) if role == "text" else str
             chosen[role] = cell.selectbox(
-                f"{role.capitalize()} column", options, index=options.index(now),
-                format_func=lambda path, words=words: words.get(path, path),
-            )  # fmt: skip
+                f"{role.capitalize()} column", options, index=options.index(now), format_func=spoken
+            )
         if cells[-1].form_submit_button("Change", disabled=not login.may("owner"), width="stretch"):
             try:
                 change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
@@ -87,6 +86,12 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
                 st.text(brief(error))
             else:
                 st.rerun()
+
+
+def _shape_in_words(corpus: Corpus) -> Callable[[str], str]:
+    """Return what names a text role for people: a column by its path, the shape in use in words."""
+    shape = corpus.shape
+    return lambda path: shape.words if path == shape.spec and shape.kind != "text" else path
 
 
 def change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str]) -> None:
