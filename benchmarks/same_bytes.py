@@ -44,9 +44,11 @@ TIMED = ("log", "jobs", "locks", "probes", "models")
 
 
 def tree(folder: Path, commit: str) -> Path:
-    """Check a commit out into a folder."""
+    """Check a commit, also one named by a branch, out into a folder."""
+    named = ["git", "-C", str(ROOT), "rev-parse", "--verify", f"{commit}^{{commit}}"]
+    digest = subprocess.run(named, check=True, capture_output=True, text=True).stdout.strip()
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
-    subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", "--detach", commit], check=True)
+    subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", "--detach", digest], check=True)
     return folder
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tamis.data.parts import BLANK_LINE, WHOLE, Part, Parts
+from tamis.data.parts import BLANK_LINE, WHOLE, MessagePart, Parts
 from tamis.data.shapes import Shape
 
 Span = tuple[int, int]
 
 
-def part_starts(shape: Shape, parts: Sequence[Part]) -> list[int]:
+def part_starts(shape: Shape, parts: Sequence[MessagePart]) -> list[int]:
     """Return the character of the document's text at which each part begins; -1 for a part that is not in the text.
 
     Empty parts are not in the text, nor are those outside the scope of the shape.
@@ -28,14 +28,14 @@ def part_starts(shape: Shape, parts: Sequence[Part]) -> list[int]:
     return starts
 
 
-def _in_scope(parts: Sequence[Part], scope: str) -> set[int]:
+def _in_scope(parts: Sequence[MessagePart], scope: str) -> set[int]:
     if scope == WHOLE:
         return set(range(len(parts)))
     numbered = Parts.of([[part._replace(text=str(place)) for place, part in enumerate(parts)]])
     return {int(place) for place in numbered.scope(scope).texts.to_pylist()}
 
 
-def _gap(shape: Shape, parts: Sequence[Part], place: int) -> str:
+def _gap(shape: Shape, parts: Sequence[MessagePart], place: int) -> str:
     """Return what stands before a part that is not the first; items of one field of a template follow a blank line."""
     turn = parts[place].turn
     if shape.kind != "template" or not turn or parts[place - 1].turn == turn:

@@ -1,6 +1,7 @@
 """Make the pictures in docs/screenshots: every page of the demo at 1440x900, light and dark.
 
-Usage: ``python docs/screenshots.py [--home FOLDER] [--corpus NAME]`` after ``make demo`` has analysed the demo corpus.
+Usage: ``python docs/screenshots.py [--home FOLDER] [--corpus NAME] [--out FOLDER]`` after ``make demo`` has analysed
+the demo corpus; ``--narrow`` takes each page as a telephone of 390x844 shows it, to be looked at.
 """
 
 from __future__ import annotations
@@ -8,18 +9,39 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from dashboard import browser, served, settle  # noqa: E402
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1440, "height": 900}
+NARROW = {"width": 390, "height": 844}
+PAGES = ("overview", "map", "clusters", "duplicates", "quality", "recipe", "effect", "review", "documents", "jobs")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A page in one theme, and the folder for its pictures."""
+
+    page: Page
+    theme: str
+    folder: Path
+
+    def save(self, name: str) -> None:
+        """Write a picture with few enough colours to be small."""
+        path = self.folder / f"{name}-{self.theme}.png"
+        self.page.mouse.move(5, 450)
+        self.page.screenshot(path=path)
+        with Image.open(path) as picture:
+            picture.convert("RGB").quantize(colors=192, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
+        print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
 
 
 def main() -> None:
@@ -27,22 +49,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path.home() / ".tamis")
     parser.add_argument("--corpus", default="demo")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--narrow", action="store_true")
     chosen = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    chosen.out.mkdir(parents=True, exist_ok=True)
     with served(chosen.home, chosen.home) as dashboard, browser() as chromium:
         for theme in ("light", "dark"):
-            page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
-            page.goto(f"{dashboard.url}/map?corpus={chosen.corpus}")
-            settle(page)
-            story(page, theme)
+            size = NARROW if chosen.narrow else SIZE
+            page = chromium.new_page(viewport=size, color_scheme=theme)  # type: ignore[arg-type]
+            camera = Camera(page, theme, chosen.out)
+            if chosen.narrow:
+                narrow(camera, dashboard.url, chosen.corpus)
+            else:
+                page.goto(f"{dashboard.url}/map?corpus={chosen.corpus}")
+                settle(page)
+                story(camera)
             page.close()
 
 
-def story(page: Page, theme: str) -> None:
+def narrow(camera: Camera, url: str, corpus: str) -> None:
+    """Open each page by its address."""
+    for name in PAGES:
+        camera.page.goto(f"{url}/{name}?corpus={corpus}")
+        camera.page.get_by_test_id("stMain").wait_for(timeout=60_000)
+        camera.page.wait_for_timeout(6000)
+        camera.save(f"narrow-{name}")
+
+
+def story(camera: Camera) -> None:
     """Go through the pages as a person would: lasso, drop, cut, read."""
+    page = camera.page
     page.locator(".tamis-map[data-ready]").wait_for(timeout=120_000)
     page.wait_for_timeout(1500)
-    save(page, "map", theme)
+    camera.save("map")
     lasso(page, 0.36, 0.5, 70)
     page.get_by_role("button", name="Drop", exact=True).click()
     page.get_by_test_id("funnel").wait_for()
@@ -51,13 +90,13 @@ def story(page: Page, theme: str) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Save as rule").wait_for()
     page.wait_for_timeout(1500)
-    save(page, "quality", theme)
+    camera.save("quality")
     page.get_by_role("tab", name="By language").click()
     page.wait_for_timeout(2500)
     page.get_by_role("tab", name="By language").scroll_into_view_if_needed()
     page.mouse.wheel(0, 500)
     page.wait_for_timeout(800)
-    save(page, "quality-groups", theme)
+    camera.save("quality-groups")
     page.get_by_role("tab", name="Samples").click()
     page.wait_for_timeout(800)
     page.get_by_role("button", name="Save as rule").click()
@@ -66,9 +105,9 @@ def story(page: Page, theme: str) -> None:
         go(page, name)
         if name == "Effect":
             measured(page)
-        save(page, name.lower(), theme)
-    review(page, theme)
-    team(page, theme)
+        camera.save(name.lower())
+    review(camera)
+    team(camera)
 
 
 def measured(page: Page) -> None:
@@ -79,8 +118,9 @@ def measured(page: Page) -> None:
     page.wait_for_timeout(2000)
 
 
-def review(page: Page, theme: str) -> None:
+def review(camera: Camera) -> None:
     """Decide a few documents."""
+    page = camera.page
     go(page, "Review")
     page.get_by_label("Your name").fill("Ada")
     page.keyboard.press("Enter")
@@ -88,17 +128,18 @@ def review(page: Page, theme: str) -> None:
     for key in "kdkku":
         page.keyboard.press(key)
         page.wait_for_timeout(1200)
-    save(page, "review", theme)
+    camera.save("review")
     go(page, "Jobs")
-    save(page, "jobs", theme)
+    camera.save("jobs")
 
 
-def team(page: Page, theme: str) -> None:
+def team(camera: Camera) -> None:
     """Propose the recipe, comment on it and approve it."""
+    page = camera.page
     go(page, "Recipe")
     page.get_by_role("tab", name="Team").click()
     page.wait_for_timeout(1500)
-    page.get_by_role("textbox", name="Name").fill(f"english-{theme}")
+    page.get_by_role("textbox", name="Name").fill(f"english-{camera.theme}")
     page.get_by_role("textbox", name="What is new").fill("short ones out")
     page.get_by_role("button", name="Propose the live recipe").click()
     page.get_by_text("Version 1: proposed").wait_for()
@@ -108,7 +149,7 @@ def team(page: Page, theme: str) -> None:
     page.get_by_role("button", name="Approve").click()
     page.get_by_text("unchanged since the approval").wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
-    save(page, "team", theme)
+    camera.save("team")
 
 
 def go(page: Page, name: str) -> None:
@@ -131,16 +172,6 @@ def lasso(page: Page, x: float, y: float, radius: float) -> None:
         page.mouse.move(centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
     page.mouse.up()
     page.get_by_role("button", name="Drop", exact=True).wait_for(timeout=60_000)
-
-
-def save(page: Page, name: str, theme: str) -> None:
-    """Write a picture with few enough colours to be small."""
-    path = FOLDER / f"{name}-{theme}.png"
-    page.mouse.move(5, 450)
-    page.screenshot(path=path)
-    with Image.open(path) as picture:
-        picture.convert("RGB").quantize(colors=192, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)
-    print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

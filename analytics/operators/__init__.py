@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.analytics.operators import (
     budget,
+    contamination,
     coverage,
     duplicates,
     known_text,
@@ -18,6 +19,7 @@ from tamis.analytics.operators import (
 
 __all__ = [
     "budget",
+    "contamination",
     "coverage",
     "duplicates",
     "known_text",

@@ -70,15 +70,14 @@ def part_counts_step() -> StepSpec:
     """Return the step that counts turns and parts; its artifact's facts hold the sums."""
 
     def count(shard: Shard, given: PieceInput) -> pa.Table:
-        sums = np.zeros((len(ROLES) * len(KINDS), 2), dtype=np.int64)
+        counts, sizes = (np.zeros((len(ROLES), len(KINDS)), dtype=np.int64) for _ in range(2))
         turns = 0
         for parts, _ in given.corpus.document_parts(shard):
             given.check()
-            place = parts.role.astype(np.int64) * len(KINDS) + parts.kind
-            sums[:, 0] += np.bincount(place, minlength=len(sums))
-            sums[:, 1] += np.bincount(place, weights=parts.sizes, minlength=len(sums)).astype(np.int64)
+            np.add.at(counts, (parts.role, parts.kind), 1)
+            np.add.at(sizes, (parts.role, parts.kind), parts.sizes)
             turns += count_turns(parts)
-        return pa.table({"parts": sums[:, 0], "bytes": sums[:, 1], "turns": [turns] * len(sums)})
+        return pa.table({"parts": counts.ravel(), "bytes": sizes.ravel(), "turns": [turns] * counts.size})
 
     def run(context: StepContext) -> None:
         context.fill(shard_work(context.corpus, count, part=_name))

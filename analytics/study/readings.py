@@ -13,7 +13,7 @@ import pyarrow as pa
 from tamis.data.corpus import Corpus
 from tamis.data.message import JSON, MalformedError, Path
 from tamis.data.part_spans import Span, part_starts, spans_in_parts
-from tamis.data.parts import IMAGE, KINDS, ROLES, Part, Parts
+from tamis.data.parts import IMAGE, KINDS, ROLES, MessagePart, Parts
 from tamis.data.row_parts import read_row
 from tamis.data.shapes import Shape
 
@@ -116,7 +116,7 @@ def _read(shape: Shape, row: Mapping[str, Any], places: Mapping[str, Path]) -> R
     return Reading(text, shape.kind, tuple(_part(shape, row, *each) for each in zip(parts, starts, strict=True)))
 
 
-def _part(shape: Shape, row: Mapping[str, Any], part: Part, start: int) -> ReadPart:
+def _part(shape: Shape, row: Mapping[str, Any], part: MessagePart, start: int) -> ReadPart:
     text = _reference(_at(row, part.path)) if part.kind == IMAGE else part.text
     field = shape.fields[part.turn] if shape.kind == "template" else ""
     return ReadPart(ROLES[part.role], KINDS[part.kind], text, part.turn, part.word, start, field)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from tamis.app.cli.options import MapOptions, ReadingOptions, RoleOptions, TextRole, Tier, spread
+from tamis.app.cli.options import AnalysisOptions, ReadingOptions, RoleOptions, TextRole, Tier, spread
 from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import (
     CorpusPath,
@@ -122,7 +122,7 @@ def open_path(
     name: Name = None,
     *,
     roles: RoleOptions,
-    of_map: MapOptions,
+    analysis: AnalysisOptions,
     sample: SampleSize = None,
     reading: ReadingOptions,
     host: Host = "127.0.0.1",
@@ -130,7 +130,7 @@ def open_path(
 ) -> None:
     """Open a corpus: analyse what is missing, then serve the dashboard."""
     open_and_serve(
-        Workspace.default(), path, name=name, roles=roles.chosen, host=host, port=port, chosen=of_map.chosen,
+        Workspace.default(), path, name=name, roles=roles.chosen, host=host, port=port, chosen=analysis.chosen,
         sample=sample, opening=reading.chosen,
     )  # fmt: skip
 
@@ -185,14 +185,14 @@ def analyze(
     name: Name = None,
     *,
     roles: RoleOptions,
-    of_map: MapOptions,
+    analysis: AnalysisOptions,
     sample: SampleSize = None,
     reading: ReadingOptions,
     plan: Annotated[bool, typer.Option("--plan", help="Only print the steps to do, with estimates.")] = False,
 ) -> None:
     """Run the missing steps of a corpus' analysis in a background job and watch it."""
     workspace = Workspace.default()
-    chosen = of_map.chosen
+    chosen = analysis.chosen
     entry = register(workspace, path, name=name, roles=roles.chosen, sample=sample, opening=reading.chosen)
     choose_map(workspace, entry, chosen)
     if plan:

@@ -139,7 +139,7 @@ class ReadingOptions:
 
 
 @dataclass(frozen=True)
-class MapOptions:
+class AnalysisOptions:
     """How tokens are counted and the map is made."""
 
     tier: Tier = None

@@ -68,6 +68,8 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-text, .tamis-card {unicode-bidi: plaintext;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; line-height: 1.5;}
 .tamis-text mark, .tamis-card mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
+.tamis-text.tamis-shared mark {background: none; color: #a63a00; font-weight: 650;}
+.tamis-text.tamis-shared.dark mark {color: #ffab73;}
 .tamis-samples {display: flex; flex-direction: column; gap: 5px;}
 .tamis-card {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px; font-size: 0.86rem;
   line-height: 1.42; overflow-wrap: anywhere;}

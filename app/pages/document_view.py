@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from tamis.analytics.operators.contamination import IdfDecontaminate
 from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
@@ -125,7 +126,7 @@ def _verdict(here: Stage, row: int) -> None:
 
 def _item(here: Stage, rule: Operator, row: int) -> str:
     """Return the evaluation item or known text that a rule found in a document, empty for none."""
-    if here.opened.study is None or not isinstance(rule, Decontaminate | ExcludeKnown):
+    if here.opened.study is None or not isinstance(rule, Decontaminate | IdfDecontaminate | ExcludeKnown):
         return ""
     return find_items(here.opened.study, rule, np.asarray([row]))[0]
 

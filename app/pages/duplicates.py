@@ -1,4 +1,7 @@
-"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop."""
+"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop.
+
+Evaluation items in the corpus are the part Contamination.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,15 @@ from tamis.analytics.study.queries import (
     threshold_sweep,
 )
 from tamis.analytics.study.readings import Reading
-from tamis.app.dashboard import login, session
+from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import unlike
-from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, duration, share, short
+from tamis.app.dashboard.job_view import offer_measurement
+from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards, reader
 from tamis.app.figures.figures import dial_figure, sizes_figure
-from tamis.app.jobs.worker import start_measure
+from tamis.app.pages import contamination
 
 GROUPS = 40
 MEMBERS = 30
@@ -50,6 +53,8 @@ def page() -> None:
         st.info("Duplicates are not measured yet. The Overview page shows the missing steps.")
         return
     rule = _rule(here)
+    if rule is None:
+        return
     found = _look(here, rule)
     if found is None:
         return
@@ -66,15 +71,21 @@ def page() -> None:
             _borderline(here, found)
 
 
-def _rule(here: Stage) -> Rule:
-    """Show the settings of the rule under trial."""
+def _rule(here: Stage) -> Rule | None:
+    """Show the settings of the rule under trial; evaluation sets have a part of the page of their own."""
     now = session.current()
-    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
-    cells = st.columns([2.2, 2.4, 2, 2, 2.4], vertical_alignment="bottom")
+    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
+    chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
+    widths = [3.3, 1.6, 1.6, 3.2, 1.8] if chosen == "contamination" else [3.6, 2.2, 1.7, 1.9, 2.2]
+    cells = st.columns(widths, vertical_alignment="bottom")
     kind = cells[0].segmented_control(
         "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
         format_func=lambda name: kinds[name], key="duplicates/kind",
     )  # fmt: skip
+    if kind == "contamination":
+        session.choose(dup_kind=kind)
+        contamination.show(here, cells[1:])
+        return None
     threshold = float(now.setting(f"dup_{kind}", _START.get(kind, 1.0)))
     if kind in _START:
         title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
@@ -86,6 +97,14 @@ def _rule(here: Stage) -> Rule:
     session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
     keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
+    if scopes := here.opened.study.corpus.shape.scopes:
+        of = st.segmented_control(
+            "Compare", ["whole", *scopes], default=now.setting("dup_of", "whole"), required=True,
+            format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
+            key="duplicates/of",
+        )  # fmt: skip
+        session.choose(dup_of=of)
+        params |= {"of": of} if of != "whole" else {}
     rule: Rule = ExactDedup(**params)
     if kind == "near":
         rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
@@ -103,18 +122,7 @@ def _rule(here: Stage) -> Rule:
 
 def _look(here: Stage, rule: Rule) -> Look | None:
     """Try the rule on all documents; offer the measurement first if it is missing."""
-    study = here.opened.study
-    recipe = Recipe().with_operator(rule)
-    if pending := study.pending(recipe):
-        seconds = sum(step.estimate.seconds for step in pending)
-        st.markdown(f"Similar pairs are not measured yet: about {duration(seconds)}, once.")
-        job = session.current().setting("dup_job")
-        if st.button("Measure", key="duplicates/measure", type="primary", disabled=not login.may("owner")):
-            login.demand("owner", to="start a measurement")
-            session.choose(dup_job=start_measure(study.corpus, here.workspace, recipe).id)
-            st.rerun()
-        if job:
-            watch(here.workspace, str(job), "dup_job")
+    if not offer_measurement(here, Recipe().with_operator(rule), what="Similar pairs", name="dup"):
         return None
     facts = here.opened.facts
     found: Look = facts.memo.through(

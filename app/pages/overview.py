@@ -37,7 +37,10 @@ def page() -> None:
     here, now = workspace(), session.current()
     if not now.corpus:
         st.subheader("Open a corpus to begin")
-        st.markdown("In a terminal: `tamis open PATH` for Parquet, JSONL or CSV, or `tamis demo --open` to try it out.")
+        st.markdown(
+            "In a terminal: `tamis open PATH` for Parquet, JSON, CSV, Arrow, text, tar or WARC, "
+            "or `tamis demo --open` to try it out."
+        )
         return
     if not is_analysed(here, now.corpus):
         _missing(here, now.corpus)

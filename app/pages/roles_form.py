@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -65,6 +66,10 @@ def sample(corpus: Corpus) -> None:
     )
 
 
+def _shown(path: str, *, now: str, shown: str) -> str:
+    return shown if path == now else path
+
+
 def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
     """Offer to assign the roles to other columns, which the analysis then reads."""
     known = paths(corpus.schema)
@@ -75,10 +80,11 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
             now = corpus.roles.known().get(role, _NONE)
             fitting = [path for path, kind in known.items() if is_text(kind)] if role == "text" else [_NONE, *known]
             options = fitting if now in fitting else [*fitting, now]
-            spoken = _shape_in_words(corpus) if role == "text" else str
+            shown = corpus.shape.words if role == "text" and corpus.shape.kind != "text" else now
             chosen[role] = cell.selectbox(
-                f"{role.capitalize()} column", options, index=options.index(now), format_func=spoken
-            )
+                f"{role.capitalize()} column", options, index=options.index(now),
+                format_func=partial(_shown, now=now, shown=shown),
+            )  # fmt: skip
         if cells[-1].form_submit_button("Change", disabled=not login.may("owner"), width="stretch"):
             try:
                 change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
@@ -86,12 +92,6 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
                 st.text(brief(error))
             else:
                 st.rerun()
-
-
-def _shape_in_words(corpus: Corpus) -> Callable[[str], str]:
-    """Return what names a text role for people: a column by its path, the shape in use in words."""
-    shape = corpus.shape
-    return lambda path: shape.words if path == shape.spec and shape.kind != "text" else path
 
 
 def change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str]) -> None:

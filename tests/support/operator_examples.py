@@ -88,6 +88,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"evaluation": digest("evaluation")},
         {"evaluation": digest("evaluation"), "min_matches": 2, "overlap": 0.5, "shortest": 4, "mode": "keep"},
     ],
+    "idf_decontaminate": [
+        {"evaluation": digest("evaluation")},
+        {"evaluation": digest("evaluation"), "parts": ["passage", "answer"], "share": 1, "shortest": 3, "mode": "keep"},
+    ],
     "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
     "c4_lines": [{}, {"variant": "c4_any_end"}],
