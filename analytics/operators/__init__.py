@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from tamis.analytics.operators import (
     budget,
+<<<<<<< HEAD
+    conversations,
+=======
     contamination,
+>>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
     coverage,
     duplicates,
     known_text,
@@ -19,7 +23,11 @@ from tamis.analytics.operators import (
 
 __all__ = [
     "budget",
+<<<<<<< HEAD
+    "conversations",
+=======
     "contamination",
+>>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
     "coverage",
     "duplicates",
     "known_text",
