@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from tamis.analytics.operators import (
     budget,
-<<<<<<< HEAD
-    conversations,
-=======
     contamination,
->>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
+    conversations,
     coverage,
     duplicates,
     known_text,
@@ -23,11 +20,8 @@ from tamis.analytics.operators import (
 
 __all__ = [
     "budget",
-<<<<<<< HEAD
-    "conversations",
-=======
     "contamination",
->>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
+    "conversations",
     "coverage",
     "duplicates",
     "known_text",

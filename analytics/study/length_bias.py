@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """Length bias of preference pairs: how often the chosen answer is the longer one, also by difference of length."""
-=======
-"""Length bias of preference pairs: how often the chosen answer is the longer one, in all and by length difference."""
->>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
 
 from __future__ import annotations
 

@@ -24,12 +24,8 @@ from tamis.app.dashboard.page_context import Stage, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.worker import start_analysis
-<<<<<<< HEAD
-from tamis.app.pages import audit_cards, roles_form, tier_choice
-=======
-from tamis.app.pages import errors_list, roles_form, shape_form, tier_choice
+from tamis.app.pages import audit_cards, errors_list, roles_form, shape_form, tier_choice
 from tamis.data.parts import ROLES
->>>>>>> d0bc5c152d806bf1c8c043d133a5fa4b66817a0c
 from tamis.data.workspace import Workspace
 
 SEVERITIES = ("high", "medium", "low")
