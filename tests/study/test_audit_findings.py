@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
@@ -11,9 +14,12 @@ from tamis.analytics.recipe.presets import rule_set, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.audit_signals import AUDIT
 from tamis.analytics.study.audit_findings import FAULTS, audit_findings
+from tamis.analytics.study.audit_places import audit_places
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.length_bias import bias_of_facts
+from tamis.analytics.study.readings import read_documents
 from tamis.analytics.study.scene import Scene
+from tamis.data.corpus import open_corpus
 from tamis.data.hashing import digest
 
 N = 40
@@ -64,3 +70,29 @@ def test_the_preset_drops_a_document_for_each_of_its_faults_and_keeps_the_sound_
 
 def test_without_pairs_there_is_no_length_bias() -> None:
     assert bias_of_facts(facts()) is None
+
+
+def test_marks_are_characters_of_the_text_that_is_read(tmp_path: Path) -> None:
+    def turn(role: str, content: str) -> dict[str, str]:
+        return {"role": role, "content": content}
+
+    sorry, asked = "I'm sorry, but I cannot assist with that.", "A question?"
+    rows = [
+        {"messages": [turn("user", asked), turn("assistant", sorry)], "n": 1},
+        {"messages": [turn("user", asked), turn("assistant", ""), turn("user", "More?")], "n": 2},
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows * 3), "utf-8")
+    corpus = open_corpus(path)
+    found = {}
+    for row, signal in ((0, "refusals"), (1, "ends_with_user"), (0, "ends_with_user"), (1, "empty_turns")):
+        table = corpus.take([row])
+        reading = read_documents(corpus, table)[0]
+        places = audit_places(corpus, table, reading, tmp_path, signal=signal)
+        found[row, signal] = [reading.text[begin:end] for begin, end in places]
+    assert found == {
+        (0, "refusals"): ["I'm sorry, but I cannot"],
+        (1, "ends_with_user"): ["More?"],
+        (0, "ends_with_user"): [],
+        (1, "empty_turns"): [],
+    }
