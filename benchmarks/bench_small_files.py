@@ -1,4 +1,7 @@
-"""What many small files cost beside one file of the same rows: ``python -m benchmarks.bench_small_files [files]``."""
+"""What many small files cost beside one file of the same rows: ``python -m benchmarks.bench_small_files [files]``.
+
+The last column has one file of text for each row.
+"""
 
 from __future__ import annotations
 
@@ -66,13 +69,17 @@ def main(files: int) -> None:
             for number in range(count):
                 part = mine[number * len(mine) // count : (number + 1) * len(mine) // count]
                 (root / kind / f"{number:05d}.jsonl").write_bytes(b"".join(part))
+        (root / "texts").mkdir()
+        for number, line in enumerate(lines):
+            (root / "texts" / f"{number:06d}.txt").write_text(json.loads(line)["text"])
         measure(root / "warm")
-        one, many = measure(root / "one"), measure(root / "many")
-    print(f"| {files * ROWS:,} rows | one file, s | {files:,} files, s | ratio |")
-    print("|---|---|---|---|")
+        one, many, texts = measure(root / "one"), measure(root / "many"), measure(root / "texts")
+    print(f"| {files * ROWS:,} rows | one file, s | {files:,} files, s | ratio | {files * ROWS:,} texts, s | ratio |")
+    print("|---|---|---|---|---|---|")
     for what in (*one, "all"):
-        pair = [sum(each.values()) if what == "all" else each[what] for each in (one, many)]
-        print(f"| {what} | {pair[0]:.2f} | {pair[1]:.2f} | {pair[1] / pair[0]:.1f} |")
+        first, *others = [sum(each.values()) if what == "all" else each[what] for each in (one, many, texts)]
+        shown = " | ".join(f"{seconds:.2f} | {seconds / first:.1f}" for seconds in others)
+        print(f"| {what} | {first:.2f} | {shown} |")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ class ArrowReader:
     def probe(self, path: Path, *, thorough: bool) -> Probe:
         """Read the lengths of all batches; with ``thorough`` check every value too."""
         with _opened(path, None) as batches:
-            schema, notes = batches.schema, ()
+            schema = batches.schema
+            notes: tuple[str, ...] = ()
             check_names(schema, path.name)
             marks, row = _marks(batches)
             if isinstance(batches, _ArrowStream):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.message import ROLE_WORDS, THINK_OPEN, MalformedError, Path
-from tamis.data.parts import OTHER, TEXT, Part, Parts
+from tamis.data.parts import OTHER, TEXT, MessagePart, Parts
 from tamis.data.repair import is_text
 from tamis.data.row_parts import OPTIONAL, read_row
 from tamis.data.shapes import SLOT_ROLES, Shape
@@ -20,7 +20,7 @@ _NONE = pa.nulls(0, pa.large_string())
 
 
 @dataclass(frozen=True, eq=False)
-class _Column:
+class _ColumnParts:
     """The parts of one column: a piece of each row, in row order.
 
     Attributes:
@@ -64,7 +64,7 @@ def _is_plain(shape: Shape) -> bool:
 
 def _slow(
     shape: Shape, columns: Mapping[str, pa.Array], places: Mapping[str, Path], rows: NDArray[np.int64]
-) -> Iterator[list[Part] | str]:
+) -> Iterator[list[MessagePart] | str]:
     taken = pa.array(rows)
     values = {path: columns[path].take(taken).to_pylist() for path in shape.paths}
     for at in range(len(rows)):
@@ -74,7 +74,7 @@ def _slow(
             yield str(error)
 
 
-def _column(shape: Shape, slot: str, column: pa.Array) -> _Column | None:
+def _column(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts | None:
     """Return the parts of a column, None if only the slow way can read it."""
     if is_text(column.type):
         return None if slot == "messages" else _texts(shape, slot, column)
@@ -87,7 +87,7 @@ def _column(shape: Shape, slot: str, column: pa.Array) -> _Column | None:
     return None
 
 
-def _texts(shape: Shape, slot: str, column: pa.Array) -> _Column:
+def _texts(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts:
     missing = _bools(column.is_null())
     texts = pc.fill_null(column, "").cast(pa.large_string())
     empty = _bools(pc.equal(pc.binary_length(texts), 0))
@@ -112,11 +112,13 @@ def _texts(shape: Shape, slot: str, column: pa.Array) -> _Column:
         texts.filter(pa.array(held)),
         pa.array([""], pa.string()).take(pa.array(np.zeros(count, dtype=np.int64))),
         pa.nulls(len(column), pa.string()),
+        np.zeros(count, dtype=np.bool_),
+        pa.nulls(count, pa.string()),
     )
-    return _Column(parts, held.astype(np.int64), special)
+    return _ColumnParts(parts, held.astype(np.int64), special)
 
 
-def _messages(shape: Shape, slot: str, column: pa.Array) -> _Column | None:
+def _messages(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts | None:
     """Return the messages of a column as one part each; rows with anything but role and text are special."""
     kind = column.type.value_type
     names = [field.name for field in kind]
@@ -153,11 +155,13 @@ def _messages(shape: Shape, slot: str, column: pa.Array) -> _Column | None:
         filled.cast(pa.large_string()),
         pc.fill_null(words, "").cast(pa.string()),
         pa.nulls(len(column), pa.string()),
+        np.zeros(len(owner), dtype=np.bool_),
+        pa.nulls(len(owner), pa.string()),
     )
-    return _Column(parts, lengths, special)
+    return _ColumnParts(parts, lengths, special)
 
 
-def _side_by_side(shape: Shape, columns: Sequence[_Column], special: NDArray[np.bool_]) -> Parts:
+def _side_by_side(shape: Shape, columns: Sequence[_ColumnParts], special: NDArray[np.bool_]) -> Parts:
     """Return the parts of columns one after another in each row, turns numbered through; special rows have none."""
     rows = len(special)
     held = [

@@ -17,11 +17,9 @@ from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.find_shape import rendered_note
 from tamis.data.formats import Cut, join_batches
-from tamis.data.hashing import digest
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
-    READER_VERSION,
     LeftOut,
     OnBad,
     OpenedFile,
@@ -29,7 +27,7 @@ from tamis.data.opening import (
     sample_values,
     with_way_out,
 )
-from tamis.data.parts import CONVENTION, WHOLE, Parts
+from tamis.data.parts import Parts
 from tamis.data.path_columns import ORIGINS, PathColumns
 from tamis.data.paths import Pieces, find_path, path_of
 from tamis.data.progress import NullProgress, Progress
@@ -39,6 +37,7 @@ from tamis.data.rowcache import RowCache
 from tamis.data.schema import at_path, conform, field_of, paths, union
 from tamis.data.shapes import Shape
 from tamis.data.shards import Shard, cut_shards
+from tamis.data.source_files import SourceFile, fingerprint_of, left_out_notes, source_file, text_fingerprint_of
 from tamis.data.source_schema import source_schema
 
 if TYPE_CHECKING:
@@ -48,33 +47,6 @@ __all__ = ["Corpus", "Roles", "Shard", "SourceFile", "open_corpus"]
 
 
 _THREADS = 4
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of a corpus.
-
-    Attributes:
-        path: path of the file.
-        name: path below the corpus root.
-        format: ``parquet``, ``jsonl`` or ``csv``.
-        compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
-        bytes: size on disk.
-        sha256: of its content.
-        rows: number of rows.
-        recoded: columns that the file stores as bytes and that are read as text, sorted.
-        path_values: columns taken from its path, as text.
-    """
-
-    path: Path
-    name: str
-    format: str
-    compression: str
-    bytes: int
-    sha256: str
-    rows: int
-    recoded: tuple[str, ...] = ()
-    path_values: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +121,11 @@ class Corpus:
     def source_schema(self) -> pa.Schema:
         """Return the columns with the types, order and features that they have in the files."""
         return source_schema(self.schema, self._opened)
+
+    @property
+    def opened(self) -> tuple[OpenedFile, ...]:
+        """Return the files as they were opened, in the order of ``files``."""
+        return self._opened
 
     @cached_property
     def shape(self) -> Shape:
@@ -317,8 +294,8 @@ class Corpus:
         return replace(
             self,
             roles=picked,
-            fingerprint=_fingerprint(self.files, picked),
-            text_fingerprint=_text_fingerprint(self.files, picked),
+            fingerprint=fingerprint_of(self.files, picked),
+            text_fingerprint=text_fingerprint_of(self.files, picked),
         )
 
     def verify(self) -> None:
@@ -386,7 +363,7 @@ def open_corpus(
     probes: Path | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
-    """Open a file, a folder with sub-folders, or a glob of Parquet, JSONL and CSV files, also mixed.
+    """Open a file, a folder with sub-folders, or a glob; formats may be mixed (see ``docs/data.md``).
 
     Args:
         path: what to open; files whose name begins with a dot or an underscore are left out of folders.
@@ -430,7 +407,7 @@ def open_corpus(
     if not any(item.probe.rows for item in sound):
         raise CorpusError("The corpus has no rows", value=str(path), allowed="at least one row with text")
     schema, differences = union({item.name: item.schema for item in sound})
-    files = tuple(map(_source_file, sound))
+    files = tuple(map(source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
     rendered = () if (roles or {}).get("text") else _rendered(schema, picked.text, sound)
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
@@ -441,7 +418,7 @@ def open_corpus(
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*opening.notes, *_left_out_notes(left_out), *differences, *disagreeing, *rendered),
+        notes=(*opening.notes, *left_out_notes(left_out), *differences, *disagreeing, *rendered),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
         on_bad_line=on_bad_line,
@@ -450,8 +427,8 @@ def open_corpus(
         uuids=_uuids(sound),
         by_hand=frozenset(chosen if by_hand is None else by_hand),
         _opened=tuple(sound),
-        fingerprint=_fingerprint(files, picked),
-        text_fingerprint=_text_fingerprint(files, picked),
+        fingerprint=fingerprint_of(files, picked),
+        text_fingerprint=text_fingerprint_of(files, picked),
     )
 
 
@@ -470,52 +447,6 @@ def _needed(roles: Roles) -> str | None:
     return roles.text if Shape.parse(roles.text) is None else None
 
 
-def _source_file(item: OpenedFile) -> SourceFile:
-    read = (item.probe.rows, item.probe.recoded, item.path_texts)
-    return SourceFile(item.path, item.name, item.format, item.compression, item.bytes, item.sha256, *read)
-
-
 def _uuids(files: Sequence[OpenedFile]) -> frozenset[str]:
     other = {name for file in files for name in {*file.probe.schema.names} - {*file.probe.uuids}}
     return frozenset(name for file in files for name in file.probe.uuids if name not in other)
-
-
-def _left_out_notes(left_out: Sequence[LeftOut]) -> Iterator[str]:
-    """Yield a sentence for every file left out, and one for the lines of every file."""
-    lines: dict[str, list[LeftOut]] = {}
-    for item in left_out:
-        if item.line is None:
-            yield f"left out: {item.reason}"
-        else:
-            lines.setdefault(item.file, []).append(item)
-    for file, bad in lines.items():
-        count = f"{len(bad):,} line" + ("" if len(bad) == 1 else "s")
-        yield f"left out: {count} of {file}, the first is line {bad[0].line}: it {bad[0].reason}"
-
-
-def _fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
-    return _digest_of(files, _of_all(roles))
-
-
-def _of_all(roles: Roles) -> dict[str, str]:
-    """Return the roles with the shape of whole documents: what a corpus is does not depend on a scope."""
-    shape = Shape.parse(roles.text)
-    return roles.known() | ({} if shape is None else {"text": shape.in_scope(WHOLE).spec, "convention": CONVENTION})
-
-
-def _text_fingerprint(files: Sequence[SourceFile], roles: Roles) -> str:
-    return _digest_of(
-        files, {role: path for role, path in _of_all(roles).items() if role in ("text", "id", "convention")}
-    )
-
-
-def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
-    contents = [
-        [
-            *(file.sha256, file.format, file.compression),
-            *([list(file.recoded)] if file.recoded else []),
-            *([dict(file.path_values)] if file.path_values else []),
-        ]
-        for file in files
-    ]
-    return digest({"reader": READER_VERSION, "files": contents, "roles": roles})

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from tamis.data.byte_text import UUID, text_uuid
 from tamis.data.corpus import Corpus
+from tamis.data.curated_files import FileForm, ParquetForm
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
+from tamis.data.features import with_features
 from tamis.data.markers import Markers, WrittenFile
-from tamis.data.parquet import atomic_write, parquet_writer, write_error
+from tamis.data.parquet import atomic_write, write_error
 from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
-from tamis.data.source_schema import restore_types
 
 GROUP_ROWS = 16_384
 SHARD_ROWS = 4 * GROUP_ROWS
@@ -70,6 +71,8 @@ def written_schema(
 ) -> pa.Schema:
     """Return the schema of the files: the source's columns with their own types, then the ``extra`` columns.
 
+    Where the source states features of the ``datasets`` library, so do the files, of every column they have.
+
     Args:
         corpus: the source.
         extra: columns that are added.
@@ -78,7 +81,51 @@ def written_schema(
     source = corpus.source_schema
     left_out = () if origins else corpus.origins
     fields = [field for field in source if field.name not in left_out]
-    return pa.schema([*fields, *(pa.field(name, kind) for name, kind in (extra or {}).items())], source.metadata)
+    added = [pa.field(name, kind) for name, kind in (extra or {}).items()]
+    return with_features(pa.schema([*fields, *added], source.metadata))
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The rows of a batch that are written, once per copy.
+
+    Attributes:
+        rows: int64 (m,), row within the batch.
+        documents: int64 (m,), facts row.
+        ranks: int64 (m,), position in the output.
+    """
+
+    rows: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    ranks: NDArray[np.int64]
+
+
+class Picker:
+    """Tells which source rows are written, and where.
+
+    Args:
+        rows: number of source rows.
+        documents: the documents among them.
+        copies: int32 (n,) in facts order; 0 leaves a document out, k writes it k times in a row.
+    """
+
+    def __init__(self, rows: int, documents: Documents, copies: NDArray[np.int32]) -> None:
+        self._copies, self._ends = copies, np.cumsum(copies, dtype=np.int64)
+        self._facts_row = np.full(rows, -1, dtype=np.int64)
+        self._facts_row[documents.order] = np.arange(documents.n)
+
+    def times(self, first: int, count: int) -> NDArray[np.int32]:
+        """Return how often each of some consecutive source rows is written, int32 (count,)."""
+        rows = self._facts_row[first : first + count]
+        return np.where(rows >= 0, self._copies[rows], np.int32(0)) if len(self._copies) else np.zeros(count, np.int32)
+
+    def pick(self, first: int, count: int) -> Picked:
+        """Return the written rows of a batch that begins at source row ``first``."""
+        times = self.times(first, count)
+        picked = np.repeat(np.arange(count), times)
+        taken = self._facts_row[first : first + count][picked]
+        within = np.arange(len(picked)) - np.repeat(np.cumsum(times) - times, times)
+        return Picked(picked, taken, self._ends[taken] - self._copies[taken] + within)
 
 
 def kept_batches(
@@ -103,27 +150,20 @@ def kept_batches(
     """
     watch = NullProgress() if progress is None else progress
     schema = curated_schema(corpus, {name: values.type for name, values in (extra or {}).items()})
-    ends = np.cumsum(copies, dtype=np.int64)
-    facts_row = np.full(corpus.rows, -1, dtype=np.int64)
-    facts_row[documents.order] = np.arange(documents.n)
+    picker = Picker(corpus.rows, documents, copies)
     names = [name for name in schema.names if name not in (extra or {})]
     for shard in corpus.shards():
         watch.check()
         first = shard.first
         for batch in corpus.batches(shard, columns=[path_of(corpus.schema, (name,)) for name in names]):
-            rows = facts_row[first : first + batch.num_rows]
+            picked = picker.pick(first, batch.num_rows)
             first += batch.num_rows
-            times = np.where(rows >= 0, copies[rows], 0)
-            picked = np.repeat(np.arange(len(rows)), times)
-            if not len(picked):
+            if not len(picked.rows):
                 continue
-            taken = rows[picked]
-            within = np.arange(len(picked)) - np.repeat(np.cumsum(times) - times, times)
-            columns = batch.take(pa.array(picked)).columns
+            columns = batch.take(pa.array(picked.rows)).columns
             arrays = [text_uuid(c) if name in corpus.uuids else c for name, c in zip(names, columns, strict=True)]
-            added = [values.take(pa.array(taken)) for values in (extra or {}).values()]
-            ranks = ends[taken] - copies[taken] + within
-            yield RankedBatch(ranks, pa.RecordBatch.from_arrays([*arrays, *added], schema=schema))
+            added = [values.take(pa.array(picked.documents)) for values in (extra or {}).values()]
+            yield RankedBatch(picked.ranks, pa.RecordBatch.from_arrays([*arrays, *added], schema=schema))
         watch.advance(shard.rows)
 
 
@@ -134,12 +174,13 @@ def write_sorted(
     rows: int,
     schema: pa.Schema,
     written: pa.Schema | None = None,
+    form: FileForm | None = None,
     shard_rows: int = SHARD_ROWS,
     group_rows: int = GROUP_ROWS,
     spill_bytes: int = SPILL_BYTES,
     markers: Markers | None = None,
 ) -> tuple[WrittenFile, ...]:
-    """Write rows in the order of their ranks as ``part-00000.parquet`` and so on; equal rows give equal bytes.
+    """Write rows in the order of their ranks into files of ``shard_rows`` rows; equal rows give equal bytes.
 
     Args:
         batches: every rank from 0 to ``rows - 1`` exactly once, in any order.
@@ -147,34 +188,41 @@ def write_sorted(
         rows: total number of rows.
         schema: of the batches.
         written: schema of the files with metadata, see ``written_schema``; by default that of the batches.
+        form: format and names of the files; by default Parquet, ``part-00000.parquet`` and so on.
         shard_rows: rows per file, a multiple of ``group_rows``; the last file may have fewer.
         group_rows: rows per row group; one row group must fit into memory.
         spill_bytes: rows held in memory before they are spilled to disk.
         markers: of the run; files that it already marked as complete stay, and their rows are skipped.
 
     Raises:
-        StoreError: ranks are missing or repeated, or the disk is full. Only complete files have their final name;
-            writing again replaces all of them.
+        StoreError: ranks are missing, repeated or out of range, or the disk is full. Only complete files have their
+            final name; writing again replaces all of them.
 
     One process at a time may write to a folder: unfinished files of an interrupted one are removed.
     """
-    for stale in folder.glob(".part-*.tmp"):
+    for stale in folder.glob(".*.tmp"):
         stale.unlink(missing_ok=True)
+    shape = form or ParquetForm()
     starts = range(0, max(rows, 1), shard_rows)
     sizes = [min(rows - start, shard_rows) for start in starts]
-    paths = [folder / f"part-{number:05d}.parquet" for number in range(len(starts))]
+    paths = [folder / shape.name(number, len(starts)) for number in range(len(starts))]
     whole = [markers.whole(path, rows=size) if markers else None for path, size in zip(paths, sizes, strict=True)]
     missing = np.array([file is None for file in whole])
     spill = _Spill(folder / ".spill", schema, group_rows=group_rows, limit=spill_bytes)
     try:
         for ranked in batches:
-            spill.add(ranked.chosen(missing[np.minimum(ranked.ranks // shard_rows, len(paths) - 1)]))
+            _check_range(ranked.ranks, rows)
+            spill.add(ranked.chosen(missing[ranked.ranks // shard_rows]))
         spill.close()
         files = []
-        for path, file, start, size in zip(paths, whole, starts, sizes, strict=True):
-            files.append(file or _write_file(spill, path, start, size, written or spill.schema))
-            if markers and not file:
-                markers.mark(files[-1])
+        for number, (path, file, start, size) in enumerate(zip(paths, whole, starts, sizes, strict=True)):
+            if file is None:
+                with atomic_write(path) as temporary:
+                    shape.write(temporary, spill.groups(start, size), number=number, schema=written or spill.schema)
+                file = WrittenFile.at(path, rows=size)
+                if markers:
+                    markers.mark(file)
+            files.append(file)
         return tuple(files)
     except OSError as error:
         raise write_error(folder, error) from error
@@ -182,14 +230,11 @@ def write_sorted(
         spill.remove()
 
 
-def _write_file(spill: _Spill, path: Path, start: int, size: int, schema: pa.Schema) -> WrittenFile:
-    with atomic_write(path) as temporary, parquet_writer(temporary, schema, metadata=schema.metadata) as writer:
-        bare = schema.remove_metadata()
-        for first in range(start, start + size, spill.group_rows):
-            count = min(spill.group_rows, start + size - first)
-            group = spill.group(first // spill.group_rows, first, count)
-            writer.write_table(restore_types(group, bare), row_group_size=count)
-    return WrittenFile.at(path, rows=size)
+def _check_range(ranks: NDArray[np.int64], rows: int) -> None:
+    outside = ranks[(ranks < 0) | (ranks >= rows)]
+    if len(outside):
+        what = f"Rows 0 to {rows - 1} of the output do not occur exactly once: one has another number"
+        raise StoreError(what, value=int(outside[0]), fix="this is a fault of the program; please report it")
 
 
 class _Spill:
@@ -219,6 +264,11 @@ class _Spill:
     def close(self) -> None:
         """Sort the rest of the buffer into groups; call after the last row."""
         self._sorted = dict(self._by_group())
+
+    def groups(self, start: int, size: int) -> Iterator[pa.Table]:
+        """Yield the groups of a file that begins at rank ``start``, each sorted by rank. Raises as ``group``."""
+        for first in range(start, start + size, self.group_rows):
+            yield self.group(first // self.group_rows, first, min(self.group_rows, start + size - first))
 
     def group(self, number: int, first: int, count: int) -> pa.Table:
         """Return the rows of one group, sorted by rank.

@@ -6,11 +6,11 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path, PurePath
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol, cast, runtime_checkable
 
 import pyarrow as pa
 import zstandard
@@ -127,6 +127,7 @@ class Probe:
         bad_lines: lines left out.
         notes: what was read in another way than the file states, one sentence each.
         documents: the files of the format ``texts``, one a row.
+        maker: name and version of the package whose doing the texts are, empty where they are the file's own.
     """
 
     rows: int
@@ -141,6 +142,7 @@ class Probe:
     bad_lines: tuple[BadLine, ...] = ()
     notes: tuple[str, ...] = ()
     documents: tuple[TextFile, ...] = ()
+    maker: str = ""
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,18 @@ class Reader(Protocol):
 
     def read(self, path: Path, probe: Probe, cut: Cut, repairs: Repairs) -> Iterable[pa.RecordBatch]:
         """Yield the rows of ``cut`` in file order, text valid UTF-8, columns in the order of ``cut.columns``."""
+
+
+RowLines = Iterator[list[bytes]]
+"""Rows as lines of JSON without line feeds, mark by mark."""
+
+
+@runtime_checkable
+class LineReader(Protocol):
+    """A format whose rows are objects of JSON."""
+
+    def lines(self, path: Path, probe: Probe, marks: Sequence[Mark]) -> RowLines:
+        """Yield the rows of each mark, one line each without line feed: the very bytes where a row is a line."""
 
 
 TEXTS = "texts"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import BadLine, BadLines, Cut, Mark, Probe, slices
+from tamis.data.formats import BadLine, BadLines, Cut, Mark, Probe, RowLines, slices
 from tamis.data.inference import ColumnTypes, to_batch
 from tamis.data.json_stream import JsonBlock, JsonFaultError, JsonStream
 from tamis.data.jsonl_reader import repaired_keys
@@ -86,6 +87,15 @@ class JsonReader:
                 values = _objects(data)
                 for start, stop in slices(len(values), mark, cut):
                     yield to_batch(values[start:stop], schema, repairs)
+
+    def lines(self, path: Path, probe: Probe, marks: Sequence[Mark]) -> RowLines:
+        """Yield the records of each mark, one line each: as they stand, but for line breaks between their tokens."""
+        with open_at(path, self.compression, marks[0].offset) as stream:
+            for mark in marks:
+                data = stream.read(mark.bytes)
+                if len(data) != mark.bytes:
+                    raise CorpusError(f"{path.name} is shorter than when it was opened", fix="open it again")
+                yield list(_raw_objects(data.decode("utf-8", "surrogateescape")))
 
 
 @dataclass
@@ -193,6 +203,24 @@ def _objects(data: bytes) -> list[dict[str, Any]]:
     text = "[" + text.strip(" \t\r\n,") + "]"
     values = json.loads(text, object_pairs_hook=repaired_keys) if broken else json.loads(text)
     return [value for value in values if isinstance(value, dict)]
+
+
+_BREAK = re.compile(r"(?<=([{\[]))?[ \t]*[\r\n][ \t\r\n]*(?=([}\]]))?")
+
+
+def _raw_objects(text: str) -> Iterator[bytes]:
+    """Yield the objects among some elements of an array as they are spelt, each on one line."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at] in " \t\r\n,":
+            at += 1
+            continue
+        value, stop = decoder.raw_decode(text, at)
+        if isinstance(value, dict):
+            # Strings hold no line breaks, so each of these lies between two tokens.
+            line = _BREAK.sub(lambda found: "" if found[1] or found[2] else " ", text[at:stop])
+            yield line.encode("utf-8", "surrogateescape")
+        at = stop
 
 
 JsonContent = Literal["lines", "line", "records", "object"]

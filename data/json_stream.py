@@ -118,9 +118,7 @@ class JsonStream:
         self.peek()
         while True:
             try:
-                value, end = self._decoder.scan_once(self._text, self._at)
-            except StopIteration as error:
-                self._grow(error.value, "Expecting value")
+                value, end = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 self._grow(error.pos, error.msg)
             except (ValueError, RecursionError) as error:

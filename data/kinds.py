@@ -61,12 +61,21 @@ def choose_kind(files: Sequence[Path], *, folder: bool) -> tuple[list[Path], Lef
     return kept, left
 
 
+def worth_copying(files: Sequence[PurePath], *, folder: bool) -> list[PurePath]:
+    """Return the files that may be read when only their names are known: JSON may turn out to be data."""
+    ranks = {file: _rank(file) for file in files if format_of(file)}
+    if not folder:
+        return [file for file in ranks if ranks[file] < _TEXT] or list(ranks)
+    best = min(ranks.values(), default=_TEXT)
+    return [file for file in ranks if best >= _JSON or ranks[file] in (best, _JSON)]
+
+
 def _leave(left: LeftBy, reason: str, files: Sequence[Path]) -> None:
     if files:
         left.setdefault(reason, []).extend(files)
 
 
-def _rank(file: Path) -> int:
+def _rank(file: PurePath) -> int:
     kind, _ = format_of(file) or ("parquet", "")
     if file.suffix.lower() == ".json":
         return _JSON

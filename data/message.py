@@ -7,7 +7,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tamis.data.parts import ASSISTANT, IMAGE, OTHER, SYSTEM, TEXT, THINKING, TOOL, TOOL_CALL, TOOL_RESULT, USER, Part
+from tamis.data.parts import (
+    ASSISTANT,
+    IMAGE,
+    OTHER,
+    SYSTEM,
+    TEXT,
+    THINKING,
+    TOOL,
+    TOOL_CALL,
+    TOOL_RESULT,
+    USER,
+    MessagePart,
+)
 
 Path = tuple[str | int, ...]
 
@@ -31,6 +43,8 @@ _TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
 _THINKING_TYPES = ("thinking", "reasoning", "redacted_thinking")
 _REFERENCES = ("image_url", "image", "input_image", "video", "video_url", "audio", "input_audio", "file", "document")
 THINK_OPEN = "<think>"
+THINK_CLOSE = "</think>"
+_CLOSED = re.compile(r"\s*</think>")
 _THINK = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
 
@@ -77,13 +91,18 @@ def split_thinking(text: str) -> list[tuple[int, tuple[int, int]]]:
     return [(kind, span) for kind, span in trimmed if kind == THINKING or span[0] < span[1]]
 
 
+def is_unclosed(text: str, kind: int, span: tuple[int, int]) -> bool:
+    """Say whether a piece that ``split_thinking`` found is thinking whose end is not marked."""
+    return kind == THINKING and _CLOSED.match(text, span[1]) is None
+
+
 def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
     inside = text[span[0] : span[1]]
     left = len(inside) - len(inside.lstrip())
     return span[0] + left, max(span[0] + left, span[0] + len(inside.rstrip()))
 
 
-def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: str) -> Iterator[Part]:
+def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: str) -> Iterator[MessagePart]:
     """Yield the parts of a message: thinking, text, calls of tools.
 
     Raises:
@@ -100,28 +119,38 @@ def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: 
     for key in THINKING_KEYS:
         thought = message.get(key)
         if isinstance(thought, str) and thought and key != text_key:
-            yield Part(role, THINKING, thought, turn, word, (*path, key))
+            yield MessagePart(role, THINKING, thought, turn, word, (*path, key))
     calls = [(call, where) for key in CALL_KEYS for call, where in _calls(message.get(key), (*path, key))]
     content = message.get(text_key)
+    answered = _id(message, "tool_call_id")
     if content is None and not calls:
-        yield Part(role, kind, "", turn, word, (*path, text_key))
+        yield MessagePart(role, kind, "", turn, word, (*path, text_key))
     elif content is not None:
-        yield from _content(content, role, kind, turn, word, (*path, text_key))
+        for part in _content(content, role, kind, turn, word, (*path, text_key)):
+            yield part._replace(call=answered) if answered and not part.call else part
     for call, where in calls:
-        yield Part(role, TOOL_CALL, call_text(call), turn, word, where)
+        yield MessagePart(role, TOOL_CALL, call_text(call), turn, word, where, call=_id(call, "id"))
 
 
-def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[Part]:
+def _id(value: Mapping[str, Any], key: str) -> str:
+    held = value.get(key)
+    return held if isinstance(held, str) else ""
+
+
+def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[MessagePart]:
     if isinstance(content, str):
         inner = json_objects(content)
         if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
             yield from _content(inner, role, kind, turn, word, (*path, JSON))
         elif THINK_OPEN in content:
             for each, span in split_thinking(content):
-                yield Part(role, each or kind, content[span[0] : span[1]], turn, word, path, span)
+                said, unclosed = content[span[0] : span[1]], is_unclosed(content, each, span)
+                yield MessagePart(role, each or kind, said, turn, word, path, span, unclosed)
         else:
-            yield Part(role, kind, content, turn, word, path)
+            yield MessagePart(role, kind, content, turn, word, path)
     elif isinstance(content, list):
+        if not content:
+            yield MessagePart(role, kind, "", turn, word, path)
         for at, item in enumerate(content):
             yield from _content_part(item, role, kind, turn, word, (*path, at))
     elif isinstance(content, Mapping) and isinstance(content.get("type"), str):
@@ -130,27 +159,28 @@ def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Pat
         raise MalformedError(f"message {turn + 1} has {_name(content)} as its text")
 
 
-def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[Part]:
+def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[MessagePart]:
     if isinstance(item, str):
-        yield Part(role, kind, item, turn, word, path)
+        yield MessagePart(role, kind, item, turn, word, path)
         return
     if not isinstance(item, Mapping):
         raise MalformedError(f"message {turn + 1} has {_name(item)} inside its text")
     name = item.get("type")
     if name in _REFERENCES:
-        yield Part(role, IMAGE, "", turn, word, path)
+        yield MessagePart(role, IMAGE, "", turn, word, path)
     elif name == "tool_use":
-        yield Part(role, TOOL_CALL, call_text(item), turn, word, path)
+        yield MessagePart(role, TOOL_CALL, call_text(item), turn, word, path, call=_id(item, "id"))
     elif name == "tool_result":
         inner = item.get("content")
-        yield from () if inner is None else _content(inner, TOOL, TOOL_RESULT, turn, word, (*path, "content"))
+        for part in _content("" if inner is None else inner, TOOL, TOOL_RESULT, turn, word, (*path, "content")):
+            yield part._replace(call=_id(item, "tool_use_id"))
     else:
         key = next(
             (key for key in ("text", "thinking", "reasoning", "refusal") if isinstance(item.get(key), str)), None
         )
         if key is None or not (name is None or name in (*_TEXT_TYPES, *_THINKING_TYPES)):
             raise MalformedError(f"message {turn + 1} has a part of the unknown type {name!r}")
-        yield Part(role, THINKING if name in _THINKING_TYPES else kind, item[key], turn, word, (*path, key))
+        yield MessagePart(role, THINKING if name in _THINKING_TYPES else kind, item[key], turn, word, (*path, key))
 
 
 def _calls(value: Any, path: Path) -> list[tuple[Mapping[str, Any], Path]]:

@@ -15,7 +15,19 @@ import pyarrow as pa
 from tamis.data.arrow_reader import ArrowReader
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
-from tamis.data.formats import TEXTS, BadLine, Cut, Mark, Probe, Reader, detect_compression, format_of, named_json
+from tamis.data.formats import (
+    TEXTS,
+    BadLine,
+    Cut,
+    LineReader,
+    Mark,
+    Probe,
+    Reader,
+    RowLines,
+    detect_compression,
+    format_of,
+    named_json,
+)
 from tamis.data.hashing import canonical_json, digest, file_sha256
 from tamis.data.json_reader import JsonReader, holds_json
 from tamis.data.jsonl_reader import JsonlReader
@@ -28,6 +40,7 @@ from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
 from tamis.data.tar_reader import TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
+from tamis.data.warc_reader import WarcReader
 
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
@@ -43,7 +56,7 @@ OnBad = Literal["fail", "skip"]
 _WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": ArrowReader(), TEXTS: TextFilesReader()}
 """Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
 _WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
-    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader,
+    "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader, "warc": WarcReader,
 }  # fmt: skip
 """Readers of the other formats, by compression and whether lines are left out."""
 
@@ -125,6 +138,11 @@ class OpenedFile:
                 continue
             arrays = [batch.column(name) if name in held else self._same(name, batch.num_rows) for name in cut.columns]
             yield pa.RecordBatch.from_arrays(arrays, names=list(cut.columns))
+
+    def lines(self, marks: Sequence[Mark]) -> RowLines | None:
+        """Return the rows of consecutive marks as lines of JSON, as the file has them; None for other formats."""
+        reader = _reader(self.format, self.compression, self.on_bad_line)
+        return reader.lines(self.path, self.probe, marks) if isinstance(reader, LineReader) else None
 
     def _same(self, name: str, rows: int) -> pa.Array:
         return pa.repeat(pa.scalar(self.path_values[name], self.path_schema.field(name).type), rows)
@@ -251,7 +269,7 @@ def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathC
         raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed="text in UTF-8 or UTF-16")
     one = OpenedFile(listing.root, TEXTS, TEXTS, "", held.bytes, held.sha256, (0, 0), held.probe)
     # Their own paths are a column already.
-    wanted = path_columns if isinstance(path_columns, tuple) else "found"
+    wanted: PathColumns = path_columns if isinstance(path_columns, tuple) else "found"
     return Opening(
         str(listing.root),
         _with_paths(listing.root, [one], wanted),
@@ -313,7 +331,8 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
 
 def _encode(probe: Probe) -> bytes:
     value = {
-        name: getattr(probe, name) for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes")
+        name: getattr(probe, name)
+        for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes", "maker")
     }
     value |= {"marks": [astuple(mark) for mark in probe.marks], "bad": [astuple(line) for line in probe.bad_lines]}
     value |= {"schema": _packed(probe.schema), "source": None if probe.source is None else _packed(probe.source)}
@@ -345,6 +364,7 @@ def _recall(probes: Path | None, name: str) -> Probe | None:
             places=tuple(value["places"]),
             bad_lines=tuple(BadLine(*line) for line in value["bad"]),
             notes=tuple(value["notes"]),
+            maker=value.get("maker", ""),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None

@@ -33,7 +33,7 @@ SCOPES = (
 )  # fmt: skip
 
 
-class Part(NamedTuple):
+class MessagePart(NamedTuple):
     """One piece of a row.
 
     Attributes:
@@ -44,6 +44,8 @@ class Part(NamedTuple):
         word: the source's own word for the role, empty where a column gives the role.
         path: names and positions that lead to the string in the row.
         span: characters of that string that the part is; None for all of it.
+        unclosed: whether it is thinking whose end is not marked.
+        call: id that joins a call of a tool and its result, empty if none is stated.
     """
 
     role: int
@@ -53,6 +55,8 @@ class Part(NamedTuple):
     word: str = ""
     path: tuple[str | int, ...] = ()
     span: tuple[int, int] | None = None
+    unclosed: bool = False
+    call: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,8 @@ class Parts:
         texts: large_string (p,), never NULL.
         words: string (p,), the source's own word for the role, empty where a column gives it.
         reasons: string (n,), why a row is no document, NULL for sound rows.
+        unclosed: bool (p,), whether a part is thinking whose end is not marked.
+        calls: string (p,), id that joins a call of a tool and its result, NULL where none is stated.
     """
 
     starts: NDArray[np.int64]
@@ -76,14 +82,16 @@ class Parts:
     texts: pa.Array
     words: pa.Array
     reasons: pa.Array
+    unclosed: NDArray[np.bool_]
+    calls: pa.Array
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Part] | str]) -> Parts:
+    def of(cls, rows: Sequence[Sequence[MessagePart] | str]) -> Parts:
         """Return the parts of rows as columns; text in place of parts is the reason why a row is no document."""
-        held: list[Sequence[Part]] = [() if isinstance(row, str) else row for row in rows]
+        held: list[Sequence[MessagePart]] = [() if isinstance(row, str) else row for row in rows]
         flat = [part for row in held for part in row]
         return cls(
             np.cumsum([0, *map(len, held)], dtype=np.int64),
@@ -93,6 +101,8 @@ class Parts:
             pa.array([part.text for part in flat], pa.large_string()),
             pa.array([part.word for part in flat], pa.string()),
             pa.array([row if isinstance(row, str) else None for row in rows], pa.string()),
+            np.array([part.unclosed for part in flat], dtype=np.bool_),
+            pa.array([part.call or None for part in flat], pa.string()),
         )
 
     @classmethod
@@ -118,6 +128,8 @@ class Parts:
             pa.concat_arrays([parts.texts for parts, _ in several]).take(took),
             pa.concat_arrays([parts.words for parts, _ in several]).take(took),
             reasons.take(pa.array(place, mask=place < 0)),
+            np.concatenate([parts.unclosed for parts, _ in several])[order],
+            pa.concat_arrays([parts.calls for parts, _ in several]).take(took),
         )
 
     def select(self, mask: NDArray[np.bool_]) -> Parts:
@@ -126,6 +138,7 @@ class Parts:
         return Parts(
             before[self.starts].astype(np.int64), self.role[mask], self.kind[mask], self.turn[mask],
             self.texts.filter(pa.array(mask)), self.words.filter(pa.array(mask)), self.reasons,
+            self.unclosed[mask], self.calls.filter(pa.array(mask)),
         )  # fmt: skip
 
     def turned(self, first: NDArray[np.int64]) -> Parts:

@@ -12,14 +12,16 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from tamis.data.errors import CorpusError, SettingError
-from tamis.data.formats import SUFFIXES, format_of
+from tamis.data.formats import SUFFIXES
 from tamis.data.hashing import digest
+from tamis.data.kinds import worth_copying
 from tamis.data.names import inside
 from tamis.data.parquet import sync, write_bytes
 from tamis.data.progress import NullProgress, Progress
@@ -109,15 +111,16 @@ def _plain(start: str) -> str:
 
 def _files(store: Any, start: str) -> list[str]:
     if any(mark in start for mark in _MARKS):
-        return sorted(path for path in store.glob(start) if _readable(path))
+        return _readable(store.glob(start), folder=False)
     if store.isfile(start):
         return [start]
-    return sorted(path for path in store.find(start) if _readable(path))
+    return _readable(store.find(start), folder=True)
 
 
-def _readable(path: str) -> bool:
-    parts = path.split("/")
-    return format_of(PurePosixPath(parts[-1])) is not None and not any(part.startswith((".", "_")) for part in parts)
+def _readable(paths: Iterable[str], *, folder: bool) -> list[str]:
+    """Return the files that are read, sorted."""
+    shown = [path for path in paths if not any(part.startswith((".", "_")) for part in path.split("/"))]
+    return sorted(map(str, worth_copying([PurePosixPath(path) for path in shown], folder=folder)))
 
 
 def _name(path: str, start: str) -> str:

@@ -1,4 +1,4 @@
-"""The review store: decisions of people about documents, clusters, selections, recipes and steps.
+"""The review store: decisions of people about documents, clusters, selections, recipes, steps and hits.
 
 Events are only added, never changed, each in its own transaction, under a key that the sender makes: sending one again
 adds nothing. The store is SQLite in the workspace (write-ahead log, synchronous), or any database of SQLAlchemy.
@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest
 
-Subject = Literal["document", "cluster", "selection", "recipe", "step"]
+Subject = Literal["document", "cluster", "selection", "recipe", "step", "hit"]
 Kind = Literal["decision", "note", "tag", "untag", "comment", "proposal", "approval"]
 DECISIONS = ("keep", "drop", "unsure")
 APPROVALS = ("approved", "changes asked")

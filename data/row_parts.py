@@ -16,12 +16,13 @@ from tamis.data.message import (
     MalformedError,
     Path,
     compact,
+    is_unclosed,
     json_list,
     json_objects,
     message_parts,
     split_thinking,
 )
-from tamis.data.parts import ANSWER, ASSISTANT, CHOSEN, REJECTED, USER, Part
+from tamis.data.parts import ANSWER, ASSISTANT, CHOSEN, REJECTED, USER, MessagePart
 from tamis.data.rendered import rendered_turns
 from tamis.data.shapes import SLOT_ROLES, Shape
 
@@ -32,7 +33,7 @@ Edit = Callable[[str], str]
 T = TypeVar("T")
 
 
-def read_row(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[Part]:
+def read_row(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[MessagePart]:
     """Return the parts of a row in document order.
 
     Args:
@@ -59,18 +60,18 @@ def read_row(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]
     return parts
 
 
-def _next_turn(parts: Sequence[Part]) -> int:
+def _next_turn(parts: Sequence[MessagePart]) -> int:
     return parts[-1].turn + 1 if parts else 0
 
 
-def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path) -> list[Part]:
+def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path) -> list[MessagePart]:
     """Return the parts of one column."""
     if slot in OPTIONAL and (value is None or value in ("", [])):
         return []
     if value is None:
         raise MalformedError(f"{path} is NULL")
     if slot == "answer" and not isinstance(value, str):
-        return [Part(ANSWER, 0, compact(value), turn, "", place)]
+        return [MessagePart(ANSWER, 0, compact(value), turn, "", place)]
     if slot == "history":
         return _history(path, value, turn, place)
     if slot == "dialog":
@@ -87,7 +88,7 @@ def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path
     return _messages(shape, value, turn, place)
 
 
-def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place: Path) -> list[Part]:
+def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place: Path) -> list[MessagePart]:
     inner = json_objects(value) if slot in ("messages", "user", "assistant", "prompt", "chosen", "rejected") else None
     if inner is not None and all(shape.role_key in item for item in inner):
         return _messages(shape, inner, turn, (*place, JSON))
@@ -98,16 +99,19 @@ def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place:
         if turns is None:
             raise MalformedError(f"{path} is text, and neither JSON nor a known template")
         return [
-            Part(role, kind, value[begin:end], turn + at, word, place, (begin, end))
+            MessagePart(role, kind, value[begin:end], turn + at, word, place, (begin, end))
             for at, (word, (role, kind), (begin, end)) in enumerate(turns)
         ]
     role = SLOT_ROLES[slot]
     if role == ASSISTANT and THINK_OPEN in value:
-        return [Part(role, kind, value[a:b], turn, "", place, (a, b)) for kind, (a, b) in split_thinking(value)]
-    return [Part(role, 0, value, turn, "", place)]
+        return [
+            MessagePart(role, kind, value[a:b], turn, "", place, (a, b), is_unclosed(value, kind, (a, b)))
+            for kind, (a, b) in split_thinking(value)
+        ]
+    return [MessagePart(role, 0, value, turn, "", place)]
 
 
-def _messages(shape: Shape, value: list[Any], turn: int, place: Path, *, single: bool = False) -> list[Part]:
+def _messages(shape: Shape, value: list[Any], turn: int, place: Path, *, single: bool = False) -> list[MessagePart]:
     return [
         part
         for at, message in enumerate(value)
@@ -117,34 +121,37 @@ def _messages(shape: Shape, value: list[Any], turn: int, place: Path, *, single:
     ]  # fmt: skip
 
 
-def _field(value: Any, turn: int, place: Path) -> list[Part]:
+def _field(value: Any, turn: int, place: Path) -> list[MessagePart]:
     """Return the part of a field of a template; a list has one for each item."""
     if isinstance(value, list):
         return [part for at, item in enumerate(value) for part in _field(item, turn, (*place, at))]
     text = "" if value is None else value if isinstance(value, str) else compact(value)
-    return [Part(SLOT_ROLES["template"], 0, text, turn, "", place)]
+    return [MessagePart(SLOT_ROLES["template"], 0, text, turn, "", place)]
 
 
-def _history(path: str, value: Any, turn: int, place: Path) -> list[Part]:
+def _history(path: str, value: Any, turn: int, place: Path) -> list[MessagePart]:
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         raise MalformedError(f"{path} is no list of pairs of question and answer")
     sides = [(at, side, text) for at, pair in enumerate(value) for side, text in enumerate(pair)]
     if not all(isinstance(text, str) for _, _, text in sides):
         raise MalformedError(f"{path} holds a turn that is no text")
     return [
-        Part((USER, ASSISTANT)[side], 0, text, turn + 2 * at + side, "", (*place, at, side)) for at, side, text in sides
+        MessagePart((USER, ASSISTANT)[side], 0, text, turn + 2 * at + side, "", (*place, at, side))
+        for at, side, text in sides
     ]
 
 
-def _dialog(path: str, value: Any, turn: int, place: Path) -> list[Part]:
+def _dialog(path: str, value: Any, turn: int, place: Path) -> list[MessagePart]:
     if not isinstance(value, list) or not value or not all(isinstance(text, str) for text in value):
         raise MalformedError(f"{path} is no list of texts")
-    return [Part((USER, ASSISTANT)[at % 2], 0, text, turn + at, "", (*place, at)) for at, text in enumerate(value)]
+    return [
+        MessagePart((USER, ASSISTANT)[at % 2], 0, text, turn + at, "", (*place, at)) for at, text in enumerate(value)
+    ]
 
 
-def _preference(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[Part]:
+def _preference(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[MessagePart]:
     """Return the prompt, then what is chosen, then what is rejected; messages that both begin with are the prompt."""
-    parts: list[Part] = []
+    parts: list[MessagePart] = []
     for slot in ("system", "prompt"):
         if slot in shape.columns:
             path = shape.columns[slot]
@@ -169,7 +176,7 @@ def _preference(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Pa
     return parts
 
 
-def _shared(chosen: Sequence[Part], rejected: Sequence[Part]) -> int:
+def _shared(chosen: Sequence[MessagePart], rejected: Sequence[MessagePart]) -> int:
     """Return how many parts both sides begin with, whole turns only and never the last turn of one of them."""
     count = 0
     for left, right in zip(chosen, rejected, strict=False):
@@ -189,7 +196,7 @@ _SCORES = ("score", "rating", "overall_score", "reward", "rank_score")
 _ANSWERS = ("text", "content", "response", "completion", "answer", "output")
 
 
-def _responses(shape: Shape, values: Mapping[str, Any], turn: int, place: Path) -> list[Part]:
+def _responses(shape: Shape, values: Mapping[str, Any], turn: int, place: Path) -> list[MessagePart]:
     """Return all responses, the best as chosen and the worst as rejected, the first of equals."""
     path = shape.columns["responses"]
     items = values.get(path)
@@ -209,7 +216,7 @@ def _responses(shape: Shape, values: Mapping[str, Any], turn: int, place: Path) 
     best, worst = scores.index(max(scores)), scores.index(min(scores))
     roles = [CHOSEN if at == best else REJECTED if at == worst else ANSWER for at in range(len(items))]
     return [
-        Part(role, 0, text, turn + at, "", where)
+        MessagePart(role, 0, text, turn + at, "", where)
         for at, (role, (text, where)) in enumerate(zip(roles, found, strict=True))
     ]
 

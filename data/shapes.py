@@ -169,6 +169,17 @@ class Shape:
             raise SettingError("Plain text has no scopes", value=scope, allowed=WHOLE)
         return replace(self, scope=scope)
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes that rows of this shape can have, without the whole."""
+        both = ("prompt", "response", "system", "user")
+        of = {
+            "conversation": (*both, "assistant", "thinking", "tool", "first_user", "last_assistant"),
+            "preference": (*both, "chosen", "rejected"),
+            "prompt": ("prompt", "system", "user"),
+        }
+        return of.get(self.kind, ())
+
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """Return the paths in the template, in order."""

@@ -13,16 +13,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from tamis.data.byte_text import text_uuid
+from tamis.data.features import FEATURES, features_in
 from tamis.data.formats import Probe
 from tamis.data.repair import is_text
 from tamis.data.schema import plain
-
-FEATURES = b"huggingface"
-"""Key under which the ``datasets`` library keeps its features, such as names of labels, in a Parquet file."""
-
-_SLICE = 1 << 30
-"""Bytes of a column cast at once: types with 32-bit offsets hold less than twice this."""
 
 
 class _File(Protocol):
@@ -41,9 +35,11 @@ def source_schema(schema: pa.Schema, files: Sequence[_File]) -> pa.Schema:
         schema: union of the files' schemas, as rows are read.
         files: of the corpus.
 
-    A column has the type that all Parquet files give it; where files disagree, or have no types, the narrow form of the
-    type it is read as. Columns stand in the order of the files; those of paths come last. Features of the ``datasets``
-    library are kept where all files that name them agree. Nothing depends on the order of the files.
+    A column has the type that all files with types give it; where files disagree, or have no types, the narrow form of
+    the type it is read as. What a file says of a field beside its type (never NULL, metadata) is kept, at any depth,
+    where all files say the same. Columns stand in the order of the files; those of paths come last. Features of the
+    ``datasets`` library are kept where all files that name them agree and the column is written with the type they
+    describe. Nothing depends on the order of the files.
     """
     places: dict[str, int] = {}
     of_paths = {name for file in files for name in file.path_schema.names}
@@ -51,21 +47,37 @@ def source_schema(schema: pa.Schema, files: Sequence[_File]) -> pa.Schema:
         for name, place in zip(file.probe.schema.names, file.probe.places, strict=True):
             places[name] = max(place, places.get(name, 0))
     names = sorted(schema.names, key=lambda name: (name in of_paths, places.get(name, 0), name))
-    fields = [pa.field(name, _type(schema.field(name).type, name, name in of_paths, files)) for name in names]
-    features = _features(files, set(names) - of_paths)
+    fields = [_field(schema.field(name), name in of_paths, files) for name in names]
+    features = _features(files, {field.name: field for field in fields if field.name not in of_paths})
     block = json.dumps({"info": {"features": {name: features[name] for name in names if name in features}}})
     return pa.schema(fields, {FEATURES: block.encode()} if features else None)
 
 
-def _type(kind: pa.DataType, name: str, of_path: bool, files: Sequence[_File]) -> pa.DataType:
-    """Return the type as which a column is written."""
-    found: list[pa.DataType] = []
-    for file in () if of_path else files:
-        if name in file.probe.schema.names and not pa.types.is_null(file.probe.schema.field(name).type):
-            source = file.probe.source
-            own = narrow(file.probe.schema.field(name).type) if source is None else _outer(source.field(name).type)
-            found += [own] if own not in found else []
-    return found[0] if len(found) == 1 and _reads_as(found[0], kind) else narrow(kind)
+def _field(read: pa.Field, of_path: bool, files: Sequence[_File]) -> pa.Field:
+    """Return the field as which a column is written."""
+    name = read.name
+    having = [] if of_path else [file for file in files if _kind_in(file, name) is not None]
+    own = [_own_field(file, name) for file in having]
+    bare = [_outer(field.type, rich=False) for field in own]
+    if not own or any(kind != bare[0] for kind in bare) or not _reads_as(bare[0], read.type):
+        return pa.field(name, narrow(read.type))
+    if any(not field.equals(own[0], check_metadata=True) for field in own):
+        return pa.field(name, bare[0])
+    return own[0].with_nullable(own[0].nullable or len(having) < len(files))
+
+
+def _kind_in(file: _File, name: str) -> pa.DataType | None:
+    """Return the type of a column as a file is read, None where it has no such column or only NULL in it."""
+    kind = file.probe.schema.field(name).type if name in file.probe.schema.names else None
+    return None if kind is None or pa.types.is_null(kind) else kind
+
+
+def _own_field(file: _File, name: str) -> pa.Field:
+    """Return a column with its own type and all that the file says of it; files without types have the narrow type."""
+    source = file.probe.source
+    if source is None:
+        return pa.field(name, narrow(file.probe.schema.field(name).type))
+    return source.field(name).with_type(_outer(source.field(name).type))
 
 
 def _reads_as(own: pa.DataType, kind: pa.DataType) -> bool:
@@ -87,89 +99,54 @@ def narrow(kind: pa.DataType) -> pa.DataType:
     return pa.map_(narrow(kind.key_type), narrow(kind.item_type)) if types.is_map(kind) else kind
 
 
-def _outer(kind: pa.DataType) -> pa.DataType:
+def _outer(kind: pa.DataType, *, rich: bool = True) -> pa.DataType:
     """Return ``_own`` of a top-level column; only these may have an extension type such as UUID."""
-    return kind if isinstance(kind, pa.BaseExtensionType) else _own(kind)
+    return kind if isinstance(kind, pa.BaseExtensionType) else _own(kind, rich=rich)
 
 
-def _own(kind: pa.DataType) -> pa.DataType:
-    """Return the type as which a source's column is written: without dictionaries, views and size bounds."""
+def _own(kind: pa.DataType, *, rich: bool) -> pa.DataType:
+    """Return the type as which a source's column is written: without dictionaries, views and size bounds.
+
+    Args:
+        kind: the type in the file.
+        rich: whether inner fields keep that they are never NULL, and their metadata.
+    """
     types = pa.types
     if types.is_dictionary(kind):
-        return _own(kind.value_type)
+        return _own(kind.value_type, rich=rich)
     if isinstance(kind, pa.BaseExtensionType):
-        return _own(kind.storage_type)
+        return _own(kind.storage_type, rich=rich)
     if types.is_string_view(kind):
         return pa.string()
     if types.is_binary_view(kind):
         return pa.binary()
     if types.is_struct(kind):
-        return pa.struct([pa.field(field.name, _own(field.type)) for field in kind])
+        fields = [(field, pa.field(field.name, _own(field.type, rich=rich))) for field in kind]
+        return pa.struct([field.with_type(bare.type) if rich else bare for field, bare in fields])
     if types.is_large_list(kind):
-        return pa.large_list(_own(kind.value_type))
+        return pa.large_list(_element(kind.value_field, rich=rich))
     if types.is_fixed_size_list(kind):
-        return pa.list_(_own(kind.value_type), kind.list_size)
+        return pa.list_(_element(kind.value_field, rich=rich), kind.list_size)
     if types.is_list(kind):
-        return pa.list_(_own(kind.value_type))
-    return pa.map_(_own(kind.key_type), _own(kind.item_type)) if types.is_map(kind) else kind
+        return pa.list_(_element(kind.value_field, rich=rich))
+    if types.is_map(kind):
+        return pa.map_(_element(kind.key_field, rich=False), _element(kind.item_field, rich=rich))
+    return kind
 
 
-def _features(files: Sequence[_File], names: set[str]) -> dict[str, Any]:
-    """Return the features of the columns that all files with features agree on, by column."""
+def _element(field: pa.Field, *, rich: bool) -> pa.DataType | pa.Field:
+    """Return the type of the elements of a list; as a field, with its name, where there is more to say of them."""
+    kind = _own(field.type, rich=rich)
+    return field.with_type(kind) if rich and (field.metadata or not field.nullable) else kind
+
+
+def _features(files: Sequence[_File], fields: Mapping[str, pa.Field]) -> dict[str, Any]:
+    """Return the features, by column, that all files with features agree on and that describe the written type."""
     found: dict[str, list[Any]] = {}
     for file in files:
-        for name, feature in _named_features(file.probe.source).items():
-            if name in names and name in file.probe.schema.names and feature not in found.setdefault(name, []):
-                found[name].append(feature)
-    return {name: features[0] for name, features in found.items() if len(features) == 1}
-
-
-def _named_features(schema: pa.Schema | None) -> Mapping[str, Any]:
-    block = ((schema.metadata if schema is not None else None) or {}).get(FEATURES)
-    if block is None:
-        return {}
-    try:
-        features = json.loads(block)["info"]["features"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return features if isinstance(features, dict) else {}
-
-
-def restore_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows in the form of the output: the columns of ``schema``, in its order and types.
-
-    Args:
-        table: rows as read, with at least those columns.
-        schema: the result of ``source_schema`` and added columns.
-    """
-    columns = [_restored(table.column(field.name), field.type) for field in schema]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _restored(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if column.type.equals(kind):
-        return column
-    chunks = [piece for chunk in column.chunks for piece in _pieces(chunk)]
-    return pa.chunked_array([_cast(piece, kind) for piece in chunks], kind)
-
-
-def _pieces(chunk: pa.Array) -> Sequence[pa.Array]:
-    """Split a chunk so that no piece is too large for 32-bit offsets, unless a single value is."""
-    if chunk.nbytes < _SLICE or len(chunk) < 2:
-        return [chunk]
-    half = len(chunk) // 2
-    return [*_pieces(chunk.slice(0, half)), *_pieces(chunk.slice(half))]
-
-
-def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    if isinstance(kind, pa.UuidType) and is_text(array.type):
-        return text_uuid(array)
-    if isinstance(kind, pa.BaseExtensionType):
-        return kind.wrap_array(_cast(array, kind.storage_type))
-    if pa.types.is_map(kind) and not array.type.equals(kind):
-        # Arrow does not accept a mask with the offsets of a slice.
-        array = pa.concat_arrays([array.slice(0, 0), array])
-        mask = array.is_null() if array.null_count else None
-        keys, items = _cast(array.keys, kind.key_type), _cast(array.items, kind.item_type)
-        return pa.MapArray.from_arrays(array.offsets, keys, items, type=kind, mask=mask)
-    return array.cast(kind)
+        for name, feature in features_in(file.probe.source).items():
+            if name not in fields or _kind_in(file, name) is None:
+                continue
+            same = _outer(_own_field(file, name).type, rich=False) == _outer(fields[name].type, rich=False)
+            found.setdefault(name, []).append(feature if same else None)
+    return {name: each[0] for name, each in found.items() if each[0] and all(one == each[0] for one in each)}

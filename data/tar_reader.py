@@ -173,7 +173,7 @@ class _Shard:
             while (info := tar.next()) is not None:
                 self.member = repair(info.name)
                 # The library keeps every member it has seen.
-                tar.members.clear()
+                tar.members.clear()  # type: ignore[attr-defined]
                 if info.isreg():
                     yield info
             if self._bytes.block.strip(b"\0"):

@@ -102,6 +102,26 @@ class Reference:
             convention=convention,
         )
 
+    @classmethod
+    def of_texts(
+        cls, texts: Sequence[str], *, unit: Unit = "word", n: int = 13, convention: Convention = CONVENTION
+    ) -> Reference:
+        """Return the reference of texts in memory, as rows of a file without a name."""
+        parts = _read(pa.array(list(texts), pa.large_string()), unit, n, convention)
+        return cls(
+            unit=unit,
+            n=n,
+            starts=np.append(
+                0, np.cumsum(np.concatenate([np.empty(0, np.int64), *(each.counts for each, _ in parts)]))
+            ),
+            shingles=np.concatenate([np.empty(0, dtype=np.uint64), *(each.hashes for each, _ in parts)]),
+            units=np.concatenate([np.empty(0, dtype=np.int64), *(sizes for _, sizes in parts)]),
+            file=np.zeros(len(texts), dtype=np.int32),
+            row=np.arange(len(texts), dtype=np.int64),
+            files=("",),
+            convention=convention,
+        )
+
     def table(self) -> pa.Table:
         """Return the form that is stored."""
         arrays = {name: getattr(self, name) for name in ("starts", "shingles", "units", "file", "row")}

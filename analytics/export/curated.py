@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.export.editor import Editor, columns_to_edit, edit_columns, edit_lines
+from tamis.analytics.export.line_table import write_line_table
 from tamis.analytics.operators.operator import TextOperator
 from tamis.analytics.recipe.outcome import Outcome
-from tamis.analytics.recipe.recipe import Step
 from tamis.data.corpus import Corpus
-from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted, written_schema
+from tamis.data.curated import SHARD_ROWS, RankedBatch, curated_schema, kept_batches, write_sorted, written_schema
+from tamis.data.curated_files import LINE, ArrowForm, FileForm, LinesForm, ParquetForm
+from tamis.data.curated_lines import LINES, kept_lines
 from tamis.data.documents import Documents
-from tamis.data.errors import RecipeError
+from tamis.data.errors import SettingError
+from tamis.data.features import with_features
 from tamis.data.listing import CURATED
 from tamis.data.markers import Markers, WrittenFile
+from tamis.data.nearest import did_you_mean
 from tamis.data.parquet import write_parquet
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.saved_dataset import describe_dataset
 
 EDITS = "edits.parquet"
-CURATED_VERSION = 2
-"""Raised when the same rows give other bytes. 2 writes the source's types, order and features."""
+CURATED_VERSION = 3
+"""Raised when the same rows give other bytes. 2 writes the source's types, order and features, 3 also which fields are
+never NULL, metadata of fields, and, where a source states features, those of all columns. Other rows have the same
+bytes in both."""
 
-EDITS_SCHEMA = pa.schema(
-    [("id", pa.string()), ("step", pa.string()), ("bytes_before", pa.int64()), ("bytes_after", pa.int64())]
-)
+CuratedFormat = Literal["parquet", "jsonl", "jsonl.zst", "arrow"]
+FORMATS: tuple[CuratedFormat, ...] = get_args(CuratedFormat)
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,33 @@ class CuratedOptions:
         repeat: write a document once per copy instead of stating ``copies``.
         ordered: write documents by ``position`` instead of by id, when the recipe orders.
         origin: write the file and the split of each document as columns.
+        format: of the files, one of ``FORMATS``.
     """
 
     repeat: bool = False
     ordered: bool = False
     origin: bool = False
+    format: CuratedFormat = "parquet"
 
     @property
-    def plain(self) -> dict[str, bool]:
+    def plain(self) -> dict[str, Any]:
         """Return the options as plain values; newer ones only where they are set, so identities stay."""
-        later = {"origin"}
-        return {name: value for name, value in asdict(self).items() if value or name not in later}
+        later = {"origin": False, "format": "parquet"}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
+
+
+def check_format(name: str) -> CuratedFormat:
+    """Return the format of a name.
+
+    Raises:
+        SettingError: there is no such format.
+    """
+    for known in FORMATS:
+        if known == name:
+            return known
+    raise SettingError(
+        "Unknown format of curated files", value=name, allowed=FORMATS, fix=did_you_mean(name, FORMATS) or None
+    )
 
 
 def write_curated(
@@ -63,11 +87,12 @@ def write_curated(
     markers: Markers | None = None,
     progress: Progress | None = None,
 ) -> tuple[WrittenFile, ...]:
-    """Write ``curated/part-*.parquet`` and, when the recipe edits texts, ``edits.parquet``.
+    """Write the files of ``curated`` and, when the recipe edits texts, ``edits.parquet``.
 
-    Files hold all source columns with the source's types, order and features (``Corpus.source_schema``), then
-    ``document_id``, ``copies`` (unless repeated), ``position`` and ``weight`` (when the recipe makes them). A name the
-    corpus already uses gets the prefix ``tamis_``.
+    Parquet and Arrow files hold all source columns with the source's types, order and features
+    (``Corpus.source_schema``), then ``document_id``, ``copies`` (unless repeated), ``position`` and ``weight`` (when
+    the recipe makes them). A name the corpus already uses gets the prefix ``tamis_``. JSON Lines hold the rows as
+    they are (``kept_lines``); the added columns stand in ``lines.parquet``, a row per line.
 
     Args:
         folder: of the run.
@@ -83,23 +108,104 @@ def write_curated(
         StoreError: the disk is full.
     """
     chosen, watch = options or CuratedOptions(), progress or NullProgress()
-    extra = _extra(corpus, documents, outcome, repeat=chosen.repeat)
-    kinds = {name: values.type for name, values in extra.items()}
-    schema, written = curated_schema(corpus, kinds), written_schema(corpus, kinds, origins=chosen.origin)
-    copies = outcome.copies if chosen.repeat else (outcome.copies > 0).astype(np.int32)
-    text_steps = [step for step in outcome.steps if isinstance(step.operator, TextOperator)]
-    editor = Editor(corpus, text_steps, next(iter(extra))) if text_steps else None
+    steps = [step for step in outcome.steps if isinstance(step.operator, TextOperator)]
+    job = _Job(folder, corpus, documents, outcome, chosen, Editor(steps) if steps else None, markers, watch)
     watch.step("curated files", corpus.rows)
-    batches = kept_batches(corpus, documents, copies, extra=extra, progress=watch)
-    if chosen.ordered and outcome.position is not None:
-        batches = _by_position(batches, copies, outcome.position)
-    if editor is not None:
-        batches = editor.edited(batches)
-    rows, place = int(copies.sum()), folder / CURATED
-    files = write_sorted(batches, place, rows=rows, schema=schema, written=written, markers=markers)
-    if editor is not None:
-        write_parquet(editor.table(), folder / EDITS)
+    files = job.write_lines() if chosen.format in ("jsonl", "jsonl.zst") else job.write_columns()
+    if job.editor is not None:
+        write_parquet(job.editor.table(), folder / EDITS)
     return files
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One call of ``write_curated``."""
+
+    folder: Path
+    corpus: Corpus
+    documents: Documents
+    outcome: Outcome
+    options: CuratedOptions
+    editor: Editor | None
+    markers: Markers | None
+    watch: Progress
+
+    @property
+    def copies(self) -> NDArray[np.int32]:
+        """Return how often each document is written, int32 (n,) in facts order."""
+        copies = self.outcome.copies
+        return copies if self.options.repeat else (copies > 0).astype(np.int32)
+
+    @property
+    def position(self) -> NDArray[np.int64] | None:
+        """Return the position of each document, int64 (n,) in facts order; None where they are written by id."""
+        return self.outcome.position if self.options.ordered else None
+
+    @property
+    def extra(self) -> dict[str, pa.Array]:
+        """Return the added columns, (n,) each in facts order."""
+        return _extra(self.corpus, self.documents, self.outcome, repeat=self.options.repeat)
+
+    def write_columns(self) -> tuple[WrittenFile, ...]:
+        """Write rows with their types."""
+        extra, arrow = self.extra, self.options.format == "arrow"
+        kinds = {name: values.type for name, values in extra.items()}
+        batches = self._ordered(
+            kept_batches(self.corpus, self.documents, self.copies, extra=extra, progress=self.watch)
+        )
+        if self.editor is not None:
+            batches = edit_columns(batches, self.editor, self.corpus, next(iter(extra)))
+        written = with_features(written_schema(self.corpus, kinds, origins=self.options.origin), always=arrow)
+        schema = curated_schema(self.corpus, kinds)
+        files = self._sorted(batches, schema, written, ArrowForm() if arrow else ParquetForm())
+        if arrow:
+            describe_dataset(self.folder / CURATED, written, files)
+        return files
+
+    def write_lines(self) -> tuple[WrittenFile, ...]:
+        """Write rows as lines of JSON, and the table of the lines."""
+        form = LinesForm(self.options.format == "jsonl.zst", np.zeros(self._files, dtype=np.int64))
+        needed = LINES if self.editor is None else columns_to_edit(self.corpus)
+        batches = self._ordered(
+            kept_lines(self.corpus, self.documents, self.copies, schema=needed, progress=self.watch)
+        )
+        if self.editor is not None:
+            batches = edit_lines(batches, self.editor, self.corpus)
+        files = self._sorted(_measured(batches, form.sizes), LINES, LINES, form)
+        write_line_table(
+            self.folder, self.corpus, self.documents, files,
+            rows=_by_rank(self.copies, self.position), extra=self.extra, origins=self.options.origin,
+        )  # fmt: skip
+        return files
+
+    @property
+    def _files(self) -> int:
+        return max(1, -(-int(self.copies.sum()) // SHARD_ROWS))
+
+    def _ordered(self, batches: Iterator[RankedBatch]) -> Iterator[RankedBatch]:
+        return batches if self.position is None else _by_position(batches, self.copies, self.position)
+
+    def _sorted(
+        self, batches: Iterator[RankedBatch], schema: pa.Schema, written: pa.Schema, form: FileForm
+    ) -> tuple[WrittenFile, ...]:
+        rows, place = int(self.copies.sum()), self.folder / CURATED
+        return write_sorted(batches, place, rows=rows, schema=schema, written=written, form=form, markers=self.markers)
+
+
+def _measured(batches: Iterator[RankedBatch], sizes: NDArray[np.int64]) -> Iterator[RankedBatch]:
+    """Yield the batches and add the bytes of their lines, line feeds included, to the size of their file."""
+    for ranked in batches:
+        lengths = pc.binary_length(ranked.batch.column(LINE)).to_numpy()
+        np.add.at(sizes, ranked.ranks // SHARD_ROWS, lengths + 1)
+        yield ranked
+
+
+def _by_rank(copies: NDArray[np.int32], position: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Return the facts row that stands at each position of the output, int64 (rows,)."""
+    kept = np.flatnonzero(copies)
+    if position is not None:
+        kept = kept[np.argsort(position[kept], kind="stable")]
+    return np.repeat(kept, copies[kept])
 
 
 def _extra(corpus: Corpus, documents: Documents, outcome: Outcome, *, repeat: bool) -> dict[str, pa.Array]:
@@ -127,57 +233,3 @@ def _by_position(
     for ranked in batches:
         place = np.searchsorted(first_by_id, ranked.ranks, side="right") - 1
         yield RankedBatch(first[place] + ranked.ranks - first_by_id[place], ranked.batch)
-
-
-class Editor:
-    """Runs text steps over the batches of kept rows and records their changes.
-
-    Args:
-        corpus: names the text column.
-        steps: text steps in order.
-        id_column: the column of the batches that holds the document id.
-
-    Raises:
-        RecipeError: the text lies inside a nested column, which cannot be edited in place.
-    """
-
-    def __init__(self, corpus: Corpus, steps: Sequence[Step], id_column: str) -> None:
-        if corpus.roles.text not in corpus.schema.names:
-            raise RecipeError(
-                "Text steps need a text column that is not nested", value=corpus.roles.text, fix="remove the text steps"
-            )
-        self._column, self._id_column, self._steps = corpus.roles.text, id_column, tuple(steps)
-        self._parts: list[pa.Table] = []
-
-    def edited(self, batches: Iterator[RankedBatch]) -> Iterator[RankedBatch]:
-        """Yield the batches with edited texts."""
-        for ranked in batches:
-            batch = ranked.batch
-            place = batch.schema.get_field_index(self._column)
-            texts = batch.column(place).cast(pa.large_string())
-            for step in self._steps:
-                texts = self._run(step, texts, batch.column(self._id_column))
-            columns = batch.columns
-            columns[place] = texts.cast(batch.schema.field(place).type)
-            yield RankedBatch(ranked.ranks, pa.RecordBatch.from_arrays(columns, schema=batch.schema))
-
-    def _run(self, step: Step, texts: pa.Array, ids: pa.Array) -> pa.Array:
-        if not isinstance(step.operator, TextOperator):
-            return texts
-        after = step.operator.edit(texts)
-        changed = pc.fill_null(pc.not_equal(texts, after), False)
-        sizes = [pc.binary_length(values.filter(changed)).cast(pa.int64()) for values in (texts, after)]
-        ids = ids.filter(changed).cast(pa.string())
-        names = pa.array([step.id] * len(ids), pa.string())
-        self._parts.append(pa.table([ids, names, *sizes], schema=EDITS_SCHEMA))
-        return after
-
-    def table(self) -> pa.Table:
-        """Return one row per document and step that changed it: ``EDITS_SCHEMA``, by id, then order of steps."""
-        if not self._parts:
-            return EDITS_SCHEMA.empty_table()
-        table = pa.concat_tables(self._parts).combine_chunks()
-        place = pc.index_in(table.column("step"), pa.array([step.id for step in self._steps]))
-        keyed = table.append_column("place", place)
-        order = pc.sort_indices(keyed, sort_keys=[("id", "ascending"), ("place", "ascending")])
-        return table.take(order).combine_chunks()

@@ -1,6 +1,7 @@
 """Running a bundle on a corpus: the same recipe, headless, into a folder that appears only when it is complete.
 
-curated/part-*.parquet   the kept documents, sorted by id, all columns of the source
+curated/                 the kept documents, sorted by id, all columns of the source
+lines.parquet            what the run adds to each line of JSON Lines
 selection.parquet        copies, position, weight and deciding step of every document
 ledger.parquet           why each dropped document was dropped
 errors.parquet           rows that are not documents, lines and files left out
@@ -25,10 +26,10 @@ from tamis.analytics.export.bundle import (
     needed_steps,
     unpack_bundle,
 )
-from tamis.analytics.export.curated import CURATED_VERSION, EDITS, CuratedOptions, write_curated
+from tamis.analytics.export.curated import CURATED_VERSION, EDITS, CuratedOptions, check_format, write_curated
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run_errors import errors_table
-from tamis.analytics.export.run_folder import README, EditCount, Run, edit_counts, kept_promises, summary
+from tamis.analytics.export.run_folder import EditCount, Run, edit_counts, kept_promises, readme, summary
 from tamis.analytics.export.run_splits import across_splits
 from tamis.analytics.export.verify import Verification, compare
 from tamis.analytics.operators.operator import TextOperator
@@ -44,14 +45,15 @@ from tamis.analytics.steps.engine import Engine
 from tamis.analytics.steps.facts_step import facts_step, step_of
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.contamination import contamination_of_steps
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
-from tamis.data.listing import LOCK_FILE, RUN_FILE
+from tamis.data.listing import CURATED, LOCK_FILE, RUN_FILE
 from tamis.data.lock import Lock
-from tamis.data.markers import Markers
+from tamis.data.markers import Markers, WrittenFile
 from tamis.data.opening import OnBad
 from tamis.data.outputs import output_folder
 from tamis.data.parquet import parquet_rows, sync, write_blocks, write_bytes, write_parquet
@@ -62,7 +64,7 @@ from tamis.data.workspace import Workspace
 
 __all__ = ["Run", "run_bundle", "summary", "verify_bundle"]
 
-DONE = ".done"
+DONE, FORMAT = ".done", "format"
 
 
 def run_bundle(
@@ -104,23 +106,27 @@ def run_bundle(
 
     Raises:
         LockedError: another process writes the same folder.
-        StoreError: something else is at ``out``, it lies inside the corpus, or the disk is full.
+        SettingError: unknown format.
+        StoreError: something else, also a run in another format, is at ``out``, it lies inside the corpus, or the disk
+            is full.
         TamisError: as opening, analysis and recipe raise.
     """
+    chosen = options or CuratedOptions()
+    check_format(chosen.format)
     home, watch = workspace or Workspace.default(), progress or NullProgress()
     opened = _open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
-    chosen = options or CuratedOptions()
     counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain, **counted})
     target = output_folder(out, corpus.path)
     with Lock(target.with_name(f".{target.name}.lock"), what=f"Run {target}") as lock:
-        finished = _find_finished(target, identity)
+        finished = _find_finished(target, identity, chosen.format)
         if finished is not None:
             return finished
-        study = study_for(opened, corpus, home, tokenizer=tokenizer, engine=engine, progress=watch)
         draft = target.with_name(f".{target.name}.partial")
+        _check_draft(draft, chosen.format)
+        study = study_for(opened, corpus, home, tokenizer=tokenizer, engine=engine, progress=watch)
         _write(draft, opened, study, study.evaluate(opened.recipe, progress=watch), identity, chosen, watch)
         if not lock.is_mine():
             raise StoreError("Another process has taken over this run", value=str(target))
@@ -143,7 +149,7 @@ def _open_bundle(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     return Bundle.open(folder)
 
 
-def _find_finished(target: Path, identity: str) -> Run | None:
+def _find_finished(target: Path, identity: str, format: str) -> Run | None:
     """Return the finished run at ``target`` when it has this identity.
 
     Raises:
@@ -158,10 +164,27 @@ def _find_finished(target: Path, identity: str) -> Run | None:
             target.rmdir()
             return None
         raise StoreError("Something else is at this path", value=str(target), fix="choose another folder") from None
+    if run.format != format:
+        raise _other_format("There is a run in another format at this path", target, run.format, format)
     if run.identity != identity:
         raise StoreError("There is another run at this path", value=str(target), fix="choose another folder")
     run.check_files()
     return run
+
+
+def _check_draft(draft: Path, format: str) -> None:
+    """Raise ``StoreError`` if an unfinished run in another format is at ``draft``."""
+    try:
+        found = (draft / DONE / FORMAT).read_text()
+    except OSError:
+        return
+    if found != format:
+        raise _other_format("An unfinished run in another format is at this path", draft, found, format)
+
+
+def _other_format(what: str, place: Path, found: str, wanted: str) -> StoreError:
+    fix = f"its format is {found}, not {wanted}: run with --format {found}, choose another folder, or remove it"
+    return StoreError(what, value=str(place), fix=fix)
 
 
 def open_for(
@@ -297,6 +320,7 @@ def _write(
     tools = tool_versions() | {"curated files": str(CURATED_VERSION)}
     markers = Markers(draft / DONE, made_for | {"tools": digest(tools)})
     _clear(draft, markers)
+    write_bytes(markers.folder / FORMAT, options.format.encode())
     progress.step("selection and ledger", 1, "files")
     write_bytes(draft / RECIPE_FILE, bundle.recipe.to_yaml().encode())
     if bundle.lock is not None:
@@ -305,8 +329,10 @@ def _write(
     write_blocks(ledger_blocks(outcome, facts, study.evidence), LEDGER_SCHEMA, draft / "ledger.parquet")
     errors = errors_table(study.corpus, study.documents)
     write_parquet(errors, draft / "errors.parquet")
-    write_bytes(draft / "README.md", README.encode())
-    write_curated(draft, study.corpus, study.documents, outcome, options=options, markers=markers, progress=progress)
+    write_bytes(draft / "README.md", readme(options.format).encode())
+    written = write_curated(
+        draft, study.corpus, study.documents, outcome, options=options, markers=markers, progress=progress
+    )
     shutil.rmtree(markers.folder)
     counts = locked_counts(outcome, selection)
     files = tuple(item for item in study.corpus.left_out if item.line is None)
@@ -318,7 +344,7 @@ def _write(
         corpus=study.corpus.fingerprint,
         counts=counts,
         errors=errors.num_rows - len(files),
-        files=_listed(draft),
+        files=_listed(draft, written),
         agrees=None if verification is None else verification.ok,
         difference="" if verification is None or verification.ok else verification.sentence,
         tools=tools,
@@ -331,6 +357,8 @@ def _write(
         notes=(*study.corpus.notes, *study.documents.warnings, *_cautions(bundle.recipe)),
         across_splits=across_splits(study.corpus, study.documents, outcome),
         edited=_count_edits(draft, bundle.recipe),
+        format=options.format,
+        contamination=contamination_of_steps(study, [(step.id, step.operator) for step in bundle.recipe.active]),
     )
     write_bytes(draft / RUN_FILE, run.to_json())
     sync(draft)
@@ -355,17 +383,16 @@ def _clear(draft: Path, markers: Markers) -> None:
             path.unlink()
 
 
-def _listed(folder: Path) -> tuple[LockedFile, ...]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple(
-        LockedFile(
-            path.relative_to(folder).as_posix(),
-            file_sha256(path),
-            path.stat().st_size,
-            parquet_rows(path) if path.suffix == ".parquet" else 0,
-        )
-        for path in files
-    )
+def _listed(folder: Path, curated: Sequence[WrittenFile]) -> tuple[LockedFile, ...]:
+    rows = {f"{CURATED}/{file.name}": file.rows for file in curated}
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return tuple(_describe_file(folder / name, name, rows.get(name)) for name in names)
+
+
+def _describe_file(path: Path, name: str, rows: int | None) -> LockedFile:
+    if rows is None:
+        rows = parquet_rows(path) if path.suffix == ".parquet" else 0
+    return LockedFile(name, file_sha256(path), path.stat().st_size, rows)
 
 
 def verify_bundle(

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile
 from tamis.analytics.export.run_splits import Across
+from tamis.analytics.study.contamination import SetCount
 from tamis.analytics.study.extrapolation import Method
 from tamis.data.errors import StoreError
 from tamis.data.hashing import file_sha256
@@ -23,19 +24,28 @@ RUN_VERSION = 3
 """3 added ``roles``, ``unread``, ``left_out``, ``lines_left_out``, ``repaired``, ``notes``, ``across_splits`` and rows
 of the files; version 2 is still readable."""
 
-README = """---
+_README = """---
 configs:
 - config_name: default
-  data_files: curated/*.parquet
+  data_files: curated/*.{suffix}
 ---
 
 # A curated corpus
 
-`curated/` holds the kept documents; `datasets.load_dataset` reads them from this folder as it is.
+`curated/` holds the kept documents; {loading}.
 `selection.parquet` says what became of every document of the source, `ledger.parquet` why one was dropped,
-`errors.parquet` which rows are no documents. `recipe.yaml` is what was run, `run.json` has counts and checksums.
+`errors.parquet` which rows are no documents. {more}`recipe.yaml` is what was run, `run.json` has counts and checksums.
 """
-"""README.md of a run's folder; the front matter tells loaders which files are the data."""
+
+_LOADED = "`datasets.load_dataset` reads them from this folder as it is"
+_MAPPED = f"{_LOADED}, `datasets.load_from_disk` from `curated/`"
+_LINES = "`lines.parquet` has a row per line: file,\nline, id and what the run adds. "
+
+
+def readme(format: str) -> str:
+    """Return README.md of a run's folder; the front matter tells loaders which files are the data."""
+    loading = _MAPPED if format == "arrow" else _LOADED
+    return _README.format(suffix=format, loading=loading, more=_LINES if format.startswith("jsonl") else "")
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,9 @@ class Run:
         repaired: texts that held bytes or code points that are not Unicode.
         notes: remarks on the corpus, as sentences.
         across_splits: documents dropped for a twin that was kept in another split.
+        format: of the curated files; stated in the manifest unless it is Parquet.
+        contamination: of each step with evaluation sets, by id, the counts of each set; over all documents of the
+            corpus, whatever other steps dropped. Absent without such steps.
         run_version: of this format.
     """
 
@@ -148,6 +161,8 @@ class Run:
     repaired: int = 0
     notes: tuple[str, ...] = ()
     across_splits: tuple[Across, ...] = ()
+    format: str = "parquet"
+    contamination: Mapping[str, tuple[SetCount, ...]] = field(default_factory=dict)
     run_version: int = RUN_VERSION
 
     def __repr__(self) -> str:
@@ -160,8 +175,11 @@ class Run:
     def to_json(self) -> bytes:
         """Return the manifest, without the path of the folder."""
         value = {key: item for key, item in asdict(self).items() if key != "folder"}
-        if not self.edited:
-            del value["edited"]
+        for name in ("edited", "contamination"):
+            if not value[name]:
+                del value[name]
+        if self.format == "parquet":
+            del value["format"]
         return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
@@ -182,6 +200,10 @@ class Run:
             value["left_out"] = tuple(LeftOut(**item) for item in value.get("left_out", ()))
             value["across_splits"] = tuple(Across(**item) for item in value.get("across_splits", ()))
             value["notes"] = tuple(value.get("notes", ()))
+            value["contamination"] = {
+                step: tuple(SetCount.of(item) for item in counts)
+                for step, counts in value.get("contamination", {}).items()
+            }
             return cls(folder=path, **value)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise StoreError("There is no finished run here", value=str(folder), fix="run the bundle again") from error

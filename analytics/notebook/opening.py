@@ -32,7 +32,7 @@ def open(
     """Open a corpus, analyse what is missing, and return its study.
 
     Args:
-        path: file, folder or glob of Parquet, JSONL or CSV, or s3://, gs://, https://, hf://.
+        path: file, folder or glob (Parquet, JSON, CSV, Arrow, text, tar, WARC), or s3://, gs://, https://, hf://.
         text, id, source, language, label: columns by role; the others are detected by name and type. An empty text
             says that no column has the role.
         tier: embedding tier: ``auto``, ``fast``, ``tuned`` or ``precise``; stored for this corpus.

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tamis.analytics.export.bundle import export_bundle
+from tamis.analytics.export.curated import CuratedOptions, check_format
 from tamis.analytics.export.run import Run, run_bundle
 from tamis.analytics.notebook.funnel import Funnel
 from tamis.analytics.recipe.listing import Listing
@@ -216,14 +217,16 @@ class NotebookStudy:
         self._measure(recipe)
         return export_bundle(folder, study=self.analysed, recipe=recipe).folder
 
-    def run(self, recipe: Recipe, out: str | Path) -> Run:
+    def run(self, recipe: Recipe, out: str | Path, *, format: str = "parquet") -> Run:
         """Export a recipe and run it headless: the files that ``tamis export`` and ``tamis run`` write, to the byte.
 
         Args:
             recipe: the rules.
-            out: the folder to make: curated Parquet, selection, ledger, manifest.
+            out: the folder to make: curated files, selection, ledger, manifest.
+            format: of the curated files: ``parquet``, ``jsonl``, ``jsonl.zst`` or ``arrow``.
 
         Raises:
+            SettingError: unknown format.
             StoreError: ``out`` exists and holds something else.
 
         Example:
@@ -232,11 +235,12 @@ class NotebookStudy:
             >>> done.counts[-1].documents, done.agrees
             (3, True)
         """
+        options = CuratedOptions(format=check_format(format))
         with TemporaryDirectory(prefix="tamis-") as folder:
             bundle = self.export(recipe, Path(folder) / "bundle")
             with choose_progress(self.progress) as watch:
                 corpus, workspace = self.analysed.corpus, self.analysed.workspace
-                return run_bundle(bundle, corpus.path, out, workspace=workspace, progress=watch)
+                return run_bundle(bundle, corpus.path, out, workspace=workspace, options=options, progress=watch)
 
     def _measure(self, recipe: Recipe) -> None:
         """Run the missing measurements of a recipe."""

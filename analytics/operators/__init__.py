@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tamis.analytics.operators import (
     budget,
+    contamination,
+    conversations,
     coverage,
     duplicates,
     known_text,
@@ -18,6 +20,8 @@ from tamis.analytics.operators import (
 
 __all__ = [
     "budget",
+    "contamination",
+    "conversations",
     "coverage",
     "duplicates",
     "known_text",

@@ -34,7 +34,7 @@ from tamis.analytics.operators.token_costs import COST_COLUMNS
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
 from tamis.analytics.recipe.recipe import Provenance, Recipe, operator_digest
 from tamis.analytics.steps.measures import Measure
-from tamis.analytics.steps.scopes import split_scope
+from tamis.analytics.steps.scopes import on_scope, split_scope
 from tamis.data.errors import RecipeError
 from tamis.data.progress import NullProgress, Progress
 
@@ -119,7 +119,7 @@ def _measured(measure: Measure, values: NDArray[Any]) -> ColumnInfo:
     scope, column = split_scope(name)
     plain = COLUMNS.get(column) if scope else None
     if plain is not None:
-        return replace(plain, name=name, title=f"{plain.title} ({scope.replace('_', ' ')})")
+        return on_scope(plain, scope)
     kinds: dict[str, Kind] = {"b": "boolean", "i": "integer", "u": "integer", "O": "category"}
     return ColumnInfo(name, kinds.get(values.dtype.kind, "number"), title=measure.kind, role="measure")
 

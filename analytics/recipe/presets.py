@@ -32,6 +32,7 @@ class Rule:
         min, max: inclusive bounds, None where open.
         by_words: the signal counts words, so its name depends on the word convention.
         languages: detected languages that pass, with ``min`` as least confidence; such a rule has no signal.
+        flag: the signal is true or false, and the rule drops the documents where it is true.
     """
 
     reason: str
@@ -40,11 +41,14 @@ class Rule:
     max: float | None = None
     by_words: bool = False
     languages: tuple[str, ...] = ()
+    flag: bool = False
 
     def operator(self, words: str) -> tuple[str, dict[str, Any]]:
         """Return the operator's name and parameters for a word convention."""
         if self.languages:
             return "language", {"languages": self.languages, "min_confidence": self.min}
+        if self.flag:
+            return "sql_predicate", {"predicate": self.signal, "mode": "drop"}
         prefix = convention(words).prefix if self.by_words else ""
         return "signal_range", {"signal": prefix + self.signal, "min": self.min, "max": self.max}
 
@@ -79,7 +83,7 @@ class RuleSet:
         names = []
         for rule in self.rules:
             _, params = rule.operator(words)
-            names += ["lang", "lang_confidence"] if rule.languages else [params["signal"]]
+            names += ["lang", "lang_confidence"] if rule.languages else [params.get("signal", rule.signal)]
         return tuple(dict.fromkeys(names))
 
 
@@ -301,10 +305,33 @@ NEMO = RuleSet(
     " among equally frequent n-grams depends on Python's hash seed.",
 )
 
+
+def _none_of(*signals: str) -> tuple[Rule, ...]:
+    return tuple(Rule(signal, signal, None, 0) for signal in signals)
+
+
+CONVERSATION_AUDIT = RuleSet(
+    name="conversation-audit",
+    title="Conversation audit",
+    source="Own definition, from the signals of conversations",
+    rules=(
+        Rule("starts_with_assistant", "starts_with_assistant", flag=True),
+        *_none_of("repeated_role"),
+        Rule("ends_with_user", "ends_with_user", flag=True),
+        *_none_of("unknown_role", "empty_turns", "unclosed_thinking", "results_without_call", "undeclared_tools"),
+        *_none_of("invalid_arguments", "schema_violations", "repeated_calls", "refusals", "foreign_identity"),
+        Rule("truncated_answer", "truncated_answer", flag=True),
+    ),
+    note="Only for conversations, preference pairs and prompts. Calls without result stay, since many sets of calls end"
+    " with one; so do answers in another language, since some are translations.",
+)
+
 RULE_SETS: Mapping[str, RuleSet] = {
     rules.name: rules
-    for rules in (GOPHER_QUALITY, GOPHER_REPETITION, C4, C4_TFDS, FINEWEB_QUALITY, FINEWEB, REFINEDWEB, NEMO)
-}
+    for rules in (
+        GOPHER_QUALITY, GOPHER_REPETITION, C4, C4_TFDS, FINEWEB_QUALITY, FINEWEB, REFINEDWEB, NEMO, CONVERSATION_AUDIT,
+    )
+}  # fmt: skip
 
 
 SOURCE = "D4: Tirumala et al. 2023, arXiv 2308.12284"

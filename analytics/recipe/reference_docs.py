@@ -263,6 +263,8 @@ def _rule_set(rules: RuleSet) -> str:
     for rule in rules.rules:
         if rule.languages:
             kept = f"language {', '.join(rule.languages)}, confidence at least {rule.min:g}"
+        elif rule.flag:
+            kept = f"`{rule.signal}` not true"
         else:
             bounds = [
                 f">= {rule.min:g}" if rule.min is not None else "",

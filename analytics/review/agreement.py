@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.study.extrapolation import Interval, wilson
-from tamis.data.reviews import DECISIONS, Event
+from tamis.data.reviews import DECISIONS, Event, Subject
 
 KEEP, DROP, UNSURE = range(3)
 LEAST_SHARED = 2
@@ -31,12 +31,12 @@ class Votes:
     table: NDArray[np.int8]
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> Votes:
-        """Read decisions on documents; a later decision of the same person replaces the earlier."""
+    def of(cls, events: Iterable[Event], *, about: Subject = "document") -> Votes:
+        """Read decisions on documents, or ``about`` other subjects; a person's later decision replaces the earlier."""
         last = {
             (event.subject, event.reviewer): DECISIONS.index(event.value)
             for event in events
-            if event.kind == "decision" and event.subject_kind == "document"
+            if event.kind == "decision" and event.subject_kind == about
         }
         documents = tuple(sorted({document for document, _ in last}))
         reviewers = tuple(sorted({reviewer for _, reviewer in last}))

@@ -124,7 +124,7 @@ def _whole_step(measure: Measure) -> StepSpec:
         name=step_name(measure),
         version=1,
         upstream=("documents",),
-        params={**dict(measure.params), **_model_params()},
+        params={**dict(measure.params), **model_params()},
         title=f"Detecting {', '.join(wanted)} in whole texts"[:80],
         estimate=lambda size: Estimate(0.5 + size.documents * 3e-5 + size.bytes / 10e6, size.documents * 4),
         run=run,
@@ -134,7 +134,8 @@ def _whole_step(measure: Measure) -> StepSpec:
 MEASURES.register(MeasureKind(KIND, "Language of whole texts", step=_whole_step))
 
 
-def _model_params() -> dict[str, str]:
+def model_params() -> dict[str, str]:
+    """Return what the detected languages depend on, for the key of an artifact."""
     return {
         "model": "lid.176.ftz",
         "sha256": file_sha256(model_path()),
@@ -158,7 +159,7 @@ def language_step() -> StepSpec:
         name="language",
         version=LANGUAGE_VERSION,
         upstream=("documents",),
-        params={**_model_params(), "characters": MAX_CHARACTERS},
+        params={**model_params(), "characters": MAX_CHARACTERS},
         title="Detecting languages",
         estimate=lambda size: Estimate(0.5 + size.documents * 45e-6, size.documents * 4),
         run=run,

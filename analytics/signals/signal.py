@@ -10,10 +10,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, ColumnRegistry
+from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, ColumnRegistry, Kind
 from tamis.data.errors import SettingError
 
-Dtype = Literal["float32", "int32"]
+Dtype = Literal["float32", "int32", "bool"]
+
+_ARROW: dict[Dtype, pa.DataType] = {"float32": pa.float32(), "int32": pa.int32(), "bool": pa.bool_()}
+_KINDS: dict[Dtype, Kind] = {"float32": "number", "int32": "integer", "bool": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Signal:
         unit: the unit of its numbers: ``words``, ``share`` (0 to 1), ``ratio``, ``characters`` ...
         convention: the named rule for what a word, line or character is.
         source: the paper or reference implementation of the formula.
-        dtype: ``float32`` or ``int32``; NULL where it does not apply, never NaN.
+        dtype: ``float32``, ``int32`` or, for flags, ``bool``; NULL where it does not apply, never NaN.
         low, high: the possible range, None where open.
         version: raised when the meaning changes.
         group: the heading under which documentation and pages list it.
@@ -57,14 +60,14 @@ class Signal:
     @property
     def arrow_type(self) -> pa.DataType:
         """Return the Arrow type of the column."""
-        return pa.float32() if self.dtype == "float32" else pa.int32()
+        return _ARROW[self.dtype]
 
     @property
     def info(self) -> ColumnInfo:
         """Return the description of the column for people."""
         return ColumnInfo(
             name=self.name,
-            type="integer" if self.dtype == "int32" else "number",
+            type=_KINDS[self.dtype],
             title=self.title,
             unit=self.unit,
             help=f"{self.help} Convention: {self.convention}.",
@@ -77,8 +80,7 @@ class Signal:
         """Return measured values (n,) as the Arrow column, NaN and infinities as NULL."""
         absent = ~np.isfinite(values)
         kept = np.where(absent, 0.0, values)
-        kind = np.float32 if self.dtype == "float32" else np.int32
-        return pa.array(kept.astype(kind), mask=absent, type=self.arrow_type)
+        return pa.array(kept.astype(self.dtype), mask=absent, type=self.arrow_type)
 
 
 @dataclass

@@ -6,12 +6,13 @@ the same scope, except the documents, which are the same. ``response.n_words`` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tamis.analytics.facts.column_info import ColumnInfo
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.documents import load_column
@@ -20,6 +21,8 @@ from tamis.data.shards import Shard
 
 DOCUMENTS = "documents"
 SIZES = "sizes"
+SCOPED_STEPS = ("signals", "language", "tokens", "exact", "perplexity")
+"""Steps of the analysis whose columns are offered on scopes."""
 
 
 def split_scope(name: str) -> tuple[str, str]:
@@ -84,6 +87,22 @@ def _on_scope(step: StepSpec, scope: str, *, name: str, upstream: tuple[str, ...
         title=f"{step.title} ({scope.replace('_', ' ')})",
         run=run,
     )
+
+
+def scope_columns(columns: Iterable[ColumnInfo], scopes: Sequence[str]) -> tuple[ColumnInfo, ...]:
+    """Return the columns that can be measured on scopes, those of each scope together.
+
+    Args:
+        columns: of the facts.
+        scopes: see ``Shape.scopes``.
+    """
+    plain = [info for info in columns if info.name == "bytes" or info.step in SCOPED_STEPS]
+    return tuple(on_scope(info, scope) for scope in scopes for info in plain)
+
+
+def on_scope(info: ColumnInfo, scope: str) -> ColumnInfo:
+    """Return the description of a column on a scope."""
+    return replace(info, name=f"{scope}.{info.name}", title=f"{info.title} ({scope.replace('_', ' ')})")
 
 
 def find_step(name: str, known: Mapping[str, StepSpec | Callable[[], StepSpec]]) -> StepSpec | None:

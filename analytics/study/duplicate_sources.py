@@ -7,12 +7,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.references import Reference
+from tamis.analytics.operators.contamination import IdfDecontaminate
 from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, ExcludeKnown
 from tamis.analytics.study.study import Study
 
 
-def find_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[np.int64]) -> list[str]:
-    """Return the evaluation item or known text that each document matches, as "file, row"; empty for none.
+def find_items(
+    study: Study, rule: Decontaminate | IdfDecontaminate | ExcludeKnown, rows: NDArray[np.int64]
+) -> list[str]:
+    """Return the evaluation item or known text that each document matches, as in the ledger; empty for none.
 
     Args:
         study: the corpus on which the rule was measured.
@@ -23,6 +26,8 @@ def find_items(study: Study, rule: Decontaminate | ExcludeKnown, rows: NDArray[n
         RecipeError: it has not been measured.
         StoreError: the reference is not stored here.
     """
+    if isinstance(rule, IdfDecontaminate):
+        return [name or "" for name in rule.twins(rows, study.evidence).to_pylist()]
     digest = rule.evaluation if isinstance(rule, Decontaminate) else rule.reference
     items = study.evidence.array(rule.measures()[0], "item")[rows]
     if not (items >= 0).any():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts, Source
-from tamis.analytics.operators.operator import Evidence, RowOperator, measures_of
+from tamis.analytics.operators.operator import Evidence, RowOperator, measures_of, scope_measures
 from tamis.analytics.operators.selection import AllOf
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import attach, check_condition, evaluate, row_masks
@@ -44,12 +44,21 @@ class Scene:
         *,
         selection: Sequence[RowOperator] = (),
         recipe: Recipe | None = None,
+        also: Sequence[str] = (),
     ) -> Scene:
         """Run missing measurements, evaluate selection and recipe, and return the scene.
+
+        Args:
+            facts: of the corpus.
+            evidence: holds the measurements.
+            selection: rules whose conjunction is the selection.
+            recipe: the live recipe.
+            also: further measured columns on scopes, such as ``response.n_words``.
 
         Raises:
             RecipeError: as ``plan.evaluate``, also for a condition of the selection.
         """
+        facts = attach(facts, [measure for name in also for measure in scope_measures(name)], evidence)
         chosen = tuple(as_condition(operator) for operator in selection)
         facts = attach(facts, [measure for operator in chosen for measure in measures_of(operator)], evidence)
         for operator in chosen:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.duplicates.preference import preference_step
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
 from tamis.analytics.map.options import MapOptions, mapping_steps, read_options
+from tamis.analytics.signals.audit import KINDS, AuditLists, audit_step
 from tamis.analytics.signals.imported_scores import workspace_scores
 from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.perplexity import perplexity_step
@@ -17,6 +19,7 @@ from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.part_counts import part_counts_step
 from tamis.analytics.steps.pipeline import documents_step, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
@@ -36,10 +39,20 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     counted = tokens_step(chosen.tokenizer)
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
+    counts = () if corpus.shape.kind == "text" else (part_counts_step(),)
     plugins = workspace_plugins(workspace.root)
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
     mapped = mapping_steps(corpus, size_of(corpus), chosen)
-    return _with_facts((*measured, *modelled, *own, *mapped))
+    return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
+
+
+def _audits(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
+    """Return the steps that only conversations, preference pairs and prompts have."""
+    kind = corpus.shape.kind
+    if kind not in KINDS:
+        return ()
+    audited = audit_step(corpus, AuditLists.of_workspace(workspace.root))
+    return (audited, preference_step()) if kind == "preference" else (audited,)
 
 
 def some_steps(corpus: Corpus, workspace: Workspace, names: Sequence[str]) -> tuple[StepSpec, ...]:
@@ -68,6 +81,10 @@ def _with_facts(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
 
 
 def steps_stamp(workspace: Workspace) -> str:
-    """Return a text that changes with the options, plugins or scores that ``analysis_steps`` reads."""
-    files = [path for kind in ("options/*.json", "plugins/*.py", "scores/*/*") for path in workspace.root.glob(kind)]
+    """Return a text that changes with the options, plugins, scores or phrases that ``analysis_steps`` reads."""
+    files = [
+        path
+        for kind in ("options/*.json", "plugins/*.py", "scores/*/*", "phrases/*.txt")
+        for path in workspace.root.glob(kind)
+    ]
     return ";".join(f"{path.name}:{path.stat().st_mtime_ns}" for path in sorted(files))

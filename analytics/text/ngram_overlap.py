@@ -66,7 +66,8 @@ class Grams:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _gram(words, first, end):  # type: ignore[no-untyped-def]
+def hash_gram(words, first, end):  # type: ignore[no-untyped-def]
+    """Return the hash of the n-gram of ``words[first:end]``, uint64, never 0."""
     value = _SEED * np.uint64(end - first)
     for i in range(first, end):
         value = (value ^ (np.uint64(words[i]) + _ONE)) * _MIX
@@ -80,7 +81,7 @@ def _collect(words, starts, n, keys):  # type: ignore[no-untyped-def]
         first, end = starts[d], starts[d + 1]
         for i in range(first, max(end - n, first) + 1):
             if end > first:
-                value = _gram(words, i, min(i + n, end))
+                value = hash_gram(words, i, min(i + n, end))
                 keys[find(value, keys, keys)] = value
 
 
@@ -94,7 +95,7 @@ def _share(words, starts, n, wanted, found, keys=None):  # type: ignore[no-untyp
             continue
         hit, grams = 0, max(end - n, first) + 1 - first
         for i in range(first, first + grams):
-            value = _gram(words, i, min(i + n, end))
+            value = hash_gram(words, i, min(i + n, end))
             hit += wanted[find(value, table, table)] == value
         found[d] = hit / grams
 
@@ -106,7 +107,7 @@ def _mark(words, starts, n, keys, hits):  # type: ignore[no-untyped-def]
         first, end = starts[d], starts[d + 1]
         for i in range(first, max(end - n, first) + 1):
             if end > first:
-                value = _gram(words, i, min(i + n, end))
+                value = hash_gram(words, i, min(i + n, end))
                 slot = find(value, keys, keys)
                 if keys[slot] == value and last[slot] != d:
                     last[slot] = d

@@ -13,13 +13,27 @@ from typing import Annotated
 
 import typer
 
-from tamis.app.cli import corpus, doctor, effect, names, people, place, proposals, quality, recipe, rephrase, review
+from tamis.app.cli import (
+    contamination,
+    corpus,
+    doctor,
+    effect,
+    names,
+    people,
+    place,
+    proposals,
+    quality,
+    recipe,
+    rephrase,
+    review,
+)
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
 __all__ = [
     "app",
+    "contamination",
     "corpus",
     "doctor",
     "effect",

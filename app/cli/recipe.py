@@ -42,6 +42,9 @@ def run(
     tokenizer: Tokenizer = None,
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
+    format: Annotated[
+        Literal["parquet", "jsonl", "jsonl.zst", "arrow"], typer.Option(help="Format of the curated files.")
+    ] = "parquet",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",
     partitions: Annotated[
@@ -49,7 +52,7 @@ def run(
     ] = None,
     batch: Annotated[int, typer.Option(help="Most shards that one task on a cluster measures at once.")] = 1,
 ) -> None:
-    """Run a recipe on a corpus: curated Parquet, selection, ledger of what was dropped and why, manifest."""
+    """Run a recipe on a corpus: curated files, selection, ledger of what was dropped and why, manifest."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.export.curated import CuratedOptions
     from tamis.analytics.export.run import run_bundle
@@ -61,7 +64,7 @@ def run(
     ):
         done = run_bundle(
             bundle, path, folder, roles=roles.chosen or None, tokenizer=tokenizer,
-            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=reading.origin),
+            options=CuratedOptions(repeat=repeat, ordered=ordered, origin=reading.origin, format=format),
             engine=cluster, progress=progress, **reading.chosen,
         )  # fmt: skip
     print_notes(done.notes, where="run.json has all")
@@ -91,6 +94,9 @@ def run(
         out.print(
             f"left out: {left}, listed in {folder}/errors.parquet; these lines are among the errors", markup=False
         )
+    for step, sets in done.contamination.items():
+        for each in sets:
+            out.print(f"  {step}, evaluation set {each.name}: {each.sentence}", markup=False)
     for across in done.across_splits:
         out.print(f"across splits, {across.sentence}", markup=False)
     out.print(f"selection {done.selection}")

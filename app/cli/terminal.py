@@ -75,7 +75,7 @@ def local(path: str | None) -> str | None:
 CorpusPath = Annotated[
     str,
     typer.Argument(
-        help="The corpus: file, folder or glob of Parquet, JSONL or CSV, or s3://, gs://, https://, hf://.",
+        help="The corpus: file, folder or glob (Parquet, JSON, CSV, Arrow, text, tar, WARC), or s3://, gs://, https://, hf://.",
         callback=local,
     ),
 ]

@@ -36,11 +36,12 @@ def _files(key: CorpusKey) -> str:
 
 @dataclass(frozen=True)
 class SceneKey:
-    """The scene of a page. Keys compare by digests; the values come with them."""
+    """The scene of a page, with further measured columns. Keys compare by digests; the values come with them."""
 
     corpus: CorpusKey
     selection: tuple[RowOperator, ...]
     recipe: Recipe
+    also: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         return hash((self.corpus, self.selection, self.recipe.digest))
@@ -98,7 +99,7 @@ def open_analysed(key: CorpusKey) -> open_corpus.Opened:
 
 
 def _scene_name(key: SceneKey) -> str:
-    return repr((key.corpus, [repr(rule) for rule in key.selection], key.recipe.digest))
+    return repr((key.corpus, [repr(rule) for rule in key.selection], key.recipe.digest, key.also))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
@@ -108,7 +109,7 @@ def scene(key: SceneKey) -> Scene:
     if source.study.pending(key.recipe, key.selection):
         with st.spinner("Measuring what the rules need …"):
             source.study.measure(key.recipe, key.selection)
-    return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe)
+    return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe, also=key.also)
 
 
 def _question(ask: Ask) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_tb
@@ -15,9 +15,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from streamlit.delta_generator import DeltaGenerator
 
+from tamis.analytics.duplicates.evaluation_sets import list_evaluations
 from tamis.analytics.duplicates.references import list_references
+from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
+from tamis.analytics.steps.scopes import scope_columns
 from tamis.app.dashboard.open_corpus import Opened
 from tamis.app.dashboard.session import widget
 from tamis.data.errors import RecipeError
@@ -79,6 +82,9 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
     if "clustering" in kind.model_fields and kind.model_fields["clustering"].is_required():
         filled = {"clustering": known.clustering} | filled
     fields = {name: info for name, info in kind.model_fields.items() if not _hidden(name, info, values)}
+    if "of" in fields and not values.get("of") and not known.opened.study.corpus.shape.scopes:
+        # Plain text has no parts.
+        del fields["of"]
     cells: list[DeltaGenerator] = []
     for name, info in fields.items():
         # Rows of two, so that a narrow screen keeps the order.
@@ -108,7 +114,7 @@ def _hidden(name: str, info: FieldInfo, values: Mapping[str, Any]) -> bool:
     """Return whether a field cannot be typed: existing digests and drawn areas stay unchanged."""
     named = _widget(info)
     stored = bool(values.get(name)) and any(getattr(item, "pattern", None) == _DIGEST for item in info.metadata)
-    return named == "hidden" or name in _NOT_TYPED or (stored and named != "reference")
+    return named == "hidden" or name in _NOT_TYPED or (stored and named not in _STORED)
 
 
 _DIGEST = "^[0-9a-f]{64}$"
@@ -134,18 +140,26 @@ def _widget(info: FieldInfo) -> str:
 def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, filled: Mapping[str, Any]) -> Any:
     """Show one field and return its value."""
     key, title = widget("form", scope, name), name.replace("_", " ").capitalize()
-    options = _columns(_widget(info), known.facts)
+    options = _columns(_widget(info), known)
     if options is not None:
-        return _column_field(title, key, info, value, options, known.facts)
-    if _widget(info) == "reference":
-        return _reference_field(title, key, info, value)
+        return _column_field(title, key, info, value, options)
+    if _widget(info) in _STORED:
+        return _stored_field(title, key, info, value)
     if name == "clusters":
         return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
     return _plain_field(title, key, info, value)
 
 
-def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: list[str], facts: Facts) -> str | None:
-    """Show the columns by title and name; a column that the corpus lacks stays as it is."""
+def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: Mapping[str, str]) -> str | None:
+    """Show the columns by title and name; a column that the corpus lacks stays as it is.
+
+    Args:
+        title: of the field.
+        key: of the widget.
+        info: the field.
+        value: the chosen column.
+        options: title by name.
+    """
     choices = [*([None] if _optional(info) else []), *options]
     if value is not None and value not in choices:
         choices.append(value)
@@ -153,18 +167,26 @@ def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: li
     def label(column: str | None) -> str:
         if column is None:
             return "(none)"
-        return f"{facts.info(column).title} · {column}" if column in facts.columns else f"{column} · not in this corpus"
+        return f"{options[column]} · {column}" if column in options else f"{column} · not in this corpus"
 
     index = choices.index(value) if value in choices else 0
     return st.selectbox(title, choices, index=index, key=key, help=info.description, format_func=label)
 
 
-def _reference_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
-    """Show the stored references by name; the rule holds the digest."""
-    names = {entry.digest: entry.name for entry in list_references(Workspace.default()).values()}
+_STORED: Mapping[str, tuple[Callable[[Workspace], Mapping[str, Any]], str]] = {
+    "reference": (list_references, "`tamis reference NAME FILES...`"),
+    "evaluation": (list_evaluations, "`tamis evaluation store NAME FILES...`"),
+}
+"""What fields offer by name: how it is listed, and the command that stores one."""
+
+
+def _stored_field(title: str, key: str, info: FieldInfo, value: Any) -> str | None:
+    """Show the stored references or evaluation sets by name; the rule holds the digest."""
+    listed, command = _STORED[_widget(info)]
+    names = {entry.digest: entry.name for entry in listed(Workspace.default()).values()}
     options = [*names, *([value] if value and value not in names else [])]
     if not options:
-        st.caption(f"{title}: none is stored yet. `tamis reference NAME FILES...` stores one.")
+        st.caption(f"{title}: none is stored yet. {command} stores one.")
         return None
     index = options.index(value) if value in options else 0
     return st.selectbox(
@@ -188,12 +210,19 @@ def _clusters_field(title: str, key: str, info: FieldInfo, value: Any, known: Kn
     )  # fmt: skip
 
 
-def _columns(named: str, facts: Facts) -> list[str] | None:
-    if named == "numeric column":
-        return [name for name, info in facts.columns.items() if info.numeric]
-    if named == "category column":
-        return [name for name, info in facts.columns.items() if info.type == "category"]
-    return list(facts.columns) if named == "column" else None
+def _columns(named: str, known: Known) -> dict[str, str] | None:
+    """Return the columns that a widget offers, title by name; those on scopes of conversations come last."""
+    fits: dict[str, tuple[str, ...]] = {
+        "numeric column": ("number", "integer"),
+        "category column": ("category",),
+        "column": get_args(Kind),
+    }
+    if named not in fits:
+        return None
+    columns = known.facts.columns
+    further = scope_columns(columns.values(), known.opened.study.corpus.shape.scopes)
+    offered = [*columns.values(), *(info for info in further if info.name not in columns)]
+    return {info.name: info.title for info in offered if info.type in fits[named]}
 
 
 def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
@@ -204,7 +233,7 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
         choices = [*([None] if kinds[0] is not info.annotation else []), *get_args(kinds[0])]
         return st.selectbox(
             title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_,
-            format_func=lambda choice: "(as in older recipes)" if choice is None else choice,
+            format_func=lambda choice: _absent(info) if choice is None else choice,
         )  # fmt: skip
     if bool in kinds:
         return st.toggle(title, value=bool(value), key=key, help=help_)
@@ -216,6 +245,11 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     if str in kinds:
         return st.text_input(title, value="" if value is None else str(value), key=key, help=help_)
     raise TypeError(f"no field shows {info.annotation}")
+
+
+def _absent(info: FieldInfo) -> str:
+    """Return what stands for no choice in a list of choices."""
+    return "(the whole text)" if "parts of conversations" in str(info.description) else "(as in older recipes)"
 
 
 def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:

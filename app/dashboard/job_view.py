@@ -6,9 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import duration
-from tamis.app.dashboard.page_context import plain
+from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.jobs.worker import start_measure
 from tamis.data.errors import TamisError
 from tamis.data.jobs import Job, find_job, list_jobs
 from tamis.data.workspace import Workspace
@@ -48,3 +50,29 @@ def watch(workspace: Workspace, name: str, setting: str) -> None:
         st.rerun()
     else:
         st.text(f"{job.state}: {job.message}")
+
+
+def offer_measurement(here: Stage, recipe: Recipe, *, what: str, name: str) -> bool:
+    """Say whether everything that a recipe needs is measured; if not, offer to measure it and follow the job.
+
+    Args:
+        here: the stage.
+        recipe: its rules need measurements.
+        what: what is missing, for people.
+        name: prefix of the button and of the page setting that holds the job.
+    """
+    study = here.opened.study
+    pending = study.pending(recipe)
+    if not pending:
+        return True
+    setting = f"{name}_job"
+    seconds = sum(step.estimate.seconds for step in pending)
+    st.markdown(f"{what} are not measured yet: about {duration(seconds)}, once.")
+    job = session.current().setting(setting)
+    if st.button("Measure", key=f"{name}/measure", type="primary", disabled=not login.may("owner")):
+        login.demand("owner", to="start a measurement")
+        session.choose(**{setting: start_measure(study.corpus, here.workspace, recipe).id})
+        st.rerun()
+    if job:
+        watch(here.workspace, str(job), setting)
+    return False

@@ -9,6 +9,8 @@ from html import escape
 
 import streamlit as st
 
+from tamis.app.dashboard.turn_style import turn_style
+
 _STYLE = """
 <style>
 .block-container {padding-left: 1.4rem; padding-right: 1.4rem;}
@@ -23,9 +25,10 @@ _STYLE = """
 [data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
 [data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
 [data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
+[data-testid="stCaptionContainer"] {opacity: 1; color: light-dark(#62676c, #a3a9ae);}
 [data-testid="stCaptionContainer"] p {line-height: 1.4;}
 .tamis-head {font-weight: 600; font-size: 0.95rem; margin-top: 0.25rem; letter-spacing: -0.005em;}
-.tamis-head span {font-weight: 400; opacity: 0.6; font-size: 0.85rem; margin-left: 8px;}
+.tamis-head span {font-weight: 400; opacity: 0.7; font-size: 0.85rem; margin-left: 8px;}
 [data-testid="stMarkdownContainer"] table, .tamis-text, input {font-variant-numeric: tabular-nums;}
 h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-stats {display: flex; flex-wrap: wrap; overflow: hidden;
@@ -46,6 +49,14 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-issue b {width: 3.7rem; text-align: right;}
 .tamis-issue .what {flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 .tamis-issue .n {opacity: 0.65; font-size: 0.85rem;}
+.tamis-tenths {display: grid; grid-template-columns: auto 1fr auto; gap: 2px 12px; align-items: center;
+  font-size: 0.82rem; font-variant-numeric: tabular-nums; margin-top: 6px;}
+.tamis-tenths span {opacity: 0.65; text-align: right; white-space: nowrap;}
+.tamis-tenths i {position: relative; display: block; height: 9px; border-radius: 2px; overflow: hidden;
+  background: rgba(128, 128, 128, 0.13);}
+.tamis-tenths i::after {content: ""; position: absolute; left: 50%; top: 0; bottom: 0; width: 1.5px;
+  background: rgba(128, 128, 128, 0.95);}
+.tamis-tenths i u {display: block; height: 100%; background: rgba(44, 127, 184, 0.65);}
 .tamis-glance {display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;}
 .tamis-glance > div {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px 4px;
   font-size: 0.82rem;}
@@ -69,6 +80,8 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-text, .tamis-card {unicode-bidi: plaintext;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; line-height: 1.5;}
 .tamis-text mark, .tamis-card mark {background: rgba(217, 95, 14, 0.32); color: inherit; border-radius: 2px;}
+.tamis-text.tamis-shared mark {background: none; color: #a63a00; font-weight: 650;}
+.tamis-text.tamis-shared.dark mark {color: #ffab73;}
 .tamis-samples {display: flex; flex-direction: column; gap: 5px;}
 .tamis-card {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px; font-size: 0.86rem;
   line-height: 1.42; overflow-wrap: anywhere;}
@@ -82,7 +95,7 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(_STYLE)
+    st.html(f"{_STYLE}<style>{turn_style()}</style>")
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.operators.operator import Evidence
 from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.study.readings import Reading, read_documents
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
-from tamis.app.server.routes import SNIPPET_CHARACTERS, Snippet
+from tamis.app.server.routes import SNIPPET_CHARACTERS, Said, Snippet
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import read_model_names, read_people_names
 from tamis.data.corpus import Corpus, open_corpus
@@ -55,6 +56,11 @@ class Opened:
         table = corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64))
         return [text or "" for text in corpus.texts_of(table).to_pylist()]
 
+    def readings(self, rows: Sequence[int]) -> list[Reading]:
+        """Return a few documents as people read them, by facts row."""
+        corpus = self.study.corpus
+        return read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
+
     def record(self, row: int) -> dict[str, object]:
         """Return all corpus columns of one document, by facts row."""
         table = self.study.corpus.fetch(self.study.documents, np.asarray([row], dtype=np.int64))
@@ -86,10 +92,20 @@ class Opened:
             raise StoreError("There is no such document", value=row, allowed=f"0 to {self.facts.n - 1}")
         shown = [name for name in ("source", "lang", "n_tokens") if name in self.facts.columns]
         values = self.facts.table(["id", *shown], np.asarray([row])).to_pylist()[0]
-        text = " ".join(self.texts([row])[0][: 8 * SNIPPET_CHARACTERS].split())
-        short = text if len(text) <= SNIPPET_CHARACTERS else text[:SNIPPET_CHARACTERS] + "…"
+        document = self.readings([row])[0]
         lines = tuple(f"{self.facts.info(name).title}: {values[name]}" for name in shown if values[name] is not None)
-        return Snippet(str(values["id"]), short, lines)
+        if not document.parts:
+            return Snippet(str(values["id"]), _shortened(document.text, SNIPPET_CHARACTERS), lines)
+        found = [document.parts[at] for at in document.gist()]
+        each = SNIPPET_CHARACTERS // max(len(found), 1)
+        turns = tuple(Said(part.title, part.role, _shortened(part.text, each)) for part in found)
+        return Snippet(str(values["id"]), "", lines, turns)
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return the beginning of a text in one line."""
+    folded = " ".join(text[: 8 * length].split())
+    return folded if len(folded) <= length else folded[:length] + "…"
 
 
 def stamp(entry: CorpusEntry) -> str:

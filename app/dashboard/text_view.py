@@ -1,50 +1,61 @@
-"""Texts of the corpus as safe HTML: escaped, with marked places, cut to a window around the first place."""
+"""Documents as safe HTML, for every page: whole for reading, or as small cards; escaped, with marked places."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-Span = tuple[int, int]
+from tamis.analytics.study.readings import Reading
+from tamis.app.dashboard.conversation_view import conversation, gist
+from tamis.app.dashboard.look import count
+from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places, window
+
+WHOLE = 1_000_000
+"""Characters shown at most, of one document."""
 
 
-def mark_places(text: str, places: Sequence[Span]) -> str:
-    """Return a text as HTML with ``<mark>`` around places (begin, end in code points, ascending, no overlap)."""
-    parts, at = [], 0
-    for begin, end in places:
-        parts.append(f"{escape(text[at:begin])}<mark>{escape(text[begin:end])}</mark>")
-        at = end
-    return "".join([*parts, escape(text[at:])])
-
-
-def reader(text: str, places: Sequence[Span] = (), *, kind: str = "") -> str:
-    """Return a whole text as HTML for reading: lines as they are, each in the direction of its own script.
+def reader(document: Reading, places: Sequence[Span] = (), *, kind: str = "", limit: int = WHOLE) -> str:
+    """Return a document as HTML for reading: turn by turn, lines as they are, each in the direction of its own script.
 
     Args:
-        text: the text.
-        places: what is marked.
+        document: the document.
+        places: what is marked, characters of its text.
         kind: a further CSS class.
+        limit: characters shown at most; the HTML says what is left out.
     """
-    return f'<div class="{f"tamis-text {kind}".strip()}" dir="auto">{mark_places(text, places)}</div>'
+    if document.reason:
+        return f'<div class="tamis-muted">No document: <bdi>{escape(document.reason)}</bdi></div>'
+    if document.parts:
+        body, left_out = conversation(document, places, limit=limit, kind=kind)
+    else:
+        shown, total = document.text[:limit], len(document.text)
+        marked = mark_places(shown, cut_spans(places, 0, len(shown)))
+        body = f'<div class="{f"tamis-text {kind}".strip()}" dir="auto">{marked}</div>'
+        left_out = f"Shown: the first {count(limit)} of {count(total)} characters." if total > limit else ""
+    return f'{body}<div class="tamis-muted tamis-cut">{left_out}</div>' if left_out else body
 
 
-def window(text: str, places: Sequence[Span], *, length: int) -> tuple[str, list[Span], bool, bool]:
-    """Return a part of a text that shows the first place, the places inside it, and whether either end was cut."""
-    begin = max(0, places[0][0] - length // 4) if places and places[0][1] > length else 0
-    end = min(len(text), begin + length)
-    inside = [(max(a, begin) - begin, min(b, end) - begin) for a, b in places if a < end and b > begin]
-    return text[begin:end], inside, begin > 0, end < len(text)
-
-
-def card(text: str, places: Sequence[Span] = (), *, length: int = 420) -> str:
-    """Return a small card that shows the part of a text with the marked places."""
-    shown, inside, before, after = window(text, places, length=length)
+def card(document: Reading, places: Sequence[Span] = (), *, length: int = 420) -> str:
+    """Return a small card that shows the part of a document with the marked places."""
+    if document.parts:
+        return gist(document, places, length=length)
+    shown, inside, before, after = window(document.text, places, length=length)
     body = f"{'… ' if before else ''}{mark_places(shown, inside)}{' …' if after else ''}"
     return f'<div class="tamis-card" dir="auto">{body if shown.strip() else "<i>no visible text</i>"}</div>'
 
 
-def cards(texts: Sequence[str], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
+def cards(documents: Sequence[Reading], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
     """Return cards in a column; a muted line if there are none."""
-    spans = places if places is not None else [()] * len(texts)
-    body = "".join(card(text, found, length=length) for text, found in zip(texts, spans, strict=True))
+    spans = places if places is not None else [()] * len(documents)
+    body = "".join(card(each, found, length=length) for each, found in zip(documents, spans, strict=True))
     return f'<div class="tamis-samples">{body or "No documents."}</div>'
+
+
+def line(document: Reading, *, length: int) -> str:
+    """Return the beginning of a document in one line of plain text, with the words for who speaks."""
+    if not document.parts:
+        return " ".join(document.text[: 4 * length].split())[:length]
+    found = [document.parts[at] for at in document.gist()]
+    each = max(length // max(len(found), 1), 20)
+    said = [(part.title, " ".join(part.text[: 4 * each].split())) for part in found]
+    return "  ".join(f"{title}: {text[:each]}{'…' * (len(text) > each)}" for title, text in said)

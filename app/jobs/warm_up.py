@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tamis.analytics.duplicates.evaluation_sets import save_evaluation
 from tamis.analytics.duplicates.references import save_reference
 from tamis.analytics.effect.bench import Protocol
 from tamis.analytics.effect.evaluation import evaluate_effect
@@ -100,6 +101,7 @@ def _corpus(path: Path, texts: list[str]) -> Corpus:
 
 def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
     reference = save_reference(workspace, "reference", [corpus.path], n=13).digest
+    exams = save_evaluation(workspace, "exams", [corpus.path]).digest
     yield OPERATORS.build("near_dedup", {})
     yield OPERATORS.build("near_dedup", {"similarity": "containment", "unit": "character"})
     yield OPERATORS.build("semantic_dedup", {"allow_static": True})
@@ -108,6 +110,7 @@ def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
     yield OPERATORS.build("c4_lines", {})
     yield OPERATORS.build("boilerplate", {})
     yield OPERATORS.build("decontaminate", {"evaluation": reference})
+    yield OPERATORS.build("idf_decontaminate", {"evaluation": exams})
     yield OPERATORS.build("coverage_sample", {"share": 0.5})
 
 

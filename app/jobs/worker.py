@@ -10,6 +10,7 @@ from typing import Any
 from tamis.analytics.effect.evaluation import evaluate_effect
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import find_target
+from tamis.analytics.export.curated import CuratedOptions, check_format
 from tamis.analytics.export.run import run_bundle, summary
 from tamis.analytics.map.options import MapOptions, read_options
 from tamis.analytics.recipe.recipe import Recipe
@@ -45,7 +46,7 @@ def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
 
 
-def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> Job:
+def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace, *, format: str = "parquet") -> Job:
     """Start a run of a bundle in the background, or join the running job.
 
     Args:
@@ -53,11 +54,12 @@ def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace) -> 
         corpus: what to run it on.
         out: the folder to make.
         workspace: where measurements and the job's record are kept.
+        format: of the curated files.
 
     Raises:
         JobError: the process cannot be started.
     """
-    params = opening_params(corpus, workspace) | {"bundle": str(bundle), "out": str(out)}
+    params = opening_params(corpus, workspace) | {"bundle": str(bundle), "out": str(out), "format": format}
     return start(workspace.jobs, Request(RUN, params, title=f"Run on {corpus.name}"), command=COMMAND)
 
 
@@ -114,6 +116,7 @@ def _run(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         workspace=Workspace(Path(params["workspace"])),
         roles=params["roles"],
         by_hand=params.get("by_hand"),
+        options=CuratedOptions(format=check_format(params["format"])),
         progress=progress,
         **params["opening"],
     )

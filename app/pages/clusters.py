@@ -191,4 +191,4 @@ def _examples(here: Stage, cluster: int) -> None:
         members = members[np.lexsort((members, here.facts.numbers("outlier")[members]))]
     for title, rows in (("Typical", members[:EXAMPLES]), ("Odd", members[::-1][:EXAMPLES])):
         st.markdown(f"**{title}**")
-        st.html(cards(here.opened.texts([int(row) for row in rows]), length=PREVIEW))
+        st.html(cards(here.opened.readings([int(row) for row in rows]), length=PREVIEW))

@@ -5,19 +5,22 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from tamis.analytics.operators.contamination import IdfDecontaminate
 from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
+from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import card, reader
+from tamis.app.dashboard.text_view import WHOLE, card, reader
 from tamis.app.pages import review_panel
 
 TEXT_LIMIT = 20_000
+TWIN_LIMIT = 2_000
 SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
                  "duplicate_line_share", "duplicate_5gram_share", "outlier")  # fmt: skip
 SPANNED = ("duplicate_5gram_share", "duplicate_line_share", "top_2gram_share", "stop_words", "bullet_line_share",
@@ -35,13 +38,8 @@ def show_document(here: Stage, row: int) -> None:
     ]
     values = facts.table(names, np.asarray([row])).to_pylist()[0]
     _verdict(here, row)
-    text = here.opened.texts([row])[0]
-    cut = len(text) > TEXT_LIMIT
-    shown = text[:TEXT_LIMIT]
-    places = spans(shown, marks) if (marks := _marks()) else []
-    st.html(reader(shown, places))
-    if cut:
-        st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
+    document = here.opened.readings([row])[0]
+    _text(document, _marks())
     st.divider()
     st.dataframe(
         [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
@@ -55,6 +53,15 @@ def show_document(here: Stage, row: int) -> None:
     with st.expander("All columns of the corpus"):
         record = here.opened.record(row)
         st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
+
+
+def _text(document: Reading, marks: str) -> None:
+    """Show the text with the places of a signal; a long one is cut until people ask for all of it."""
+    long = len(document.text) > TEXT_LIMIT
+    whole = long and st.toggle(f"Show all {count(len(document.text))} characters", key="document/whole")
+    limit = WHOLE if whole else TEXT_LIMIT
+    places = spans(document.text[:limit], marks) if marks else []
+    st.html(reader(document, places, limit=limit))
 
 
 def _notes(here: Stage, document: str) -> None:
@@ -87,8 +94,8 @@ def _nearest(here: Stage, row: int) -> None:
         "exact over all documents" if found.recall == 1 else f"from a graph with {found.recall:.1%} of all neighbours"
     )
     st.caption(f"By cosine of {plain(found.tier)} vectors, {among}.")
-    for other, cosine, text in zip(found.rows, found.cosine, here.opened.texts(found.rows.tolist()), strict=True):
-        st.html(f"<b>{cosine:.3f}</b>{card(text, length=240)}")
+    for other, cosine, near in zip(found.rows, found.cosine, here.opened.readings(found.rows.tolist()), strict=True):
+        st.html(f"<b>{cosine:.3f}</b>{card(near, length=240)}")
         if st.button("Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary"):
             session.choose(document=int(other))
             st.rerun()
@@ -113,14 +120,13 @@ def _verdict(here: Stage, row: int) -> None:
             if item := _item(here, rules[verdict.step], row):
                 st.caption(f"Shared with {plain(item)}")
             if verdict.twin is not None:
-                twin = here.opened.texts([verdict.twin])[0]
                 st.caption("Kept twin")
-                st.html(reader(twin[:2000]))
+                st.html(reader(here.opened.readings([verdict.twin])[0], limit=TWIN_LIMIT))
 
 
 def _item(here: Stage, rule: Operator, row: int) -> str:
     """Return the evaluation item or known text that a rule found in a document, empty for none."""
-    if here.opened.study is None or not isinstance(rule, Decontaminate | ExcludeKnown):
+    if here.opened.study is None or not isinstance(rule, Decontaminate | IdfDecontaminate | ExcludeKnown):
         return ""
     return find_items(here.opened.study, rule, np.asarray([row]))[0]
 

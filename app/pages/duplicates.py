@@ -1,15 +1,17 @@
-"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop."""
+"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop.
+
+Evaluation items in the corpus are the part Contamination.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from tamis.analytics.duplicates.word_diff import Span, word_diff
+from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
 from tamis.analytics.operators.operator import new_params
 from tamis.analytics.operators.sets import ExactDedup
@@ -27,14 +29,16 @@ from tamis.analytics.study.queries import (
     look,
     threshold_sweep,
 )
-from tamis.app.dashboard import login, session
+from tamis.analytics.study.readings import Reading
+from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, duration, share, short
+from tamis.app.dashboard.conversation_view import unlike
+from tamis.app.dashboard.job_view import offer_measurement
+from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards, reader
 from tamis.app.figures.figures import dial_figure, sizes_figure
-from tamis.app.jobs.worker import start_measure
+from tamis.app.pages import contamination
 
 GROUPS = 40
 MEMBERS = 30
@@ -51,6 +55,8 @@ def page() -> None:
         st.info("Duplicates are not measured yet. The Overview page shows the missing steps.")
         return
     rule = _rule(here)
+    if rule is None:
+        return
     found = _look(here, rule)
     if found is None:
         return
@@ -67,15 +73,21 @@ def page() -> None:
             _borderline(here, found)
 
 
-def _rule(here: Stage) -> Rule:
-    """Show the settings of the rule under trial."""
+def _rule(here: Stage) -> Rule | None:
+    """Show the settings of the rule under trial; evaluation sets have a part of the page of their own."""
     now = session.current()
-    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
-    cells = st.columns([2.2, 2.4, 2, 2, 2.4], vertical_alignment="bottom")
+    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
+    chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
+    widths = [3.3, 1.6, 1.6, 3.2, 1.8] if chosen == "contamination" else [3.6, 2.2, 1.7, 1.9, 2.2]
+    cells = st.columns(widths, vertical_alignment="bottom")
     kind = cells[0].segmented_control(
         "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
         format_func=lambda name: kinds[name], key="duplicates/kind",
     )  # fmt: skip
+    if kind == "contamination":
+        session.choose(dup_kind=kind)
+        contamination.show(here, cells[1:])
+        return None
     threshold = float(now.setting(f"dup_{kind}", _START.get(kind, 1.0)))
     if kind in _START:
         title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
@@ -87,6 +99,14 @@ def _rule(here: Stage) -> Rule:
     session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
     keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
     params: dict[str, Any] = {"keep": keep, "max_copies": copies}
+    if scopes := here.opened.study.corpus.shape.scopes:
+        of = st.segmented_control(
+            "Compare", ["whole", *scopes], default=now.setting("dup_of", "whole"), required=True,
+            format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
+            key="duplicates/of",
+        )  # fmt: skip
+        session.choose(dup_of=of)
+        params |= {"of": of} if of != "whole" else {}
     rule: Rule = ExactDedup(**params)
     if kind == "near":
         rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
@@ -104,18 +124,7 @@ def _rule(here: Stage) -> Rule:
 
 def _look(here: Stage, rule: Rule) -> Look | None:
     """Try the rule on all documents; offer the measurement first if it is missing."""
-    study = here.opened.study
-    recipe = Recipe().with_operator(rule)
-    if pending := study.pending(recipe):
-        seconds = sum(step.estimate.seconds for step in pending)
-        st.markdown(f"Similar pairs are not measured yet: about {duration(seconds)}, once.")
-        job = session.current().setting("dup_job")
-        if st.button("Measure", key="duplicates/measure", type="primary", disabled=not login.may("owner")):
-            login.demand("owner", to="start a measurement")
-            session.choose(dup_job=start_measure(study.corpus, here.workspace, recipe).id)
-            st.rerun()
-        if job:
-            watch(here.workspace, str(job), "dup_job")
+    if not offer_measurement(here, Recipe().with_operator(rule), what="Similar pairs", name="dup"):
         return None
     facts = here.opened.facts
     found: Look = facts.memo.through(
@@ -208,9 +217,9 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
         return
     members = group_members(found, leader, limit=MEMBERS).to_pylist()
     dropped = [row for row in members if not row["kept"]]
-    kept_text = here.opened.texts([leader])[0]
+    kept = here.opened.readings([leader])[0]
     st.markdown("**Kept**")
-    st.html(cards([kept_text], length=900))
+    st.html(cards([kept], length=900))
     labels = {
         row["row"]: f"{place}. {row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}"
         for place, row in enumerate(dropped, start=1)
@@ -220,25 +229,20 @@ def _group(here: Stage, found: Look, leader: int | None) -> None:
         format_func=lambda row: labels[row], key=f"duplicates/member/{leader}",
     )  # fmt: skip
     if chosen is not None:
-        _difference(here, kept_text, int(chosen))
+        _difference(here, kept, int(chosen))
 
 
-def _difference(here: Stage, kept: str, row: int) -> None:
+def _difference(here: Stage, kept: Reading, row: int) -> None:
     """Show a dropped document with marks on the words that its kept twin lacks, and the words only the twin has."""
-    text = here.opened.texts([row])[0][:DIFF_CHARACTERS]
-    found = word_diff(kept[:DIFF_CHARACTERS], text)
-    added, removed = _unlike(found.right), _unlike(found.left)
-    st.html(reader(text, added))
-    lost = " … ".join(kept[begin:end].strip() for begin, end in removed)
+    other = here.opened.readings([row])[0]
+    found = word_diff(kept.text[:DIFF_CHARACTERS], other.text[:DIFF_CHARACTERS])
+    added, removed = unlike(found.right), unlike(found.left)
+    st.html(reader(other, added, limit=DIFF_CHARACTERS))
+    lost = " … ".join(kept.text[begin:end].strip() for begin, end in removed)
     if not added and not lost:
         st.caption("Word for word the same.")
     elif lost:
         st.html(f'<div class="tamis-muted">Only in the kept one: <bdi>{escape(lost[:600])}</bdi></div>')
-
-
-def _unlike(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """Return the places of a text that the other text lacks."""
-    return [(span.start, span.end) for span in spans if not span.same]
 
 
 def _borderline(here: Stage, found: Look) -> None:
@@ -253,12 +257,11 @@ def _borderline(here: Stage, found: Look) -> None:
     ]
     place = st.selectbox("Pair", range(len(rows)), format_func=lambda k: labels[k], key="duplicates/pair")
     row = rows[int(place or 0)]
-    left, right = here.opened.texts([int(row["left"]), int(row["right"])])
-    left, right = left[:DIFF_CHARACTERS], right[:DIFF_CHARACTERS]
-    difference = word_diff(left, right)
+    left, right = here.opened.readings([int(row["left"]), int(row["right"])])
+    difference = word_diff(left.text[:DIFF_CHARACTERS], right.text[:DIFF_CHARACTERS])
     cells = st.columns(2)
-    cells[0].html(reader(left, _unlike(difference.left)))
-    cells[1].html(reader(right, _unlike(difference.right)))
+    for cell, document, spans in ((cells[0], left, difference.left), (cells[1], right, difference.right)):
+        cell.html(reader(document, unlike(spans), limit=DIFF_CHARACTERS))
     st.caption(
         f"{count(int(np.count_nonzero([item['duplicate'] for item in rows])))} of these {len(rows)} are duplicates"
     )

@@ -12,8 +12,11 @@ from tamis.analytics.effect.charts import spark
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Category
 from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
+from tamis.analytics.steps.part_counts import PartCounts
 from tamis.analytics.study.queries import Issue, SceneTotals, extent, find_issues, group_counts, histogram, totals
+from tamis.analytics.study.readings import preview_shape
 from tamis.app.dashboard import cache, login, session
+from tamis.app.dashboard.conversation_view import KIND_TITLES, role_counts
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats
 from tamis.app.dashboard.open_corpus import plan_of
@@ -21,7 +24,8 @@ from tamis.app.dashboard.page_context import Stage, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.worker import start_analysis
-from tamis.app.pages import roles_form, tier_choice
+from tamis.app.pages import audit_cards, errors_list, roles_form, shape_form, tier_choice
+from tamis.data.parts import ROLES
 from tamis.data.workspace import Workspace
 
 SEVERITIES = ("high", "medium", "low")
@@ -33,7 +37,10 @@ def page() -> None:
     here, now = workspace(), session.current()
     if not now.corpus:
         st.subheader("Open a corpus to begin")
-        st.markdown("In a terminal: `tamis open PATH` for Parquet, JSONL or CSV, or `tamis demo --open` to try it out.")
+        st.markdown(
+            "In a terminal: `tamis open PATH` for Parquet, JSON, CSV, Arrow, text, tar or WARC, "
+            "or `tamis demo --open` to try it out."
+        )
         return
     if not is_analysed(here, now.corpus):
         _missing(here, now.corpus)
@@ -48,12 +55,15 @@ def _analysed(here: Stage) -> None:
         corpus = here.opened.analysis.corpus
         unread = unread_columns(corpus, here.facts.columns, here.opened.study.evidence.steps)
         st.caption(roles_form.reads(corpus, unread))
+        shape_form.note(here.workspace, here.opened.name, corpus)
+        _turns(here)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         heading("What stands out", "exact, over all documents")
         with st.container(gap="xsmall"):
             for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
                 _issue(here, issue)
+        audit_cards.show(here)
         _glance(here)
     with right:
         for name in ("source", "lang", "label"):
@@ -81,6 +91,24 @@ def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     if here.scene.outcome is not None and here.scene.outcome.steps:
         figures.append(Stat("Kept", share(sums.kept.documents, sums.all.documents), help="By the live recipe."))
     stats(figures)
+
+
+def _turns(here: Stage) -> None:
+    """Show how many turns and parts the documents have, and the rows that are none."""
+    found = PartCounts.read(here.opened.analysis.artifacts)
+    if found is not None:
+        roles = {role: found.of_role(role) for role in ROLES}
+        kinds = [each for each in found.counts if each.kind != "text"]
+        apart = [
+            f"{count(sum(each.parts for each in kinds if each.kind == kind))} {KIND_TITLES[kind]}"
+            for kind in dict.fromkeys(each.kind for each in kinds)
+        ]
+        st.html(role_counts(found.turns, roles, apart))
+    errors = here.opened.study.documents.errors.num_rows
+    if errors:
+        said = "1 row is no document" if errors == 1 else f"{count(errors)} rows are no documents"
+        with st.expander(f"{said}: see why", icon=":material/error:"):
+            errors_list.show(here, key="overview/errors")
 
 
 def _issue(here: Stage, issue: Issue) -> None:
@@ -179,13 +207,14 @@ def _files(here: Stage) -> None:
             hide_index=True,
             height=min(260, 38 + 36 * len(corpus.files)),
         )
-        roles = ", ".join(f"{role}: {column}" for role, column in corpus.roles.known().items())
-        st.text(
-            f"Roles   {roles}\nColumns {', '.join(corpus.schema.names)}\nErrors  {here.facts.errors} rows without text"
-        )
+        known = corpus.roles.known() | {"text": corpus.shape.columns.get("text", corpus.shape.words)}
+        roles = ", ".join(f"{role}: {column}" for role, column in known.items())
+        what = "rows without text" if corpus.shape.kind == "text" else "rows that are no documents"
+        st.text(f"Roles   {roles}\nColumns {', '.join(corpus.schema.names)}\nErrors  {here.facts.errors} {what}")
         for note in notes:
             st.text(note)
         roles_form.show(here.workspace, here.opened.name, corpus)
+        shape_form.show(here.workspace, here.opened.name, corpus)
         tier_choice.show(here.workspace, corpus)
 
 
@@ -203,7 +232,13 @@ def _missing(here: Workspace, name: str) -> None:
     cost = _Plan(sum(step.estimate.seconds for step in missing), sum(step.estimate.disk_bytes for step in missing))
     st.subheader(f"{count(corpus.rows)} rows, not analysed yet")
     st.markdown(roles_form.reads(corpus))
-    roles_form.sample(corpus)
+    shape_form.note(here, name, corpus)
+    if shape_form.show(here, name, corpus):
+        pass
+    elif corpus.shape.kind == "text":
+        roles_form.sample(corpus)
+    else:
+        shape_form.preview(preview_shape(corpus, shown=shape_form.SHOWN))
     roles_form.show(here, name, corpus)
     heading("Analysis")
     st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(cost.seconds)}, {size(cost.disk)} on disk")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,21 @@ import streamlit as st
 
 from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.rows import SignalRange
-from tamis.analytics.recipe.recipe import Step
+from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.signals.spans import spans
+from tamis.analytics.steps.scopes import SCOPED_STEPS, on_scope, split_scope
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
-from tamis.app.dashboard import session
+from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, format_distinct, share
+from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.look import count, duration, format_distinct, share
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
+from tamis.app.jobs.worker import start_measure
 from tamis.app.pages import quality_groups
 from tamis.data.errors import RecipeError
+from tamis.data.parts import WHOLE
 
 SAMPLES = 6
 PREVIEW = 420
@@ -41,7 +46,14 @@ def page() -> None:
     if not signals:
         st.info("This corpus has no numeric columns to look at.")
         return
+    scope = _choose_scope(here)
+    if scope:
+        signals = [on_scope(info, scope) for info in signals if info.name == "bytes" or info.step in SCOPED_STEPS]
     info = _choose(signals)
+    if scope and info.name not in here.facts.columns:
+        if not _measured(here, info):
+            return
+        here = replace(here, key=replace(here.key, also=(info.name,)))
     left, right = st.columns([3, 2], gap="medium")
     with left:
         rule = _histogram(here, info)
@@ -63,6 +75,38 @@ def _signals(here: Stage) -> list[ColumnInfo]:
     used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
     first = [*dict.fromkeys(used), *STARTING]
     return sorted(found, key=lambda info: (first.index(info.name) if info.name in first else len(first), info.title))
+
+
+def _choose_scope(here: Stage) -> str:
+    """Let a person choose a part of conversations; empty for whole texts."""
+    scopes = here.opened.study.corpus.shape.scopes
+    if not scopes:
+        return ""
+    chosen = st.segmented_control(
+        "Measured on", [WHOLE, *scopes], default=session.current().setting("quality_of", WHOLE), required=True,
+        format_func=lambda name: "Whole text" if name == WHOLE else name.replace("_", " ").capitalize(),
+        key="quality/of",
+    )  # fmt: skip
+    session.choose(quality_of=chosen)
+    return "" if chosen == WHOLE else str(chosen)
+
+
+def _measured(here: Stage, info: ColumnInfo) -> bool:
+    """Return whether a column on a scope is measured; else offer to measure it."""
+    study = here.opened.study
+    recipe = Recipe().with_operator(SignalRange(signal=info.name, min=0))
+    pending = study.pending(recipe)
+    if not pending:
+        return True
+    seconds = sum(step.estimate.seconds for step in pending)
+    st.markdown(f"**{plain(info.title)}** is not measured yet: about {duration(seconds)}, once for this part.")
+    if st.button("Measure", key="quality/measure", type="primary", disabled=not login.may("owner")):
+        login.demand("owner", to="start a measurement")
+        session.choose(quality_job=start_measure(study.corpus, here.workspace, recipe).id)
+        st.rerun()
+    if job := session.current().setting("quality_job"):
+        watch(here.workspace, str(job), "quality_job")
+    return False
 
 
 def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
@@ -258,5 +302,6 @@ def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
                 heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
             st.markdown(f"##### {heading}")
             st.caption(f"a random sample of {len(rows)} (seed 0); marked: what {plain(info.title.lower())} comes from")
-            texts = here.opened.texts([int(row) for row in rows])
-            st.html(cards(texts, [spans(text[:SCANNED], info.name) for text in texts], length=PREVIEW))
+            documents = here.opened.readings([int(row) for row in rows])
+            places = [spans(document.text[:SCANNED], split_scope(info.name)[1]) for document in documents]
+            st.html(cards(documents, places, length=PREVIEW))

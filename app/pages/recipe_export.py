@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.analytics.export.bundle import Bundle, export_bundle
+from tamis.analytics.export.curated import FORMATS, CuratedFormat, check_format
 from tamis.analytics.export.rule_export import TOOLS, Tool
 from tamis.analytics.export.run import Run
 from tamis.analytics.export.tools import export_rules
@@ -18,6 +19,13 @@ from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.jobs.worker import start_run
+
+FORMAT_TITLES: dict[CuratedFormat, str] = {
+    "parquet": "Parquet",
+    "jsonl": "JSON Lines",
+    "jsonl.zst": "JSON Lines, Zstandard",
+    "arrow": "Arrow (datasets)",
+}
 
 
 def export_panel(here: Stage) -> None:
@@ -81,9 +89,16 @@ def _run(here: Stage, bundle: Bundle) -> None:
         return
     job = session.current().setting("run")
     allowed = login.may("owner")
-    if st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        format = st.selectbox(
+            "Format", FORMATS, format_func=FORMAT_TITLES.__getitem__, key="export/format", width=240,
+            help="JSON Lines keep each line that no step changes; datasets.load_from_disk reads Arrow.",
+        )  # fmt: skip
+        pressed = st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed)
+    if pressed:
         login.demand("owner", to="start a run")
-        session.choose(run=start_run(bundle.folder, here.opened.study.corpus, out, here.workspace).id)
+        job_of_run = start_run(bundle.folder, here.opened.study.corpus, out, here.workspace, format=format)
+        session.choose(run=job_of_run.id)
         st.rerun()
     if job:
         watch(here.workspace, str(job), "run")
@@ -115,7 +130,8 @@ def _finished(here: Stage, run: Run) -> None:
         f":material/check_circle: **Curated.** {count(first.documents + run.errors)} rows = "
         f"{count(last.documents)} kept + {count(first.documents - last.documents)} dropped + {count(run.errors)} errors"
     )
-    st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files")
+    title = FORMAT_TITLES[check_format(run.format)]
+    st.caption(f"Selection {run.selection[:16]} · {len(run.files)} files · {title}")
     st.code(str(run.folder), language=None)
     if st.button("Remove this run", key="export/remove", type="tertiary", disabled=not login.may("owner")):
         login.demand("owner", to="remove a run")

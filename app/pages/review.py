@@ -207,11 +207,9 @@ def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: in
 
 def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
-    text = desk.here.opened.texts([row])[0]
+    document = desk.here.opened.readings([row])[0]
     with st.container(height=520, border=True, key="review_text"):
-        st.html(reader(text[:TEXT_LIMIT], kind="tamis-read"))
-        if len(text) > TEXT_LIMIT:
-            st.caption(f"Shown: the first {count(TEXT_LIMIT)} of {count(len(text))} characters.")
+        st.html(reader(document, kind="tamis-read", limit=TEXT_LIMIT))
     if not session.current().setting("review_blind", True):
         _verdict(desk, row, place.ids[place.at], votes)
     review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")

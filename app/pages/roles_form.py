@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -25,16 +26,19 @@ _NONE = "(none)"
 
 
 def reads(corpus: Corpus, unread: Sequence[str] | None = None) -> str:
-    """Return in Markdown which column is the text and what happens to the others.
+    """Return in Markdown which column is the text, or how rows become documents, and what happens to the others.
 
     Args:
         corpus: the corpus.
         unread: the columns that nothing reads; None while unknown.
     """
-    text = f"Text: column **{plain(corpus.roles.text)}**"
-    if len(corpus.schema.names) == 1:
-        return f"{text}, the only one."
-    text = f"{text}, one of {count(len(corpus.schema.names))}; only it is compared, measured and searched."
+    if corpus.shape.kind == "text":
+        text = f"Text: column **{plain(corpus.roles.text)}**"
+        if len(corpus.schema.names) == 1:
+            return f"{text}, the only one."
+        text = f"{text}, one of {count(len(corpus.schema.names))}; only it is compared, measured and searched."
+    else:
+        text = f"Each row is **{plain(corpus.shape.words)}**; only that is compared, measured and searched."
     if unread is None:
         return f"{text} Short values of the others, up to 100 bytes, become columns for rules."
     if not unread:
@@ -44,7 +48,7 @@ def reads(corpus: Corpus, unread: Sequence[str] | None = None) -> str:
 
 
 def sample(corpus: Corpus) -> None:
-    """Show the first rows, the column of the text first."""
+    """Show the first rows of plain text, the column of the text first."""
     rows = corpus.take(range(min(SAMPLE_ROWS, corpus.rows)))
     text = corpus.roles.text
     columns = {text: at_path(rows, text).to_pylist()}
@@ -62,27 +66,35 @@ def sample(corpus: Corpus) -> None:
     )
 
 
+def _shown(path: str, *, now: str, shown: str) -> str:
+    return shown if path == now else path
+
+
 def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
     """Offer to assign the roles to other columns, which the analysis then reads."""
     known = paths(corpus.schema)
     with st.form("roles", border=False):
         cells = st.columns([*[2] * len(ROLES), 1.6], vertical_alignment="bottom")
-        chosen = {}
+        chosen: dict[str, str] = {}
         for cell, role in zip(cells, ROLES, strict=False):
             now = corpus.roles.known().get(role, _NONE)
             fitting = [path for path, kind in known.items() if is_text(kind)] if role == "text" else [_NONE, *known]
             options = fitting if now in fitting else [*fitting, now]
-            chosen[role] = cell.selectbox(f"{role.capitalize()} column", options, index=options.index(now))
+            shown = corpus.shape.words if role == "text" and corpus.shape.kind != "text" else now
+            chosen[role] = cell.selectbox(
+                f"{role.capitalize()} column", options, index=options.index(now),
+                format_func=partial(_shown, now=now, shown=shown),
+            )  # fmt: skip
         if cells[-1].form_submit_button("Change", disabled=not login.may("owner"), width="stretch"):
             try:
-                _change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
+                change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
             except TamisError as error:
                 st.text(brief(error))
             else:
                 st.rerun()
 
 
-def _change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str]) -> None:
+def change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str]) -> None:
     """Store other roles of a corpus; options of its map stay if they fit the new text.
 
     Raises:

@@ -595,9 +595,11 @@ class PointMap {
   }
 
   showTip([x, y], found) {
-    const text = document.createElement("div");
-    text.dir = "auto";
-    text.textContent = found.text || "(no text)";
+    const text = found.turns ? this.tipTurns(found.turns) : document.createElement("div");
+    if (!found.turns) {
+      text.dir = "auto";
+      text.textContent = found.text || "(no text)";
+    }
     const facts = document.createElement("div");
     facts.className = "facts";
     facts.textContent = found.lines.join(" · ");
@@ -606,6 +608,22 @@ class PointMap {
     const left = x + 340 > this.width ? Math.max(4, x - 334) : x + 14;
     this.tip.style.left = `${left}px`;
     this.tip.style.top = `${Math.min(y + 12, Math.max(4, this.height - this.tip.offsetHeight - 6))}px`;
+  }
+
+  tipTurns(turns) {
+    const box = document.createElement("div");
+    for (const turn of turns) {
+      const line = document.createElement("div");
+      const who = document.createElement("b");
+      const said = document.createElement("span");
+      line.className = `tamis-said ${turn.role}`;
+      who.textContent = turn.title;
+      said.dir = "auto";
+      said.textContent = turn.text || "(nothing to read)";
+      line.append(who, said);
+      box.append(line);
+    }
+    return box;
   }
 
   hideTip() {

@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -24,18 +24,35 @@ SNIPPET_CHARACTERS = 280
 
 
 @dataclass(frozen=True)
+class Said:
+    """A turn in a tooltip.
+
+    Attributes:
+        title: who speaks, for people.
+        role: one of ``parts.ROLES``.
+        text: its first characters, white space folded.
+    """
+
+    title: str
+    role: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Snippet:
     """The beginning of a document, for a tooltip.
 
     Attributes:
         id: document id.
-        text: its first characters, white space folded.
+        text: its first characters, white space folded; empty where there are turns.
         lines: a few facts, one line each.
+        turns: of a document of turns those that say what it is about.
     """
 
     id: str
     text: str
     lines: tuple[str, ...] = ()
+    turns: tuple[Said, ...] = ()
 
 
 class Token(str):
@@ -176,7 +193,9 @@ def snippet(request: Request) -> Response:
         found = read(request.path_params["row"])
     except (TamisError, IndexError) as error:
         return JSONResponse({"error": str(error)}, status_code=404)
-    body = {"id": found.id, "text": found.text, "lines": list(found.lines)}
+    body: dict[str, object] = {"id": found.id, "text": found.text, "lines": list(found.lines)}
+    if found.turns:
+        body["turns"] = [asdict(each) for each in found.turns]
     return JSONResponse(body, headers={"cache-control": "private, max-age=600", "x-content-type-options": "nosniff"})
 
 

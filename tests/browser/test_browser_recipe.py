@@ -12,6 +12,7 @@ from dashboard import Dashboard, served, settle, tamis, visit
 from playwright.sync_api import Page, expect
 from shared_corpus import SharedCorpus
 
+from tamis.analytics.export.run_folder import Run
 from tamis.analytics.recipe.recipe import Recipe
 
 pytestmark = pytest.mark.browser
@@ -77,3 +78,23 @@ def test_downloaded_rules_are_those_of_the_command_line(
     said = tamis(*arguments, "-o", str(tmp_path / "rules"), home=dashboard.home).stdout
     assert Path(loading.value.path()).read_bytes() == (tmp_path / "rules" / file).read_bytes()
     assert "left out: percentile-band" in said
+
+
+def test_a_run_is_written_in_the_chosen_format(dashboard: Dashboard, page: Page) -> None:
+    recipe = Recipe(title="Lines").with_operator("exact_dedup").with_operator("pii_redaction")
+    load(page, dashboard, recipe)
+    page.get_by_role("tab", name="Export and run").click()
+    page.get_by_role("button", name="Export bundle").click()
+    button = page.get_by_role("button", name="Run on this corpus")
+    expect(button).to_be_visible(timeout=120_000)
+    settle(page)
+    page.get_by_role("combobox", name="Format").click()
+    page.get_by_role("option", name="JSON Lines", exact=True).click()
+    settle(page)
+    button.click()
+    expect(page.get_by_text("Curated.")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text(re.compile(r"files · JSON Lines$"))).to_be_visible()
+    (run,) = (Run.open(path.parent) for path in (dashboard.home / "runs").glob("*/run.json"))
+    assert run.format == "jsonl"
+    assert sum(file.rows for file in run.files if file.name.startswith("curated/")) == run.counts[-1].documents
+    assert {path.suffix for path in (run.folder / "curated").iterdir()} == {".jsonl"}

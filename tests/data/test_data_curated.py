@@ -178,6 +178,17 @@ def test_missing_and_doubled_ranks_are_refused(tmp_path: Path, ranks: list[int])
     assert not list(tmp_path.glob("*.parquet"))
 
 
+@pytest.mark.parametrize("rank", [-1, 3, 4, 100])
+def test_a_rank_outside_the_rows_is_refused_wherever_it_lies(tmp_path: Path, rank: int) -> None:
+    ranks = [0, 1, 2, rank]
+    for spill in (1, 1 << 20):
+        batch = pa.RecordBatch.from_pydict({"x": pa.array(ranks, pa.int64())})
+        ranked = RankedBatch(np.array(ranks, dtype=np.int64), batch)
+        with pytest.raises(StoreError, match=rf"do not occur exactly once: .*got {rank}"):
+            write_sorted([ranked], tmp_path, rows=3, schema=batch.schema, shard_rows=2, group_rows=2, spill_bytes=spill)
+        assert not list(tmp_path.glob("*"))
+
+
 def test_added_column_with_a_source_name_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["a"], "position": [1]}), tmp_path / "a.parquet")
     with pytest.raises(StoreError, match=r"name of a source column.*position"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.errors import CorpusError, RoleError
+from tamis.data.json_stream import JsonStream
 
 ROWS = [
     {"id": f"d{k}", "text": f"Document {k} says “né” {'wörd ' * (k % 7)}", "n": k, "tags": ["a"] * (k % 3)}
@@ -200,6 +202,17 @@ def test_an_array_without_elements_has_no_rows(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[ ]")
     with pytest.raises((CorpusError, RoleError)):
         open_corpus(tmp_path)
+
+
+def test_no_more_is_held_than_a_value_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tamis.data.json_stream.HELD_BYTES", 1_000)
+    monkeypatch.setattr("tamis.data.json_stream.BLOCK_BYTES", 1_000)
+    stream = JsonStream(io.BytesIO(b'{"data": [' + b",".join([b'{"text": "' + b"x" * 300 + b'"}'] * 9_000) + b"]}"))
+    assert next(stream.members()) == "data"
+    most = 0
+    for block in stream.elements():
+        most = max(most, len(stream._text), sum(len(value["text"]) for value in block.values))
+    assert most < 3_000
 
 
 KEYS = st.text(alphabet='abc\\"é 😀', min_size=1, max_size=4)

@@ -6,15 +6,17 @@ import datetime as dt
 import decimal
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tamis.data.byte_text import text_uuid
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.curated import written_schema
-from tamis.data.source_schema import restore_types
+from tamis.data.restoration import restore_types
 
 COLUMNS: dict[str, pa.Array] = {
     "z": pa.array(["a", "b", None, "d"]),
@@ -39,8 +41,11 @@ COLUMNS: dict[str, pa.Array] = {
 
 def written(corpus: Corpus) -> pa.Table:
     """Return all rows as they are written."""
-    batches = [batch for shard in corpus.shards() for batch in corpus.batches(shard)]
-    return restore_types(pa.Table.from_batches(batches), written_schema(corpus).remove_metadata())
+    table = pa.Table.from_batches([batch for shard in corpus.shards() for batch in corpus.batches(shard)])
+    for name in corpus.uuids:
+        column = pa.chunked_array(map(text_uuid, table.column(name).chunks))
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return restore_types(table, written_schema(corpus).remove_metadata())
 
 
 @pytest.mark.parametrize("name", COLUMNS)
@@ -52,6 +57,143 @@ def test_a_type_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     source, back = (pq.read_table(tmp_path / f"{file}.parquet") for file in "ab")
     assert back.schema.equals(source.schema)
     assert back.equals(source)
+
+
+ELEMENT = pa.field("element", pa.int32(), nullable=False)
+STRUCT = pa.struct(
+    [pa.field("k", pa.string(), nullable=False, metadata={"unit": "letters"}), pa.field("l", pa.list_(ELEMENT))]
+)
+FIELDS = {
+    "never": pa.field("x", pa.int64(), nullable=False),
+    "id": pa.field("x", pa.int64(), metadata={"PARQUET:field_id": "7"}),
+    "struct": pa.field("x", STRUCT),
+    "structs": pa.field("x", pa.large_list(pa.field("element", STRUCT, nullable=False)), nullable=False),
+    "map": pa.field("x", pa.map_(pa.string(), pa.field("value", STRUCT, nullable=False))),
+    "fixed": pa.field("x", pa.list_(pa.field("element", pa.float32(), nullable=False), 2)),
+}
+INNER = {"k": "a", "l": [1, 2]}
+VALUES = {
+    "never": [1, 2, 3],
+    "id": [1, None, 3],
+    "struct": [INNER, None, {"k": "", "l": None}],
+    "structs": [[INNER], [], [INNER, INNER]],
+    "map": [[("a", INNER)], None, []],
+    "fixed": [[1.0, 2.0], None, [3.0, 4.0]],
+}
+
+
+def with_field(path: Path, name: str, field: pa.Field | None = None) -> pa.Table:
+    """Write rows with a text and a field of the given kind; return them as the file gives them."""
+    field = field or FIELDS[name]
+    plain = pa.array(VALUES[name], pa.field("x", field.type).type)
+    schema = pa.schema([field, pa.field("text", pa.string(), nullable=False)])
+    pq.write_table(pa.Table.from_arrays([plain, pa.array(["a", "b", "c"])], schema=schema), path)
+    return pq.read_table(path)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_what_a_file_says_of_a_field_comes_back(tmp_path: Path, name: str) -> None:
+    source = with_field(tmp_path / "a.parquet", name)
+    table = written(open_corpus(tmp_path / "a.parquet", roles={"text": "text"}))
+    pq.write_table(table, tmp_path / "b.parquet")
+    back = pq.read_table(tmp_path / "b.parquet")
+    assert back.schema.equals(source.schema, check_metadata=True)
+    assert back.equals(source)
+    assert pq.ParquetFile(tmp_path / "b.parquet").schema.equals(pq.ParquetFile(tmp_path / "a.parquet").schema)
+
+
+STRICT = [
+    *(pa.bool_(), pa.float16(), pa.date32(), pa.time64("us"), pa.timestamp("ms", "UTC"), pa.duration("s")),
+    *(pa.decimal128(5, 2), pa.binary(3), pa.binary(), pa.string(), pa.large_string(), pa.list_(pa.int8())),
+    *(pa.map_(pa.string(), pa.int8()), pa.large_list(pa.string()), STRUCT),
+]
+
+
+@pytest.mark.parametrize("kind", STRICT, ids=str)
+@pytest.mark.parametrize("outer", ["struct", "list", "large_list", "fixed", "map", "deep"])
+def test_a_field_that_is_never_null_lies_below_null(tmp_path: Path, kind: pa.DataType, outer: str) -> None:
+    inner = pa.struct([pa.field("k", kind, nullable=False), pa.field("n", pa.int8())])
+    element = pa.field("element", inner, nullable=False)
+    whole = {
+        "struct": inner,
+        "list": pa.list_(element),
+        "large_list": pa.large_list(pa.field("element", inner)),
+        "fixed": pa.list_(element, 2),
+        "map": pa.map_(pa.string(), pa.field("value", inner)),
+        "deep": pa.struct([pa.field("in", inner), pa.field("strict", inner, nullable=False)]),
+    }[outer]
+    source = pa.table({"x": value_null_value(whole), "text": ["a", "b", "c"]})
+    pq.write_table(source, tmp_path / "a.parquet")
+    corpus = open_corpus(tmp_path / "a.parquet", roles={"text": "text"})
+    pq.write_table(written(corpus), tmp_path / "b.parquet")
+    wanted, back = (pq.read_table(tmp_path / f"{file}.parquet") for file in "ab")
+    assert back.schema.equals(wanted.schema, check_metadata=True)
+    assert back.to_pylist() == wanted.to_pylist()
+    assert back.column("x").null_count == (0 if outer == "fixed" else 1)
+
+
+def value_null_value(kind: pa.DataType) -> pa.Array:
+    """Return a value, NULL with a value below it, and a value; of lists of fixed length only values."""
+    mask = pa.array([False, True, False])
+    if pa.types.is_struct(kind):
+        values = pa.array([example(kind)] * 3, kind)
+        children = [values.field(place) for place in range(kind.num_fields)]
+        return pa.StructArray.from_arrays(children, fields=list(kind), mask=mask)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.array([example(kind)] * 3, kind)
+    return pa.array([example(kind), None, example(kind)], kind)
+
+
+def example(kind: pa.DataType) -> Any:
+    """Return a value of a type, as ``pa.array`` takes it."""
+    is_ = pa.types
+    if is_.is_struct(kind):
+        return {field.name: example(field.type) for field in kind}
+    if is_.is_map(kind):
+        return [("key", example(kind.item_type))]
+    if is_.is_fixed_size_list(kind):
+        return [example(kind.value_type)] * kind.list_size
+    if is_.is_nested(kind):
+        return [example(kind.value_type)]
+    if is_.is_decimal(kind):
+        return decimal.Decimal("1.10")
+    if is_.is_binary(kind) or is_.is_fixed_size_binary(kind):
+        return b"a\x00c"
+    if is_.is_boolean(kind):
+        return True
+    return "word" if is_.is_string(kind) or is_.is_large_string(kind) else 1
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_files_that_say_different_things_of_a_field_give_what_holds_for_all(tmp_path: Path, name: str) -> None:
+    with_field(tmp_path / "a.parquet", name)
+    loose = pa.field("x", pq.read_schema(tmp_path / "a.parquet").field("x").type, nullable=True, metadata={"b": "c"})
+    with_field(tmp_path / "b.parquet", name, loose)
+    field = open_corpus(tmp_path, roles={"text": "text"}).source_schema.field("x")
+    assert field.nullable
+    assert field.metadata is None
+    assert pa.field("x", field.type).equals(pa.field("x", narrowed(FIELDS[name].type)))
+
+
+def narrowed(kind: pa.DataType) -> pa.DataType:
+    """Return a type all of whose inner fields may be NULL."""
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, narrowed(field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(narrowed(kind.value_type), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(narrowed(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, narrowed(kind.item_type))
+    return pa.list_(narrowed(kind.value_type)) if pa.types.is_list(kind) else kind
+
+
+def test_a_column_that_a_file_lacks_may_be_null(tmp_path: Path) -> None:
+    with_field(tmp_path / "a.parquet", "never")
+    pq.write_table(pa.table({"text": ["d"]}), tmp_path / "b.parquet")
+    corpus = open_corpus(tmp_path, roles={"text": "text"})
+    assert corpus.source_schema.field("x").nullable
+    assert sorted(written(corpus).column("x").to_pylist(), key=str) == [1, 2, 3, None]
 
 
 @pytest.mark.parametrize("kind", [pa.binary(4), pa.binary(), pa.large_binary(), pa.binary_view()])
@@ -122,7 +264,7 @@ def test_a_block_that_is_not_what_it_should_be_is_passed_over(tmp_path: Path, bl
 
 
 def test_values_too_large_for_small_offsets_are_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tamis.data.source_schema._SLICE", 100)
+    monkeypatch.setattr("tamis.data.restoration._SLICE", 100)
     table = pa.table({"text": pa.array([f"text number {n}" for n in range(50)], pa.large_string())})
     back = restore_types(table, pa.schema([("text", pa.string())]))
     assert back.column("text").num_chunks > 4

@@ -239,12 +239,13 @@ def test_plain_text_has_no_scopes(tmp_path: Path) -> None:
 texts = st.text(max_size=12)
 words = st.sampled_from(["user", "assistant", "system", "tool", "human", "gpt", "function_call", "wizard"])
 calls = st.lists(
-    st.fixed_dictionaries({"function": st.fixed_dictionaries({"name": texts, "arguments": texts})}), max_size=2
+    st.fixed_dictionaries({"id": texts, "function": st.fixed_dictionaries({"name": texts, "arguments": texts})}),
+    max_size=2,
 )
 messages = st.lists(
     st.fixed_dictionaries(
         {"role": words, "content": st.one_of(texts, st.none(), st.builds("<think>{}</think>{}".format, texts, texts))},
-        optional={"reasoning_content": texts, "tool_calls": calls, "name": texts},
+        optional={"reasoning_content": texts, "tool_calls": calls, "tool_call_id": texts, "name": texts},
     ),
     max_size=5,
 )
@@ -266,10 +267,11 @@ def test_a_batch_has_the_parts_that_its_rows_have_one_by_one(rows: list[Any]) ->
             except MalformedError as error:
                 assert batch.reasons[at].as_py() == str(error) and span.start == span.stop
                 continue
-            assert [(p.role, p.kind, p.turn, p.text, p.word) for p in one] == list(
+            assert [(p.role, p.kind, p.turn, p.text, p.word, p.unclosed, p.call or None) for p in one] == list(
                 zip(
                     batch.role[span].tolist(), batch.kind[span].tolist(), batch.turn[span].tolist(),
-                    batch.texts[span].to_pylist(), batch.words[span].to_pylist(), strict=True,
+                    batch.texts[span].to_pylist(), batch.words[span].to_pylist(), batch.unclosed[span].tolist(),
+                    batch.calls[span].to_pylist(), strict=True,
                 )
             )  # fmt: skip
 

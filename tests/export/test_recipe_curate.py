@@ -153,13 +153,14 @@ def test_names_the_corpus_already_uses_are_not_taken(tmp_path: Path) -> None:
     assert [row["tamis_document_id"] for row in rows] == documents.ids.to_pylist()
 
 
-def test_nested_text_cannot_be_edited_and_says_so(tmp_path: Path) -> None:
-    table = pa.table({"data": [{"text": "a b c"}, {"text": "d e f"}]})
-    corpus = open_corpus(write_corpus(tmp_path / "corpus", table), roles={"text": "data.text"})
+def test_a_text_that_is_the_path_of_a_file_cannot_be_edited_and_says_so(tmp_path: Path) -> None:
+    table = pa.table({"text": ["a b c", "d e f"]})
+    write_corpus(tmp_path / "corpus" / "name=anna", table)
+    corpus = open_corpus(tmp_path / "corpus", roles={"text": "name"})
     documents = analyze(corpus, Workspace(tmp_path / "home"), steps=()).documents
     facts = Facts.from_table(pa.table({"id": documents.ids, "bytes": documents.bytes}), digest="nested")
     outcome = evaluate(Recipe((Step("shout", Shout()),)), facts, GivenEvidence())
-    with pytest.raises(RecipeError, match="not nested"):
+    with pytest.raises(RecipeError, match="a text inside the rows: got 'name'"):
         write_curated(tmp_path, corpus, documents, outcome)
 
 

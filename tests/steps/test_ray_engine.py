@@ -18,6 +18,7 @@ import ray
 from docstrings import docstrings
 from ray.cluster_utils import Cluster
 
+from tamis.analytics.duplicates.evaluation_sets import save_evaluation
 from tamis.analytics.duplicates.references import put_reference
 from tamis.analytics.effect.scorer_fit import fit_scorer
 from tamis.analytics.effect.target import Target, save_target
@@ -105,6 +106,8 @@ def recipe_of_all_kinds(study: Study, texts: list[str | None], *, tokens: int) -
     keep, target = study.workspace, [text for text in texts if text and "file" in text][:40]
     pq.write_table(pa.table({"text": target[:3]}), keep.root / "evaluation.parquet")
     evaluation = put_reference([keep.root / "evaluation.parquet"], keep, n=5)
+    pq.write_table(pa.table({"text": target[9:14]}), keep.root / "exams.parquet")
+    exams = save_evaluation(keep, "exams", [keep.root / "exams.parquet"]).digest
     pq.write_table(pa.table({"text": target[3:9]}), keep.root / "known.parquet")
     known = put_reference([keep.root / "known.parquet"], keep, n=5)
     entry = save_target(keep, "files", target, origin="docstrings")
@@ -117,6 +120,7 @@ def recipe_of_all_kinds(study: Study, texts: list[str | None], *, tokens: int) -
         ("signal_range", {"signal": "n_words", "min": 5}),
         ("regex", {"pattern": "(?i)parameters"}),
         ("decontaminate", {"evaluation": evaluation, "shortest": 3}),
+        ("idf_decontaminate", {"evaluation": exams, "share": 0.5, "shortest": 3}),
         ("exclude_known", {"reference": known}),
         ("boilerplate", {"documents": 3, "share": 0.3}),
         ("cluster", {"clusters": [0], "clustering": concepts, "mode": "drop"}),
