@@ -16,12 +16,14 @@ from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.length_bias import bias_of
 from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
-from tamis.data.parts import CHOSEN, REJECTED, USER, Part, Parts
+from tamis.data.parts import CHOSEN, REJECTED, USER, MessagePart, Parts
 from tamis.data.workspace import Workspace
 
 
 def pairs(*rows: tuple[str, str, str]) -> Parts:
-    return Parts.of([[Part(USER, 0, p, 0), Part(CHOSEN, 0, c, 1), Part(REJECTED, 0, r, 2)] for p, c, r in rows])
+    return Parts.of(
+        [[MessagePart(USER, 0, p, 0), MessagePart(CHOSEN, 0, c, 1), MessagePart(REJECTED, 0, r, 2)] for p, c, r in rows]
+    )
 
 
 def test_the_sides_of_a_pair_are_compared() -> None:
@@ -34,7 +36,7 @@ def test_the_sides_of_a_pair_are_compared() -> None:
 
 
 def test_a_row_without_both_sides_has_no_values_and_contradicts_nothing() -> None:
-    table = pair_table(Parts.of([[Part(USER, 0, "q", 0), Part(CHOSEN, 0, "a", 1)]]))
+    table = pair_table(Parts.of([[MessagePart(USER, 0, "q", 0), MessagePart(CHOSEN, 0, "a", 1)]]))
     row = table.to_pylist()[0]
     assert all(row[name] is None for name in row if name in {signal.name for signal in PAIR_SIGNALS})
     assert not row["both"]
