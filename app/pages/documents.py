@@ -7,7 +7,7 @@ import pyarrow as pa
 import streamlit as st
 
 from tamis.analytics.facts.column_info import distinct_titles
-from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.operators.operator import OPERATORS, RowOperator, spoken
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import operator_digest
 from tamis.analytics.study.queries import Page, documents_page
@@ -18,7 +18,9 @@ from tamis.app.dashboard.page_context import Stage, brief, stage
 from tamis.app.dashboard.text_view import line
 from tamis.app.pages import errors_list, sql_box
 from tamis.app.pages.document_view import show_document
-from tamis.data.errors import TamisError
+from tamis.data.errors import RecipeError, TamisError
+from tamis.data.parts import SCOPES, WHOLE
+from tamis.data.shapes import Shape
 
 PAGE = 50
 PREVIEW = 160
@@ -65,37 +67,56 @@ def _search(here: Stage) -> None:
     """Turn the typed search into a rule of the selection."""
     kinds = {"Words": "words", "Regular expression": "regex", "Predicate over columns": "predicate"}
     selection = session.current().selection
+    scopes = search_scopes(here.opened.study.corpus.shape)
+    wide = [2, 2, 5, 1.2] if scopes else [2, 7, 1.2]
     with st.form("search", border=False):
-        cells = st.columns([2, 6, 1.2], vertical_alignment="bottom")
+        cells = st.columns(wide, vertical_alignment="bottom")
         kind = cells[0].selectbox("Search by", list(kinds), label_visibility="collapsed")
+        scope = WHOLE
+        if scopes:
+            scope = cells[1].selectbox(
+                "In", scopes, format_func=lambda name: f"in: {spoken(name)}", label_visibility="collapsed"
+            )
         # The typed text stays until it is part of the selection.
-        text = cells[1].text_input(
+        text = cells[-2].text_input(
             "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed",
             key=session.widget("search", "text", operator_digest(selection)[:16]),
         )  # fmt: skip
-        if cells[2].form_submit_button("Select", width="stretch") and text.strip():
+        if cells[-1].form_submit_button("Select", width="stretch") and text.strip():
             try:
-                if attempt(selection=[*selection, _rule(kinds[kind], text.strip())]):
+                if attempt(selection=[*selection, _rule(kinds[kind], text.strip(), scope)]):
                     session.choose(which="selected", offset=None)
             except TamisError as error:
-                st.columns([2, 6, 1.2])[1].text(brief(error))
+                st.columns(wide)[-2].text(brief(error))
             else:
                 st.rerun()
 
 
-def _rule(kind: str, text: str) -> RowOperator:
+def search_scopes(shape: Shape) -> tuple[str, ...]:
+    """Return the parts of a document that can be searched apart, the whole first; none for plain text."""
+    if shape.kind in ("text", "template"):
+        return ()
+    pair = ("chosen", "rejected")
+    return tuple(scope for scope in SCOPES if scope not in pair or shape.kind == "preference")
+
+
+def _rule(kind: str, text: str, scope: str) -> RowOperator:
     """Return the condition of a search.
 
     Raises:
         RecipeError: the pattern or predicate is not valid.
     """
 
+    of = {} if scope == WHOLE else {"of": scope}
+    if kind == "predicate" and of:
+        fix = f"choose in: {WHOLE}, and write columns of a part as {scope}.n_words"
+        raise RecipeError("A predicate reads columns, not a part of the text", value=scope, fix=fix)
     if kind == "predicate":
         params: dict[str, object] = {"predicate": text, "mode": "keep"}
         rule = OPERATORS.build(SqlPredicate.name, params)
     else:
         pattern = text if kind == "regex" else quoted(text)
-        rule = OPERATORS.build(Regex.name, {"pattern": pattern, "ignore_case": kind == "words", "mode": "keep"})
+        rule = OPERATORS.build(Regex.name, {"pattern": pattern, "ignore_case": kind == "words", "mode": "keep", **of})
     assert isinstance(rule, RowOperator)
     return rule
 

@@ -29,7 +29,7 @@ def conversations(count: int = 60) -> list[Row]:
 def _conversation(n: int) -> Row:
     task, thing, good, _ = TOPICS[n % len(TOPICS)]
     turns: list[Row] = [{"role": "system", "content": "You are a patient helper."}] if n % 3 == 0 else []
-    turns.append({"role": "user", "content": f"How do I {task}? This is attempt {n}, mail me at ann{n}@example.org."})
+    turns.append({"role": "user", "content": f"How do I {task}? This is attempt {n}, mail me at ann{n}@kitchen.net."})
     if n % 5 == 0:
         turns += _weather(n, thing)
     thought = f"<think>\nThey want to {task}; keep it to {n % 4 + 1} steps.\n</think>\n\n" if n % 4 == 0 else ""
