@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
-from tamis.data.find_shape import rendered_note
 from tamis.data.formats import Cut, join_batches
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
@@ -131,6 +130,10 @@ class Corpus:
     def shape(self) -> Shape:
         """Return how rows become documents."""
         return Shape.parse(self.roles.text) or Shape.of_text(self.roles.text)
+
+    def sampled(self, paths: Sequence[str]) -> Mapping[str, Sequence[str | None]]:
+        """Return the first values of columns in the largest files; see ``opening.sample_values``."""
+        return sample_values(self._opened, paths)
 
     @property
     def role_columns(self) -> frozenset[str]:
@@ -409,7 +412,6 @@ def open_corpus(
     schema, differences = union({item.name: item.schema for item in sound})
     files = tuple(map(source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
-    rendered = () if (roles or {}).get("text") else _rendered(schema, picked.text, sound)
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
     return Corpus(
         root=opening.root,
@@ -418,7 +420,7 @@ def open_corpus(
         schema=schema,
         roles=picked,
         rows=sum(file.rows for file in files),
-        notes=(*opening.notes, *left_out_notes(left_out), *differences, *disagreeing, *rendered),
+        notes=(*opening.notes, *left_out_notes(left_out), *differences, *disagreeing),
         path=str(Path(path).expanduser().absolute()),
         on_bad_file=on_bad_file,
         on_bad_line=on_bad_line,
@@ -430,12 +432,6 @@ def open_corpus(
         fingerprint=fingerprint_of(files, picked),
         text_fingerprint=text_fingerprint_of(files, picked),
     )
-
-
-def _rendered(schema: pa.Schema, text: str, files: Sequence[OpenedFile]) -> tuple[str, ...]:
-    """Return a note if the text that was found holds conversations that a template rendered."""
-    note = None if Shape.parse(text) else rendered_note(schema, text, partial(sample_values, files))
-    return () if note is None else (note,)
 
 
 def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

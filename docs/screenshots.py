@@ -7,6 +7,7 @@ the demo corpus; ``--narrow`` takes each page as a telephone of 390x844 shows it
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from dashboard import browser, served, settle  # noqa: E402
+
+from tamis.analytics.duplicates.evaluation_sets import save_evaluation  # noqa: E402
+from tamis.data.corpus import open_corpus  # noqa: E402
+from tamis.data.parquet import write_bytes  # noqa: E402
+from tamis.data.workspace import Workspace  # noqa: E402
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1440, "height": 900}
@@ -53,6 +59,7 @@ def main() -> None:
     parser.add_argument("--narrow", action="store_true")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
+    store_exam(chosen.home, chosen.corpus)
     with served(chosen.home, chosen.home) as dashboard, browser() as chromium:
         for theme in ("light", "dark"):
             size = NARROW if chosen.narrow else SIZE
@@ -106,8 +113,33 @@ def story(camera: Camera) -> None:
         if name == "Effect":
             measured(page)
         camera.save(name.lower())
+        if name == "Duplicates":
+            contamination(camera)
     review(camera)
     team(camera)
+
+
+def store_exam(home: Path, corpus: str) -> None:
+    """Store an evaluation set made of some texts of the corpus."""
+    workspace = Workspace(home)
+    entry = workspace.corpus(corpus)
+    opened = open_corpus(entry.path, roles=entry.roles, probes=workspace.probes, **entry.opening)
+    texts = [text for batch in opened.document_texts(opened.shards()[0]) for text in batch.to_pylist()][::50][:40]
+    rows = [{"question": text[: len(text) // 2], "answer": text[len(text) // 2 :]} for text in texts]
+    write_bytes(home / "exam.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+    save_evaluation(workspace, "exam", [home / "exam.jsonl"])
+
+
+def contamination(camera: Camera) -> None:
+    """Look for evaluation items; measure them where they are not measured yet."""
+    page = camera.page
+    page.get_by_text("Contamination", exact=True).click()
+    settle(page)
+    if page.get_by_role("button", name="Measure").count():
+        page.get_by_role("button", name="Measure").click()
+    page.get_by_text("Contaminated", exact=True).wait_for(timeout=300_000)
+    page.wait_for_timeout(2500)
+    camera.save("contamination")
 
 
 def measured(page: Page) -> None:

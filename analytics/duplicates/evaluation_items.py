@@ -36,7 +36,6 @@ ITEMS = pa.schema(
 )
 
 _SCOPES = {"prompt": "prompt", "answer": "response"}
-_BLANK_LINE = pa.scalar("\n\n", pa.large_string())
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _items_of(corpus: Corpus, name: str, columns: PartColumns) -> Iterator[pa.Ta
             which = np.searchsorted(ends, there, side="right")
             found = {part: texts.get(part, pa.nulls(batch.num_rows, pa.large_string())) for part in PARTS}
             if "whole" not in texts:
-                found["whole"] = pc.binary_join_element_wise(found["prompt"], found["answer"], _BLANK_LINE)
+                found["whole"] = pc.binary_join_element_wise(found["prompt"], found["answer"], _text("\n\n"))
             rows = pa.array(there - np.append(0, ends)[which], pa.int64())
             same = pa.repeat(pa.scalar(name), batch.num_rows)
             table = pa.table([same, files.take(pa.array(which)), rows, *found.values()], schema=ITEMS)
@@ -185,5 +184,9 @@ def as_text(column: pa.Array) -> pa.LargeStringArray:
     """Return texts, or lists of texts joined by line feeds, as large_string (n,); NULL stays NULL."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         texts = column.cast(pa.large_list(pa.large_string()))
-        return pc.binary_join(texts, pa.scalar("\n", pa.large_string()))
+        return pc.binary_join(texts, _text("\n"))
     return column.cast(pa.large_string())
+
+
+def _text(value: str) -> pa.LargeStringScalar:
+    return pa.scalar(value, pa.large_string())

@@ -57,7 +57,7 @@ def leniency(words: int) -> float:
     return min(max(words - SHORT, 0) / (LONG - SHORT), 1.0)
 
 
-class _Tables(NamedTuple):
+class _IndexTables(NamedTuple):
     """The index of an ``IdfIndex`` for the kernel.
 
     Words: ``keys`` and ``numbers`` (number of a word + 1) are its hash table, ``weights`` by number. Texts: ``starts``
@@ -106,7 +106,7 @@ class IdfIndex:
         return self.evaluation.words >= self.shortest
 
     @cached_property
-    def _tables(self) -> _Tables:
+    def _tables(self) -> _IndexTables:
         sets = self.evaluation
         numbers = np.searchsorted(sets.vocabulary, sets.hashes)
         sums = np.append(0, np.cumsum(sets.weights[numbers]))
@@ -120,7 +120,7 @@ class IdfIndex:
         keys, places = _hash_table(sets.vocabulary)
         head_keys, head_places = _hash_table(heads)
         head_starts = np.append(0, np.cumsum(np.bincount(place, minlength=len(heads))))
-        return _Tables(
+        return _IndexTables(
             keys, places, sets.weights, sets.starts, numbers, mass, sets.words, passages, needs, steps, post_starts,
             posts, head_keys, head_places, head_starts, short[order], np.unique(np.minimum(sets.words[short], HEAD)),
             sets.sequence,

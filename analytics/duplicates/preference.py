@@ -20,7 +20,8 @@ from scipy.sparse.csgraph import connected_components
 
 from tamis.analytics.duplicates.exact import TextHashes
 from tamis.analytics.duplicates.shingles import Shingles, similarities
-from tamis.analytics.signals.signal import SIGNALS, Dtype, Signal
+from tamis.analytics.signals.preference_signals import PAIR_SIGNALS, STEP
+from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.normal_form import CONVENTION
@@ -28,56 +29,12 @@ from tamis.data.parts import CHOSEN, REJECTED, Parts
 from tamis.data.parts import CONVENTION as PARTS
 from tamis.data.shards import Shard
 
-STEP = "preference"
 VERSION = 1
 GRAM = 5
 _HASHED = ("prompt", "chosen", "rejected")
 _KEYS = tuple(f"{side}_{word}" for side in _HASHED for word in ("low", "high"))
 
 
-def _signal(
-    name: str, title: str, help: str, unit: str, dtype: Dtype, high: float | None = None, by: str = ""
-) -> Signal:
-    convention = by or "sides: the parts that only the chosen or only the rejected side has"
-    return Signal(name, title, help, unit, convention, "Own definition", dtype, 0.0, high, group="Pairs", step=STEP)
-
-
-_GROUPED = "prompts and answers are the same if their normalised texts are"
-
-PAIR_SIGNALS = SIGNALS.register(
-    _signal(
-        "chosen_equals_rejected", "Chosen equals rejected", "Both answers have the same text.", "yes or no", "bool", 1
-    ),
-    _signal(
-        "chosen_rejected_similarity",
-        "Similarity of the pair",
-        "Jaccard similarity of the word 5-grams of both answers, as near_dedup measures it.",
-        "share",
-        "float32",
-        1,
-    ),
-    _signal(
-        "chosen_rejected_length_ratio",
-        "Length of chosen to rejected",
-        "Characters of the chosen answer by those of the rejected one; NULL if that is empty.",
-        "ratio",
-        "float32",
-    ),
-    _signal("chosen_chars", "Characters of the chosen", "Length of the chosen answer.", "characters", "int32"),
-    _signal("rejected_chars", "Characters of the rejected", "Length of the rejected answer.", "characters", "int32"),
-    _signal(
-        "contradictory_preference",
-        "Contradictory preference",
-        "The pairs of the same prompt prefer in a circle, and this one is part of it; a reversed pair makes one.",
-        "yes or no",
-        "bool",
-        1,
-        _GROUPED,
-    ),
-    _signal(
-        "flips", "Flips", "Other pairs of the same prompt that are this one reversed.", "pairs", "int32", by=_GROUPED
-    ),
-)
 _SCHEMA = pa.schema([(signal.name, signal.arrow_type) for signal in PAIR_SIGNALS])
 _OWN = tuple(signal.name for signal in PAIR_SIGNALS[:5])
 

@@ -37,7 +37,7 @@ def presets() -> Listing:
 
     Example:
         >>> [name for name, *_ in ta.presets()][:3]
-        ['c4', 'c4-tfds', 'fineweb']
+        ['c4', 'c4-tfds', 'conversation-audit']
     """
     rows = tuple(
         (each.name, each.title, len(each.rules), each.source, each.note)

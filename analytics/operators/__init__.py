@@ -5,6 +5,7 @@ from __future__ import annotations
 from tamis.analytics.operators import (
     budget,
     contamination,
+    conversations,
     coverage,
     duplicates,
     known_text,
@@ -20,6 +21,7 @@ from tamis.analytics.operators import (
 __all__ = [
     "budget",
     "contamination",
+    "conversations",
     "coverage",
     "duplicates",
     "known_text",

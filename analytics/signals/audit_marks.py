@@ -36,7 +36,7 @@ _ASIDE = (CHOSEN, REJECTED, ANSWER, CONTEXT)
 _EMPTY = re.compile(r"<think>\s*</think>")
 
 
-class Mark(NamedTuple):
+class AuditMark(NamedTuple):
     """A marked place.
 
     Attributes:
@@ -53,7 +53,7 @@ class Mark(NamedTuple):
 
 def audit_marks(
     parts: Parts, *, kind: str = "conversation", declared: dict[str, Any] | None = None, lists: AuditLists | None = None
-) -> list[Mark]:
+) -> list[AuditMark]:
     """Return the places of one row from which signals of the audit come, by part, place and signal.
 
     Args:
@@ -69,11 +69,11 @@ def audit_marks(
     return sorted(found)
 
 
-def _whole(parts: Parts, part: int, signal: str) -> Mark:
-    return Mark(part, 0, len(parts.texts[part].as_py()), signal)
+def _whole(parts: Parts, part: int, signal: str) -> AuditMark:
+    return AuditMark(part, 0, len(parts.texts[part].as_py()), signal)
 
 
-def _order(parts: Parts, kind: str) -> Iterator[Mark]:
+def _order(parts: Parts, kind: str) -> Iterator[AuditMark]:
     """Yield the first parts of turns out of order, of unknown roles, and empty ones."""
     turns = Turns.of(parts)
     begins = np.flatnonzero(begins_turn(parts) & ~np.isin(parts.role, _ASIDE))
@@ -90,7 +90,7 @@ def _order(parts: Parts, kind: str) -> Iterator[Mark]:
         yield from (_whole(parts, int(place), signal) for place in places)
 
 
-def _thinking(parts: Parts) -> Iterator[Mark]:
+def _thinking(parts: Parts) -> Iterator[AuditMark]:
     counts = unclosed_marks(parts)
     for place in np.flatnonzero(counts).tolist():
         text = parts.texts[place].as_py()
@@ -100,22 +100,22 @@ def _thinking(parts: Parts) -> Iterator[Mark]:
         # Of two kinds of marks, those in excess: the first ends, the last beginnings.
         opened, closed = ([match.span() for match in re.finditer(mark, text)] for mark in (THINK_OPEN, THINK_CLOSE))
         excess = closed[: len(closed) - len(opened)] if len(closed) > len(opened) else opened[len(closed) :]
-        yield from (Mark(place, begin, end, "unclosed_thinking") for begin, end in excess)
+        yield from (AuditMark(place, begin, end, "unclosed_thinking") for begin, end in excess)
     for place in np.flatnonzero(empty_thoughts(parts)).tolist():
         text = parts.texts[place].as_py()
         if parts.kind[place] == TEXT:
-            yield from (Mark(place, *match.span(), "empty_thinking") for match in _EMPTY.finditer(text))
+            yield from (AuditMark(place, *match.span(), "empty_thinking") for match in _EMPTY.finditer(text))
         else:
             yield _whole(parts, place, "empty_thinking")
 
 
-def _answers(parts: Parts, lists: AuditLists) -> Iterator[Mark]:
+def _answers(parts: Parts, lists: AuditLists) -> Iterator[AuditMark]:
     for place in phrase_parts(parts).tolist():
         text = parts.texts[place].as_py()
         for signal, phrases in (("refusals", lists.refusals), ("foreign_identity", lists.identity)):
             span = phrases.find(text)
             if span is not None:
-                yield Mark(place, *span, signal)
+                yield AuditMark(place, *span, signal)
     said = answer_parts(parts)
     exchange = Exchanges.of(parts)
     if differs_in_language(exchange.questions, exchange.answers)[0] == 1:
@@ -123,7 +123,7 @@ def _answers(parts: Parts, lists: AuditLists) -> Iterator[Mark]:
         yield from (_whole(parts, place, "answer_language_differs") for place in np.flatnonzero(said | asked).tolist())
     if are_truncated(exchange.answers)[0]:
         last = int(np.flatnonzero(said)[-1])
-        yield Mark(last, *_open_end(parts.texts[last].as_py()), "truncated_answer")
+        yield AuditMark(last, *_open_end(parts.texts[last].as_py()), "truncated_answer")
 
 
 def _open_end(text: str) -> tuple[int, int]:

@@ -48,17 +48,14 @@ class AuditFinding:
 def audit_findings(scene: Scene) -> tuple[AuditFinding, ...]:
     """Return a finding for each fault that the corpus was audited for, also where nothing was found; exact."""
     facts = scene.facts
-    found = []
-    for name in (*FAULTS, "repeats_question"):
-        if name not in facts.columns:
-            continue
-        info = facts.info(name)
-        rule = _rule(info)
-        mask = row_masks(facts, [rule])[0]
-        found.append(
-            AuditFinding(name, info.title, _help(info), int(np.count_nonzero(mask)), facts.array(name).null_count, rule)
+    infos = [facts.info(name) for name in (*FAULTS, "repeats_question") if name in facts.columns]
+    rules = [_rule(info) for info in infos]
+    return tuple(
+        AuditFinding(
+            info.name, info.title, _help(info), int(np.count_nonzero(mask)), facts.array(info.name).null_count, rule
         )
-    return tuple(found)
+        for info, rule, mask in zip(infos, rules, row_masks(facts, rules), strict=True)
+    )
 
 
 def _rule(info: ColumnInfo) -> RowOperator:

@@ -1,4 +1,4 @@
-"""Length bias of preference pairs: how often the chosen answer is the longer one, in all and by length difference."""
+"""Length bias of preference pairs: how often the chosen answer is the longer one, also by difference of length."""
 
 from __future__ import annotations
 
@@ -69,10 +69,11 @@ def bias_of(differences: NDArray[np.int64]) -> LengthBias:
     size = np.abs(unequal)
     order = np.argsort(size, kind="stable")
     size, longer = size[order], unequal[order] > 0
+    if not len(size):
+        return LengthBias(wilson(0, 0), len(differences), ())
     # A difference lies in one tenth only: a border inside a run of equal ones moves to its beginning.
-    borders = np.searchsorted(size, size[[len(size) * k // TENTHS for k in range(TENTHS)]]) if len(size) else []
-    starts = np.unique(borders).astype(np.int64)
-    ends = np.append(starts[1:], len(size)).astype(np.int64)
+    starts = np.unique(np.searchsorted(size, size[len(size) * np.arange(TENTHS) // TENTHS]))
+    ends = np.append(starts[1:], len(size))
     tenths = tuple(
         LengthTenth(int(size[a]), int(size[b - 1]), wilson(int(longer[a:b].sum()), int(b - a)))
         for a, b in zip(starts, ends, strict=True)

@@ -5,6 +5,7 @@ Questions take a ``Scene`` (facts, selection, live recipe) and return frozen val
 
 from __future__ import annotations
 
+from tamis.analytics.study.audit_findings import AuditFinding, audit_findings
 from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_rows, why
 from tamis.analytics.study.duplicate_groups import (
     DuplicateSweep,
@@ -33,6 +34,7 @@ from tamis.analytics.study.groups import (
     totals,
 )
 from tamis.analytics.study.issues import Issue, find_issues, remedy
+from tamis.analytics.study.length_bias import LengthBias, length_bias
 from tamis.analytics.study.map_points import (
     OTHER,
     Bounds,
@@ -72,6 +74,7 @@ from tamis.analytics.study.scene import Scene, selection_rules
 __all__ = [
     "OTHER",
     "SHARES",
+    "AuditFinding",
     "Bounds",
     "CutEffect",
     "Density",
@@ -82,6 +85,7 @@ __all__ = [
     "Histogram",
     "Issue",
     "LegendItem",
+    "LengthBias",
     "Look",
     "MapGroups",
     "MapPoints",
@@ -95,6 +99,7 @@ __all__ = [
     "Totals",
     "Verdict",
     "attribution",
+    "audit_findings",
     "boilerplate_passages",
     "borderline_pairs",
     "cluster_table",
@@ -114,6 +119,7 @@ __all__ = [
     "group_sizes",
     "has_map",
     "histogram",
+    "length_bias",
     "look",
     "map_bounds",
     "map_digest",

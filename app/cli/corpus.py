@@ -30,6 +30,7 @@ from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.demo import build_demo
+from tamis.data.find_shape import rendered_note
 from tamis.data.jobs import find_job, list_jobs
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -61,7 +62,9 @@ def register(
     out.print(f"{entry.name}: {read}, fingerprint {corpus.fingerprint[:12]}")
     known = corpus.roles.known() | ({"text": corpus.shape.words} if corpus.shape.kind != "text" else {})
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
-    print_notes(corpus.notes)
+    plain = "text" not in roles and corpus.shape.kind == "text"
+    rendered = rendered_note(corpus.schema, corpus.roles.text, corpus.sampled) if plain else None
+    print_notes((*corpus.notes, *([rendered] if rendered else [])))
     return entry
 
 

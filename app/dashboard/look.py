@@ -50,6 +50,14 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-issue b {width: 3.7rem; text-align: right;}
 .tamis-issue .what {flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 .tamis-issue .n {opacity: 0.65; font-size: 0.85rem;}
+.tamis-tenths {display: grid; grid-template-columns: auto 1fr auto; gap: 2px 12px; align-items: center;
+  font-size: 0.82rem; font-variant-numeric: tabular-nums; margin-top: 6px;}
+.tamis-tenths span {opacity: 0.65; text-align: right; white-space: nowrap;}
+.tamis-tenths i {position: relative; display: block; height: 9px; border-radius: 2px; overflow: hidden;
+  background: rgba(128, 128, 128, 0.13);}
+.tamis-tenths i::after {content: ""; position: absolute; left: 50%; top: 0; bottom: 0; width: 1.5px;
+  background: rgba(128, 128, 128, 0.95);}
+.tamis-tenths i u {display: block; height: 100%; background: rgba(44, 127, 184, 0.65);}
 .tamis-glance {display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;}
 .tamis-glance > div {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px 4px;
   font-size: 0.82rem;}

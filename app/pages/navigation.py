@@ -44,3 +44,8 @@ def _page(name: str) -> Callable[[], None]:
         import_module(f"tamis.app.pages.{name}").page()
 
     return guard_page(run)
+
+
+def go_to(name: str) -> None:
+    """Open a page, as its link in the navigation does; not from a callback."""
+    st.switch_page(next(page for page in all_pages() if page.url_path == name))

@@ -24,7 +24,7 @@ from tamis.app.dashboard.page_context import Stage, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.worker import start_analysis
-from tamis.app.pages import errors_list, roles_form, shape_form, tier_choice
+from tamis.app.pages import audit_cards, errors_list, roles_form, shape_form, tier_choice
 from tamis.data.parts import ROLES
 from tamis.data.workspace import Workspace
 
@@ -63,6 +63,7 @@ def _analysed(here: Stage) -> None:
         with st.container(gap="xsmall"):
             for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
                 _issue(here, issue)
+        audit_cards.show(here)
         _glance(here)
     with right:
         for name in ("source", "lang", "label"):

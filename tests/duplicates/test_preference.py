@@ -12,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.analytics.duplicates.preference import PAIR_SIGNALS, find_contradictions, pair_table, preference_step
-from tamis.analytics.steps.pipeline import documents_step, run_steps
+from tamis.analytics.steps.pipeline import analyze
+from tamis.analytics.study.length_bias import bias_of
 from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
-from tamis.data.parts import CHOSEN, REJECTED, USER, Part, Parts
+from tamis.data.parts import CHOSEN, REJECTED, USER, MessagePart, Parts
 from tamis.data.workspace import Workspace
 
 
 def pairs(*rows: tuple[str, str, str]) -> Parts:
-    return Parts.of([[Part(USER, 0, p, 0), Part(CHOSEN, 0, c, 1), Part(REJECTED, 0, r, 2)] for p, c, r in rows])
+    return Parts.of(
+        [[MessagePart(USER, 0, p, 0), MessagePart(CHOSEN, 0, c, 1), MessagePart(REJECTED, 0, r, 2)] for p, c, r in rows]
+    )
 
 
 def test_the_sides_of_a_pair_are_compared() -> None:
@@ -33,7 +36,7 @@ def test_the_sides_of_a_pair_are_compared() -> None:
 
 
 def test_a_row_without_both_sides_has_no_values_and_contradicts_nothing() -> None:
-    table = pair_table(Parts.of([[Part(USER, 0, "q", 0), Part(CHOSEN, 0, "a", 1)]]))
+    table = pair_table(Parts.of([[MessagePart(USER, 0, "q", 0), MessagePart(CHOSEN, 0, "a", 1)]]))
     row = table.to_pylist()[0]
     assert all(row[name] is None for name in row if name in {signal.name for signal in PAIR_SIGNALS})
     assert not row["both"]
@@ -70,10 +73,9 @@ def analysed(folder: Path, found: list[tuple[str, str, str]], files: int) -> Any
         (source / f"{number}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
     corpus = open_corpus(source)
     assert corpus.shape.kind == "preference"
-    steps = (documents_step(), preference_step())
-    workspace = Workspace(folder / f"home-{files}")
-    analysis = run_steps(corpus, workspace, steps)
-    return load_table(analysis.artifacts["preference"], analysis.documents)
+    analysis = analyze(corpus, Workspace(folder / f"home-{files}"), steps=(preference_step(),))
+    names = [signal.name for signal in PAIR_SIGNALS]
+    return load_table(analysis.artifacts["preference"], analysis.documents, columns=names)
 
 
 def test_any_number_of_files_gives_the_same_signals_and_flips_are_found_across_them(tmp_path: Path) -> None:
@@ -83,3 +85,23 @@ def test_any_number_of_files_gives_the_same_signals_and_flips_are_found_across_t
     assert one.equals(three)
     assert sorted(one.column("flips").to_pylist()) == [0] * 20 + [1, 1]
     assert sum(one.column("contradictory_preference").to_pylist()) == 2
+
+
+@given(st.lists(st.integers(-30, 30), max_size=60))
+def test_length_bias_counts_every_pair_once_and_no_difference_lies_in_two_tenths(differences: list[int]) -> None:
+    found = bias_of(np.array(differences, dtype=np.int64))
+    unequal = [each for each in differences if each]
+    assert found.ties == differences.count(0)
+    assert (found.longer.hits, found.longer.of) == (sum(each > 0 for each in unequal), len(unequal))
+    assert [tenth.longer.of for tenth in found.tenths] == [
+        sum(tenth.low <= abs(each) <= tenth.high for each in unequal) for tenth in found.tenths
+    ]
+    assert sum(tenth.longer.of for tenth in found.tenths) == len(unequal) and len(found.tenths) <= 10
+    assert all(a.high < b.low for a, b in zip(found.tenths, found.tenths[1:], strict=False))
+    assert found.longer.low <= found.longer.high
+
+
+def test_a_bias_is_named_only_when_its_interval_leaves_out_one_half() -> None:
+    assert bias_of(np.array([5] * 80 + [-5] * 20)).biased
+    assert not bias_of(np.array([5] * 11 + [-5] * 9)).biased
+    assert not bias_of(np.array([], dtype=np.int64)).biased

@@ -198,14 +198,14 @@ run_bundle(bundle, corpus, out, workspace=Workspace(home), options=options)
 """
 
 
-@pytest.mark.parametrize("format", ["jsonl", "jsonl.zst", "arrow"])
+@pytest.mark.parametrize("format", ["jsonl.zst", "arrow"])
 def test_a_killed_run_is_taken_up_again_to_the_same_bytes(root: Path, format: CuratedFormat, tmp_path: Path) -> None:
     given = (root / "home", root / "bundle", root / "corpus")
     moments = run_until(ALL, WORK, *given, tmp_path / f"whole-{format}")
     wanted = {path.name: file_sha256(path) for path in (tmp_path / f"whole-{format}").rglob("*") if path.is_file()}
     out = tmp_path / f"out-{format}"
-    for kill in range(1, 5):
-        run_until(moments * kill // 6, WORK, *given, out)
+    for moment in (moments // 2, moments // 2 - 1):
+        run_until(moment, WORK, *given, out)
         assert not out.exists()
     run_until(ALL, WORK, *given, out)
     assert {path.name: file_sha256(path) for path in out.rglob("*") if path.is_file()} == wanted

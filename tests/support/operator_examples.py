@@ -46,6 +46,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         },
     ],
     "regex": [{"pattern": "(?i)lorem"}, {"pattern": "[0-9]{4}", "min_matches": 2, "mode": "keep"}],
+    "chat_tokens": [
+        {"template": "{{ messages }}", "min": 1, "max": 2},
+        {"template": "{{ 1 }}", "context": 9, "value_of": "cut_share", "max": 0, "mode": "drop", "missing": "drop"},
+    ],
     "sql_predicate": [
         {"predicate": "n_words > 100 AND (lang = 'en' OR digit_share / upper_share < 0.5)"},
         {"predicate": "source LIKE 'source-0%' and not label in ('news')", "mode": "drop"},
