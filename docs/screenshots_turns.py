@@ -19,7 +19,6 @@ from dashboard import browser, served, settle, tamis  # noqa: E402
 from screenshots import SIZE, save  # noqa: E402
 
 
-
 def main() -> None:
     """Take both pictures, light and dark."""
     with TemporaryDirectory() as folder:
