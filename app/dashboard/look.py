@@ -92,10 +92,19 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 </style>
 """
 
+_DARK = """
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+[data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
+  color: #0b1416 !important;}
+"""
+"""Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
+_LIGHT = "[data-testid='stCode'] .token.atrule {color: #a8480d !important;}"
+"""Names in YAML, for the same reason."""
+
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{turn_style()}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}</style>")
 
 
 @dataclass(frozen=True)
