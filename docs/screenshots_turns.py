@@ -18,7 +18,6 @@ from chat_corpora import conversations, preferences, write_rows  # noqa: E402
 from dashboard import browser, served, settle, tamis  # noqa: E402
 from screenshots import FOLDER, SIZE, Camera  # noqa: E402
 
-
 def main() -> None:
     """Take both pictures, light and dark."""
     with TemporaryDirectory() as folder:

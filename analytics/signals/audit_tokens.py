@@ -69,7 +69,7 @@ def chat_token_table(parts: Parts, tools: pa.Array | None, *, template: str, tok
         starts.append(len(texts))
     tokens = count(pa.array(texts, pa.large_string()), tokenizer).tokens(tokenizer).astype(np.int64)
     values = np.full((len(parts), len(NAMES)), np.nan)
-    for row in np.flatnonzero(~refused):
+    for row in np.flatnonzero(~refused).tolist():
         span = slice(starts[row], starts[row + 1])
         values[row] = _cut(tokens[span], np.array(said[span], dtype=np.bool_), context)
     columns = [

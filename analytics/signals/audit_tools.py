@@ -147,7 +147,7 @@ def _is_of(value: Any, kind: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _ToolPiece:
     """A part that calls or answers.
 
     Attributes:
@@ -171,7 +171,7 @@ def tool_faults(parts: Parts, row: int, declared: dict[str, Any] | None) -> Iter
         declared: see ``declared_tools``; None skips the faults that need it.
     """
     pieces = _pieces(parts, row)
-    waiting: list[tuple[_Piece, list[ToolCall]]] = []
+    waiting: list[tuple[_ToolPiece, list[ToolCall]]] = []
     replies: dict[tuple[str, str], list[str]] = {}
     for piece in pieces:
         if piece.kind == TOOL_CALL:
@@ -193,10 +193,10 @@ def tool_faults(parts: Parts, row: int, declared: dict[str, Any] | None) -> Iter
         yield from ((piece.part, "calls_without_result") for _ in calls)
 
 
-def _pieces(parts: Parts, row: int) -> list[_Piece]:
+def _pieces(parts: Parts, row: int) -> list[_ToolPiece]:
     """Return calls and results of a row in order; several parts of one result are joined."""
     first, end = int(parts.starts[row]), int(parts.starts[row + 1])
-    found: list[_Piece] = []
+    found: list[_ToolPiece] = []
     for at in range(first, end):
         kind, turn = int(parts.kind[at]), int(parts.turn[at])
         if kind not in (TOOL_CALL, TOOL_RESULT) or parts.role[at] == REJECTED:
@@ -204,13 +204,13 @@ def _pieces(parts: Parts, row: int) -> list[_Piece]:
         text, id = parts.texts[at].as_py(), parts.calls[at].as_py()
         before = found[-1] if found else None
         if kind == TOOL_RESULT and before and (before.kind, before.turn, before.id) == (kind, turn, id):
-            found[-1] = _Piece(before.part, kind, turn, f"{before.text}\n\n{text}", id)
+            found[-1] = _ToolPiece(before.part, kind, turn, f"{before.text}\n\n{text}", id)
         else:
-            found.append(_Piece(at - first, kind, turn, text, id))
+            found.append(_ToolPiece(at - first, kind, turn, text, id))
     return found
 
 
-def _answered(waiting: Sequence[tuple[_Piece, list[ToolCall]]], id: str | None) -> int | None:
+def _answered(waiting: Sequence[tuple[_ToolPiece, list[ToolCall]]], id: str | None) -> int | None:
     """Return the place of the call that a result answers: the one with its id, else the first if one has no id."""
     places = range(len(waiting))
     if id is None:

@@ -13,6 +13,7 @@ from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.operators.operator import Evidence
 from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.study.audit_places import audit_places
 from tamis.analytics.study.readings import Reading, read_documents
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
@@ -60,6 +61,12 @@ class Opened:
         """Return a few documents as people read them, by facts row."""
         corpus = self.study.corpus
         return read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
+
+    def audit_places(self, row: int, document: Reading, signal: str) -> list[tuple[int, int]]:
+        """Return the characters of a document, by facts row, from which a signal of the audit comes."""
+        corpus = self.study.corpus
+        table = corpus.fetch(self.study.documents, np.asarray([row], dtype=np.int64))
+        return audit_places(corpus, table, document, self.study.workspace.root, signal=signal)
 
     def record(self, row: int) -> dict[str, object]:
         """Return all corpus columns of one document, by facts row."""

@@ -6,6 +6,7 @@ from html import escape
 
 import streamlit as st
 
+from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.queries import AuditFinding, LengthBias, audit_findings, length_bias
 from tamis.app.dashboard import session
 from tamis.app.dashboard.look import count, heading, share
@@ -49,7 +50,7 @@ def _card(here: Stage, finding: AuditFinding) -> None:
         )
         if st.button("Open", key=session.widget("audit", finding.name), help=f"Show them. {finding.help}"):
             session.edit(selection=(finding.rule,))
-            session.choose(which="selected", offset=None)
+            session.choose(which="selected", offset=None, marks=finding.name if finding.name in MARKED else None)
             navigation.go_to("documents")
 
 

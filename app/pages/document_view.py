@@ -10,6 +10,7 @@ from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
+from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import login, session
@@ -39,7 +40,7 @@ def show_document(here: Stage, row: int) -> None:
     values = facts.table(names, np.asarray([row])).to_pylist()[0]
     _verdict(here, row)
     document = here.opened.readings([row])[0]
-    _text(document, _marks())
+    _text(here, row, document)
     st.divider()
     st.dataframe(
         [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
@@ -55,12 +56,16 @@ def show_document(here: Stage, row: int) -> None:
         st.dataframe([{"column": name, "value": str(value)[:500]} for name, value in record.items()], hide_index=True)
 
 
-def _text(document: Reading, marks: str) -> None:
+def _text(here: Stage, row: int, document: Reading) -> None:
     """Show the text with the places of a signal; a long one is cut until people ask for all of it."""
+    marks = _marks(here)
     long = len(document.text) > TEXT_LIMIT
     whole = long and st.toggle(f"Show all {count(len(document.text))} characters", key="document/whole")
     limit = WHOLE if whole else TEXT_LIMIT
-    places = spans(document.text[:limit], marks) if marks else []
+    if marks in MARKED:
+        places = here.opened.audit_places(row, document, marks)
+    else:
+        places = spans(document.text[:limit], marks) if marks else []
     st.html(reader(document, places, limit=limit))
 
 
@@ -70,9 +75,9 @@ def _notes(here: Stage, document: str) -> None:
     review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
 
 
-def _marks() -> str:
+def _marks(here: Stage) -> str:
     """Let people choose the signal whose places are marked in the text; the session keeps the choice."""
-    options = ["", *SPANNED]
+    options = ["", *SPANNED, *(name for name in MARKED if name in here.facts.columns)]
     now = str(session.current().setting("marks", ""))
     chosen = st.selectbox(
         "Mark in the text", options, index=options.index(now) if now in options else 0, key="document/marks",

@@ -156,8 +156,9 @@ def _tools(
         if not fits:
             found["results_without_call"] += 1  # type: ignore[operator]
             continue
-        waiting.remove(fits[0])
-        replies.setdefault(fits[0][1:], []).append(part.text)
+        answered = fits[0]
+        waiting.remove(answered)
+        replies.setdefault(answered[1:], []).append(part.text)
         done.append((at, part.call, part.text))
     found["calls_without_result"] = len(waiting)
     ending = [turn for turn in turns if role[turn[0]] != "rejected"][-1:]
