@@ -18,21 +18,21 @@ from chat_corpora import conversations, preferences, write_rows  # noqa: E402
 from dashboard import browser, served, settle, tamis  # noqa: E402
 from screenshots import FOLDER, SIZE, Camera  # noqa: E402
 
+
 def main() -> None:
-    """Take both pictures, light and dark."""
+    """Take both pictures."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
         for name, rows in (("chats", conversations()), ("pairs", preferences())):
             path = write_rows(place / f"{name}.jsonl", rows)
             tamis("analyze", str(path), "--name", name, "--tier", "fast", home=place / "home")
         with served(place / "home", place) as dashboard, browser() as chromium:
-            for theme in ("light", "dark"):
+            for corpus, name, theme in (("chats", "conversation", "light"), ("pairs", "pair", "dark")):
                 page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
-                for corpus, name in (("chats", "conversation"), ("pairs", "pair")):
-                    page.goto(f"{dashboard.url}/documents?corpus={corpus}")
-                    settle(page)
-                    read_first(page)
-                    Camera(page, theme, FOLDER).save(name)
+                page.goto(f"{dashboard.url}/documents?corpus={corpus}")
+                settle(page)
+                read_first(page)
+                Camera(page, theme, FOLDER).save(name)
                 page.close()
 
 
