@@ -16,34 +16,33 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "docs")]
 
 from chat_corpora import conversations, preferences, write_rows  # noqa: E402
 from dashboard import browser, served, settle, tamis  # noqa: E402
-from screenshots import SIZE, save  # noqa: E402
+from screenshots import FOLDER, SIZE, Camera  # noqa: E402
 
 
 def main() -> None:
-    """Take both pictures, light and dark."""
+    """Take both pictures."""
     with TemporaryDirectory() as folder:
         place = Path(folder)
         for name, rows in (("chats", conversations()), ("pairs", preferences())):
-            tamis("analyze", str(write_rows(place / f"{name}.jsonl", rows)), "--name", name, home=place / "home")
+            path = write_rows(place / f"{name}.jsonl", rows)
+            tamis("analyze", str(path), "--name", name, "--tier", "fast", home=place / "home")
         with served(place / "home", place) as dashboard, browser() as chromium:
-            for theme in ("light", "dark"):
+            for corpus, name, theme in (("chats", "conversation", "light"), ("pairs", "pair", "dark")):
                 page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
-                for corpus, name, row in (("chats", "conversation", 45), ("pairs", "pair", 45)):
-                    page.goto(f"{dashboard.url}/documents?corpus={corpus}")
-                    settle(page)
-                    read(page, row)
-                    save(page, name, theme)
+                page.goto(f"{dashboard.url}/documents?corpus={corpus}")
+                settle(page)
+                read_first(page)
+                Camera(page, theme, FOLDER).save(name)
                 page.close()
 
 
-def read(page: Page, row: int) -> None:
-    """Open a document of the table, and what is folded in its first fold."""
-    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": row})
+def read_first(page: Page) -> None:
+    """Open the first document of the table, and its first fold."""
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 45})
     page.get_by_role("button", name="Close").wait_for()
     settle(page)
     if page.locator("details.tamis-fold").count():
         page.locator("details.tamis-fold summary").first.click()
-    page.mouse.move(5, 890)
     page.wait_for_timeout(1500)
 
 
