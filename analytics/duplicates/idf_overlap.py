@@ -201,28 +201,29 @@ def _fill(keys, slots, numbers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _strength(share, words):  # type: ignore[no-untyped-def]
-    f = min(max(words - SHORT, 0) / (LONG - SHORT), 1.0)
-    if f == 0.0:
-        return 1.0 if share == 1.0 else 0.0
-    return max(0.0, 1.0 - (1.0 - share) / f)
+def _strength(held, mass, words):  # type: ignore[no-untyped-def]
+    """Return the strength of a weight held: whole numbers and one division, so it is the exact value, rounded once."""
+    over = min(max(words - SHORT, 0), LONG - SHORT)
+    if over == 0 or held == mass:
+        return 1.0 if held == mass else 0.0
+    return max(0.0, (over * mass - (LONG - SHORT) * (mass - held)) / (over * mass))
 
 
 @njit(cache=True, nogil=True)
-def _note(text, share, best, touched, number):  # type: ignore[no-untyped-def]
-    """Keep the largest share of a text; return the texts touched so far and their number."""
-    if best[text] == 0.0:
+def _note(text, held, best, touched, number):  # type: ignore[no-untyped-def]
+    """Keep the largest weight held of a text; return the texts touched so far and their number."""
+    if best[text] == 0:
         if number == len(touched):
             touched = np.append(touched, np.empty(number, dtype=np.int64))
         touched[number] = text
         number += 1
-    best[text] = max(best[text], share)
+    best[text] = max(best[text], held)
     return touched, number
 
 
 @njit(cache=True, nogil=True)
-def _best_share(own, passage, first, end, words, weights, mass, marks, inside, tick):  # type: ignore[no-untyped-def]
-    """Return the largest share of a text among the passages in ``words[first:end]``."""
+def _most_held(own, passage, first, end, words, weights, marks, inside, tick):  # type: ignore[no-untyped-def]
+    """Return the largest weight of a text that a passage in ``words[first:end]`` holds."""
     for word in own:
         marks[word] = tick
         inside[word] = 0
@@ -240,7 +241,7 @@ def _best_share(own, passage, first, end, words, weights, mass, marks, inside, t
                 if inside[gone] == 0:
                     held -= weights[gone]
         most = max(most, held)
-    return most / mass
+    return most
 
 
 @njit(cache=True, nogil=True)
@@ -259,7 +260,7 @@ def _exact(units, words, begin, t, best, touched, number):  # type: ignore[no-un
                 text = t.head_texts[k]
                 stop = i + t.lengths[text]
                 if stop <= count and gram(units, begin + i, begin + stop) == t.sequences[text]:
-                    touched, number = _note(text, 1.0, best, touched, number)
+                    touched, number = _note(text, t.mass[text], best, touched, number)
     return touched, number
 
 
@@ -284,13 +285,13 @@ def _candidates(words, first, end, base, t, seen, tick, sums, listed):  # type: 
 
 
 @njit(cache=True, nogil=True)
-def _strongest(touched, number, best, lengths):  # type: ignore[no-untyped-def]
+def _strongest(touched, number, best, mass, lengths):  # type: ignore[no-untyped-def]
     """Return the texts from strength FLOOR on, the strongest first, at most MOST of them."""
     kept = np.empty(number, dtype=np.int64)
     values = np.empty(number)
     count = 0
     for text in np.sort(touched[:number]):
-        value = _strength(best[text], lengths[text])
+        value = _strength(best[text], mass[text], lengths[text])
         if value >= FLOOR:
             kept[count], values[count] = text, -value
             count += 1
@@ -302,7 +303,7 @@ def _strongest(touched, number, best, lengths):  # type: ignore[no-untyped-def]
 def _scan(units, begins, t):  # type: ignore[no-untyped-def]
     """Return where the hits of each document begin, and text, share and strength of each hit."""
     texts, vocabulary = len(t.lengths), len(t.weights)
-    best, sums = np.zeros(texts), np.zeros(texts, dtype=np.int64)
+    best, sums = np.zeros(texts, dtype=np.int64), np.zeros(texts, dtype=np.int64)
     seen, marks = np.zeros(vocabulary, dtype=np.int64), np.zeros(vocabulary, dtype=np.int64)
     inside = np.zeros(vocabulary, dtype=np.int64)
     touched, listed = np.empty(64, dtype=np.int64), np.empty(64, dtype=np.int64)
@@ -323,27 +324,25 @@ def _scan(units, begins, t):  # type: ignore[no-untyped-def]
                 listed, many = _candidates(words, first, end, level * vocabulary, t, seen, tick, sums, listed)
                 for k in range(many):
                     text = listed[k]
-                    if sums[text] >= t.needs[text] and best[text] < 1.0:
+                    if sums[text] >= t.needs[text] and best[text] < t.mass[text]:
                         turn += 1
                         own = t.words[t.starts[text] : t.starts[text + 1]]
-                        share = _best_share(
-                            own, t.passages[text], first, end, words, t.weights, t.mass[text], marks, inside, turn
-                        )
-                        if share > 0:
-                            touched, number = _note(text, share, best, touched, number)
+                        held = _most_held(own, t.passages[text], first, end, words, t.weights, marks, inside, turn)
+                        if held > 0:
+                            touched, number = _note(text, held, best, touched, number)
                     sums[text] = 0
                 if end == count:
                     break
                 first += step
-        for text in _strongest(touched, number, best, t.lengths):
+        for text in _strongest(touched, number, best, t.mass, t.lengths):
             if total == len(out):
                 out = np.append(out, np.empty(total, np.int32))
                 shares = np.append(shares, np.empty(total, np.float32))
                 strengths = np.append(strengths, np.empty(total, np.float32))
-            out[total], shares[total] = text, best[text]
-            strengths[total] = _strength(best[text], t.lengths[text])
+            out[total], shares[total] = text, best[text] / t.mass[text]
+            strengths[total] = _strength(best[text], t.mass[text], t.lengths[text])
             total += 1
         for k in range(number):
-            best[touched[k]] = 0.0
+            best[touched[k]] = 0
         starts[d + 1] = total
     return starts, out[:total], shares[:total], strengths[:total]

@@ -30,7 +30,7 @@ _FOLDED = {"thinking": "Thinking", "tool_call": "Calls", "tool_result": "Result"
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _ShownPart:
     """A part on screen.
 
     Attributes:
@@ -68,19 +68,19 @@ def conversation(document: Reading, places: Sequence[Span] = (), *, limit: int, 
     return body, f"Shown: {', '.join(left)}." if left else ""
 
 
-def _pieces(document: Reading, places: Sequence[Span], limit: int) -> list[_Piece]:
+def _pieces(document: Reading, places: Sequence[Span], limit: int) -> list[_ShownPart]:
     """Return the parts that fit the limits."""
     pieces, left = [], limit
     for part, marked in zip(document.parts, document.places(places), strict=True):
         if part.turn >= MOST_TURNS or left <= 0:
             break
         text = part.text[:left]
-        pieces.append(_Piece(part, text, tuple(cut_spans(marked, 0, len(text)))))
+        pieces.append(_ShownPart(part, text, tuple(cut_spans(marked, 0, len(text)))))
         left -= len(text)
     return pieces
 
 
-def _with_differences(pieces: Sequence[_Piece]) -> list[_Piece]:
+def _with_differences(pieces: Sequence[_ShownPart]) -> list[_ShownPart]:
     """Return the parts with marks on the words that only one side of a pair has."""
     sides = [[piece for piece in pieces if piece.part.role == side] for side in _SIDES]
     if not all(sides):
@@ -94,7 +94,7 @@ def _with_differences(pieces: Sequence[_Piece]) -> list[_Piece]:
             end = at + len(piece.text)
             marked[id(piece)] = tuple(cut_spans(differ, at, end))
             at = end + 1
-    return [_Piece(each.part, each.text, each.places, marked.get(id(each), ())) for each in pieces]
+    return [_ShownPart(each.part, each.text, each.places, marked.get(id(each), ())) for each in pieces]
 
 
 def unlike(spans: Sequence[Words]) -> list[Span]:
@@ -102,7 +102,7 @@ def unlike(spans: Sequence[Words]) -> list[Span]:
     return [(span.start, span.end) for span in spans if not span.same]
 
 
-def _blocks(document: Reading, pieces: Sequence[_Piece]) -> Iterator[str]:
+def _blocks(document: Reading, pieces: Sequence[_ShownPart]) -> Iterator[str]:
     """Yield the turns in their order; both sides of a pair stand where the first of them begins."""
     begun: set[int] = set()
     paired = False
@@ -117,13 +117,13 @@ def _blocks(document: Reading, pieces: Sequence[_Piece]) -> Iterator[str]:
         begun.add(turn)
 
 
-def _side(pieces: Sequence[_Piece], side: str) -> str:
+def _side(pieces: Sequence[_ShownPart], side: str) -> str:
     mine = [piece for piece in pieces if piece.part.role == side]
     turns = [list(group) for _, group in groupby(mine, key=lambda piece: piece.part.turn)]
     return f'<div class="side">{"".join(_turn(turn, first=True) for turn in turns)}</div>'
 
 
-def _turn(pieces: Sequence[_Piece], *, first: bool) -> str:
+def _turn(pieces: Sequence[_ShownPart], *, first: bool) -> str:
     """Return one turn: its number, who speaks, and what."""
     part = pieces[0].part
     own = part.word if part.word and part.word.lower() != part.role else ""
@@ -139,7 +139,7 @@ def _turn(pieces: Sequence[_Piece], *, first: bool) -> str:
     )
 
 
-def _body(piece: _Piece) -> str:
+def _body(piece: _ShownPart) -> str:
     if piece.part.kind == "image":
         return _image(piece.text)
     if piece.part.kind in _FOLDED:
@@ -152,7 +152,7 @@ def _image(reference: str) -> str:
     return f'<div class="tamis-image"><b>image</b> {named}</div>'
 
 
-def _folded(piece: _Piece) -> str:
+def _folded(piece: _ShownPart) -> str:
     """Return thinking, a call or its result behind a line that says what it is."""
     text, places, name = piece.text, list(piece.places), ""
     if piece.part.kind == "tool_call":

@@ -31,11 +31,10 @@ _STYLE = """
 .tamis-head span {font-weight: 400; opacity: 0.7; font-size: 0.85rem; margin-left: 8px;}
 [data-testid="stMarkdownContainer"] table, .tamis-text, input {font-variant-numeric: tabular-nums;}
 h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
-.tamis-stats {display: flex; flex-wrap: wrap; border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px;
-  font-variant-numeric: tabular-nums;}
+.tamis-stats {display: flex; flex-wrap: wrap; overflow: hidden;
+  border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px; font-variant-numeric: tabular-nums;}
 .tamis-stats > div {flex: 1 1 0; min-width: 100px; padding: 8px 14px;
-  border-left: 1px solid rgba(128, 128, 128, 0.18);}
-.tamis-stats > div:first-child {border-left: 0;}
+  margin-left: -1px; border-left: 1px solid rgba(128, 128, 128, 0.18);}
 .tamis-stats span {display: block; font-size: 0.8rem; opacity: 0.65; white-space: nowrap;}
 .tamis-stats b {font-size: 1.3rem; font-weight: 600; letter-spacing: -0.01em; white-space: nowrap;}
 .tamis-stats small {font-size: 0.8rem; opacity: 0.65; margin-left: 6px; white-space: nowrap;}
@@ -63,6 +62,11 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
   font-size: 0.82rem;}
 .tamis-glance img {display: block; width: 100%; height: 34px; margin: 4px 0 2px;}
 .tamis-glance small {opacity: 0.65; font-variant-numeric: tabular-nums;}
+@media (max-width: 640px) {
+  .tamis-issue {height: auto; min-height: 2.1rem; padding-top: 4px; padding-bottom: 4px;}
+  .tamis-issue .what {white-space: normal;}
+  .tamis-glance {grid-template-columns: repeat(2, 1fr);}
+}
 .tamis-funnel {display: flex; flex-direction: column; gap: 8px; font-variant-numeric: tabular-nums;
   font-size: 0.85rem; line-height: 1.3;}
 .tamis-step .row {display: flex; justify-content: space-between; gap: 8px;}
@@ -88,10 +92,19 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 </style>
 """
 
+_DARK = """
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+[data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
+  color: #0b1416 !important;}
+"""
+"""Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
+_LIGHT = "[data-testid='stCode'] .token.atrule {color: #a8480d !important;}"
+"""Names in YAML, for the same reason."""
+
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{turn_style()}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}</style>")
 
 
 @dataclass(frozen=True)

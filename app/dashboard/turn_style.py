@@ -1,13 +1,8 @@
-"""The styles of turns: one colour for each role, readable on both grounds."""
+"""The styles of turns."""
 
 from __future__ import annotations
 
-ROLE_COLOURS = {
-    "system": ("#545b66", "#a7b0bb"), "user": ("#1c5ca3", "#82b4ef"), "assistant": ("#0f6b63", "#4fc3b5"),
-    "tool": ("#6a46a8", "#b9a0f2"), "chosen": ("#2c6a24", "#8ccb78"), "rejected": ("#a1285c", "#f08fb6"),
-    "context": ("#76510f", "#d8ad63"), "answer": ("#5a5f0a", "#c2c85e"), "other": ("#585c60", "#b0b5b9"),
-}  # fmt: skip
-"""Colour of each role's word and edge, on light and on dark ground."""
+from tamis.app.figures.role_colours import role_rules
 
 _RULES = """
 .tamis-turns {display: flex; flex-direction: column; gap: 10px;}
@@ -56,8 +51,4 @@ b.tamis-differs {font-weight: 650; border-radius: 2px;
 
 def turn_style() -> str:
     """Return the CSS rules of turns."""
-    colours = (
-        f".tamis-turn.{role}, .tamis-said.{role} {{--role: light-dark({light}, {dark});}}"
-        for role, (light, dark) in ROLE_COLOURS.items()
-    )
-    return "\n".join([*colours, _RULES])
+    return f"{role_rules()}\n{_RULES}"

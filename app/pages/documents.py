@@ -151,6 +151,7 @@ def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
         "Sort by",
         order,
         index=order.index(current) if current in order else 0,
+        format_func=lambda name: "ordered by id" if name == "(id)" else f"ordered by {name}",
         key="documents/sort",
         label_visibility="collapsed",
     )

@@ -43,6 +43,8 @@ from tamis.app.pages import contamination
 GROUPS = 40
 MEMBERS = 30
 DIFF_CHARACTERS = 6_000
+HEIGHT = 280
+"""Pixels of the figures: room for ten sources in the legend."""
 _START = {"near": 0.8, "semantic": 0.95}
 
 
@@ -156,11 +158,11 @@ def _dials(here: Stage, found: Look) -> None:
         label_visibility="collapsed",
     )
     if chosen == "Threshold":
-        figure = dial_figure(threshold_sweep(found), title="similarity threshold", height=230)
+        figure = dial_figure(threshold_sweep(found), title="similarity threshold", height=HEIGHT)
     elif chosen == "Copies":
-        figure = dial_figure(copies_sweep(found), title="copies kept of a group", height=230, log=True)
+        figure = dial_figure(copies_sweep(found), title="copies kept of a group", height=HEIGHT, log=True)
     else:
-        figure = sizes_figure(group_sizes(found), height=230)
+        figure = sizes_figure(group_sizes(found), height=HEIGHT)
     st.plotly_chart(figure, key="duplicates/figure", config={"displayModeBar": False}, alt=f"Effect of {chosen}")
 
 

@@ -249,7 +249,7 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
     if not login.may("reviewer") or not login.person().name:
         return
     with st.form(session.widget("team", "comment", str(len(proposal.remarks))), border=False, clear_on_submit=True):
-        cells = st.columns([2, 5, 1.6], vertical_alignment="bottom")
+        cells = st.columns([3, 5, 1.6], vertical_alignment="bottom")
         step = cells[0].selectbox(
             "About", ["", *(step.id for step in recipe)], format_func=lambda name: name or "the recipe",
             label_visibility="collapsed",

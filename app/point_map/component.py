@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.study.queries import Bounds
+from tamis.app.figures.role_colours import role_rules
 
 HERE = Path(__file__).parent
 HTML = """
@@ -76,7 +77,7 @@ SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
 _mount = st.components.v2.component(
     "tamis_map",
     html=HTML,
-    css=(HERE / "map.css").read_text("utf-8"),
+    css=f"{(HERE / 'map.css').read_text('utf-8')}\n{role_rules()}",
     js="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
 )
 

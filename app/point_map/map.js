@@ -2,6 +2,7 @@
 // Every text is written with textContent.
 
 const LEGEND = 208; // Pixels at the right that the whole map leaves free for the legend.
+const NARROW = 640; // Pixels up to which the legend lies below the points.
 const MOVING = 400_000; // Points drawn while the view moves; the rest follow when it rests.
 const REST = 160; // Milliseconds without movement before everything is drawn.
 const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
@@ -161,7 +162,8 @@ class PointMap {
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
     this.width = box.width;
     this.height = box.height;
-    this.room = box.width > 640 ? box.width - LEGEND : box.width;
+    this.room = box.width > NARROW ? box.width - LEGEND : box.width;
+    this.root.toggleAttribute("data-narrow", box.width <= NARROW);
     for (const canvas of [this.gl_canvas, this.over]) {
       const [w, h] = [Math.round(box.width * this.ratio), Math.round(box.height * this.ratio)];
       if (canvas.width !== w || canvas.height !== h) {

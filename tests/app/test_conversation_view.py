@@ -15,7 +15,7 @@ from tamis.analytics.study.readings import Reading, ReadPart
 from tamis.app.dashboard.conversation_view import TURN_SHOWN, conversation
 from tamis.app.dashboard.marked_text import indented, mark_places
 from tamis.app.dashboard.text_view import card, line, reader
-from tamis.app.dashboard.turn_style import ROLE_COLOURS
+from tamis.app.figures.role_colours import ROLE_COLOURS
 from tamis.data.parts import KINDS, ROLES
 
 GROUNDS = (("#fdfdfc", "#f3f4f2"), ("#14171a", "#1b2023"))

@@ -123,6 +123,21 @@ def test_the_legend_hides_what_is_clicked_and_shows_it_again(dashboard: Dashboar
     assert area.evaluate(INK)["ink"] == pytest.approx(before)
 
 
+def test_a_narrow_map_has_its_legend_below_the_points_and_its_tools_in_reach(dashboard: Dashboard, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    area = opened(page, dashboard)
+    whole = area.bounding_box()
+    tools, legend = area.locator(".tools").bounding_box(), area.get_by_role("group", name="Legend").bounding_box()
+    assert whole and tools and legend
+    assert tools["y"] + tools["height"] < whole["y"] + 0.3 * whole["height"]
+    assert legend["y"] > whole["y"] + 0.6 * whole["height"]
+    for button in area.locator(".tools button").all():
+        box = button.bounding_box()
+        assert box and whole["x"] <= box["x"] and box["x"] + box["width"] <= whole["x"] + whole["width"]
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(area).not_to_have_attribute("data-narrow", "")
+
+
 def test_what_the_legend_hides_is_neither_counted_as_drawn_nor_selected(dashboard: Dashboard, page: Page) -> None:
     area = opened(page, dashboard)
     status, first = area.get_by_role("status"), area.get_by_role("group", name="Legend").get_by_role("button").first

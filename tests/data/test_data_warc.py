@@ -158,7 +158,9 @@ def test_an_archive_that_breaks_off_is_refused_or_read_up_to_there(
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"not an archive" * 99, gzip.compress(b"not an archive" * 99), b"".join(wet(3)) + b"junk\r\n\r\n"]
+    "data",
+    [b"", b"not an archive" * 99, gzip.compress(b"not an archive" * 99), b"".join(wet(3)) + b"junk\r\n\r\n"],
+    ids=["nothing", "words", "packed words", "junk at the end"],
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.warc.gz").write_bytes(data)
