@@ -227,3 +227,9 @@ class Shape:
         named = ", ".join(path if slot == path else f"{path} ({slot})" for slot, path in known.items())
         scope = "" if self.scope == WHOLE else f", only {self.scope}"
         return f"{_NAMES[self.kind]} in {named}{scope}"
+
+
+def spoken_role(role: str) -> str:
+    """Return a role of a corpus for people: the path of a column, or what a shape is made of."""
+    shape = Shape.parse(role)
+    return role if shape is None else shape.words

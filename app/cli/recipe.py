@@ -22,6 +22,7 @@ from tamis.app.cli.terminal import (
 from tamis.data.corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.roles import ROLES
+from tamis.data.shapes import spoken_role
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run(
     before = done.counts[0]
     for after in done.counts[1:]:
         out.print(f"  {after.step:<28} {after.documents:>12,} documents  {after.tokens:>14,} tokens", markup=False)
-    taken = ", ".join(f"{role}={done.roles[role]}" for role in ROLES if role in done.roles)
+    taken = ", ".join(f"{role}={spoken_role(done.roles[role])}" for role in ROLES if role in done.roles)
     out.print(f"  roles: {taken}", markup=False)
     if done.unread:
         out.print(f"  columns that no rule read: {', '.join(done.unread)}", markup=False)
