@@ -16,13 +16,21 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
+
+
+def page() -> None:
+    import streamlit
+
+    streamlit.text("shown")
+
+
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
     import streamlit
     from streamlit.testing.v1 import AppTest
 
     main = sys.modules["__main__"]
-    AppTest.from_string("import streamlit as st\nst.text('shown')").run(timeout=60)
+    AppTest.from_function(page).run(timeout=60)
     same = sys.modules["__main__"] is main
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

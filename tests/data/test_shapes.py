@@ -31,6 +31,8 @@ def write(folder: Path, rows: Any, kind: str) -> Path:
     path = folder / f"a.{kind}"
     if kind == "jsonl":
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    elif kind == "json":
+        path.write_text(json.dumps(list(rows), indent=2), "utf-8")
     else:
         pq.write_table(pa.Table.from_pylist(list(rows)), path)
     return path
@@ -53,7 +55,7 @@ def all_texts(corpus: Corpus) -> list[str | None]:
     return [text for shard in corpus.shards() for texts in corpus.texts(shard) for text in texts.to_pylist()]
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+@pytest.mark.parametrize("kind", ["jsonl", "json", "parquet"])
 @pytest.mark.parametrize("layout", OPENED, ids=lambda layout: layout.name)
 def test_a_layout_opens_by_itself_with_the_right_parts_and_text(layout: Layout, kind: str, tmp_path: Path) -> None:
     corpus = opened(tmp_path, layout.rows, kind)

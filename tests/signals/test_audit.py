@@ -246,7 +246,12 @@ def test_the_step_reads_all_rows_in_batches_of_any_size(tmp_path: Path) -> None:
 
 WORDS = "the river flows past a mill ( [ ] ) ``` , . : I cannot assist with <think> </think> ChatGPT I am"
 words = st.sampled_from(WORDS.split())
-texts = st.one_of(st.lists(words, max_size=40).map(" ".join), st.text(max_size=8), st.just(LONG), st.just(LONG + " ("))
+texts = st.one_of(
+    st.lists(words, max_size=40).map(" ".join),
+    st.text("aZ9_ \t\n\x0b\x1c\x85\u2028\u3000.,:;()[]{}`-–…é<>/*", max_size=8),
+    st.just(LONG),
+    st.just(LONG + " ("),
+)
 names = st.sampled_from(["user", "assistant", "system", "tool", "human", "gpt", "wizard", "Assistant"])
 ids = st.sampled_from(["", "1", "2"])
 arguments = st.sampled_from(['{"a": 1}', '{"a":1}', "{", "[1]", '{"b": {}}', ""])

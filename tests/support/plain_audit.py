@@ -98,7 +98,7 @@ def _answers(
 
 
 def _grams(text: str) -> list[tuple[str, ...]]:
-    words = re.findall(r"\w+|[^\w\s]+", text.lower())
+    words = re.findall(r"\w+|[^\w\s]+", text.lower())  # of texts without control characters
     return [tuple(words[at : at + 3]) for at in range(len(words) - 2)]
 
 
@@ -131,10 +131,13 @@ def _tools(
         for at, part in enumerate(parts)
         if what[at] in ("tool_call", "tool_result") and role[at] != "rejected"
     ]
+    for place in range(len(used) - 1, 0, -1):
+        (before, first), (at, second) = used[place - 1], used[place]
+        if what[before] == what[at] == "tool_result" and (first.turn, first.call) == (second.turn, second.call):
+            used[place - 1 : place + 1] = [(before, first._replace(text=f"{first.text}\n\n{second.text}"))]
     waiting: list[tuple[str, str, str]] = []
     replies: dict[tuple[str, str], list[str]] = {}
     undeclared = 0
-    done: list[tuple[int, str, str]] = []
     for at, part in used:
         if what[at] == "tool_call":
             name, _, arguments = part.text.strip().partition(" ")
@@ -151,15 +154,13 @@ def _tools(
             found["n_tool_calls"] += 1  # type: ignore[operator]
             waiting.append((part.call, name, spelt))
             continue
-        fits = [w for w in waiting if w[0] == part.call] if part.call else waiting
+        fits = [w for w in waiting if w[0] == part.call] if part.call else list(waiting)
         fits = fits or [w for w in waiting if not w[0]]
         if not fits:
             found["results_without_call"] += 1  # type: ignore[operator]
             continue
-        answered = fits[0]
-        waiting.remove(answered)
-        replies.setdefault(answered[1:], []).append(part.text)
-        done.append((at, part.call, part.text))
+        waiting.remove(fits[0])
+        replies.setdefault(fits[0][1:], []).append(part.text)
     found["calls_without_result"] = len(waiting)
     ending = [turn for turn in turns if role[turn[0]] != "rejected"][-1:]
     found["ends_with_call"] = any(what[at] == "tool_call" for turn in ending for at in turn)
