@@ -108,6 +108,13 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def test_every_text_of_a_turn_and_of_a_card_takes_the_direction_of_its_script() -> None:
+    document = of(("user", "text", "שלום " * 600), ("tool", "tool_result", "[1]"), ("assistant", "thinking", "a"))
+    texts = re.findall(r'<div class="tamis-text[^"]*"[^>]*>', reader(document))
+    assert len(texts) == 4 and all(text.endswith(' dir="auto">') for text in texts)
+    assert card(document).count('<span dir="auto">') == card(document).count('class="tamis-said')
+
+
 def test_a_mark_stands_in_its_turn_and_opens_what_hides_it() -> None:
     document = of(
         ("user", "text", "mail ann"), ("assistant", "thinking", "ann it is"), ("tool", "tool_call", 'f {"to": "ann"}')
