@@ -19,6 +19,7 @@ from tamis.analytics.embedding.embedder import (
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_array
@@ -236,7 +237,9 @@ def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
     Raises:
         SettingError, StoreError: as ``embedder_of``.
     """
-    found = embedder_of(artifact, workspace)
+    found, scope = embedder_of(artifact, workspace), artifact.manifest.key["params"].get("of")
     if isinstance(found, PreciseEmbedder):
-        return _precise_step(found, "embeddings")
-    return _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()
+        step = _precise_step(found, "embeddings")
+    else:
+        step = _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()
+    return scoped_in_place(step, scope) if scope else step

@@ -101,6 +101,7 @@ class BundleSources:
             centroid_labels=None if centroids is None else labels,
             space=str(about["space"]),
             tier=str(about["tier"]),
+            of=str(about.get("of", "")),
         )
 
     def lend(self, assets: Iterable[str], workspace: Workspace) -> None:
@@ -141,6 +142,7 @@ def write_clustering(folder: Path, clustering: FrozenClustering) -> None:
         "labels": labels,
         "space": clustering.space,
         "tier": clustering.tier,
+        **({"of": clustering.of} if clustering.of else {}),
     }
     write_bytes(folder / f"clustering-{name}.json", json.dumps(about, indent=1, sort_keys=True).encode() + b"\n")
     if clustering.centroids is not None:

@@ -33,6 +33,7 @@ class FrozenClustering:
         centroid_labels: int32 (k,), cluster of each centroid.
         space: digest of the embedding space of the centroids.
         tier: tier of that embedding.
+        of: the scope that was embedded, empty for whole texts.
     """
 
     digest: str
@@ -42,6 +43,7 @@ class FrozenClustering:
     centroid_labels: NDArray[np.int32] | None = None
     space: str = ""
     tier: str = "fast"
+    of: str = ""
 
     def assign(self, facts: Facts) -> NDArray[np.int32]:
         """Return the cluster of each document of ``facts``, int32 (n,); documents that were not clustered get -1."""
@@ -121,6 +123,7 @@ class WorkspaceSources:
             centroid_labels=artifact.array("centroid_labels").astype(np.int32) if "centroid_labels" in parts else None,
             space=str(artifact.facts.get("space", "")),
             tier=str(artifact.facts.get("tier", "fast")),
+            of=str(artifact.manifest.key["params"].get("of", "")),
         )
 
 

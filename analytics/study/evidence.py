@@ -28,7 +28,7 @@ from tamis.analytics.steps.measures import (
     steps_of,
 )
 from tamis.analytics.steps.pipeline import PlannedStep, analyze, plan_steps
-from tamis.analytics.steps.scopes import find_step
+from tamis.analytics.steps.scopes import find_step, scoped_in_place
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.artifact import Artifact
@@ -198,7 +198,8 @@ class LocalEvidence:
 
 def _embedding_for(clustering: FrozenClustering) -> StepSpec:
     """Return the step that embeds documents into the space of a clustering."""
-    return embeddings_step(clustering.tier, **({"model": clustering.space} if clustering.tier == "tuned" else {}))
+    step = embeddings_step(clustering.tier, **({"model": clustering.space} if clustering.tier == "tuned" else {}))
+    return scoped_in_place(step, clustering.of) if clustering.of else step
 
 
 def _unmeasured(measure: Measure) -> RecipeError:

@@ -6,12 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from layouts import chat
 
+from tamis.analytics.facts.stored_sets import WorkspaceSources
+from tamis.analytics.map.cluster_steps import clusters_of
+from tamis.analytics.map.new_documents import FrozenMap, place_corpus
+from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe, Step
-from tamis.analytics.study.standard_analysis import some_steps
+from tamis.analytics.steps.pipeline import analyze
+from tamis.analytics.study.standard_analysis import analysis_steps, some_steps
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
 from tamis.data.errors import PredicateError, TamisError
@@ -84,3 +90,32 @@ def test_a_scope_of_plain_text_is_refused(tmp_path: Path) -> None:
     plain = Study.open(corpus, workspace, steps=some_steps(corpus, workspace, ["signals"]))
     with pytest.raises(TamisError, match="no scopes"):
         kept(plain, "signal_range", signal="response.n_words", max=1)
+
+
+def test_the_map_of_a_scope_is_made_of_it_and_new_documents_are_placed_by_it(tmp_path: Path) -> None:
+    def write(name: str, rows: list[dict[str, Any]]) -> Path:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        return tmp_path / name
+
+    questions = [f"{a} {b} and the {c}?" for a in ("boil", "fry", "bake") for b in ("eggs", "bread") for c in "xyz"]
+    rows = [
+        {"id": f"{n}-{k}", "messages": chat(("user", question), ("assistant", f"answer {k} of {n}: {'word ' * k}"))}
+        for n, question in enumerate(questions)
+        for k in range(2)
+    ]
+    corpus, workspace = open_corpus(write("a.jsonl", rows)), Workspace(tmp_path / "home")
+    write_options(workspace, corpus, MapOptions.of({"tier": "fast", "of": "prompt"}))
+    analysis = analyze(corpus, workspace, steps=analysis_steps(corpus, workspace))
+    x = analysis.artifacts["map"].array("x")
+    ids = analysis.documents.ids.to_pylist()
+    place = dict(zip(ids, x.tolist(), strict=True))
+    assert all(place[f"{n}-0"] == place[f"{n}-1"] for n in range(len(questions)))
+    assert len(set(place.values())) > len(questions) // 2
+    new = open_corpus(write("b.jsonl", [{"id": f"new-{n}", "messages": rows[2 * n]["messages"][:1]} for n in range(3)]))
+    frozen = FrozenMap.of(analysis, workspace)
+    place_corpus(frozen, new, workspace, tmp_path / "placed.parquet")
+    placed = pq.read_table(tmp_path / "placed.parquet")
+    assert placed.column("nearest").to_pylist() == ["0-0", "1-0", "2-0"]
+    assert max(placed.column("distance").to_pylist()) < 1e-3
+    clusters = clusters_of(analysis.artifacts)
+    assert clusters is not None and WorkspaceSources(workspace).clustering(clusters.digest).of == "prompt"
