@@ -9,8 +9,22 @@ NOT_OURS = ("empty-table-header",)
 """Rules that Streamlit's own tables and frames break."""
 
 
+TRIES = 5
+"""Times that a page is looked at, a second apart: what Streamlit still fades in has too little contrast."""
+
+
 def violations(page: Page) -> list[str]:
     """Return what is not accessible on a page, one line an element: rule, impact, HTML."""
+    found = _violations(page)
+    for _ in range(TRIES - 1):
+        if not found:
+            break
+        page.wait_for_timeout(1000)
+        found = _violations(page)
+    return found
+
+
+def _violations(page: Page) -> list[str]:
     found = Axe().run(page).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:200]}"
