@@ -20,9 +20,11 @@ def script(name: str, params: dict[str, object]) -> None:
 
     from tamis.analytics.operators.operator import OPERATORS
     from tamis.app.dashboard import forms
+    from tamis.data.shapes import Shape
 
     facts = synthetic_facts(50, seed=1)
-    known = forms.Known(facts, SimpleNamespace(cluster_names=dict))
+    corpus = SimpleNamespace(shape=Shape("conversation", {"messages": "messages"}))
+    known = forms.Known(facts, SimpleNamespace(cluster_names=dict, study=SimpleNamespace(corpus=corpus)))
     kind = OPERATORS[name]
     values = kind.model_validate(params).model_dump(mode="json") if params else {}
     st.session_state["filled"] = forms.operator_form(kind, values, known=known, scope="step")
