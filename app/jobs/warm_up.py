@@ -34,6 +34,7 @@ from tamis.analytics.map.polygon import points_in_polygon
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.presets import with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.audit_answers import repeated_shares
 from tamis.analytics.signals.relevance_step import METHODS
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
@@ -74,6 +75,8 @@ def warm_up(folder: Path) -> None:
         rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)
         study.measure(Recipe().with_operator(rule))
     evaluate_effect(EffectStudy.open(study, target, protocol=PROTOCOL), Recipe().with_operator(rule))
+    # Only conversations are audited.
+    repeated_shares(pa.array(texts, pa.large_string()), pa.array(texts[::-1], pa.large_string()))
     model = fit_tuned(load_plain_model(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
     # Large corpora find their neighbours with other kernels.
     neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
