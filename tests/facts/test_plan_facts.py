@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from synthetic import synthetic_facts, synthetic_table
 
+import tamis.analytics.study.standard_analysis  # noqa: F401 - declares the columns of every step
 from tamis.analytics.facts.database import Memo
 from tamis.analytics.facts.facts import ColumnInfo, Facts
 from tamis.analytics.operators.operator import OPERATORS
