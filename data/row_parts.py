@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import pyarrow as pa
-
 from tamis.data.message import (
     CALL_KEYS,
     JSON,
@@ -361,22 +359,6 @@ def _json_mapped(text: str, change: Callable[[Any], Any]) -> str:
 def _same(before: T, after: T) -> T:
     """Return ``before`` itself where nothing changed, so that what is untouched stays the same object."""
     return before if before == after else after
-
-
-def edit_rows(
-    shape: Shape, rows: Sequence[Mapping[str, Any]], places: Mapping[str, Path], edit: Callable[[pa.Array], pa.Array]
-) -> list[dict[str, Any]]:
-    """Return rows with all their texts edited at once; see ``map_texts``.
-
-    Args:
-        shape: of the rows.
-        rows: whole rows.
-        places: names that lead to the shape's paths.
-        edit: takes and returns large_string (t,).
-    """
-    before = [list(texts_of(shape, row, places)) for row in rows]
-    after = iter(edit(pa.array([text for held in before for text in held], pa.large_string())).to_pylist())
-    return [map_texts(shape, row, places, lambda _: next(after)) for row in rows]
 
 
 def texts_of(shape: Shape, row: Mapping[str, Any], places: Mapping[str, Path]) -> Iterator[str]:
