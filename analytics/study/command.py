@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 """Kinds that people choose, and their titles."""
 
-JOINS: Mapping[Join, str] = {"all": "all of", "any": "any of", "not": "not"}
+JOINS: Mapping[str, str] = {"all": "all of", "any": "any of", "not": "not"}
 """How a condition joins those before it: all must hold, the last or this one, this one must not."""
 
 MOST = 5
@@ -205,14 +205,21 @@ def _rule(name: str, params: Mapping[str, Any]) -> RowOperator:
 
 def _ids(text: str, known: Reachable) -> tuple[Command, ...]:
     """Return the document with this id, or the first few whose ids begin with it."""
-    ids = known.facts.ids
-    same = pc.index(ids, pa.scalar(text, ids.type)).as_py()
-    if same >= 0:
-        return (Command("id", f"The document {shorten(text, 40)}", value=text, exact=True),)
+    facts = known.facts
+    found = facts.memo.through(
+        ("ids like", facts.digest, text), lambda: _ids_like(facts.ids, text), size=lambda _: 1_000
+    )
+    exact = found == (text,)
+    return tuple(Command("id", f"The document {shorten(each, 40)}", value=each, exact=exact) for each in found)
+
+
+def _ids_like(ids: pa.Array, text: str) -> tuple[str, ...]:
+    if pc.index(ids, pa.scalar(text, ids.type)).as_py() >= 0:
+        return (text,)
     if len(text) < _LEAST_PREFIX:
         return ()
     rows = np.flatnonzero(pc.starts_with(ids, text).to_numpy(zero_copy_only=False))[:MOST]
-    return tuple(Command("id", f"The document {shorten(each, 40)}", value=each) for each in ids.take(rows).to_pylist())
+    return tuple(map(str, ids.take(pa.array(rows)).to_pylist()))
 
 
 def _clusters(text: str, known: Reachable) -> tuple[Command, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,15 @@ from tamis.analytics.embedding.embedder import Embedder
 from tamis.analytics.embedding.step import PRECISE, embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.meaning import SimilarMeaning
-from tamis.analytics.recipe.plan import row_masks
-from tamis.analytics.signals.likeness import Vectors, example_scorer
-from tamis.analytics.study.nearest_documents import vector_of, vectors_of
+from tamis.analytics.recipe.plan import attach, row_masks
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.likeness import UPSTREAM, Vectors, example_scorer
+from tamis.analytics.study.nearest_documents import find_vectors, vector_of, vectors_of
 from tamis.analytics.study.scene import Scene, as_condition
 from tamis.analytics.study.study import Study
 from tamis.data.artifact import Artifact
 from tamis.data.errors import RecipeError, SettingError
+from tamis.data.progress import Progress
 
 LONGEST = 200
 """Characters of an example's text that a rule names."""
@@ -34,12 +36,14 @@ class Example:
         text: the sentence, or what names the document.
         vectors: which vectors of the corpus are compared.
         tier: of these vectors, for people.
+        space: digest that names their embedding space.
     """
 
     model: str
     text: str
     vectors: Vectors
     tier: str
+    space: str
 
     def rule(self, floor: float) -> SimilarMeaning:
         """Return the condition that matches documents with at least this cosine."""
@@ -54,7 +58,7 @@ class Example:
 
     def to_value(self) -> dict[str, str]:
         """Return the example as JSON values."""
-        return {"model": self.model, "text": self.text, "vectors": self.vectors, "tier": self.tier}
+        return dict(vars(self))
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Example:
@@ -63,8 +67,9 @@ class Example:
         Raises:
             RecipeError: it is not an example.
         """
-        if not isinstance(value, Mapping) or set(value) != {"model", "text", "vectors", "tier"}:
-            raise RecipeError("This is not an example of a search by meaning", allowed="model, text, vectors and tier")
+        names = [each.name for each in fields(cls)]
+        if not isinstance(value, Mapping) or set(value) != set(names):
+            raise RecipeError("This is not an example of a search by meaning", allowed=names)
         found = cls(**{name: str(each) for name, each in value.items()})  # type: ignore[arg-type]
         SimilarMeaning.model_validate({"model": found.model, "target": found.text, "vectors": found.vectors})
         return found
@@ -82,6 +87,12 @@ def meaning_vectors(study: Study) -> Artifact:
             "Search by meaning needs embeddings", value=study.corpus.name, fix="analyse the corpus with embeddings"
         )
     return found
+
+
+def vector_space(study: Study, vectors: Vectors) -> str | None:
+    """Return the digest that names the space of the vectors a study has, None if it does not have these."""
+    found = find_vectors(study, UPSTREAM[vectors])
+    return None if found is None else str(found.facts["space"])
 
 
 def sentence_embedder(study: Study) -> Embedder:
@@ -131,9 +142,10 @@ def document_example(study: Study, row: int, text: str) -> Example:
 
 def _stored(study: Study, vector: NDArray[np.floating], text: str, artifact: Artifact) -> Example:
     shown = " ".join(text.split())[:LONGEST]
-    scorer = example_scorer(vector, space=str(artifact.facts["space"]), target=shown)
+    space = str(artifact.facts["space"])
+    model = study.workspace.put_table(example_scorer(vector, space=space, target=shown).table())
     vectors: Vectors = "precise" if artifact.manifest.step == PRECISE else "analysis"
-    return Example(study.workspace.put_table(scorer.table()), shown, vectors, str(artifact.facts["tier"]))
+    return Example(model, shown, vectors, str(artifact.facts["tier"]), space)
 
 
 @dataclass(frozen=True)
@@ -158,6 +170,25 @@ def reach(scene: Scene, *, rule: SimilarMeaning) -> Reach:
     """
     matched = row_masks(scene.facts, [as_condition(rule)])[0]
     return Reach(int(matched.sum()), int((~np.isnan(scene.facts.numbers(rule.column))).sum()))
+
+
+def ranking(study: Study, example: Example, *, progress: Progress | None = None) -> Facts:
+    """Return the facts with the cosines of an example as ``example.column``, measured if they are not yet.
+
+    Args:
+        study: the corpus.
+        example: made on it.
+        progress: where to report.
+    """
+    rule = example.rule(0.0)
+    study.measure(Recipe(), [rule], progress=progress)
+    return attach(study.facts, rule.measures(), study.evidence)
+
+
+def nearest_above(values: NDArray[np.float64], floor: float) -> NDArray[np.int64]:
+    """Return the rows with at least this cosine, int64 (m,), the nearest first, ties by row, none with NaN."""
+    rows = np.flatnonzero(values >= floor)
+    return rows[np.lexsort((rows, -values[rows]))]
 
 
 def floor_of(facts: Facts, column: str, *, documents: int) -> float:

@@ -42,10 +42,10 @@ class Neighbours:
 
 def vectors_of(study: Study) -> Artifact | None:
     """Return the vectors a study has, precise ones first, None when nothing was embedded yet."""
-    return _found(study, PRECISE) or _found(study, "embeddings")
+    return find_vectors(study, PRECISE) or find_vectors(study, "embeddings")
 
 
-def _found(study: Study, name: str) -> Artifact | None:
+def find_vectors(study: Study, name: str) -> Artifact | None:
     """Return the artifact of a step, None when it has not run."""
     known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in study.evidence.steps}
     if name not in known:
@@ -67,7 +67,7 @@ def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
     Returns:
         None when nothing was embedded yet, or the document has no vector.
     """
-    vectors, graph = vectors_of(study), _found(study, "knn")
+    vectors, graph = vectors_of(study), find_vectors(study, "knn")
     if vectors is None:
         return None
     if vectors.manifest.step == PRECISE:

@@ -13,8 +13,8 @@ import streamlit as st
 from tamis.analytics.embedding.embedder import Embedder
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.meaning import sentence_embedder
-from tamis.analytics.study.nearest_documents import vectors_of
+from tamis.analytics.signals.likeness import Vectors
+from tamis.analytics.study.meaning import sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, prepare_polygons
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
@@ -147,10 +147,28 @@ def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={CorpusKey: repr})
-def has_vectors(key: CorpusKey) -> bool:
-    """Return whether an analysed corpus is embedded."""
-    return vectors_of(open_analysed(key).study) is not None
+@dataclass(frozen=True)
+class SpaceKey:
+    """Vectors of an analysed corpus: those of its analysis, or precise ones beside them."""
+
+    corpus: CorpusKey
+    vectors: Vectors
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={SpaceKey: repr})
+def _space(key: SpaceKey) -> str:
+    found = vector_space(open_analysed(key.corpus).study, key.vectors)
+    if found is None:
+        raise _UnfinishedError
+    return found
+
+
+def space_of(key: SpaceKey) -> str | None:
+    """Return the digest that names the space of vectors; None, which is not cached, while there are none."""
+    try:
+        return _space(key)
+    except _UnfinishedError:
+        return None
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the embedding model …", hash_funcs={CorpusKey: repr})

@@ -123,7 +123,7 @@ def reachable(here: Stage, pages: Pages) -> Reachable:
         clustering=column.origin if column is not None else "",
         pages={path: page.title for path, page in pages.items()},
         actions=ACTIONS,
-        meaning=cache.has_vectors(here.key.corpus),
+        meaning=cache.space_of(cache.SpaceKey(here.key.corpus, "analysis")) is not None,
     )
 
 

@@ -38,7 +38,7 @@ def forget() -> None:
 
 def show(here: Stage) -> None:
     """Lay out the panel if there is a search by meaning."""
-    found = example(here.workspace)
+    found = example(here.workspace, here.key.corpus)
     if found is None:
         return
     with st.container(border=True, key="meaning_panel", gap="xsmall"):

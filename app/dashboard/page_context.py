@@ -63,19 +63,20 @@ def stage() -> Stage:
     here = workspace()
     now = session.current()
     corpus = cache.key_of(here, now.corpus)
-    wanted = example(here)
+    wanted = example(here, corpus)
     shown = () if wanted is None else (wanted.rule(0.0),)
     return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe, shown=shown), cache.open_analysed(corpus))
 
 
-def example(workspace: Workspace) -> Example | None:
-    """Return the example of the search by meaning; None without one, or if this workspace does not have it."""
+def example(workspace: Workspace, corpus: cache.CorpusKey) -> Example | None:
+    """Return the example of the search by meaning; None without one, or if it does not fit the corpus."""
     stored = session.current().setting("meaning")
     if not stored:
         return None
     try:
         found = Example.from_value(stored)
-        return found if workspace.asset_path(found.model).is_file() else None
+        fits = cache.space_of(cache.SpaceKey(corpus, found.vectors)) == found.space
+        return found if fits and workspace.asset_path(found.model).is_file() else None
     except TamisError:
         return None
 

@@ -89,7 +89,7 @@ def _which(here: Stage) -> tuple[str, str | None]:
 def _columns(here: Stage) -> list[str]:
     """Return the chosen columns that the corpus has; those of a search by meaning come first."""
     names = session.current().setting("columns", DEFAULT_COLUMNS)
-    found = example(here.workspace)
+    found = example(here.workspace, here.key.corpus)
     like = [] if found is None else [found.column]
     return like + [name for name in names if name in here.facts.columns and name not in like]
 

@@ -21,6 +21,7 @@ from tamis.analytics.study.meaning import (
     first_floor,
     floor_of,
     meaning_vectors,
+    ranking,
     reach,
     sentence_embedder,
     sentence_example,
@@ -53,9 +54,8 @@ def example(study: Study) -> Example:
 
 
 def scene_of(study: Study, example: Example) -> Scene:
-    rule = example.rule(0.0)
-    study.measure(Recipe(), [rule])
-    return Scene.build(study.facts, study.evidence, shown=[rule])
+    ranking(study, example)
+    return Scene.build(study.facts, study.evidence, shown=[example.rule(0.0)])
 
 
 vectors = arrays(np.float16, st.tuples(st.integers(0, 9), st.just(7)), elements=st.floats(-8, 8, width=16))
@@ -125,14 +125,14 @@ def test_a_run_selects_the_ids_that_the_page_selected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TAMIS_HOME", str(home))
-    floor = floor_of(scene_of(study, example).facts, example.column, documents=25)
-    rule = example.rule(floor)
+    out = str(tmp_path / "out")
+    rule = example.rule(floor_of(scene_of(study, example).facts, example.column, documents=25))
     selected = Scene.build(study.facts, study.evidence, selection=[rule]).selected
-    (tmp_path / "recipe.yaml").write_text(Recipe().with_operator(rule).to_yaml(), "utf-8")
-    done = CliRunner().invoke(
-        main.app, ["run", str(tmp_path / "recipe.yaml"), str(docstring_corpus.corpus), "-o", str(tmp_path / "out")]
-    )
-    assert done.exit_code == 0, (done.output, done.exception)
+    corpus, file = str(docstring_corpus.corpus), str(tmp_path / "recipe.yaml")
+    for command in (["search", corpus, SENTENCE, "--number", "25", "--out", file], ["run", file, corpus, "-o", out]):
+        done = CliRunner().invoke(main.app, command)
+        assert done.exit_code == 0, (done.output, done.exception)
+    assert Path(file).read_text("utf-8") == Recipe().with_operator(rule).to_yaml()
     kept = [row["id"] for row in pq.read_table(tmp_path / "out" / "selection.parquet").to_pylist() if row["copies"]]
     assert sorted(kept) == sorted(study.facts.ids.filter(selected).to_pylist())
 
