@@ -159,7 +159,7 @@ def test_picked_rows_of_two_pages_become_a_rule_and_headers_order_all_rows(dashb
     clicks.on(button(page, "Drop"))
     total, kept = funnel(page)
     assert total - kept == 3 and clicks.count == 2
-    expect(page.get_by_text(f"of {total} documents, exact".replace(",", "\u202f"))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(re.compile(r"^1 to 50 of .* documents, exact"))).to_be_visible(timeout=SLOW)
 
 
 def _most_tokens(dashboard: Dashboard) -> int:
