@@ -67,7 +67,7 @@ def _field(here: Stage) -> tuple[dict[str, str], bool]:
     )  # fmt: skip
     text = row.text_input(
         SEARCH, value=str(now.setting("find", "")), key="command/text", label_visibility="collapsed",
-        icon=":material/search:", max_chars=2_000,
+        icon=":material/search:",
         placeholder="Words, a sentence, n_tokens > 500, an id, a cluster, a source, a page …",
     )  # fmt: skip
     scope = WHOLE

@@ -14,6 +14,7 @@ from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.document_table import TableColumn, TableRow, document_table, picked_ids
 from tamis.app.dashboard.look import count
+from tamis.app.dashboard.meaning_panel import LIKENESS
 from tamis.app.dashboard.page_context import Stage, example, stage
 from tamis.app.dashboard.text_view import snippet
 from tamis.app.pages import errors_list, reader_pane, sql_box
@@ -126,7 +127,7 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
     rows = []
     for place, document in enumerate(here.opened.readings([int(row) for row in found.rows])):
         cells = [decided[place]] if decided else []
-        cells += [_cell(column[place]) for column in values]
+        cells += [_cell(name, column[place]) for name, column in zip(columns, values, strict=True)]
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
         rows.append(TableRow(int(found.rows[place]), str(ids[place]), text, tuple(cells)))
     document_table(
@@ -138,10 +139,12 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
     )  # fmt: skip
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if name.startswith(LIKENESS) else f"{value:.4g}"
 
 
 def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, Any]) -> list[TableColumn]:
@@ -150,10 +153,10 @@ def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, An
     titles = distinct_titles(here.facts.info(name) for name in columns)
     listed = [TableColumn("id", "Text", "text", order="")]
     if decided:
-        listed.append(TableColumn(DECIDED, "Dropped by"))
+        listed.append(TableColumn(DECIDED, "Kept or dropped by"))
     for name in columns:
         info = here.facts.info(name)
-        title = "Similarity" if name.startswith("likeness_") else titles[name]
+        title = "Similarity" if name.startswith(LIKENESS) else titles[name]
         listed.append(TableColumn(name, title, "number" if info.numeric else "word"))
     return [
         TableColumn(each.name, each.title, each.kind, each.kind != "text", direction)  # type: ignore[arg-type]
