@@ -153,7 +153,7 @@ def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, An
     titles = distinct_titles(here.facts.info(name) for name in columns)
     listed = [TableColumn("id", "Text", "text", order="")]
     if decided:
-        listed.append(TableColumn(DECIDED, "Kept or dropped by"))
+        listed.append(TableColumn(DECIDED, "Dropped by"))
     for name in columns:
         info = here.facts.info(name)
         title = "Similarity" if name.startswith(LIKENESS) else titles[name]
