@@ -178,6 +178,12 @@ def deciding_steps(outcome: Outcome | None, rows: NDArray[np.int64]) -> list[str
     return [named[int(number)] for number in outcome.deciding[rows]]
 
 
+def row_of(facts: Facts, id_: str) -> int | None:
+    """Return the facts row of an id, None if no document has it."""
+    row = int(pc.index(facts.ids, pa.scalar(id_, facts.ids.type)).as_py())
+    return row if row >= 0 else None
+
+
 def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:
     """Return the facts rows of known ids, ascending int64 (m,); unknown ids are left out."""
     found = pc.index_in(pa.array(list(ids), pa.string()), facts.ids).drop_null()

@@ -12,7 +12,7 @@ from tamis.analytics.operators.operator import RowOperator, spoken
 from tamis.analytics.recipe.recipe import Recipe, operator_digest
 from tamis.analytics.study.command import JOINS, KINDS, Command, Join, Reachable, join_condition, read_command
 from tamis.analytics.study.meaning import sentence_example
-from tamis.analytics.study.queries import rows_of
+from tamis.analytics.study.queries import row_of
 from tamis.app.dashboard import cache, meaning_panel, session
 from tamis.app.dashboard.changes import attempt
 from tamis.app.dashboard.page_context import Stage, brief, plain, stage
@@ -138,17 +138,12 @@ def take(here: Stage, pages: Pages, command: Command) -> None:
     elif command.kind == "meaning":
         _look_for(here, command.value, pages)
     elif command.kind == "id":
-        read_document(int(rows_of(here.facts, [command.value])[0]))
+        session.choose(document=row_of(here.facts, command.value), trail=None)
         st.switch_page(pages[LISTED])
     elif command.kind == "page":
         st.switch_page(pages[command.value])
     else:
         _act(command.value)
-
-
-def read_document(row: int) -> None:
-    """Open a document in the reader."""
-    session.choose(document=row, trail=None)
 
 
 def _select(rule: RowOperator) -> None:

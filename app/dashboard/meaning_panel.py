@@ -96,7 +96,8 @@ def _floor(here: Stage, found: MeaningExample) -> float:
         return floor_of(facts, column, documents=max(1, round(there.documents * part / 100)))
     low = math.floor(100 * there.low) / 100
     high = max(math.ceil(100 * there.high) / 100, low + 0.01)
-    begin = min(max(float(now.setting("floor", first_floor(facts, column))), low), high)
+    asked = now.setting("floor")
+    begin = min(max(first_floor(facts, column) if asked is None else float(asked), low), high)
     floor = st.slider(
         "Smallest cosine", low, high, begin, 0.01, format="%.2f", key=session.widget("meaning", "floor", found.model),
         label_visibility="collapsed",
