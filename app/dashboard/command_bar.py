@@ -195,7 +195,6 @@ def _readings(here: Stage, pages: Pages, path: str) -> None:
     text = str(now.setting("find", ""))
     if wrong := now.setting("find_error"):
         st.html(f'<div class="tamis-wrong" role="alert">{escape(str(wrong))}</div>')
-        return
     if not text:
         return
     try:
@@ -217,6 +216,7 @@ def _readings(here: Stage, pages: Pages, path: str) -> None:
 
 
 def _take_again(here: Stage, pages: Pages, command: Command) -> None:
+    session.choose(find_error=None)
     try:
         take(here, pages, command)
     except TamisError as error:

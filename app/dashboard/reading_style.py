@@ -11,7 +11,7 @@ READING = f"""
 .st-key-command_readings {{font-size: 0.85rem; row-gap: 0;}}
 .tamis-wrong {{color: light-dark(#a3231c, #ff9d94); font-size: 0.88rem; white-space: pre-wrap;
   overflow-wrap: anywhere;}}
-.tamis-wrong::before {{content: "Not understood: "; font-weight: 600;}}
+.tamis-wrong::before {{content: "Not done: "; font-weight: 600;}}
 .tamis-meaning {{font-size: 0.9rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere;}}
 .tamis-meaning b {{font-weight: 650;}}
 .tamis-why {{font-size: 0.92rem; line-height: 1.45; padding: 5px 9px; border-radius: 4px; overflow-wrap: anywhere;
