@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli import (
+    agents,
     contamination,
     corpus,
     doctor,
@@ -32,6 +33,7 @@ from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
 __all__ = [
+    "agents",
     "app",
     "contamination",
     "corpus",
