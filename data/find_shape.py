@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
+from tamis.data.message import json_list
 from tamis.data.paths import Pieces, find_path, path_of, walk
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
+from tamis.data.session_events import EVENTS, logs_a_session
 from tamis.data.shapes import KIND_NAMES, Shape
 
 Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
@@ -86,6 +88,13 @@ class _Columns:
     def is_list(self, path: str) -> bool:
         kind = type_at(self.schema, path)
         return kind is not None and pa.types.is_list(kind)
+
+    def holds_events(self, path: str) -> bool:
+        """Say whether a column of text holds the events of sessions as JSON."""
+        if not self.is_text(path):
+            return False
+        lists = [json_list(value) for value in self._values(path) if value]
+        return None not in lists and any(logs_a_session(listed or ()) for listed in lists)
 
     def template(self, path: str) -> str | None:
         """Return the template that most values of a column were rendered with."""
@@ -205,6 +214,9 @@ def _conversations(columns: _Columns) -> Iterator[Shape]:
     said, output = columns.path("input"), columns.first(("output", "response"), columns.is_text)
     if said and output and columns.message_keys(said):
         yield _keyed(columns, "conversation", sides | {"messages": said, "assistant": output}, said)
+    events = columns.first((EVENTS,), columns.holds_events)
+    if events:
+        yield Shape("conversation", sides | {"events": events})
     held = columns.first(MESSAGE_COLUMNS, columns.message_keys) or next(
         (path for name in sorted(columns.schema.names) if (path := path_of(columns.schema, (name,)))
          and not columns.is_text(path) and columns.message_keys(path)), None
@@ -289,6 +301,12 @@ def checked_shape(shape: Shape, schema: pa.Schema) -> tuple[Shape, dict[str, Pie
     short = {path: path_of(schema, place) for path, place in places.items()}
     columns = {slot: short[path] for slot, path in shape.columns.items()}
     return replace(shape, columns=columns), {short[path]: place for path, place in places.items()}
+
+
+def reads_sessions(text: str | None) -> bool:
+    """Say whether a text role lets logs of sessions be read as one document each: none, or a conversation of events."""
+    shape = None if not text else Shape.parse(text)
+    return not text or wanted_kind(text) == "conversation" or (shape is not None and EVENTS in shape.columns)
 
 
 def wanted_kind(text: str | None) -> str | None:
