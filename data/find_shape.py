@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
-from tamis.data.message import json_list
+from tamis.data.message import MalformedError, json_list
 from tamis.data.paths import Pieces, find_path, path_of, walk
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
+from tamis.data.row_parts import read_row
 from tamis.data.schema import type_at
 from tamis.data.session_events import EVENTS, logs_a_session
-from tamis.data.shapes import KIND_NAMES, Shape
+from tamis.data.shapes import KIND_NAMES, TAGGED, Shape
 
 Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
 
@@ -281,6 +282,32 @@ def rendered_note(schema: pa.Schema, path: str, samples: Sampler) -> str | None:
         f"column {path} holds conversations rendered with the template {name}; "
         "open them as turns with --shape conversation"
     )
+
+
+def tagged_note(shape: Shape, samples: Sampler) -> str | None:
+    """Return a note if the assistant of a conversation calls tools in tags that the shape does not read."""
+    if shape.kind != "conversation" or shape.calls:
+        return None
+    tagged = replace(shape, calls=TAGGED)
+    columns = {path: samples([path]).get(path, ())[:_MOST] for path in shape.paths}
+    for values in zip(*columns.values(), strict=False):
+        row = {path: _value(value) for path, value in zip(columns, values, strict=True)}
+        try:
+            parts = read_row(tagged, row, {path: (path,) for path in columns})
+            plain = read_row(shape, row, {path: (path,) for path in columns})
+        except MalformedError:
+            continue
+        if [part.kind for part in parts] != [part.kind for part in plain]:
+            return f"the assistant calls tools in tags inside texts; read them as calls with --shape '{tagged.spec}'"
+    return None
+
+
+def _value(text: str | None) -> object:
+    """Return a sampled value, lists and objects from their JSON text."""
+    try:
+        return json.loads(text) if text is not None and text.lstrip()[:1] in ("[", "{") else text
+    except (ValueError, RecursionError):
+        return text
 
 
 def checked_shape(shape: Shape, schema: pa.Schema) -> tuple[Shape, dict[str, Pieces]]:

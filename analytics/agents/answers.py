@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Rule:
+class StatedRule:
     """A rule as recipes state it.
 
     Attributes:
@@ -30,13 +30,13 @@ class SizeOf:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something to look at: how many documents, and the rule that keeps exactly these."""
+class Noticed:
+    """Something to look at: how many documents, exact, and the rule of a recipe that drops exactly these."""
 
     title: str
     help: str
     documents: int
-    select: tuple[Rule, ...]
+    drop: StatedRule
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class CorpusAnswer:
     sources: tuple[SizeOf, ...]
     languages: tuple[SizeOf, ...]
     embedding: str | None
-    findings: tuple[Finding, ...]
+    findings: tuple[Noticed, ...]
     columns: tuple[str, ...]
     texts_may_leave: bool
 
@@ -125,7 +125,7 @@ class SearchAnswer:
     documents: int
     tokens: int
     hits: tuple[Hit, ...]
-    select: tuple[Rule, ...] = ()
+    select: tuple[StatedRule, ...] = ()
     compared: str | None = None
 
 

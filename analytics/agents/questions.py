@@ -17,13 +17,13 @@ from tamis.analytics.agents.answers import (
     ColumnAnswer,
     CorpusAnswer,
     CountAnswer,
-    Finding,
     Hit,
+    Noticed,
     PreviewAnswer,
     RecipeAnswer,
-    Rule,
     SearchAnswer,
     SizeOf,
+    StatedRule,
     StepAnswer,
     TextAnswer,
 )
@@ -35,9 +35,9 @@ from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.audit_findings import audit_findings
 from tamis.analytics.study.documents import rows_of, sample_rows
 from tamis.analytics.study.groups import group_counts
-from tamis.analytics.study.issues import find_issues
+from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.nearest_documents import vectors_of
-from tamis.analytics.study.scene import Scene
+from tamis.analytics.study.scene import Scene, selection_rules
 from tamis.analytics.study.study import Study
 from tamis.data.errors import JobError, RecipeError
 from tamis.data.progress import Progress
@@ -54,7 +54,9 @@ def describe_corpus(study: Study, name: str, disclosure: Disclosure) -> CorpusAn
     """Return what a corpus holds: sizes, roles, largest sources and languages, findings, names of columns."""
     facts, corpus = study.facts, study.corpus
     scene = Scene(facts)
-    findings = [(each.title, each.help, each.documents, each.rules) for each in find_issues(scene)]
+    findings: list[tuple[str, str, int, tuple[RowOperator, ...]]] = [
+        (each.title, each.help, each.documents, each.rules) for each in find_issues(scene)
+    ]
     findings += [(each.title, each.help, each.documents, (each.rule,)) for each in audit_findings(scene)]
     vectors = vectors_of(study)
     return CorpusAnswer(
@@ -69,7 +71,7 @@ def describe_corpus(study: Study, name: str, disclosure: Disclosure) -> CorpusAn
         languages=_sizes(scene, "lang"),
         embedding=None if vectors is None else str(vectors.facts["tier"]),
         findings=tuple(
-            Finding(title, help_, documents, tuple(map(_rule, rules)))
+            Noticed(title, help_, documents, _rule(remedy(rules) or selection_rules(rules, mode="drop")[0]))
             for title, help_, documents, rules in sorted(findings, key=lambda each: (-each[2], each[0]))
             if documents
         ),
@@ -336,8 +338,8 @@ def _page(offset: int, limit: int) -> slice:
     return slice(offset, offset + limit)
 
 
-def _rule(operator: Operator) -> Rule:
-    return Rule(operator.name, params_of(operator))
+def _rule(operator: Operator) -> StatedRule:
+    return StatedRule(operator.name, params_of(operator))
 
 
 def _hits(

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.duplicate_groups import Look, Rule, look
 from tamis.analytics.study.study import Study
@@ -132,10 +133,8 @@ def lineage_recipe(order: Sequence[str], *, near: float | None = None) -> Recipe
         order: names of the sets, first to last.
         near: smallest similarity of nearly equal texts; None for equal texts only.
     """
-    params = {"keep": "source order", "sources": list(order)}
-    if near is None:
-        return Recipe().with_operator("exact_dedup", **params)
-    return Recipe().with_operator("near_dedup", threshold=near, **params)
+    name, more = ("exact_dedup", {}) if near is None else ("near_dedup", {"threshold": near})
+    return Recipe().with_operator(OPERATORS.fresh(name, {"keep": "source order", "sources": list(order), **more}))
 
 
 def study_lineage(

@@ -30,7 +30,7 @@ from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
 from tamis.data.corpus import Corpus, open_corpus
 from tamis.data.demo import build_demo, installed_sources
-from tamis.data.find_shape import rendered_note
+from tamis.data.find_shape import rendered_note, tagged_note
 from tamis.data.jobs import find_job, list_jobs
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -64,7 +64,8 @@ def register(
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
     plain = "text" not in roles and corpus.shape.kind == "text"
     rendered = rendered_note(corpus.schema, corpus.roles.text, corpus.sampled) if plain else None
-    print_notes((*corpus.notes, *([rendered] if rendered else [])))
+    tagged = tagged_note(corpus.shape, corpus.sampled)
+    print_notes((*corpus.notes, *(note for note in (rendered, tagged) if note)))
     return entry
 
 

@@ -96,9 +96,8 @@ def test_the_description_of_a_corpus_is_that_of_its_facts(agent: Agent, study: S
     assert sum(each["documents"] for each in found["sources"]) == facts.n
     assert found["findings"] and not found["texts_may_leave"]
     for each in found["findings"]:
-        [rule, *others] = each["select"]
-        scene = questions.select(study, [questions.rule_of(rule["operator"], rule["params"])], seconds=60)
-        assert not others and np.count_nonzero(scene.selected) == each["documents"], each["title"]
+        recipe = Recipe().with_operator(each["drop"]["operator"], **each["drop"]["params"])
+        assert facts.n - study.evaluate(recipe).output.documents == each["documents"], each["title"]
 
 
 def test_percentiles_of_a_column_are_values_that_documents_have(agent: Agent, study: Study) -> None:
@@ -254,13 +253,13 @@ def test_a_text_is_read_only_where_texts_may_leave(home: Workspace, study: Study
 @pytest.mark.parametrize(
     ("tool", "arguments", "sentence"),
     [
-        ("count_documents", {"condition": "n_tokns > 3"}, "Unknown column: got 'n_tokns'"),
+        ("count_documents", {"condition": "n_tokns > 3"}, "No column n_tokns; did you mean n_tokens"),
         ("count_documents", {"condition": "n_tokens > 3; DROP TABLE x"}, "allowed"),
-        ("describe_column", {"column": "n_wrods"}, "did you mean n_words?"),
+        ("describe_column", {"column": "n_wrods"}, "did you mean n_words"),
         ("search_documents", {"kind": "regex", "query": "("}, "missing )"),
         ("search_documents", {"kind": "words", "query": " "}, "Say which words to look for"),
-        ("preview_rule", {"operator": "exact_dedop", "params": {}}, "did you mean exact_dedup?"),
-        ("try_recipe", {"recipe": "steps: 3"}, "recipe"),
+        ("preview_rule", {"operator": "exact_dedop", "params": {}}, "did you mean exact_dedup"),
+        ("try_recipe", {"recipe": "steps: 3"}, "steps must be a list"),
         ("try_recipe", {"proposal": "none"}, "There is no such proposal"),
         ("why_dropped", {"document": "nobody", "recipe": RECIPE.to_yaml()}, "There is no such document"),
         ("read_ledger", {"run": "../.."}, "is not allowed"),
