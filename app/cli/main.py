@@ -14,9 +14,11 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli import (
+    agents,
     contamination,
     corpus,
     doctor,
+    duplicates,
     effect,
     names,
     people,
@@ -32,10 +34,12 @@ from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
 __all__ = [
+    "agents",
     "app",
     "contamination",
     "corpus",
     "doctor",
+    "duplicates",
     "effect",
     "main",
     "names",
