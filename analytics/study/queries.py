@@ -6,7 +6,16 @@ Questions take a ``Scene`` (facts, selection, live recipe) and return frozen val
 from __future__ import annotations
 
 from tamis.analytics.study.audit_findings import AuditFinding, audit_findings
-from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_rows, why
+from tamis.analytics.study.documents import (
+    DECIDED,
+    Page,
+    Verdict,
+    deciding_steps,
+    documents_page,
+    rows_of,
+    sample_rows,
+    why,
+)
 from tamis.analytics.study.duplicate_groups import (
     DuplicateSweep,
     GroupSizes,
@@ -72,6 +81,7 @@ from tamis.analytics.study.numbers import (
 from tamis.analytics.study.scene import Scene, selection_rules
 
 __all__ = [
+    "DECIDED",
     "OTHER",
     "SHARES",
     "AuditFinding",
@@ -106,6 +116,7 @@ __all__ = [
     "copies_sweep",
     "cut",
     "cuts",
+    "deciding_steps",
     "density",
     "documents_page",
     "dropped_by_group",
