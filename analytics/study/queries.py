@@ -29,6 +29,7 @@ from tamis.analytics.study.groups import (
     Totals,
     attribution,
     cluster_table,
+    count_values,
     dropped_by_group,
     group_counts,
     totals,
@@ -55,6 +56,7 @@ from tamis.analytics.study.map_points import (
 )
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.numbers import (
+    MOST_GROUPS,
     SHARES,
     CutEffect,
     Extent,
@@ -65,13 +67,14 @@ from tamis.analytics.study.numbers import (
     cuts,
     extent,
     histogram,
-    percentile_bounds,
     spread,
     sweep,
 )
 from tamis.analytics.study.scene import Scene, selection_rules
+from tamis.analytics.study.step_preview import StepPreview, dropped_in_groups, group_bounds, preview_step
 
 __all__ = [
+    "MOST_GROUPS",
     "OTHER",
     "SHARES",
     "AuditFinding",
@@ -95,6 +98,7 @@ __all__ = [
     "Scene",
     "SceneTotals",
     "Spread",
+    "StepPreview",
     "Sweep",
     "Totals",
     "Verdict",
@@ -104,16 +108,19 @@ __all__ = [
     "borderline_pairs",
     "cluster_table",
     "copies_sweep",
+    "count_values",
     "cut",
     "cuts",
     "density",
     "documents_page",
     "dropped_by_group",
+    "dropped_in_groups",
     "duplicate_groups",
     "duplicate_totals",
     "extent",
     "find_issues",
     "find_items",
+    "group_bounds",
     "group_counts",
     "group_members",
     "group_sizes",
@@ -126,10 +133,10 @@ __all__ = [
     "map_groups",
     "map_points",
     "neighbours_of",
-    "percentile_bounds",
     "polygon_rows",
     "polygon_rule",
     "prepare_polygons",
+    "preview_step",
     "remedy",
     "rows_of",
     "sample_rows",

@@ -16,7 +16,7 @@ KEYS = {
     "Everywhere": {
         "/": "go to the search",
         "?": "show the keys",
-        "Escape": "clear the selection",
+        "Escape": "close what is open, else leave the field, else clear the selection",
     },
     "Map": {
         "L, B, P": "lasso, box, move",

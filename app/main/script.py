@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.app.dashboard import frame, login, rail, session
+from tamis.app.dashboard import frame, login, rail, session, tab
 from tamis.app.dashboard.look import style
 from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.app.pages import navigation
@@ -30,6 +30,7 @@ def main() -> None:
     session.write_address(here)
     rail.show(here)
     frame.show()
+    navigation.follow(tab.show())
     page.run()
     session.write_address(here)
 

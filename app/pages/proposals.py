@@ -22,8 +22,8 @@ from tamis.analytics.review.proposals import (
 )
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, heading
-from tamis.app.dashboard.page_context import Stage, brief, plain
+from tamis.app.dashboard.look import count, heading, moment, time_zone
+from tamis.app.dashboard.page_context import Stage, brief, plain, show_fault
 from tamis.data.errors import TamisError
 from tamis.data.people import Role
 from tamis.data.reviews import Event, ReviewLog
@@ -122,7 +122,7 @@ def _store(
     try:
         log.store.add(event(login.demand(needed, to=to).name))
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return False
     return True
 
@@ -132,7 +132,7 @@ def _show(table: ProposalTable, proposal: Proposal) -> None:
     newest = proposal.newest
     st.markdown(
         f"{_MARKS[newest.state]} **Version {newest.number}: {newest.state}** · proposed by {plain(newest.who)}, "
-        f"{_when(newest.at)}"
+        f"{moment(newest.at)}"
     )
     if newest.message:
         st.text(newest.message)
@@ -142,7 +142,7 @@ def _show(table: ProposalTable, proposal: Proposal) -> None:
         recipe = newest.recipe()
         _difference(table.here, before, recipe)
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return
     _remarks(table, proposal, recipe)
     _history(proposal)
@@ -176,7 +176,7 @@ def _judge(table: ProposalTable, proposal: Proposal) -> None:
     newest, here = proposal.newest, table.here
     for opinion in newest.opinions:
         own = ", their own proposal" if opinion.who == newest.who and opinion.verdict == "approved" else ""
-        st.text(f"{opinion.verdict} by {opinion.who}{own}, {_when(opinion.at)}"
+        st.text(f"{opinion.verdict} by {opinion.who}{own}, {moment(opinion.at)}"
                 f"{': ' if opinion.message else ''}{opinion.message}")  # fmt: skip
     if newest.approval is not None and newest.approval.bundle:
         _sealed(here, newest.approval.bundle, newest.approval.seal)
@@ -211,7 +211,7 @@ def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
             study.measure(recipe)
             bundle = seal_bundle(study, recipe)
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return False
     return bool(_store(
         table.log,
@@ -245,7 +245,7 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
     heading("Comments", f"{len(proposal.remarks)}")
     for remark in proposal.remarks[-REMARKS:]:
         about = f" on {remark.step}" if remark.step else ""
-        st.text(f"{remark.who}{about}, {_when(remark.at)}: {remark.text}")
+        st.text(f"{remark.who}{about}, {moment(remark.at)}: {remark.text}")
     if not login.may("reviewer") or not login.person().name:
         return
     with st.form(session.widget("team", "comment", str(len(proposal.remarks))), border=False, clear_on_submit=True):
@@ -262,10 +262,10 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
 
 
 def _history(proposal: Proposal) -> None:
-    heading("Versions", "the newest first; none is ever changed")
+    heading("Versions", f"the newest first; none is ever changed; times in {time_zone()}")
     st.dataframe(
         [
-            {"version": one.number, "state": one.state, "who": one.who, "when": _when(one.at), "why": one.message,
+            {"version": one.number, "state": one.state, "who": one.who, "when": moment(one.at), "why": one.message,
              "digest": one.digest[:8]}
             for one in reversed(proposal.versions)
         ],
@@ -275,7 +275,3 @@ def _history(proposal: Proposal) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             number = st.selectbox("Version", [one.number for one in reversed(proposal.versions)], key="team/version")
             st.button("Open", key="team/older", on_click=_open, args=(proposal.versions[number - 1],))
-
-
-def _when(at: str) -> str:
-    return at[:16].replace("T", " ")

@@ -27,7 +27,7 @@ def script(name: str, params: dict[str, object]) -> None:
     known = forms.Known(facts, SimpleNamespace(cluster_names=dict, study=SimpleNamespace(corpus=corpus)))
     kind = OPERATORS[name]
     values = kind.model_validate(params).model_dump(mode="json") if params else {}
-    st.session_state["filled"] = forms.operator_form(kind, values, known=known, scope="step")
+    st.session_state["filled"] = dict(forms.operator_form(kind, values, known=known, scope="step").values)
 
 
 def shown(name: str, params: dict[str, object]) -> AppTest:
