@@ -18,7 +18,7 @@ _mount = st.components.v2.component("tamis_tab", html="<span></span>", js=_SCRIP
 def show() -> str:
     """Put it on the page; return what the clicked element with ``data-open`` leads to, else an empty text.
 
-    That is a kind and a name: ``step/near-dedup`` for the documents that a step drops, ``signal/n_tokens`` for a signal.
+    A kind and a name: ``step/near-dedup`` for the documents that a step drops, ``signal/n_tokens`` for a signal.
     """
     data = {
         "tab": session.current().tab,

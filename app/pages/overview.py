@@ -139,7 +139,8 @@ def _issue(here: Stage, issue: Issue) -> None:
         st.html(
             f'<div class="tamis-issue {issue.severity}" title="{escape(issue.help)}"><i style="width:{part:.2f}%"></i>'
             f"<em>{issue.severity}</em><b>{share(issue.documents, here.facts.n)}</b>"
-            f'<span class="what">{escape(issue.title)}</span><span class="n">{count(issue.documents)}</span>{kept}</div>',
+            f'<span class="what">{escape(issue.title)}</span>'
+            f'<span class="n">{count(issue.documents)}</span>{kept}</div>',
             width="stretch",
         )
         st.button(
