@@ -6,7 +6,7 @@ Questions take a ``Scene`` (facts, selection, live recipe) and return frozen val
 from __future__ import annotations
 
 from tamis.analytics.study.audit_findings import AuditFinding, audit_findings
-from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_rows, why
+from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_of, sample_rows, why
 from tamis.analytics.study.duplicate_groups import (
     DuplicateSweep,
     GroupSizes,
@@ -139,6 +139,7 @@ __all__ = [
     "preview_step",
     "remedy",
     "rows_of",
+    "sample_of",
     "sample_rows",
     "selection_rules",
     "shown_rows",

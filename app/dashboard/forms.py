@@ -69,7 +69,7 @@ def guard_form(name: str) -> Iterator[None]:
         show_fault(f"This step cannot be edited here: {reason} {_BY_HAND}", at=place)
 
 
-_BY_HAND = "Change it in the recipe's YAML: copy it, then use the tab Load."
+_BY_HAND = "Change it in the recipe's YAML: copy it, then use the tab Save and load."
 
 
 @dataclass(frozen=True)

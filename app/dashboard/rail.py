@@ -13,7 +13,7 @@ from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
 from tamis.analytics.study.queries import remedy, selection_rules, totals
-from tamis.app.dashboard import cache, login, selection_bar, session
+from tamis.app.dashboard import cache, login, saved_views, selection_bar, session
 from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
@@ -38,7 +38,7 @@ def show(workspace: Workspace) -> None:
         if not ready:
             return
         _waiting(workspace)
-        _history()
+        _history(workspace)
         try:
             stage().scene  # noqa: B018 - whether there is one decides what can be shown
         except TamisError as error:
@@ -225,7 +225,7 @@ def _bar(name: str, now: Count, first: Count, before: Count | None, *, number: i
     )
 
 
-def _history() -> None:
+def _history(workspace: Workspace) -> None:
     now = session.current()
     with st.container(horizontal=True, gap="small"):
         st.button(
@@ -234,3 +234,4 @@ def _history() -> None:
         st.button(
             ":material/redo: Redo", key="rail/redo", on_click=session.redo, disabled=not now.future, type="tertiary"
         )
+        saved_views.show(workspace)

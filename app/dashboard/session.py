@@ -190,6 +190,13 @@ def open_corpus(name: str) -> None:
         put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
 
 
+def open_view(corpus: str, view: SharedView) -> None:
+    """Show a whole view; on the same corpus the change can be undone."""
+    session = current()
+    past = (*session.past, session.view)[-HISTORY:] if corpus == session.corpus else ()
+    put(replace(session, corpus=corpus, view=view, past=past, future=()))
+
+
 def person() -> str:
     """Return the name this browser session reviews under, empty when it has none."""
     return current().person

@@ -9,11 +9,13 @@ from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry, list_targets, save_target
 from tamis.analytics.effect.verdict import Difference
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.queries import sample_rows
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import Stat, count, short, size, stats
 from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
+from tamis.app.dashboard.recipe_choices import choose_recipe
 from tamis.app.figures.effect import composition_figure, coverage_figure, probe_figure, recipes_figure
 from tamis.app.jobs.worker import EFFECT, start_effect
 from tamis.app.pages import effect_panels
@@ -30,10 +32,10 @@ def page() -> None:
     here = stage()
     target = _target(here)
     found = _measured(here, target)
-    recipe = session.current().recipe
+    recipe = _recipe(here)
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
-        _offer(here, target)
+        _offer(here, target, recipe)
     trials = effect_panels.load_trials(here, target)
     if own is not None:
         _verdict(own, target)
@@ -102,9 +104,17 @@ def _measured(here: Stage, target: TargetEntry | None) -> list[Effect]:
     return found
 
 
-def _offer(here: Stage, target: TargetEntry | None) -> None:
-    """Offer to measure the live recipe."""
-    recipe = session.current().recipe
+def _recipe(here: Stage) -> Recipe:
+    """Let people choose the recipe to look at; the live one by default."""
+    try:
+        return choose_recipe(here, "Recipe", key="effect/recipe") or session.current().recipe
+    except TamisError as error:
+        show_fault(error)
+        return session.current().recipe
+
+
+def _offer(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
+    """Offer to measure a recipe."""
     job = session.current().setting("effect_job")
     if not recipe.active:
         st.caption("Add a rule first: the effect of a recipe is measured against random selections of the same size.")

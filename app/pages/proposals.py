@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from tamis.analytics.export.bundle import Bundle
-from tamis.analytics.export.diff import DocumentDiff, diff_outcomes, diff_recipes
+from tamis.analytics.export.diff import diff_recipes
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import (
     Proposal,
@@ -22,9 +22,11 @@ from tamis.analytics.review.proposals import (
 )
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, heading, moment, time_zone
+from tamis.app.dashboard.look import heading, moment, time_zone
 from tamis.app.dashboard.page_context import Stage, brief, plain, show_fault
+from tamis.app.pages import recipe_compare
 from tamis.data.errors import TamisError
+from tamis.data.names import near_name
 from tamis.data.people import Role
 from tamis.data.reviews import Event, ReviewLog
 
@@ -108,11 +110,25 @@ def _propose(table: ProposalTable) -> None:
         )
         message = cells[1].text_input("What is new", max_chars=500, placeholder="why this version")
         able = bool(recipe.active) and login.may("reviewer")
-        if st.form_submit_button("Propose the live recipe", type="primary", disabled=not able):
-            known = table.named(name.strip())
-            if _store(table.log, lambda by: make_proposal(name.strip(), recipe, who=by, message=message, known=known)):
-                session.choose(proposal=name.strip())
-                st.rerun()
+        pressed = st.form_submit_button("Propose the live recipe", type="primary", disabled=not able)
+        called = _propose_as(table, name, recipe, message) if pressed else None
+        if called is not None:
+            session.choose(proposal=called)
+            if called != name.strip():
+                session.say(f"Names have no spaces, so the proposal is called {called}.")
+            st.rerun()
+
+
+def _propose_as(table: ProposalTable, typed: str, recipe: Recipe, message: str) -> str | None:
+    """Propose a recipe under the allowed name nearest to the typed one; return the name, None after an error."""
+    try:
+        name = near_name(typed.strip(), what="Name of a proposal")
+    except TamisError as error:
+        show_fault(error)
+        return None
+    known = table.named(name)
+    stored = _store(table.log, lambda by: make_proposal(name, recipe, who=by, message=message, known=known))
+    return name if stored else None
 
 
 def _store(
@@ -158,17 +174,7 @@ def _difference(here: Stage, before: Version | None, recipe: Recipe) -> None:
     if not changes:
         st.text("the rules are the same")
     if before is not None and st.toggle("Compare the documents", key=session.widget("team", "compare", before.key)):
-        found = _documents(here, base, recipe)
-        st.markdown(f"**{count(found.gained)}** documents gained, **{count(found.lost)}** lost, "
-                    f"{count(found.same)} treated alike (exact)")  # fmt: skip
-        st.dataframe(found.reasons, hide_index=True, row_height=28)
-
-
-def _documents(here: Stage, before: Recipe, after: Recipe) -> DocumentDiff:
-    scenes = [cache.scene(cache.SceneKey(here.key.corpus, (), recipe)) for recipe in (before, after)]
-    first, second = (scene.outcome for scene in scenes)
-    assert first is not None and second is not None
-    return diff_outcomes(first, second, here.opened.facts)
+        recipe_compare.documents(here, base, recipe, name="team")
 
 
 def _judge(table: ProposalTable, proposal: Proposal) -> None:

@@ -14,10 +14,10 @@ from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.queries import attribution
 from tamis.app.dashboard import cache, session
-from tamis.app.dashboard.changes import adopt, attempt
+from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, share
-from tamis.app.dashboard.page_context import Stage, plain, show_error, show_fault, stage
-from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase, recipe_rules
+from tamis.app.dashboard.page_context import Stage, plain, show_error, stage
+from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase, recipe_rules, recipe_saved
 from tamis.app.pages.recipe_export import export_panel, rules_menu
 from tamis.data.errors import RecipeError, TamisError
 
@@ -38,7 +38,7 @@ def page() -> None:
         _presets(here)
         recipe_makers.show(here)
     with right:
-        text, export, compare, load, team = st.tabs(["YAML", "Export and run", "Compare", "Load", "Team"])
+        text, export, compare, saved, team = st.tabs(["YAML", "Export and run", "Compare", "Save and load", "Team"])
         with text:
             _yaml()
         with export:
@@ -49,8 +49,8 @@ def page() -> None:
                 recipe_rephrase.show(here)
         with compare:
             recipe_compare.show(here)
-        with load:
-            _load()
+        with saved:
+            recipe_saved.show(here)
         with team:
             proposals.panel(here)
 
@@ -71,7 +71,7 @@ def _unfit(error: TamisError, left: DeltaGenerator, right: DeltaGenerator) -> No
         with text:
             _yaml()
         with load:
-            _load()
+            recipe_saved.load_text()
 
 
 def _put(recipe: Recipe) -> None:
@@ -212,16 +212,3 @@ def _kept(here: Stage, name: str) -> str:
     assert scene.outcome is not None
     first, last = scene.outcome.input, scene.outcome.output
     return f"keeps {share(last.documents, first.documents)} of documents, {share(last.tokens, first.tokens)} of tokens"
-
-
-def _load() -> None:
-    """Replace the recipe by a text or a file."""
-    with st.form("recipe/load", border=False):
-        text = st.text_area("Recipe as YAML", height=360, placeholder="schema_version: 1\nsteps: []")
-        if st.form_submit_button("Replace the recipe"):
-            try:
-                attempt(recipe=Recipe.from_yaml(text))
-            except TamisError as error:
-                show_fault(error)
-            else:
-                st.rerun()
