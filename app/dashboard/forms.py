@@ -110,7 +110,9 @@ class Filled:
 
     def show(self, error: TamisError) -> None:
         """Show an error under the field that holds the value it names, below all fields if none does."""
-        holders = [name for name, value in self.values.items() if error.value is not None and value == error.value]
+        named = str(error.value or "")
+        holders = [name for name, value in self.values.items() if value == error.value and named]
+        holders += [name for name, value in self.values.items() if isinstance(value, str) and named and named in value]
         show_fault(error, at=self._slot(holders[0] if holders else ""))
 
     def _slot(self, name: str) -> DeltaGenerator:

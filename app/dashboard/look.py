@@ -26,6 +26,7 @@ _STYLE = """
   min-height: 2.1rem; padding: 0.1rem 0.75rem;}
 [data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
 [data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
+[data-testid="stSidebar"] [data-testid="stPopover"] button {min-height: 1.85rem; padding: 0 0.15rem;}
 [data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
 [data-testid="stCaptionContainer"] {opacity: 1; color: light-dark(#62676c, #a3a9ae);}
 [data-testid="stCaptionContainer"] p {line-height: 1.4;}

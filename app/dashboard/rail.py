@@ -227,7 +227,7 @@ def _bar(name: str, now: Count, first: Count, before: Count | None, *, number: i
 
 def _history(workspace: Workspace) -> None:
     now = session.current()
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             ":material/undo: Undo", key="rail/undo", on_click=session.undo, disabled=not now.past, type="tertiary"
         )

@@ -258,7 +258,7 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
     )
     with cells[3]:
         st.button(
-            "Save as rule" if step is None else "Change the rule", type="primary", key="quality/save", on_click=_save,
+            "Save as rule" if step is None else "Change rule", type="primary", key="quality/save", on_click=_save,
             args=(rule,), disabled=step is not None and step.operator == rule,
             help=None if step is None else f"Changes step {plain(step.id)} instead of adding a second cut.",
         )  # fmt: skip

@@ -16,7 +16,7 @@ from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.job_view import last_job, watch
 from tamis.app.dashboard.look import count, duration
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.figures.effect import quota_figure
 from tamis.app.jobs.effect import CONCEPTS, SCORER, start_concepts, start_scorer
 from tamis.data.errors import TamisError
@@ -96,7 +96,7 @@ def _budget(here: Stage) -> None:
     try:
         concepts = Concepts.from_table(here.workspace.table(stored))
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
     _sliders(here, stored, concepts)
 
@@ -119,7 +119,7 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
     try:
         found = quotas(concepts.complexity[:, column], sizes, total, tau=tau, alpha=alpha, floor=floor)
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
     names = [f"concept {number}" for number in concepts.clusters.tolist()]
     st.plotly_chart(

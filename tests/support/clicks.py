@@ -6,7 +6,7 @@ import math
 import re
 
 from dashboard import settle
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 def go(page: Page, name: str) -> None:
@@ -53,3 +53,17 @@ def funnel(page: Page) -> list[int]:
     """Return the counts the funnel shows."""
     page.get_by_test_id("funnel").wait_for(timeout=30_000)
     return [number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()]
+
+
+class ClickCounter:
+    """Clicks and counts them, as the goals of a task count: each press of the mouse is one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks = page, 0
+
+    def click(self, place: Locator) -> None:
+        """Click once and wait until the page has answered."""
+        place.click()
+        self.clicks += 1
+        self.page.wait_for_timeout(300)
+        settle(self.page)
