@@ -100,11 +100,11 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
         JobError: the process cannot be started.
     """
     params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml()}
-    title = f"Measuring {_measured(recipe)} on {corpus.name}"
+    title = f"Measuring {measured(recipe)} on {corpus.name}"
     return start(workspace.jobs, Request(MEASURE, params, title=title), command=COMMAND)
 
 
-def _measured(recipe: Recipe) -> str:
+def measured(recipe: Recipe) -> str:
     """Return what the rules of a recipe measure, in a few words."""
     rules = [step.operator for step in recipe.active if measures_of(step.operator)]
     names = [f"{rule.term} ({signal})" if (signal := getattr(rule, "signal", None)) else rule.term for rule in rules]

@@ -23,7 +23,13 @@ _NOT_TYPED = ("map_polygon", "all_of")
 def add(here: Stage) -> None:
     """Offer the catalogue of operators with a form for the chosen one."""
     empty = not session.current().recipe.steps
-    with st.expander("Add a rule from the catalogue", expanded=empty, icon=":material/add:"):
+    unfolded = st.expander(
+        "Add a rule from the catalogue", expanded=empty, icon=":material/add:", on_change="rerun",
+        key=session.widget("recipe", "adding", "first" if empty else "more"),
+    )  # fmt: skip
+    if not unfolded.open:
+        return
+    with unfolded:
         kinds = [kind for kind in OPERATORS if kind.name not in _NOT_TYPED]
         kinds.sort(key=lambda kind: (kind.group, kind.term, kind.name))
         chosen = st.selectbox(

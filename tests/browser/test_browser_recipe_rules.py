@@ -62,6 +62,9 @@ def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashbo
     # A second cut on the signal changes the first one.
     settle(page)
     page.get_by_text("Add a rule from the catalogue").click()
+    page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
     high = page.get_by_role("spinbutton", name="Max", exact=True)
     high.fill("200")
     high.press("Tab")
@@ -124,7 +127,8 @@ def test_the_funnel_opens_what_a_step_drops_and_a_reload_keeps_undo(dashboard: D
 
 
 def test_escape_closes_an_open_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:
-    visit(page, dashboard, "overview")
+    page.goto(dashboard.url)
+    settle(page)
     page.get_by_role("button", name="Select", exact=True).first.click()
     rail = page.get_by_test_id("stSidebar")
     expect(rail.get_by_role("button", name="Clear")).to_be_visible(timeout=SLOW)
