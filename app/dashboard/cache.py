@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.embedding.embedder import Embedder
+from tamis.analytics.export.diff import DocumentDiff, diff_outcomes
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
@@ -175,6 +176,27 @@ def space_of(key: SpaceKey) -> str | None:
 def embedder(key: CorpusKey) -> Embedder:
     """Return the model that embeds sentences like a corpus; a precise one takes seconds to load."""
     return sentence_embedder(open_analysed(key).study)
+
+
+class RecipePair:
+    """Two recipes on one corpus."""
+
+    corpus: CorpusKey
+    before: Recipe
+    after: Recipe
+
+
+def _pair_name(pair: RecipePair) -> str:
+    return repr((pair.corpus, pair.before.digest, pair.after.digest))
+
+
+@st.cache_resource(max_entries=12, show_spinner="Comparing …", hash_funcs={RecipePair: _pair_name})
+def difference(pair: RecipePair) -> DocumentDiff:
+    """Return the documents that two recipes treat differently. It is shared: do not change it."""
+    scenes = [scene(SceneKey(pair.corpus, (), recipe)) for recipe in (pair.before, pair.after)]
+    first, second = (each.outcome for each in scenes)
+    assert first is not None and second is not None
+    return diff_outcomes(first, second, open_analysed(pair.corpus).facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})

@@ -5,8 +5,10 @@ Edits replace the value; undo restores the former one. The address bar holds cor
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Any
 
 import streamlit as st
@@ -72,6 +74,7 @@ class Session:
         past, future: views for undo and redo.
         notice: a message to show once.
         person: name under which reviews are stored.
+        tab: name of this session's history, which a browser tab keeps over a reload.
     """
 
     token: str
@@ -81,6 +84,7 @@ class Session:
     future: tuple[SharedView, ...] = ()
     notice: str = ""
     person: str = ""
+    tab: str = ""
 
     @property
     def selection(self) -> tuple[RowOperator, ...]:
@@ -108,7 +112,7 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
                 view = SharedView.from_value(workspace.value(stored))
             except TamisError as error:
                 notice = f"The view of this link cannot be restored. {error}"
-        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice)
+        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice, tab=token_urlsafe(18))
     return current()
 
 
@@ -122,6 +126,25 @@ def current() -> Session:
 def put(session: Session) -> None:
     """Replace the session value."""
     st.session_state[KEY] = session
+    if session.past or session.future:
+        _HISTORIES[session.tab] = session
+        _HISTORIES.move_to_end(session.tab)
+        while len(_HISTORIES) > MOST_HISTORIES:
+            _HISTORIES.popitem(last=False)
+
+
+_HISTORIES: OrderedDict[str, Session] = OrderedDict()
+"""The last state of sessions with a history, by tab; a reload starts a new session, which may take the history over."""
+MOST_HISTORIES = 300
+
+
+def recover_history(tab: str) -> bool:
+    """Take over the history of the session that a browser tab had before a reload; return whether there was one."""
+    session, before = current(), _HISTORIES.get(tab)
+    if before is None or before.corpus != session.corpus or session.past or session.future:
+        return False
+    put(replace(session, past=before.past, future=before.future))
+    return True
 
 
 def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> None:
@@ -169,6 +192,13 @@ def open_corpus(name: str) -> None:
         kept = tuple(each for each in session.view.settings if each[0] not in OF_ONE_CORPUS)
         view = replace(session.view, selection=(), settings=kept)
         put(replace(session, corpus=name, view=view, past=(), future=()))
+
+
+def open_view(corpus: str, view: SharedView) -> None:
+    """Show a whole view; on the same corpus the change can be undone."""
+    session = current()
+    past = (*session.past, session.view)[-HISTORY:] if corpus == session.corpus else ()
+    put(replace(session, corpus=corpus, view=view, past=past, future=()))
 
 
 def person() -> str:
