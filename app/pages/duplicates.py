@@ -95,6 +95,7 @@ def _trial(here: Stage) -> RuleTrial | None:
     base = params_of(step.operator) if step is not None else new_params(_KINDS[kind])
     rule = OPERATORS.build(_KINDS[kind].name, {**base, **params, **({"of": of} if of else {})})
     trial = RuleTrial(rule, step)  # type: ignore[arg-type]
+    _measure_quickly(here, trial.rule)
     with cells[4]:
         _adopt(here, trial)
     return trial
@@ -137,6 +138,15 @@ def _settings(kind: str, cells: Any, known: Rule | None) -> dict[str, Any]:
     return {**params, "keep": keep, "max_copies": copies}
 
 
+def _measure_quickly(here: Stage, rule: Rule) -> None:
+    """Measure at once what takes a moment only."""
+    alone, study = Recipe().with_operator(rule), here.opened.study
+    missing = study.pending(alone)
+    if missing and login.may("owner") and sum(step.estimate.seconds for step in missing) <= QUICK_SECONDS:
+        with st.spinner("Measuring similar pairs …"):
+            study.measure(alone)
+
+
 def _adopt(here: Stage, trial: RuleTrial) -> None:
     """Show the button that adds the rule, or changes the one that the recipe has."""
     recipe, rule = session.current().recipe, trial.rule
@@ -160,12 +170,8 @@ def _take(recipe: Recipe) -> None:
 
 
 def _look(here: Stage, trial: RuleTrial) -> Look | None:
-    """Try the rule on the documents that reach it; a quick measurement is made at once, a long one is offered."""
-    alone, study = Recipe().with_operator(trial.rule), here.opened.study
-    missing = study.pending(alone)
-    if missing and login.may("owner") and sum(step.estimate.seconds for step in missing) <= QUICK_SECONDS:
-        with st.spinner("Measuring similar pairs …"):
-            study.measure(alone)
+    """Try the rule on the documents that reach it; a missing measurement is offered."""
+    alone = Recipe().with_operator(trial.rule)
     if not offer_measurement(here, alone, what="Similar pairs", name="dup"):
         return None
     facts, recipe = here.opened.facts, session.current().recipe

@@ -75,9 +75,9 @@ def test_keys_go_through_groups_and_pairs_and_the_list_names_what_is_shown(dashb
     expect(title).to_contain_text("Group 1 of")
     chosen = page.locator("[class*=st-key-dup_list] label:has(input:checked)")
     first = chosen.inner_text()
-    for _ in range(40):
+    for _ in range(20):
         page.locator("body").press("j")
-        settle(page)
+        page.wait_for_timeout(1_200)
         if "Group 1 of" not in title.inner_text():
             break
     expect(title).to_contain_text("Group 2 of")
@@ -97,7 +97,7 @@ def test_an_answer_about_a_pair_goes_to_review_which_shows_the_twin_and_counts_i
     settle(page)
     introduce(page, "Ada")
     page.locator("body").press("s")
-    settle(page)
+    expect(page.get_by_role("button", name="Pair before")).to_be_enabled(timeout=20_000)
     page.get_by_role("button", name="Add to the recipe").click()
     funnel(page)
     (event,) = ReviewStore.of(dashboard.home).events(kinds=["decision"])
