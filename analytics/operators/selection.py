@@ -128,6 +128,13 @@ class MapPolygon(RowOperator):
         description="How many documents were inside when it was drawn.",
         json_schema_extra={"widget": "hidden"},
     )
+    left_out: str | None = Field(
+        None,
+        min_length=1,
+        max_length=300,
+        description="Groups that the legend hid when it was drawn, in words; the stored set is without them.",
+        json_schema_extra={"widget": "hidden"},
+    )
 
     def columns(self) -> frozenset[str]:
         return frozenset({f"in_{self.ids[:16]}"})
@@ -145,7 +152,8 @@ class MapPolygon(RowOperator):
         return f"area of {len(self.vertices)} corners"
 
     def sentence(self) -> str:
-        return f"{self.mode.capitalize()} the {self.documents} documents inside an area of the map"
+        without = f", {self.left_out}" if self.left_out else ""
+        return f"{self.mode.capitalize()} the {self.documents} documents inside an area of the map{without}"
 
 
 def _build_rule(value: object) -> RowOperator:

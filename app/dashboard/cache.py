@@ -17,11 +17,15 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.meaning import sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, prepare_polygons
+from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
 from tamis.data.corpus import Corpus
 from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
+
+RANKING_SECONDS = 0.1
+"""What a page waits for the ranks of signals before it shows the rest first."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,15 @@ def prepare_lasso(key: CorpusKey) -> Thread:
     """Start a thread that loads what the first lasso on a corpus needs, and return it."""
     thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
+    return thread
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepare_contrasts(key: CorpusKey) -> Thread:
+    """Start a thread that ranks the signals of a corpus, and return it; a small corpus is done within a moment."""
+    thread = Thread(target=rank_signals, args=(open_analysed(key).facts,), daemon=True)
+    thread.start()
+    thread.join(RANKING_SECONDS)
     return thread
 
 
