@@ -28,14 +28,16 @@ from tamis.analytics.agents.answers import (
     TextAnswer,
 )
 from tamis.analytics.agents.disclosure import LONGEST_TEXT, Disclosure, number, texts_of
-from tamis.analytics.agents.meaning import documents_like
 from tamis.analytics.operators.operator import OPERATORS, Operator, RowOperator
+from tamis.analytics.operators.predicate import words_pattern
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.audit_findings import audit_findings
 from tamis.analytics.study.documents import rows_of, sample_rows
 from tamis.analytics.study.groups import group_counts
 from tamis.analytics.study.issues import find_issues, remedy
+from tamis.analytics.study.likeness import likeness
+from tamis.analytics.study.meaning import sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.scene import Scene, selection_rules
 from tamis.analytics.study.study import Study
@@ -47,7 +49,6 @@ GROUPS = 20
 EXAMPLES = 6
 MOST_HITS = 100
 PERCENTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 
 
 def describe_corpus(study: Study, name: str, disclosure: Disclosure) -> CorpusAnswer:
@@ -164,8 +165,8 @@ def search_meaning(
     if not sentence.strip():
         raise RecipeError("Say what to look for", fix="write a sentence")
     within = select(study, [_condition(where)], seconds=seconds).selected if where.strip() else None
-    like = documents_like(study, sentence)
-    near = like.cosine >= np.float32(floor)
+    like = likeness(study, sentence_example(study, sentence, sentence_embedder(study)))
+    near = like.cosine >= floor
     found = np.flatnonzero(near if within is None else near & within)
     order = found[np.lexsort((found, -like.cosine[found]))][_page(offset, limit)]
     return SearchAnswer(
@@ -313,19 +314,9 @@ def _rules_of(kind: Kind, query: str) -> tuple[RowOperator, ...]:
         return (rule_of(Regex.name, {"pattern": query, "mode": "keep"}),)
     if kind != "words":
         raise RecipeError("There is no such kind of search", value=kind, allowed=("words", "regex", "condition"))
-    words = list(dict.fromkeys(query.split()))
-    if not words:
+    if not query.split():
         raise RecipeError("Say which words to look for", fix="write at least one")
-    patterns = ({"pattern": _whole_word(word), "ignore_case": True, "mode": "keep"} for word in words)
-    return tuple(rule_of(Regex.name, params) for params in patterns)
-
-
-def _whole_word(word: str) -> str:
-    """Return the pattern that finds a word as a whole: where it begins or ends with a letter, no letter follows."""
-    escaped = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in word)
-    before = r"(?:^|[^\pL\pN_])" if word[0].isalnum() else ""
-    after = r"(?:[^\pL\pN_]|$)" if word[-1].isalnum() else ""
-    return f"(?s){before}{escaped}{after}"
+    return (rule_of(Regex.name, {"pattern": words_pattern(query), "ignore_case": True, "mode": "keep"}),)
 
 
 def _condition(text: str) -> RowOperator:

@@ -182,6 +182,7 @@ def embedder(key: CorpusKey) -> Embedder:
     return sentence_embedder(open_analysed(key).study)
 
 
+@dataclass(frozen=True)
 class RecipePair:
     """Two recipes on one corpus."""
 
