@@ -172,7 +172,7 @@ def search_meaning(
     return SearchAnswer(
         documents=len(found),
         tokens=_tokens(study, found),
-        hits=_hits(study, order, disclosure, like.cosine[order]),
+        hits=_hits(study, order, disclosure, like.cosine[order].astype(np.float32)),
         compared=like.tier,
     )
 
