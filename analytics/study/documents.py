@@ -153,7 +153,18 @@ def sample_rows(
     mask = scene.mask(which)
     if step is not None and scene.outcome is not None:
         mask = mask & (scene.outcome.deciding == scene.outcome.number(step))
-    facts = scene.facts
+    return sample_of(scene.facts, mask, n=n, seed=seed)
+
+
+def sample_of(facts: Facts, mask: NDArray[np.bool_], *, n: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return the facts rows of a random sample of some documents, int64 (<= n,), as ``sample_rows`` does.
+
+    Args:
+        facts: the documents.
+        mask: bool (facts.n,), those to draw from.
+        n: how many.
+        seed: of the keyed hash.
+    """
     order = facts.memo.through(
         ("sample order", facts.digest, seed), lambda: _sample_order(facts, seed), size=lambda rows: int(rows.nbytes)
     )

@@ -11,16 +11,21 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.embedding.embedder import Embedder
+from tamis.analytics.export.diff import DocumentDiff, diff_outcomes
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.meaning import sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, prepare_polygons
+from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
 from tamis.data.corpus import Corpus
 from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
+
+RANKING_SECONDS = 0.1
+"""What a page waits for the ranks of signals before it shows the rest first."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +182,42 @@ def embedder(key: CorpusKey) -> Embedder:
     return sentence_embedder(open_analysed(key).study)
 
 
+@dataclass(frozen=True)
+class RecipePair:
+    """Two recipes on one corpus."""
+
+    corpus: CorpusKey
+    before: Recipe
+    after: Recipe
+
+
+def _pair_name(pair: RecipePair) -> str:
+    return repr((pair.corpus, pair.before.digest, pair.after.digest))
+
+
+@st.cache_resource(max_entries=12, show_spinner="Comparing …", hash_funcs={RecipePair: _pair_name})
+def difference(pair: RecipePair) -> DocumentDiff:
+    """Return the documents that two recipes treat differently. It is shared: do not change it."""
+    scenes = [scene(SceneKey(pair.corpus, (), recipe)) for recipe in (pair.before, pair.after)]
+    first, second = (each.outcome for each in scenes)
+    assert first is not None and second is not None
+    return diff_outcomes(first, second, open_analysed(pair.corpus).facts)
+
+
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
 def prepare_lasso(key: CorpusKey) -> Thread:
     """Start a thread that loads what the first lasso on a corpus needs, and return it."""
     thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
+    return thread
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepare_contrasts(key: CorpusKey) -> Thread:
+    """Start a thread that ranks the signals of a corpus, and return it; a small corpus is done within a moment."""
+    thread = Thread(target=rank_signals, args=(open_analysed(key).facts,), daemon=True)
+    thread.start()
+    thread.join(RANKING_SECONDS)
     return thread
 
 

@@ -8,6 +8,7 @@ from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.study.meaning import MeaningExample
@@ -95,13 +96,21 @@ def guard_page(page: Callable[P, None]) -> Callable[P, None]:
 
 
 def show_error(error: TamisError) -> None:
-    """Show an error as text: it may quote the corpus."""
-    with st.container(border=True):
-        st.markdown(":material/error: **This did not work**")
-        st.text(brief(error))
-        if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
-            with st.expander("What is allowed"):
-                st.text(error.allowed)
+    """Show the error of a whole page, with everything that is allowed."""
+    st.error(f"**This did not work**  \n{plain(brief(error))}", icon=":material/error:")
+    if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
+        with st.expander("What is allowed"):
+            st.text(error.allowed)
+
+
+def show_fault(error: TamisError | str, *, at: DeltaGenerator | None = None) -> None:
+    """Show in red what is wrong, where its cause stands; screen readers announce it. It may quote the corpus.
+
+    Args:
+        error: what is wrong.
+        at: the place, such as the empty one under a field; here by default.
+    """
+    (st if at is None else at).error(plain(error if isinstance(error, str) else brief(error)), icon=":material/error:")
 
 
 def brief(error: TamisError) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from tamis.app.dashboard import command_bar, frame, login, rail, session
+from tamis.app.dashboard import command_bar, frame, login, rail, session, tab
 from tamis.app.dashboard.look import style
 from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.app.pages import navigation
@@ -34,6 +34,7 @@ def main() -> None:
     session.write_address(here)
     rail.show(here)
     frame.show()
+    navigation.follow(tab.show())
     bar(pages, page)
     page.run()
     session.write_address(here)

@@ -79,6 +79,12 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "percentile_band": [
         {"signal": "compression_ratio", "low": 5, "high": 95},
         {"signal": "mean_word_length", "high": 80, "within": "lang", "missing": "drop"},
+        {
+            "signal": "n_words",
+            "low": 5,
+            "within": "source",
+            "bounds": [{"value": "source-01", "min": 30, "max": 400}, {"value": "", "min": 1}],
+        },
     ],
     "exact_dedup": [
         {},
