@@ -28,7 +28,7 @@ LONGEST = 200
 
 
 @dataclass(frozen=True)
-class MeaningExample:
+class Example:
     """What documents are compared with.
 
     Attributes:
@@ -61,7 +61,7 @@ class MeaningExample:
         return dict(vars(self))
 
     @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> MeaningExample:
+    def from_value(cls, value: Mapping[str, Any]) -> Example:
         """Read what ``to_value`` returned.
 
         Raises:
@@ -105,7 +105,7 @@ def sentence_embedder(study: Study) -> Embedder:
     return embedder_of(meaning_vectors(study), study.workspace)
 
 
-def sentence_example(study: Study, text: str, embedder: Embedder) -> MeaningExample:
+def sentence_example(study: Study, text: str, embedder: Embedder) -> Example:
     """Embed a sentence like the corpus and store it.
 
     Args:
@@ -122,7 +122,7 @@ def sentence_example(study: Study, text: str, embedder: Embedder) -> MeaningExam
     return _stored(study, vector, text, meaning_vectors(study))
 
 
-def document_example(study: Study, row: int, text: str) -> MeaningExample:
+def document_example(study: Study, row: int, text: str) -> Example:
     """Store the vector of a document as an example.
 
     Args:
@@ -140,12 +140,12 @@ def document_example(study: Study, row: int, text: str) -> MeaningExample:
     return _stored(study, vector, text, artifact)
 
 
-def _stored(study: Study, vector: NDArray[np.floating], text: str, artifact: Artifact) -> MeaningExample:
+def _stored(study: Study, vector: NDArray[np.floating], text: str, artifact: Artifact) -> Example:
     shown = " ".join(text.split())[:LONGEST]
     space = str(artifact.facts["space"])
     model = study.workspace.put_table(example_scorer(vector, space=space, target=shown).table())
     vectors: Vectors = "precise" if artifact.manifest.step == PRECISE else "analysis"
-    return MeaningExample(model, shown, vectors, str(artifact.facts["tier"]), space)
+    return Example(model, shown, vectors, str(artifact.facts["tier"]), space)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Reach:
 
 
 def reach(scene: Scene, *, rule: SimilarMeaning) -> Reach:
-    """Return how many documents a rule of ``MeaningExample.rule`` matches: the count that the rule itself gives.
+    """Return how many documents a rule of ``Example.rule`` matches: the count that the rule itself gives.
 
     Args:
         scene: has the rule's column, see ``Scene.build``.
@@ -172,7 +172,7 @@ def reach(scene: Scene, *, rule: SimilarMeaning) -> Reach:
     return Reach(int(matched.sum()), int((~np.isnan(scene.facts.numbers(rule.column))).sum()))
 
 
-def ranking(study: Study, example: MeaningExample, *, progress: Progress | None = None) -> Facts:
+def ranking(study: Study, example: Example, *, progress: Progress | None = None) -> Facts:
     """Return the facts with the cosines of an example as ``example.column``, measured if they are not yet.
 
     Args:

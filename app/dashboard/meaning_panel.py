@@ -9,7 +9,7 @@ import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.study.command import join_condition
-from tamis.analytics.study.meaning import MeaningExample, Reach, first_floor, floor_of, reach
+from tamis.analytics.study.meaning import Example, Reach, first_floor, floor_of, reach
 from tamis.analytics.study.queries import extent
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
@@ -22,7 +22,7 @@ LIKENESS = "likeness_"
 MODES = {"cosine": "Cosine", "number": "Number", "share": "Share"}
 
 
-def rank_by(found: MeaningExample) -> None:
+def rank_by(found: Example) -> None:
     """Show all documents, those most like the example first."""
     session.choose(
         meaning=found.to_value(), floor=None, sort=found.column, descending=True, which="all",
@@ -58,7 +58,7 @@ def show(here: Stage) -> None:
         )
 
 
-def _offers(found: MeaningExample, floor: float, reached: Reach) -> None:
+def _offers(found: Example, floor: float, reached: Reach) -> None:
     """Show what can be done with the documents above the floor."""
     st.button(
         "Select those above", key="meaning/select", on_click=_select, args=(found, floor), type="primary",
@@ -73,7 +73,7 @@ def _offers(found: MeaningExample, floor: float, reached: Reach) -> None:
     st.button("End this search", key="meaning/end", on_click=forget, type="tertiary", icon=":material/close:")
 
 
-def _floor(here: Stage, found: MeaningExample) -> float:
+def _floor(here: Stage, found: Example) -> float:
     """Show the dials of the floor and return it."""
     now = session.current()
     facts, column = here.facts, found.column
@@ -107,7 +107,7 @@ def _floor(here: Stage, found: MeaningExample) -> float:
     return float(floor)
 
 
-def _select(found: MeaningExample, floor: float) -> None:
+def _select(found: Example, floor: float) -> None:
     """Add the condition to the selection."""
     now = session.current()
     rule = found.rule(floor)
@@ -115,7 +115,7 @@ def _select(found: MeaningExample, floor: float) -> None:
         session.choose(which="selected", offset=None)
 
 
-def _keep(found: MeaningExample, documents: int) -> None:
+def _keep(found: Example, documents: int) -> None:
     """Add the rule that keeps the nearest so many."""
     rule = OPERATORS.build("target_similarity", {"model": found.model, "target": found.text, "documents": documents})
     adopt(recipe=session.current().recipe.with_operator(rule, note="from a search by meaning"))

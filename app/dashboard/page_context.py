@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.study.meaning import MeaningExample
+from tamis.analytics.study.meaning import Example
 from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard import cache, open_corpus, session
 from tamis.data.errors import TamisError
@@ -69,13 +69,13 @@ def stage() -> Stage:
     return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe, shown=shown), cache.open_analysed(corpus))
 
 
-def example(workspace: Workspace, corpus: cache.CorpusKey) -> MeaningExample | None:
+def example(workspace: Workspace, corpus: cache.CorpusKey) -> Example | None:
     """Return the example of the search by meaning; None without one, or if it does not fit the corpus."""
     stored = session.current().setting("meaning")
     if not stored:
         return None
     try:
-        found = MeaningExample.from_value(stored)
+        found = Example.from_value(stored)
         fits = cache.space_of(cache.SpaceKey(corpus, found.vectors)) == found.space
         return found if fits and workspace.asset_path(found.model).is_file() else None
     except TamisError:

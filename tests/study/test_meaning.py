@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
 from tamis.analytics.study.meaning import (
-    MeaningExample,
+    Example,
     document_example,
     first_floor,
     floor_of,
@@ -49,11 +49,11 @@ def study(docstring_corpus: SharedCorpus, home: Path) -> Study:
 
 
 @pytest.fixture(scope="module")
-def example(study: Study) -> MeaningExample:
+def example(study: Study) -> Example:
     return sentence_example(study, SENTENCE, sentence_embedder(study))
 
 
-def scene_of(study: Study, example: MeaningExample) -> Scene:
+def scene_of(study: Study, example: Example) -> Scene:
     ranking(study, example)
     return Scene.build(study.facts, study.evidence, shown=[example.rule(0.0)])
 
@@ -71,7 +71,7 @@ def test_cosines_are_those_of_double_precision(rows: np.ndarray, example: np.nda
     assert found.tolist() == pytest.approx([float(cosines(row[None], example)[0]) for row in rows], abs=0, nan_ok=True)
 
 
-def test_the_nearest_documents_of_a_sentence_are_those_of_its_words(study: Study, example: MeaningExample) -> None:
+def test_the_nearest_documents_of_a_sentence_are_those_of_its_words(study: Study, example: Example) -> None:
     scene = scene_of(study, example)
     best = np.argsort(-np.nan_to_num(scene.facts.numbers(example.column), nan=-2.0))[:10]
     texts = study.corpus.texts_of(study.corpus.fetch(study.documents, np.sort(best))).to_pylist()
@@ -91,7 +91,7 @@ def test_a_document_is_most_like_itself_and_then_like_its_neighbours(study: Stud
 
 
 @pytest.mark.parametrize("floor", [-1.0, 0.2, 0.35, 1.0])
-def test_the_count_of_a_floor_is_what_the_rule_selects(study: Study, example: MeaningExample, floor: float) -> None:
+def test_the_count_of_a_floor_is_what_the_rule_selects(study: Study, example: Example, floor: float) -> None:
     rule = example.rule(floor)
     found = reach(scene_of(study, example), rule=rule)
     selected = Scene.build(study.facts, study.evidence, selection=[rule]).selected
@@ -100,7 +100,7 @@ def test_the_count_of_a_floor_is_what_the_rule_selects(study: Study, example: Me
 
 
 @pytest.mark.parametrize("wanted", [1, 17, 300])
-def test_a_floor_by_number_selects_as_many(study: Study, example: MeaningExample, wanted: int) -> None:
+def test_a_floor_by_number_selects_as_many(study: Study, example: Example, wanted: int) -> None:
     scene = scene_of(study, example)
     floor = floor_of(scene.facts, example.column, documents=wanted)
     values = scene.facts.numbers(example.column)
@@ -110,7 +110,7 @@ def test_a_floor_by_number_selects_as_many(study: Study, example: MeaningExample
         floor_of(scene.facts, example.column, documents=0)
 
 
-def test_the_first_floor_leaves_something_to_look_at(study: Study, example: MeaningExample) -> None:
+def test_the_first_floor_leaves_something_to_look_at(study: Study, example: Example) -> None:
     scene = scene_of(study, example)
     floor = first_floor(scene.facts, example.column)
     assert 10 <= reach(scene, rule=example.rule(floor)).documents < study.facts.n / 2
@@ -118,7 +118,7 @@ def test_the_first_floor_leaves_something_to_look_at(study: Study, example: Mean
 
 def test_a_run_selects_the_ids_that_the_page_selected(
     study: Study,
-    example: MeaningExample,
+    example: Example,
     docstring_corpus: SharedCorpus,
     home: Path,
     tmp_path: Path,
@@ -137,12 +137,12 @@ def test_a_run_selects_the_ids_that_the_page_selected(
     assert sorted(kept) == sorted(study.facts.ids.filter(selected).to_pylist())
 
 
-def test_the_same_sentence_is_the_same_example(study: Study, example: MeaningExample) -> None:
+def test_the_same_sentence_is_the_same_example(study: Study, example: Example) -> None:
     again = sentence_example(study, SENTENCE, sentence_embedder(study))
-    assert again == example == MeaningExample.from_value(example.to_value())
+    assert again == example == Example.from_value(example.to_value())
     assert example.rule(0.5).sentence() == f"Keep documents at least 0.5 like “{SENTENCE}” in meaning"
     with pytest.raises(RecipeError, match="not an example"):
-        MeaningExample.from_value({"model": "x"})
+        Example.from_value({"model": "x"})
 
 
 def test_what_cannot_be_embedded_is_refused(study: Study) -> None:
