@@ -26,7 +26,7 @@ def rank_by(found: Example) -> None:
     """Show all documents, those most like the example first."""
     session.choose(
         meaning=found.to_value(), floor=None, sort=found.column, descending=True, which="all",
-        step=None, offset=None, document=None, trail=None,
+        dropped_by=None, offset=None, document=None, trail=None,
     )  # fmt: skip
 
 

@@ -66,7 +66,8 @@ def _which(here: Stage) -> tuple[str, str | None]:
     options += [NO_DOCUMENTS] if here.opened.study.documents.errors.num_rows else []
     asked = now.setting("which", "all")
     asked = asked if asked in options else "all"
-    by = now.setting("step") if now.setting("step") in steps and asked == "dropped" else None
+    by = now.setting("dropped_by")
+    by = str(by) if by in steps and asked == "dropped" else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         which = st.segmented_control(
             "Show", options, default=asked, required=True, label_visibility="collapsed",
@@ -82,7 +83,7 @@ def _which(here: Stage) -> tuple[str, str | None]:
             ) or None  # fmt: skip
         _choose_columns(here)
     if (which, step) != (asked, by):
-        session.choose(which=which, step=step, offset=None)
+        session.choose(which=which, dropped_by=step, offset=None)
         st.rerun()
     return str(which), step
 
@@ -233,7 +234,7 @@ def _select(here: Stage) -> None:
     assert isinstance(rule, RowOperator)
     if adopt(selection=[rule]):
         _unpick()
-        session.choose(which="selected", step=None, offset=None)
+        session.choose(which="selected", dropped_by=None, offset=None)
 
 
 def _unpick() -> None:
