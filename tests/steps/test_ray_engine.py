@@ -329,7 +329,7 @@ def test_a_whole_analysis_and_run_of_conversations_have_the_bytes_of_the_local_o
     (here, local_run), (there, run) = made["here"], made["there"]
     assert {"documents", "audit", "parts", "embeddings", "clusters", "facts"} <= set(here) and here == there
     assert same(run, local_run) and run.errors == 3
-    assert all(before.documents > after.documents for before, after in pairwise(run.counts[:5]))
+    assert sum(before.documents > after.documents for before, after in pairwise(run.counts)) >= 2
     assert pq.read_table(run.folder / "edits.parquet").num_rows
 
 
