@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -368,3 +369,9 @@ def test_without_the_package_the_command_says_what_to_install(home: Workspace, m
     monkeypatch.setitem(sys.modules, "mcp.server", None)
     done = tamis("mcp", home=home.root, check=False)
     assert done.returncode == 2 and "pip install 'tamis[mcp]'" in done.stderr
+
+
+def test_the_page_on_agents_lists_every_tool(home: Workspace) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(listed) == set(Agent(agent_server(home, texts=True, person="Ada")).tools())
