@@ -39,6 +39,7 @@ from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.scene import Scene, selection_rules
 from tamis.analytics.study.study import Study
+from tamis.analytics.text.characters import UNSPACED_RANGES
 from tamis.data.errors import JobError, RecipeError
 from tamis.data.progress import Progress
 
@@ -321,11 +322,17 @@ def _rules_of(kind: Kind, query: str) -> tuple[RowOperator, ...]:
 
 
 def _whole_word(word: str) -> str:
-    """Return the pattern that finds a word as a whole: where it begins or ends with a letter, no letter follows."""
+    """Return the pattern that finds a whole word: no letter stands before or behind it where words have spaces."""
     escaped = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in word)
-    before = r"(?:^|[^\pL\pN_])" if word[0].isalnum() else ""
-    after = r"(?:[^\pL\pN_]|$)" if word[-1].isalnum() else ""
+    before = r"(?:^|[^\pL\pM\pN_])" if _has_edge(word[0]) else ""
+    after = r"(?:[^\pL\pM\pN_]|$)" if _has_edge(word[-1]) else ""
     return f"(?s){before}{escaped}{after}"
+
+
+def _has_edge(sign: str) -> bool:
+    """Say whether a sign is a letter or digit of a script with spaces between words."""
+    unspaced = any(low <= ord(sign) <= high for low, high in UNSPACED_RANGES)
+    return (sign.isalnum() or sign == "_") and not unspaced
 
 
 def _condition(text: str) -> RowOperator:

@@ -10,11 +10,14 @@ from typing import Any
 
 import anyio
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from agent_client import Agent, command, said
 from command_line import tamis
 from docstrings import docstrings, write_corpus
 from mcp.client import Client
+from narrow_analysis import narrow_steps
 from shared_corpus import SharedCorpus
 
 from tamis.analytics.agents import questions
@@ -26,6 +29,7 @@ from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.study import Study
 from tamis.app.agents.open_studies import OpenStudies
 from tamis.app.agents.server import agent_server
+from tamis.data.corpus import open_corpus
 from tamis.data.errors import AccessError, JobError, RecipeError, TamisError
 from tamis.data.people import change_people
 from tamis.data.reviews import ReviewStore
@@ -139,6 +143,21 @@ def test_a_search_by_words_finds_what_holds_all_of_them_as_whole_words(
     assert found["tokens"] == int(study.facts.whole("n_tokens")[sorted(wanted)].sum())
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("你好", [0]), ("cafe", [2]), ("cafe\u0301", [1]), ("sieve", [3]), ("c++", [4]), ("a_b", [5]), ("b", [])],
+)
+def test_words_of_any_script_are_found_as_whole_words(
+    query: str, found: list[int], tmp_path: Path, workspace: Workspace
+) -> None:
+    said = ["他说你好吗", "un cafe\u0301 noir", "the cafe, closed", "Sieve!\nsieves", "written in C++", "name a_b only"]
+    pq.write_table(pa.table({"id": [f"{n}" for n in range(6)], "text": said}), tmp_path / "words.parquet")
+    corpus = open_corpus(tmp_path / "words.parquet")
+    small = Study.open(corpus, workspace, steps=narrow_steps(corpus, workspace, "tokens"))
+    answer = questions.search(small, "words", query, Disclosure())
+    assert [hit.id for hit in answer.hits] == [str(row) for row in found]
+
+
 def test_pages_of_a_search_join_to_the_whole_and_a_condition_narrows_it(agent: Agent, texts: list[str]) -> None:
     asked = {"corpus": "corpus", "kind": "regex", "query": "[Rr]eturn"}
     first = agent.ask("search_documents", **asked, limit=100)
@@ -209,6 +228,10 @@ def test_a_finished_run_tells_why_as_its_recipe_does(
     row = by_recipe["rows"][0]
     assert agent.ask("why_dropped", corpus="corpus", document=row["id"], run="first")["row"] == row
     assert "allowed: first" in agent.refused("read_ledger", corpus="corpus", run="second")
+    write_corpus(tmp_path / "other", docstrings(("json",)))
+    foreign = ("-o", str(home.runs / "foreign"))
+    tamis("run", str(tmp_path / "recipe.yaml"), str(tmp_path / "other"), *foreign, home=home.root)
+    assert "no such run of this corpus" in agent.refused("read_ledger", corpus="corpus", run="foreign")
     assert "Name one of them" in agent.refused("read_ledger", corpus="corpus", run="first", recipe=RECIPE.to_yaml())
 
 
