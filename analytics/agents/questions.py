@@ -28,18 +28,19 @@ from tamis.analytics.agents.answers import (
     TextAnswer,
 )
 from tamis.analytics.agents.disclosure import LONGEST_TEXT, Disclosure, number, texts_of
-from tamis.analytics.agents.meaning import documents_like
 from tamis.analytics.operators.operator import OPERATORS, Operator, RowOperator
+from tamis.analytics.operators.predicate import words_pattern
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.audit_findings import audit_findings
 from tamis.analytics.study.documents import rows_of, sample_rows
 from tamis.analytics.study.groups import group_counts
 from tamis.analytics.study.issues import find_issues, remedy
+from tamis.analytics.study.likeness import likeness
+from tamis.analytics.study.meaning import sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.scene import Scene, selection_rules
 from tamis.analytics.study.study import Study
-from tamis.analytics.text.characters import UNSPACED_RANGES
 from tamis.data.errors import JobError, RecipeError
 from tamis.data.progress import Progress
 
@@ -48,7 +49,6 @@ GROUPS = 20
 EXAMPLES = 6
 MOST_HITS = 100
 PERCENTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
-_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 
 
 def describe_corpus(study: Study, name: str, disclosure: Disclosure) -> CorpusAnswer:
@@ -115,11 +115,11 @@ def search(
     seconds: float = 60,
     progress: Progress | None = None,
 ) -> SearchAnswer:
-    """Return the documents that hold all words, match a regular expression, or fulfil a condition.
+    """Return the documents that hold words, match a regular expression, or fulfil a condition.
 
     Args:
         study: the corpus.
-        kind: ``words`` (all of them, as whole words, upper and lower case alike), ``regex`` (RE2) or ``condition``.
+        kind: ``words`` (in this order, over any white space, in any case), ``regex`` (RE2) or ``condition``.
         query: the words, the pattern or the condition.
         disclosure: what may leave.
         where: a condition that must hold too.
@@ -165,14 +165,14 @@ def search_meaning(
     if not sentence.strip():
         raise RecipeError("Say what to look for", fix="write a sentence")
     within = select(study, [_condition(where)], seconds=seconds).selected if where.strip() else None
-    like = documents_like(study, sentence)
-    near = like.cosine >= np.float32(floor)
+    like = likeness(study, sentence_example(study, sentence, sentence_embedder(study)))
+    near = like.cosine >= floor
     found = np.flatnonzero(near if within is None else near & within)
     order = found[np.lexsort((found, -like.cosine[found]))][_page(offset, limit)]
     return SearchAnswer(
         documents=len(found),
         tokens=_tokens(study, found),
-        hits=_hits(study, order, disclosure, like.cosine[order]),
+        hits=_hits(study, order, disclosure, like.cosine[order].astype(np.float32)),
         compared=like.tier,
     )
 
@@ -314,25 +314,9 @@ def _rules_of(kind: Kind, query: str) -> tuple[RowOperator, ...]:
         return (rule_of(Regex.name, {"pattern": query, "mode": "keep"}),)
     if kind != "words":
         raise RecipeError("There is no such kind of search", value=kind, allowed=("words", "regex", "condition"))
-    words = list(dict.fromkeys(query.split()))
-    if not words:
+    if not query.split():
         raise RecipeError("Say which words to look for", fix="write at least one")
-    patterns = ({"pattern": _whole_word(word), "ignore_case": True, "mode": "keep"} for word in words)
-    return tuple(rule_of(Regex.name, params) for params in patterns)
-
-
-def _whole_word(word: str) -> str:
-    """Return the pattern that finds a whole word: no letter stands before or behind it where words have spaces."""
-    escaped = "".join(f"\\{sign}" if sign in _SPECIAL else sign for sign in word)
-    before = r"(?:^|[^\pL\pM\pN_])" if _has_edge(word[0]) else ""
-    after = r"(?:[^\pL\pM\pN_]|$)" if _has_edge(word[-1]) else ""
-    return f"(?s){before}{escaped}{after}"
-
-
-def _has_edge(sign: str) -> bool:
-    """Say whether a sign is a letter or digit of a script with spaces between words."""
-    unspaced = any(low <= ord(sign) <= high for low, high in UNSPACED_RANGES)
-    return (sign.isalnum() or sign == "_") and not unspaced
+    return (rule_of(Regex.name, {"pattern": words_pattern(query), "ignore_case": True, "mode": "keep"}),)
 
 
 def _condition(text: str) -> RowOperator:

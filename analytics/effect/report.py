@@ -61,7 +61,7 @@ class FunnelStep:
 
 
 @dataclass(frozen=True)
-class Example:
+class QuotedExample:
     """A document quoted as an example.
 
     Attributes:
@@ -114,7 +114,7 @@ class Report:
     tokens: int
     groups: dict[str, pa.Table]
     attribution: pa.Table
-    examples: tuple[Example, ...]
+    examples: tuple[QuotedExample, ...]
     effect: Effect | None
     tools: dict[str, str]
     columns: tuple[str, ...]
@@ -202,7 +202,7 @@ def _groups(scene: Scene, column: str) -> pa.Table:
     return pa.concat_tables([table.slice(0, MOST_GROUPS), last.cast(table.schema)])
 
 
-def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple[Example, ...]:
+def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple[QuotedExample, ...]:
     """Quote a few kept documents and a few of what each step drops, chosen by keyed hash."""
     if count < 1:
         return ()
@@ -216,7 +216,7 @@ def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple
         text = " ".join((texts[row] or "")[: 4 * EXCERPT].split())
         short = text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
         reason = _reason(scene, outcome, row, step_id) if step_id else ""
-        found.append(Example(str(scene.facts.ids[row].as_py()), step_id, reason, short))
+        found.append(QuotedExample(str(scene.facts.ids[row].as_py()), step_id, reason, short))
     return tuple(found)
 
 

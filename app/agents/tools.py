@@ -96,7 +96,7 @@ class AgentTools:
         kind: Annotated[
             Literal["words", "regex", "condition", "meaning"],
             Field(
-                description="words: all of them, as whole words; regex: RE2 syntax; condition: over columns;"
+                description="words: in this order, in any case; regex: RE2 syntax; condition: over columns;"
                 " meaning: documents nearest to a sentence."
             ),
         ],

@@ -28,6 +28,7 @@ from tamis.app.cli import (
     recipe,
     rephrase,
     review,
+    search,
 )
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
@@ -50,6 +51,7 @@ __all__ = [
     "recipe",
     "rephrase",
     "review",
+    "search",
 ]
 
 

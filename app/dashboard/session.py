@@ -5,8 +5,10 @@ Edits replace the value; undo restores the former one. The address bar holds cor
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Any
 
 import streamlit as st
@@ -19,6 +21,10 @@ from tamis.data.workspace import Workspace
 
 KEY = "tamis"
 HISTORY = 100
+OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "step", "offset")
+"""Settings that mean nothing in another corpus."""
+OWN = ("review_blind", "review_at")
+"""Settings of one person that no link hands on: whether decisions are hidden, and the place in a queue."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ class SharedView:
         if not all(isinstance(rule, RowOperator) for rule in rules):
             raise RecipeError("A selection is made of row rules", value=[rule.name for rule in rules])
         chosen = tuple(rule for rule in rules if isinstance(rule, RowOperator))
-        return cls(chosen, Recipe.from_dict(value["recipe"]), tuple(sorted(value["settings"].items())))
+        settings = {name: setting for name, setting in value["settings"].items() if name not in OWN}
+        return cls(chosen, Recipe.from_dict(value["recipe"]), tuple(sorted(settings.items())))
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Session:
         past, future: views for undo and redo.
         notice: a message to show once.
         person: name under which reviews are stored.
+        tab: name of this session's history, which a browser tab keeps over a reload.
+        own: settings that stay with this browser session, by name.
     """
 
     token: str
@@ -79,6 +88,8 @@ class Session:
     future: tuple[SharedView, ...] = ()
     notice: str = ""
     person: str = ""
+    tab: str = ""
+    own: tuple[tuple[str, Any], ...] = ()
 
     @property
     def selection(self) -> tuple[RowOperator, ...]:
@@ -92,7 +103,7 @@ class Session:
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return one page setting."""
-        return dict(self.view.settings).get(name, default)
+        return dict(self.own if name in OWN else self.view.settings).get(name, default)
 
 
 def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
@@ -106,7 +117,7 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
                 view = SharedView.from_value(workspace.value(stored))
             except TamisError as error:
                 notice = f"The view of this link cannot be restored. {error}"
-        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice)
+        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice, tab=token_urlsafe(18))
     return current()
 
 
@@ -120,6 +131,25 @@ def current() -> Session:
 def put(session: Session) -> None:
     """Replace the session value."""
     st.session_state[KEY] = session
+    if session.past or session.future:
+        _HISTORIES[session.tab] = session
+        _HISTORIES.move_to_end(session.tab)
+        while len(_HISTORIES) > MOST_HISTORIES:
+            _HISTORIES.popitem(last=False)
+
+
+_HISTORIES: OrderedDict[str, Session] = OrderedDict()
+"""The last state of sessions with a history, by tab; a reload starts a new session, which may take the history over."""
+MOST_HISTORIES = 300
+
+
+def recover_history(tab: str) -> bool:
+    """Take over the history of the session that a browser tab had before a reload; return whether there was one."""
+    session, before = current(), _HISTORIES.get(tab)
+    if before is None or before.corpus != session.corpus or session.past or session.future:
+        return False
+    put(replace(session, past=before.past, future=before.future))
+    return True
 
 
 def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> None:
@@ -137,9 +167,16 @@ def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | Non
 def choose(**settings: Any) -> None:
     """Change what the pages show; undo does not cover it."""
     session = current()
-    merged = {**dict(session.view.settings), **settings}
-    kept = tuple(sorted((name, value) for name, value in merged.items() if value is not None))
-    put(replace(session, view=replace(session.view, settings=kept)))
+    shared = {name: value for name, value in settings.items() if name not in OWN}
+    own = {name: value for name, value in settings.items() if name in OWN}
+    view = replace(session.view, settings=_merged(session.view.settings, shared))
+    put(replace(session, view=view, own=_merged(session.own, own)))
+
+
+def _merged(settings: tuple[tuple[str, Any], ...], changes: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return settings with changes, by name; None takes one away."""
+    merged = {**dict(settings), **changes}
+    return tuple(sorted((name, value) for name, value in merged.items() if value is not None))
 
 
 def undo() -> None:
@@ -164,7 +201,16 @@ def open_corpus(name: str) -> None:
     """Show another corpus, with nothing selected; the recipe stays."""
     session = current()
     if name != session.corpus:
-        put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
+        kept = tuple(each for each in session.view.settings if each[0] not in OF_ONE_CORPUS)
+        view = replace(session.view, selection=(), settings=kept)
+        put(replace(session, corpus=name, view=view, past=(), future=()))
+
+
+def open_view(corpus: str, view: SharedView) -> None:
+    """Show a whole view; on the same corpus the change can be undone."""
+    session = current()
+    past = (*session.past, session.view)[-HISTORY:] if corpus == session.corpus else ()
+    put(replace(session, corpus=corpus, view=view, past=past, future=()))
 
 
 def person() -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from accessibility import violations
-from clicks import funnel, go, lasso, number
+from clicks import funnel, go, lasso, number, search
 from dashboard import Dashboard, served, settle, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
@@ -166,8 +166,7 @@ def test_undo_and_redo_go_back_and_forth(dashboard: Dashboard, page: Page) -> No
 
 def test_a_search_selects_and_the_document_opens_with_its_reason(dashboard: Dashboard, page: Page) -> None:
     show(page, dashboard, "documents")
-    page.get_by_placeholder(re.compile("words in the text")).fill("event loop")
-    page.get_by_role("button", name="Select", exact=True).click()
+    search(page, "event loop")
     expect(page.get_by_role("button", name="Drop", exact=True)).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Drop", exact=True).click()
     total, kept = funnel(page)
@@ -183,7 +182,7 @@ def test_texts_that_try_to_be_markup_stay_texts(dashboard: Dashboard, page: Page
         page.wait_for_timeout(1200)
         assert page.evaluate("window.pwned") is None, name
         assert page.locator("#injected").count() == 0, name
-    page.locator(".stDataFrame").first.wait_for()
+    page.locator(".tamis-table .opener").first.wait_for()
     outside = [url for url in asked if not url.startswith((dashboard.url, "data:", "blob:"))]
     assert not outside
 
@@ -199,23 +198,6 @@ def test_the_map_bytes_need_the_token_of_a_session(dashboard: Dashboard, page: P
             urllib.request.urlopen(bare, timeout=10)
         assert refused.value.code == 403
         refused.value.close()
-
-
-def test_near_duplicates_are_measured_shown_with_their_twin_and_added_to_the_recipe(
-    dashboard: Dashboard, page: Page
-) -> None:
-    show(page, dashboard, "duplicates")
-    page.get_by_role("radio", name="Near").or_(page.get_by_role("button", name="Near", exact=True)).first.click()
-    page.get_by_role("button", name="Measure").click()
-    dropped = page.get_by_test_id("stMetric").filter(has_text="Would be dropped")
-    expect(dropped).to_be_visible(timeout=60_000)
-    settle(page)
-    expected = number(dropped.get_by_test_id("stMetricValue").inner_text())
-    assert expected > 0
-    assert page.locator("mark").count() > 0 or page.get_by_text("Word for word the same.").count() > 0
-    page.get_by_role("button", name="Add to the recipe").click()
-    total, kept = funnel(page)
-    assert total - kept == expected
 
 
 def test_a_cluster_is_selected_and_dropped(dashboard: Dashboard, page: Page) -> None:
