@@ -103,12 +103,14 @@ class Hit:
         tokens: its size.
         similarity: cosine to the sentence, of a search by meaning.
         beginning: of its text, None where texts may not leave.
+        twin: id of the kept document that a dropped one repeats, in a preview of a duplicate rule.
     """
 
     id: str
     tokens: int
     similarity: float | None = None
     beginning: str | None = None
+    twin: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Nothing here changes a corpus, a recipe or a decision; a rule that reads texts i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -33,20 +34,20 @@ from tamis.analytics.operators.predicate import words_pattern
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.audit_findings import audit_findings
-from tamis.analytics.study.documents import rows_of, sample_rows
+from tamis.analytics.study.documents import rows_of
 from tamis.analytics.study.groups import group_counts
 from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.likeness import likeness
 from tamis.analytics.study.meaning import sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.scene import Scene, selection_rules
+from tamis.analytics.study.step_preview import preview_step
 from tamis.analytics.study.study import Study
 from tamis.data.errors import JobError, RecipeError
 from tamis.data.progress import Progress
 
 Kind = Literal["words", "regex", "condition"]
 GROUPS = 20
-EXAMPLES = 6
 MOST_HITS = 100
 PERCENTS = (0, 1, 5, 25, 50, 75, 95, 99, 100)
 
@@ -217,19 +218,18 @@ def preview(
     require_measured(study, recipe, seconds=seconds, progress=progress)
     scene = Scene.build(study.facts, study.evidence, recipe=recipe)
     assert scene.outcome is not None
-    before, left = scene.outcome.counts[-2:]
-    rows = scene.outcome.dropped_by(step.id)
-    gone = sample_rows(scene, which="dropped", step=step.id, n=EXAMPLES)
-    stays = sample_rows(scene, which="kept", n=EXAMPLES)
+    found = preview_step(scene, step.id)
+    twins = [study.facts.ids[twin].as_py() if twin >= 0 else None for twin in found.twins]
+    gone = _hits(study, found.dropped, disclosure)
     return PreviewAnswer(
         rule=step.operator.sentence(),
-        documents=before.documents,
-        tokens=before.tokens,
-        dropped_documents=len(rows),
-        dropped_tokens=before.tokens - left.tokens,
-        dropped_by_source=_by_source(study, rows),
-        dropped=_hits(study, gone, disclosure),
-        kept=_hits(study, stays, disclosure),
+        documents=found.before.documents,
+        tokens=found.before.tokens,
+        dropped_documents=found.documents,
+        dropped_tokens=found.tokens,
+        dropped_by_source=_by_source(study, scene.outcome.dropped_by(step.id)),
+        dropped=tuple(replace(hit, twin=twin) for hit, twin in zip(gone, twins, strict=True)),
+        kept=_hits(study, found.kept, disclosure),
         caution=step.operator.caution(),
     )
 

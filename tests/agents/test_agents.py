@@ -168,6 +168,8 @@ def test_a_preview_is_what_the_recipe_then_does(agent: Agent, study: Study) -> N
     assert sum(each["documents"] for each in found["dropped_by_source"]) == len(rows)
     ids = study.facts.ids.to_pylist()
     assert {hit["id"] for hit in found["dropped"]} <= {ids[row] for row in rows}
+    kept_ids = {ids[row] for row in np.flatnonzero(outcome.kept)}
+    assert {hit["twin"] for hit in found["dropped"]} <= kept_ids and {hit["twin"] for hit in found["kept"]} == {None}
     assert {hit["id"] for hit in found["kept"]} <= {ids[row] for row in np.flatnonzero(outcome.kept)}
     assert len(found["dropped"]) == min(6, len(rows)) and len(found["kept"]) == 6
 
