@@ -54,7 +54,7 @@ def cut(page: Page, least: str) -> None:
     page.keyboard.press("Enter")
     steps = page.locator(".tamis-step")
     before = steps.count()
-    page.get_by_role("button", name="Save as rule").click()
+    page.get_by_role("button", name=re.compile("Save as rule|Change rule")).click()
     expect(steps).to_have_count(max(before, 1) + 1, timeout=20_000)
     page.get_by_role("link", name="Recipe").first.click()
     settle(page)
