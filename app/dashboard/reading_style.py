@@ -6,6 +6,7 @@ NARROW = 700
 """Pixels below which the reader is a sheet over the page."""
 
 READING = f"""
+.st-key-frame, .st-key-tab {{position: absolute;}}
 .st-key-command_bar {{margin-bottom: 2px;}}
 .st-key-command_bar [data-testid="stForm"] {{padding: 0;}}
 .st-key-command_readings {{font-size: 0.85rem; row-gap: 0;}}

@@ -13,6 +13,8 @@ from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places, window
 
 WHOLE = 1_000_000
 """Characters shown at most, of one document."""
+LEAD = 24
+"""Characters before the first mark in a line: it is in sight also where the line is short."""
 
 
 def reader(document: Reading, places: Sequence[Span] = (), *, kind: str = "", limit: int = WHOLE) -> str:
@@ -72,7 +74,9 @@ def snippet(document: Reading, places: Sequence[Span] = (), *, length: int) -> t
     """
     if not places:
         return ((line(document, length=length), False),)
-    text, inside, before, _ = window(document.text, places, length=length)
+    begin = max(0, places[0][0] - LEAD)
+    text = document.text[begin : begin + length]
+    inside = cut_spans(places, begin, begin + length)
     edges = sorted({0, len(text), *(edge for span in inside for edge in span)})
     pieces = [(" ".join(text[a:b].split("\n")), any(x <= a < y for x, y in inside)) for a, b in pairwise(edges)]
-    return (("… ", False), *pieces) if before else tuple(pieces)
+    return (("… ", False), *pieces) if begin else tuple(pieces)

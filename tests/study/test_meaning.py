@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -13,18 +14,24 @@ from hypothesis.extra.numpy import arrays
 from shared_corpus import SharedCorpus
 from typer.testing import CliRunner
 
+from tamis.analytics.embedding.step import PRECISE
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
+from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.meaning import (
     Example,
     document_example,
     first_floor,
     floor_of,
     meaning_vectors,
+    nearest_above,
     ranking,
     reach,
     sentence_embedder,
     sentence_example,
+    vector_space,
 )
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.scene import Scene
@@ -156,3 +163,34 @@ def test_the_same_sentence_is_the_same_example(study: Study, example: Example) -
 def test_what_cannot_be_embedded_is_refused(study: Study) -> None:
     with pytest.raises(SettingError, match="knows no word"):
         sentence_example(study, "\U0001d573", sentence_embedder(study))
+
+
+def by_length(name: str, tier: str, turn: float) -> StepSpec:
+    """Return a step that gives each document a vector by the length of its text."""
+
+    def run(context: StepContext) -> None:
+        for shard in context.shards_to_do():
+            sizes = [len(text) for part in context.corpus.document_texts(shard) for text in part.to_pylist()]
+            angle = turn * np.array(sizes) / 100
+            context.out.write_array(shard.part, np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float16))
+        context.out.commit(rows=context.documents.n, facts={"tier": tier, "space": name})
+
+    return StepSpec(name, 1, ("documents",), {}, "Vectors", lambda size: Estimate(1, 1), run)
+
+
+@pytest.mark.parametrize("precise", [False, True])
+def test_precise_vectors_are_compared_where_they_exist_and_the_tier_is_named(tmp_path: Path, precise: bool) -> None:
+    texts = ["x" * size for size in range(1, 200, 7)]
+    pq.write_table(pa.table({"id": [f"{k:03d}" for k in range(len(texts))], "text": texts}), tmp_path / "texts.parquet")
+    beside = (by_length(PRECISE, "precise", 1.0),) if precise else ()
+    measured = (documents_step(), by_length("embeddings", "fast", 0.5))
+    steps = (*measured, *beside, facts_step(measured[:1]))
+    study = Study.open(open_corpus(tmp_path / "texts.parquet"), Workspace(tmp_path / "home"), steps=steps)
+    example = document_example(study, 0, "document 000")
+    assert (example.vectors, example.tier) == (("precise", "precise") if precise else ("analysis", "fast"))
+    assert example.space == vector_space(study, example.vectors)
+    assert vector_space(study, "precise") == (PRECISE if precise else None)
+    found = ranking(study, example).numbers(example.column)
+    angle = (1.0 if precise else 0.5) * (np.array([len(text) for text in texts]) - 1) / 100
+    assert found == pytest.approx(np.cos(angle), abs=2e-3)
+    assert nearest_above(found, floor_of(ranking(study, example), example.column, documents=3)).tolist() == [0, 1, 2]

@@ -1,0 +1,46 @@
+"""What a session keeps: nothing of one corpus in another, nothing of one person in a link or in an undone view."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+
+def other_corpus() -> None:
+    import streamlit as st
+
+    from tamis.app.dashboard import session
+
+    st.session_state[session.KEY] = session.Session("token", "one")
+    session.choose(document=4, meaning={"model": "m"}, picked=("a",), trail=(1, 2), columns=("lang",), dropped_by="x")
+    session.open_corpus("two")
+    now = session.current()
+    st.text(repr([now.setting(name) for name in ("document", "meaning", "picked", "trail", "dropped_by")]))
+    st.text(repr(now.setting("columns")))
+
+
+def test_another_corpus_has_no_open_document_no_search_and_nothing_picked() -> None:
+    app = AppTest.from_function(other_corpus).run()
+    assert not app.exception
+    assert [item.value for item in app.text] == ["[None, None, None, None, None]", "('lang',)"]
+
+
+def own_settings() -> None:
+    import streamlit as st
+
+    from tamis.analytics.recipe.recipe import Recipe
+    from tamis.app.dashboard import session
+
+    st.session_state[session.KEY] = session.Session("token", "one")
+    session.choose(picked=("a", "b"), find_error="wrong", find="words")
+    session.edit(recipe=Recipe(title="new"))
+    session.choose(picked=("c",), find_error=None)
+    session.undo()
+    now = session.current()
+    st.text(repr((now.setting("picked"), now.setting("find_error"), now.setting("find"))))
+    st.text(repr(now.view.to_value()["settings"]))
+
+
+def test_picks_and_faults_of_a_search_come_back_neither_by_undo_nor_in_a_link() -> None:
+    app = AppTest.from_function(own_settings).run()
+    assert not app.exception
+    assert [item.value for item in app.text] == ["(('c',), None, 'words')", "{'find': 'words'}"]
