@@ -38,7 +38,7 @@ def _save(here: Stage) -> None:
         )  # fmt: skip
         if cells[1].form_submit_button("Save", width="stretch", disabled=not login.may("reviewer")):
             try:
-                who = login.demand("reviewer", to="save a recipe").name
+                who = login.demand("reviewer", to="save a recipe", named=False).name
                 at = datetime.now(UTC).isoformat(timespec="seconds")
                 entry = save_entry(here.workspace, "recipe", typed, recipe.to_dict(), who=who, at=at)
             except TamisError as error:
@@ -64,7 +64,7 @@ def _entry(here: Stage, entry: SavedEntry) -> None:
             attempt(recipe=saved_recipe(here.workspace, entry))
             st.rerun()
         if removing:
-            login.demand("reviewer", to="remove a saved recipe")
+            login.demand("reviewer", to="remove a saved recipe", named=False)
             remove_saved(here.workspace, entry)
             st.rerun()
     except TamisError as error:

@@ -62,9 +62,12 @@ def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashbo
     # A second cut on the signal changes the first one.
     settle(page)
     page.get_by_text("Add a rule from the catalogue").click()
+    expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
+    settle(page)
     page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(300)
+    settle(page)
     high = page.get_by_role("spinbutton", name="Max", exact=True)
     high.fill("200")
     high.press("Tab")
@@ -171,3 +174,19 @@ def test_a_recipe_that_cannot_run_leaves_clear_and_undo(dashboard: Dashboard, pa
     rail.get_by_role("button", name="Set the recipe aside").click()
     expect(rail).to_contain_text("nothing selected", timeout=SLOW)
     expect(rail.get_by_role("button", name="Undo")).to_be_enabled()
+
+
+def test_a_recipe_is_saved_under_the_nearest_name_and_opened_again(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, NOW)
+    kept = funnel(page)
+    page.get_by_role("tab", name="Save and load").click()
+    page.get_by_role("textbox", name="Save the recipe as").fill("short ones go")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved as short-ones-go. Names have no spaces.")).to_be_visible(timeout=SLOW)
+    page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()
+    expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
+    settle(page)
+    page.get_by_role("tab", name="Save and load").click()
+    page.get_by_role("button", name="Open", exact=True).first.click()
+    expect(page.get_by_test_id("funnel")).to_be_visible(timeout=SLOW)
+    assert funnel(page) == kept
