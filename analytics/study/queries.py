@@ -71,6 +71,7 @@ from tamis.analytics.study.numbers import (
     sweep,
 )
 from tamis.analytics.study.scene import Scene, selection_rules
+from tamis.analytics.study.side_by_side import SideBySide, points_on_map, side_by_side, topic_shares
 from tamis.analytics.study.step_preview import StepPreview, dropped_in_groups, group_bounds, preview_step
 
 __all__ = [
@@ -97,6 +98,7 @@ __all__ = [
     "Rule",
     "Scene",
     "SceneTotals",
+    "SideBySide",
     "Spread",
     "StepPreview",
     "Sweep",
@@ -133,6 +135,7 @@ __all__ = [
     "map_groups",
     "map_points",
     "neighbours_of",
+    "points_on_map",
     "polygon_rows",
     "polygon_rule",
     "prepare_polygons",
@@ -143,9 +146,11 @@ __all__ = [
     "sample_rows",
     "selection_rules",
     "shown_rows",
+    "side_by_side",
     "spread",
     "sweep",
     "threshold_sweep",
+    "topic_shares",
     "totals",
     "why",
 ]
