@@ -31,8 +31,10 @@ def show(workspace: Workspace) -> None:
         ready = is_ready()
         if ready:
             mend_selection()
-        notice = session.take_notice()
-        if notice:
+        notice, fault = session.take_notice()
+        if fault:
+            show_fault(notice)
+        elif notice:
             with st.container(border=True):
                 st.text(notice)
         if not ready:

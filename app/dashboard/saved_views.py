@@ -64,7 +64,7 @@ def _open(workspace: Workspace, entry: SavedEntry) -> None:
         workspace.corpus(entry.corpus)
         session.open_view(entry.corpus, session.SharedView.from_value(workspace.value(entry.content)))
     except TamisError as error:
-        session.say(str(error))
+        session.say(str(error), fault=True)
 
 
 def _remove(workspace: Workspace, entry: SavedEntry) -> None:
@@ -72,4 +72,4 @@ def _remove(workspace: Workspace, entry: SavedEntry) -> None:
         login.demand("reviewer", to="remove a saved view", named=False)
         remove_saved(workspace, entry)
     except TamisError as error:
-        session.say(str(error))
+        session.say(str(error), fault=True)
