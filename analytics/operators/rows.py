@@ -25,7 +25,7 @@ from tamis.analytics.operators.operator import (
     spoken,
     value_in,
 )
-from tamis.analytics.operators.predicate import check_regex, number, parse_predicate
+from tamis.analytics.operators.predicate import check_regex, number, parse_predicate, words_of_pattern
 from tamis.analytics.signals.language import whole_language_measure
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
@@ -230,7 +230,9 @@ class Regex(RowOperator):
     def sentence(self) -> str:
         times = "" if self.min_matches == 1 else f" at least {self.min_matches} times"
         part = "text" if self.of is None else spoken(self.of)
-        return f"{self.mode.capitalize()} documents whose {part} matches {self.pattern!r}{times}"
+        words = words_of_pattern(self.pattern) if self.ignore_case else None
+        says = f"matches {self.pattern!r}" if words is None else f"has the words “{words}”"
+        return f"{self.mode.capitalize()} documents whose {part} {says}{times}"
 
 
 @OPERATORS.register

@@ -6,7 +6,17 @@ Questions take a ``Scene`` (facts, selection, live recipe) and return frozen val
 from __future__ import annotations
 
 from tamis.analytics.study.audit_findings import AuditFinding, audit_findings
-from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_of, sample_rows, why
+from tamis.analytics.study.documents import (
+    DECIDED,
+    Page,
+    Verdict,
+    deciding_steps,
+    documents_page,
+    rows_of,
+    sample_of,
+    sample_rows,
+    why,
+)
 from tamis.analytics.study.duplicate_groups import (
     DuplicateSweep,
     GroupSizes,
@@ -75,6 +85,7 @@ from tamis.analytics.study.side_by_side import SideBySide, points_on_map, side_b
 from tamis.analytics.study.step_preview import StepPreview, dropped_in_groups, group_bounds, preview_step
 
 __all__ = [
+    "DECIDED",
     "MOST_GROUPS",
     "OTHER",
     "SHARES",
@@ -113,6 +124,7 @@ __all__ = [
     "count_values",
     "cut",
     "cuts",
+    "deciding_steps",
     "density",
     "documents_page",
     "dropped_by_group",

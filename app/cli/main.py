@@ -26,6 +26,7 @@ from tamis.app.cli import (
     recipe,
     rephrase,
     review,
+    search,
 )
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
@@ -46,6 +47,7 @@ __all__ = [
     "recipe",
     "rephrase",
     "review",
+    "search",
 ]
 
 

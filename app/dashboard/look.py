@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from tamis.app.dashboard.reading_style import READING
 from tamis.app.dashboard.turn_style import turn_style
 
 _STYLE = """
@@ -118,7 +119,7 @@ _LIGHT = "[data-testid='stCode'] .token.atrule {color: #a8480d !important;}"
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}</style>")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.facts.facts import Facts
+from tamis.analytics.study.meaning import Example
 from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard import cache, open_corpus, session
 from tamis.data.errors import TamisError
@@ -63,7 +64,22 @@ def stage() -> Stage:
     here = workspace()
     now = session.current()
     corpus = cache.key_of(here, now.corpus)
-    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.open_analysed(corpus))
+    wanted = example(here, corpus)
+    shown = () if wanted is None else (wanted.rule(0.0),)
+    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe, shown=shown), cache.open_analysed(corpus))
+
+
+def example(workspace: Workspace, corpus: cache.CorpusKey) -> Example | None:
+    """Return the example of the search by meaning; None without one, or if it does not fit the corpus."""
+    stored = session.current().setting("meaning")
+    if not stored:
+        return None
+    try:
+        found = Example.from_value(stored)
+        fits = cache.space_of(cache.SpaceKey(corpus, found.vectors)) == found.space
+        return found if fits and workspace.asset_path(found.model).is_file() else None
+    except TamisError:
+        return None
 
 
 def guard_page(page: Callable[P, None]) -> Callable[P, None]:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tamis.analytics.export.sample_predictions import predictions
 from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.selection import condition_in_words
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
@@ -150,15 +151,9 @@ def _sampled() -> None:
 def _part(place: int, rule: RowOperator) -> None:
     """Show one condition of the selection with a button that removes it."""
     words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
-    words.caption(plain(phrase(rule)))
+    words.caption(plain(condition_in_words(rule)))
     key = session.widget("rail", "part", str(place))
     cross.button(":material/close:", key=key, type="tertiary", on_click=_without, args=(place,), help="Take this away")
-
-
-def phrase(rule: RowOperator) -> str:
-    """Return a condition in words: its rule's sentence without the verb."""
-    words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
-    return words if rule.mode == "keep" else f"not {words}"
 
 
 def _without(place: int) -> None:

@@ -21,6 +21,8 @@ from tamis.data.workspace import Workspace
 
 KEY = "tamis"
 HISTORY = 100
+OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "step", "offset")
+"""Settings that mean nothing in another corpus."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,9 @@ def open_corpus(name: str) -> None:
     """Show another corpus, with nothing selected; the recipe stays."""
     session = current()
     if name != session.corpus:
-        put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
+        kept = tuple(each for each in session.view.settings if each[0] not in OF_ONE_CORPUS)
+        view = replace(session.view, selection=(), settings=kept)
+        put(replace(session, corpus=name, view=view, past=(), future=()))
 
 
 def open_view(corpus: str, view: SharedView) -> None:

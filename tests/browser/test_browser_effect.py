@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clicks import search
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import SharedCorpus
@@ -39,8 +40,7 @@ def cut(page: Page, dashboard: Dashboard, signal: str, value: str) -> None:
 def saved_target(page: Page, dashboard: Dashboard) -> None:
     """Select documents about messages, and save them as the target."""
     visit(page, dashboard, "documents")
-    page.get_by_role("textbox", name="Search", exact=True).fill("message")
-    page.get_by_role("button", name="Select", exact=True).click()
+    search(page, "message")
     expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
     visit(page, dashboard, "effect")
     page.get_by_placeholder("name of a new target").fill("messages")

@@ -67,3 +67,21 @@ class ClickCounter:
         self.clicks += 1
         self.page.wait_for_timeout(300)
         settle(self.page)
+
+
+def search(page: Page, text: str, *, kind: str = "") -> None:
+    """Send a text from the command bar and wait for the answer."""
+    if kind:
+        page.get_by_role("combobox", name="Kind of search").click()
+        page.get_by_role("option", name=kind, exact=True).click()
+    field = page.get_by_role("textbox", name="Search", exact=True)
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
+
+
+def open_row(page: Page, place: int = 0) -> None:
+    """Open a document of the table of documents and wait for the reader."""
+    page.locator(".tamis-table tbody tr").nth(place).click(timeout=30_000)
+    page.get_by_role("button", name="Close", exact=True).wait_for(timeout=30_000)
+    settle(page)
