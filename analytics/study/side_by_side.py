@@ -23,6 +23,7 @@ from tamis.data.hashing import key64, mix_keys
 SAMPLED = 20_000
 SEED = 0
 CATEGORIES = ("lang", "source", "label")
+Shares = Mapping[str | None, float]
 _APART = ("map", "cluster", "id")
 
 
@@ -68,12 +69,13 @@ def _signals(first: Facts, second: Facts) -> pa.Table:
         for name, info in first.columns.items()
         if info.numeric and info.role not in _APART and not name.endswith("_group") and name in second.columns
     ]
-    rows = []
+    rows: list[tuple[str, str, float, float, float]] = []
     for name in shared:
         values = [_values(facts, name) for facts in (first, second)] if second.info(name).numeric else []
         if values and all(len(each) for each in values):
             medians = [extent(facts, name).median for facts in (first, second)]
-            rows.append((name, first.info(name).title, *medians, distribution_distance(*values)))
+            apart = distribution_distance(*values)
+            rows.append((name, first.info(name).title, medians[0], medians[1], apart))
     rows.sort(key=lambda row: (-row[4], row[0]))
     names = ("signal", "title", "first", "second", "distance")
     kinds = (pa.string(), pa.string(), pa.float64(), pa.float64(), pa.float64())
@@ -124,14 +126,14 @@ def _groups(first: Facts, second: Facts, limit: int) -> pa.Table:
     return pa.concat_tables([empty.empty_table(), *tables])
 
 
-def _shares(facts: Facts, column: str) -> Mapping[str | None, float]:
+def _shares(facts: Facts, column: str) -> Shares:
     values, codes = column_values(facts, column)
     counts = np.bincount(codes, minlength=len(values) + 1) / max(facts.n, 1)
     named = zip([*values.to_pylist(), None], counts.tolist(), strict=True)
     return {value: share for value, share in named if share}
 
 
-def compare_shares(first: Mapping[str | None, float], second: Mapping[str | None, float], *, limit: int) -> pa.Table:
+def compare_shares(first: Shares, second: Shares, *, limit: int) -> pa.Table:
     """Return the shares of both corpora by value, the most different first, ties by value.
 
     Columns: ``value`` string, NULL for none; ``first``, ``second`` float64.
@@ -158,8 +160,12 @@ def topic_shares(first: Facts, placed: pa.Table, *, limit: int = 40) -> pa.Table
     """
     labels = placed.column("cluster").to_numpy()
     numbers, counts = np.unique(labels, return_counts=True)
-    there = {str(number): count / max(len(labels), 1) for number, count in zip(numbers, counts, strict=True)}
-    here = {str(value) if value is not None else "-1": share for value, share in _shares(first, "cluster").items()}
+    there: dict[str | None, float] = {
+        str(number): count / max(len(labels), 1) for number, count in zip(numbers, counts, strict=True)
+    }
+    here: dict[str | None, float] = {
+        str(value) if value is not None else "-1": share for value, share in _shares(first, "cluster").items()
+    }
     return compare_shares(here, there, limit=limit)
 
 
@@ -175,7 +181,8 @@ def points_on_map(
         seed: of the hash.
     """
     here = np.column_stack([first.numbers("x"), first.numbers("y")])
-    rows = sample_of(first, np.isfinite(here).all(axis=1), n=n, seed=seed)
+    on_map: NDArray[np.bool_] = np.isfinite(here).all(axis=1)
+    rows = sample_of(first, on_map, n=n, seed=seed)
     known = placed.filter(pc.is_valid(placed.column("x")))
     there = np.column_stack([known.column(axis).to_numpy().astype(np.float64) for axis in "xy"])
     order = np.argsort(mix_keys(key64(known.column("id").to_pylist()), seed=seed, salt="sample"), kind="stable")
