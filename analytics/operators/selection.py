@@ -128,6 +128,13 @@ class MapPolygon(RowOperator):
         description="How many documents were inside when it was drawn.",
         json_schema_extra={"widget": "hidden"},
     )
+    left_out: str | None = Field(
+        None,
+        min_length=1,
+        max_length=300,
+        description="Groups that the legend hid when it was drawn, in words; the stored set is without them.",
+        json_schema_extra={"widget": "hidden"},
+    )
 
     def columns(self) -> frozenset[str]:
         return frozenset({f"in_{self.ids[:16]}"})
@@ -145,7 +152,8 @@ class MapPolygon(RowOperator):
         return f"area of {len(self.vertices)} corners"
 
     def sentence(self) -> str:
-        return f"{self.mode.capitalize()} the {self.documents} documents inside an area of the map"
+        without = f", {self.left_out}" if self.left_out else ""
+        return f"{self.mode.capitalize()} the {self.documents} documents inside an area of the map{without}"
 
 
 def _build_rule(value: object) -> RowOperator:
@@ -177,12 +185,16 @@ Rule = Annotated[
 ]
 
 
+def _rules() -> Any:
+    return Field(min_length=1, max_length=30, description="The conditions, each a rule of its own.")
+
+
 class Joined(RowOperator):
     """Base of rules that are made of several rules, each decided from the document's own columns."""
 
     group: ClassVar[Group] = "Selection"
 
-    rules: tuple[Rule, ...] = Field(min_length=1, max_length=30, description="The conditions, each a rule of its own.")
+    rules: tuple[Rule, ...]
 
     def columns(self) -> frozenset[str]:
         return frozenset().union(*(rule.columns() for rule in self.rules))
@@ -203,6 +215,9 @@ class AllOf(Joined):
     summary: ClassVar[str] = "Keeps or drops the documents that satisfy several conditions at once."
     source: ClassVar[str] = "Boolean conjunction; no method of its own"
 
+    # A recipe names its own parameters before inherited ones.
+    rules: tuple[Rule, ...] = _rules()
+
     def match(self) -> str:
         return " AND ".join(rule.keeps() for rule in self.rules)
 
@@ -222,6 +237,9 @@ class AnyOf(Joined):
     term: ClassVar[str] = "disjunction of filters"
     summary: ClassVar[str] = "Keeps or drops the documents that satisfy at least one of several conditions."
     source: ClassVar[str] = "Boolean disjunction; no method of its own"
+
+    # A recipe names its own parameters before inherited ones.
+    rules: tuple[Rule, ...] = _rules()
 
     def match(self) -> str:
         return " OR ".join(rule.keeps() for rule in self.rules)

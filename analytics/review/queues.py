@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import row_masks
@@ -115,12 +117,17 @@ def _disputed(scene: Scene, outcome: Outcome, votes: Votes) -> NDArray[np.int64]
 
 def places(scene: Scene, votes: Votes) -> NDArray[np.int64]:
     """Return the facts row of each voted document, int64 (documents,), -1 for one that is not in the corpus."""
-    ids = scene.facts.ids
-    if len(votes.documents) > SEARCHED:
-        found = pc.index_in(pa.array(votes.documents, pa.string()), ids)
+    return document_rows(scene.facts, votes.documents)
+
+
+def document_rows(facts: Facts, names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the facts row of each id, int64 (names,), -1 for one that is not in the corpus."""
+    ids = facts.ids
+    if len(names) > SEARCHED:
+        found = pc.index_in(pa.array(names, pa.string()), ids)
         return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    rows = [bisect_left(range(len(ids)), name, key=lambda row: ids[row].as_py()) for name in votes.documents]
-    known = [row < len(ids) and ids[row].as_py() == name for row, name in zip(rows, votes.documents, strict=True)]
+    rows = [bisect_left(range(len(ids)), name, key=lambda row: ids[row].as_py()) for name in names]
+    known = [row < len(ids) and ids[row].as_py() == name for row, name in zip(rows, names, strict=True)]
     return np.where(known, rows, -1).astype(np.int64)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from tamis.analytics.study.groups import column_values
 from tamis.analytics.study.numbers import extent
 from tamis.analytics.study.scene import Scene, Which
 from tamis.data.errors import RecipeError
-from tamis.data.sql import literal
+from tamis.data.sql import ident, literal
 
 GRID = 65_535
 OTHER = 254
@@ -184,6 +184,22 @@ def _value_groups(facts: Facts, column: str) -> MapGroups:
     return MapGroups(codes.tobytes(), (*legend, *_rest(tally)), column)
 
 
+def cluster_reach(facts: Facts, column: str = "cluster") -> dict[int, tuple[float, float]]:
+    """Return how far each cluster spreads on the map: the standard deviation of x and of y by its number."""
+
+    def measure() -> dict[int, tuple[float, float]]:
+        source = facts.source([column, "x", "y"])
+        table = facts.query(
+            f"SELECT CAST({ident(column)} AS INTEGER) AS cluster, round(stddev_pop(x), 6) AS x,"
+            f" round(stddev_pop(y), 6) AS y FROM {source} WHERE {ident(column)} IS NOT NULL AND x IS NOT NULL"
+            " GROUP BY 1 ORDER BY 1",
+            source,
+        )
+        return {row["cluster"]: (row["x"] or 0.0, row["y"] or 0.0) for row in table.to_pylist()}
+
+    return facts.memo.through(("cluster reach", facts.digest, column), measure, size=lambda found: 100 * len(found))
+
+
 def _rest(tally: NDArray[np.int64]) -> list[LegendItem]:
     """Return the legend entries of other values and of no value, as far as they occur."""
     names = ((OTHER, "other"), (NO_GROUP, "none"))
@@ -193,8 +209,19 @@ def _rest(tally: NDArray[np.int64]) -> list[LegendItem]:
 def _band_groups(facts: Facts, column: str, *, bands: int = 16) -> MapGroups:
     """Return equal-width bands of the robust range as codes 0..15; values outside join the end bands."""
     reach = extent(facts, column)
-    low, high = reach.robust_low, max(reach.robust_high, reach.robust_low + 1e-9)
-    values = facts.numbers(column)
+    return bands_of(facts.numbers(column), reach.robust_low, reach.robust_high, column, bands=bands)
+
+
+def bands_of(values: NDArray[np.float64], low: float, high: float, column: str, *, bands: int = 16) -> MapGroups:
+    """Return equal-width bands between two values as codes 0, 1, ...; values outside join the end bands.
+
+    Args:
+        values: float64 (n,), NaN where there is none.
+        low, high: ends of the bands.
+        column: name of what is shown.
+        bands: how many.
+    """
+    high = max(high, low + 1e-9)
     absent = np.isnan(values)
     scaled = np.floor((np.where(absent, low, values) - low) * (bands / (high - low)))
     codes = np.clip(scaled, 0, bands - 1).astype(np.uint8)
@@ -255,12 +282,39 @@ def shown_rows(groups: MapGroups, hidden: Collection[int]) -> NDArray[np.bool_]:
     return ~np.isin(np.frombuffer(groups.data, dtype=np.uint8), np.asarray(sorted(hidden), dtype=np.int64))
 
 
+MOST_WORDS = 300
+"""Characters of a list of hidden groups in a rule."""
+
+
+def hidden_words(legend: Sequence[LegendItem], hidden: Collection[int], title: str) -> str:
+    """Return in words which groups of a legend are hidden, or which few are not; empty when none is.
+
+    Args:
+        legend: the groups, with the names that people see.
+        hidden: their hidden codes.
+        title: of the column.
+    """
+    gone = [item.label[:80] for item in legend if item.code in hidden]
+    left = [item.label[:80] for item in legend if item.code not in hidden]
+    if not gone:
+        return ""
+    start, names = ("only", left) if 0 < len(left) < len(gone) else ("without", gone)
+    words = ""
+    for place, name in enumerate(names):
+        more = f"{words}, {name}" if place else f"{start} {title} {name}"
+        if len(more) > MOST_WORDS - 20:
+            return f"{words[: MOST_WORDS - 20]} and {len(names) - place} more"
+        words = more
+    return words
+
+
 def polygon_rule(
     facts: Facts,
     vertices: Vertices,
     put_ids: Callable[[pa.Array], str],
     *,
     shown: NDArray[np.bool_] | None = None,
+    left_out: str = "",
 ) -> MapPolygon:
     """Return the rule of a lasso.
 
@@ -269,6 +323,7 @@ def polygon_rule(
         vertices: corners of the area.
         put_ids: stores the ids inside and returns their digest.
         shown: which documents the map shows, bool (n,); hidden ones are left out. None for all.
+        left_out: the hidden groups in words, for the rule's sentence.
 
     Raises:
         RecipeError: no shown document lies inside, or the polygon is not valid.
@@ -280,8 +335,9 @@ def polygon_rule(
     stored = put_ids(facts.ids.take(pa.array(rows)))
     corners = tuple((float(x), float(y)) for x, y in vertices)
     rule = MapPolygon.model_validate(
-        {"vertices": corners, "map": map_digest(facts), "ids": stored, "documents": len(rows)}
-    )
+        {"vertices": corners, "map": map_digest(facts), "ids": stored, "documents": len(rows),
+         "left_out": left_out or None}
+    )  # fmt: skip
     inside = np.zeros(facts.n, dtype=bool)
     inside[rows] = True
     for measure in rule.measures():

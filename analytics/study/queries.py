@@ -6,6 +6,13 @@ Questions take a ``Scene`` (facts, selection, live recipe) and return frozen val
 from __future__ import annotations
 
 from tamis.analytics.study.audit_findings import AuditFinding, audit_findings
+from tamis.analytics.study.contrasts import (
+    GroupContrast,
+    SignalContrast,
+    group_contrasts,
+    prepare_contrasts,
+    signal_contrasts,
+)
 from tamis.analytics.study.documents import (
     DECIDED,
     Page,
@@ -18,21 +25,25 @@ from tamis.analytics.study.documents import (
     why,
 )
 from tamis.analytics.study.duplicate_groups import (
-    DuplicateSweep,
-    GroupSizes,
     Look,
     Order,
     Rule,
     borderline_pairs,
-    copies_sweep,
     duplicate_groups,
     duplicate_totals,
     group_members,
-    group_sizes,
     look,
-    threshold_sweep,
+    reaching_rows,
+    step_like,
 )
 from tamis.analytics.study.duplicate_sources import boilerplate_passages, find_items
+from tamis.analytics.study.duplicate_sweeps import (
+    DuplicateSweep,
+    GroupSizes,
+    copies_sweep,
+    group_sizes,
+    threshold_sweep,
+)
 from tamis.analytics.study.groups import (
     Groups,
     SceneTotals,
@@ -46,6 +57,7 @@ from tamis.analytics.study.groups import (
 )
 from tamis.analytics.study.issues import Issue, find_issues, remedy
 from tamis.analytics.study.length_bias import LengthBias, length_bias
+from tamis.analytics.study.likeness import Likeness, likeness
 from tamis.analytics.study.map_points import (
     OTHER,
     Bounds,
@@ -53,8 +65,10 @@ from tamis.analytics.study.map_points import (
     LegendItem,
     MapGroups,
     MapPoints,
+    cluster_reach,
     density,
     has_map,
+    hidden_words,
     map_bounds,
     map_digest,
     map_groups,
@@ -95,12 +109,14 @@ __all__ = [
     "Density",
     "DuplicateSweep",
     "Extent",
+    "GroupContrast",
     "GroupSizes",
     "Groups",
     "Histogram",
     "Issue",
     "LegendItem",
     "LengthBias",
+    "Likeness",
     "Look",
     "MapGroups",
     "MapPoints",
@@ -110,6 +126,7 @@ __all__ = [
     "Scene",
     "SceneTotals",
     "SideBySide",
+    "SignalContrast",
     "Spread",
     "StepPreview",
     "Sweep",
@@ -119,6 +136,7 @@ __all__ = [
     "audit_findings",
     "boilerplate_passages",
     "borderline_pairs",
+    "cluster_reach",
     "cluster_table",
     "copies_sweep",
     "count_values",
@@ -135,12 +153,15 @@ __all__ = [
     "find_issues",
     "find_items",
     "group_bounds",
+    "group_contrasts",
     "group_counts",
     "group_members",
     "group_sizes",
     "has_map",
+    "hidden_words",
     "histogram",
     "length_bias",
+    "likeness",
     "look",
     "map_bounds",
     "map_digest",
@@ -150,8 +171,10 @@ __all__ = [
     "points_on_map",
     "polygon_rows",
     "polygon_rule",
+    "prepare_contrasts",
     "prepare_polygons",
     "preview_step",
+    "reaching_rows",
     "remedy",
     "rows_of",
     "sample_of",
@@ -159,7 +182,9 @@ __all__ = [
     "selection_rules",
     "shown_rows",
     "side_by_side",
+    "signal_contrasts",
     "spread",
+    "step_like",
     "sweep",
     "threshold_sweep",
     "topic_shares",

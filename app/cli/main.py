@@ -14,9 +14,11 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli import (
+    agents,
     contamination,
     corpus,
     doctor,
+    duplicates,
     effect,
     names,
     people,
@@ -33,10 +35,12 @@ from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
 __all__ = [
+    "agents",
     "app",
     "contamination",
     "corpus",
     "doctor",
+    "duplicates",
     "effect",
     "main",
     "names",

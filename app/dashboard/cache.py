@@ -17,11 +17,15 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.meaning import sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, SideBySide, prepare_polygons, side_by_side
+from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
 from tamis.data.corpus import Corpus
 from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
+
+RANKING_SECONDS = 0.1
+"""What a page waits for the ranks of signals before it shows the rest first."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,36 @@ def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
 
 
 @dataclass(frozen=True)
+class SpaceKey:
+    """Vectors of an analysed corpus: those of its analysis, or precise ones beside them."""
+
+    corpus: CorpusKey
+    vectors: Vectors
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={SpaceKey: repr})
+def _space(key: SpaceKey) -> str:
+    found = vector_space(open_analysed(key.corpus).study, key.vectors)
+    if found is None:
+        raise _UnfinishedError
+    return found
+
+
+def space_of(key: SpaceKey) -> str | None:
+    """Return the digest that names the space of vectors; None, which is not cached, while there are none."""
+    try:
+        return _space(key)
+    except _UnfinishedError:
+        return None
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the embedding model …", hash_funcs={CorpusKey: repr})
+def embedder(key: CorpusKey) -> Embedder:
+    """Return the model that embeds sentences like a corpus; a precise one takes seconds to load."""
+    return sentence_embedder(open_analysed(key).study)
+
+
+@dataclass(frozen=True)
 class RecipePair:
     """Two recipes on one corpus."""
 
@@ -184,41 +218,20 @@ def beside(pair: CorpusPair) -> SideBySide:
     return side_by_side(open_analysed(pair.first).facts, open_analysed(pair.second).facts)
 
 
-@dataclass(frozen=True)
-class SpaceKey:
-    """Vectors of an analysed corpus: those of its analysis, or precise ones beside them."""
-
-    corpus: CorpusKey
-    vectors: Vectors
-
-
-@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={SpaceKey: repr})
-def _space(key: SpaceKey) -> str:
-    found = vector_space(open_analysed(key.corpus).study, key.vectors)
-    if found is None:
-        raise _UnfinishedError
-    return found
-
-
-def space_of(key: SpaceKey) -> str | None:
-    """Return the digest that names the space of vectors; None, which is not cached, while there are none."""
-    try:
-        return _space(key)
-    except _UnfinishedError:
-        return None
-
-
-@st.cache_resource(max_entries=2, show_spinner="Loading the embedding model …", hash_funcs={CorpusKey: repr})
-def embedder(key: CorpusKey) -> Embedder:
-    """Return the model that embeds sentences like a corpus; a precise one takes seconds to load."""
-    return sentence_embedder(open_analysed(key).study)
-
-
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
 def prepare_lasso(key: CorpusKey) -> Thread:
     """Start a thread that loads what the first lasso on a corpus needs, and return it."""
     thread = Thread(target=prepare_polygons, args=(open_analysed(key).facts,), daemon=True)
     thread.start()
+    return thread
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepare_contrasts(key: CorpusKey) -> Thread:
+    """Start a thread that ranks the signals of a corpus, and return it; a small corpus is done within a moment."""
+    thread = Thread(target=rank_signals, args=(open_analysed(key).facts,), daemon=True)
+    thread.start()
+    thread.join(RANKING_SECONDS)
     return thread
 
 

@@ -100,6 +100,19 @@ button.tamis-step:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5)
 .tamis-samples {display: flex; flex-direction: column; gap: 5px;}
 .tamis-card {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px; font-size: 0.86rem;
   line-height: 1.42; overflow-wrap: anywhere;}
+.tamis-against {display: grid; grid-template-columns: 1fr auto auto; gap: 2px 12px; font-size: 0.86rem;
+  font-variant-numeric: tabular-nums; margin-top: 4px;}
+.tamis-against b {font-weight: 600;}
+.tamis-against i {font-style: normal; opacity: 0.75; text-align: right;}
+.tamis-against em {font-style: normal; text-align: right;}
+.tamis-against span {overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
+[class*="st-key-map_sheet"] {max-height: max(340px, calc(100vh - 130px));}
+@media (max-width: 640px) {
+  [class*="st-key-map_sheet"] {position: fixed; z-index: 90; left: 0; right: 0; bottom: 0; height: 56vh !important;
+    background: var(--st-background-color, Canvas); border-radius: 12px 12px 0 0;
+    box-shadow: 0 -4px 18px rgba(0, 0, 0, 0.3);}
+}
+@media (max-width: 1100px) {.st-key-map_keys {display: none;}}
 .tamis-pairs {display: grid; grid-template-columns: auto 1fr; gap: 2px 14px; font-size: 0.86rem;
   font-variant-numeric: tabular-nums;}
 .tamis-pairs span {opacity: 0.65; white-space: nowrap;}
@@ -111,10 +124,16 @@ _DARK = """
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
 [data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
   color: #0b1416 !important;}
+[data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
+  color: #5fd3c4 !important;}
 """
 """Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
-_LIGHT = "[data-testid='stCode'] .token.atrule {color: #a8480d !important;}"
-"""Names in YAML, for the same reason."""
+_LIGHT = """
+[data-testid="stCode"] .token.atrule {color: #a8480d !important;}
+[data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
+  color: #0a5c55 !important;}
+"""
+"""Names in YAML and the chosen one of several buttons, for the same reason."""
 
 
 def style() -> None:

@@ -23,6 +23,8 @@ KEY = "tamis"
 HISTORY = 100
 OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "step", "offset")
 """Settings that mean nothing in another corpus."""
+OWN = ("review_blind", "review_at")
+"""Settings of one person that no link hands on: whether decisions are hidden, and the place in a queue."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class SharedView:
         if not all(isinstance(rule, RowOperator) for rule in rules):
             raise RecipeError("A selection is made of row rules", value=[rule.name for rule in rules])
         chosen = tuple(rule for rule in rules if isinstance(rule, RowOperator))
-        return cls(chosen, Recipe.from_dict(value["recipe"]), tuple(sorted(value["settings"].items())))
+        settings = {name: setting for name, setting in value["settings"].items() if name not in OWN}
+        return cls(chosen, Recipe.from_dict(value["recipe"]), tuple(sorted(settings.items())))
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Session:
         fault: whether the message says what went wrong.
         person: name under which reviews are stored.
         tab: name of this session's history, which a browser tab keeps over a reload.
+        own: settings that stay with this browser session, by name.
     """
 
     token: str
@@ -87,6 +91,7 @@ class Session:
     fault: bool = False
     person: str = ""
     tab: str = ""
+    own: tuple[tuple[str, Any], ...] = ()
 
     @property
     def selection(self) -> tuple[RowOperator, ...]:
@@ -100,7 +105,7 @@ class Session:
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return one page setting."""
-        return dict(self.view.settings).get(name, default)
+        return dict(self.own if name in OWN else self.view.settings).get(name, default)
 
 
 def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
@@ -164,9 +169,16 @@ def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | Non
 def choose(**settings: Any) -> None:
     """Change what the pages show; undo does not cover it."""
     session = current()
-    merged = {**dict(session.view.settings), **settings}
-    kept = tuple(sorted((name, value) for name, value in merged.items() if value is not None))
-    put(replace(session, view=replace(session.view, settings=kept)))
+    shared = {name: value for name, value in settings.items() if name not in OWN}
+    own = {name: value for name, value in settings.items() if name in OWN}
+    view = replace(session.view, settings=_merged(session.view.settings, shared))
+    put(replace(session, view=view, own=_merged(session.own, own)))
+
+
+def _merged(settings: tuple[tuple[str, Any], ...], changes: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return settings with changes, by name; None takes one away."""
+    merged = {**dict(settings), **changes}
+    return tuple(sorted((name, value) for name, value in merged.items() if value is not None))
 
 
 def undo() -> None:

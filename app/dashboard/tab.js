@@ -1,22 +1,53 @@
-// Beside every page: a click on what leads somewhere opens it, a reload keeps the history, a lost server says what to do.
+// Beside every page: Escape closes the innermost thing, a click on what leads somewhere opens it, a reload keeps the history, a lost
+// server says what to do.
 
 const EVERY = 3000;
 const KEPT = "tamis-tab";
+const OPEN = '[role="listbox"], [role="dialog"], [role="menu"], [data-testid="stPopoverBody"], [aria-expanded="true"][role="combobox"], #portal > *';
+const GRID = '[data-testid="stDataFrame"]';
 let failed = 0;
 
 export default function (component) {
   const { data, setTriggerValue } = component;
+  let open = false;
+  const before = (event) => {
+    if (event.key === "Escape") open = isOpen() || event.composedPath().some((at) => at.matches?.(GRID));
+  };
+  const escape = (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented || open) return;
+    const path = event.composedPath();
+    if (path.some((node) => node.matches?.(".tamis-map"))) return; // It has its own Escape.
+    const at = path[0];
+    if (isField(at) && at.type !== "checkbox") {
+      at.blur();
+      return;
+    }
+    const button = data.closers.map((name) => document.querySelector(`.${name} button:not(:disabled)`)).find(Boolean);
+    if (button) button.click();
+  };
   const clicked = (event) => {
     const row = event.target instanceof Element ? event.target.closest("[data-open]") : null;
     if (row) setTriggerValue("open", row.dataset.open);
   };
   const watch = setInterval(() => look(data.health), EVERY);
+  window.addEventListener("keydown", before, true);
+  document.addEventListener("keydown", escape);
   document.addEventListener("click", clicked);
   keepHistory(data.tab, setTriggerValue);
   return () => {
     clearInterval(watch);
+    window.removeEventListener("keydown", before, true);
+    document.removeEventListener("keydown", escape);
     document.removeEventListener("click", clicked);
   };
+}
+
+function isOpen() {
+  return [...document.querySelectorAll(OPEN)].some((found) => found.getClientRects().length > 0);
+}
+
+function isField(at) {
+  return at instanceof HTMLElement && (at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName));
 }
 
 // A reload starts a new session on the server; it is told the name of the one before, which holds the history.

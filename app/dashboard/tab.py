@@ -1,4 +1,4 @@
-"""The browser's tab: links inside pages, the history after a reload, and a server that does not answer."""
+"""The browser's tab: Escape, links inside pages, the history after a reload, and a server that does not answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.app.dashboard import session
+
+CLOSERS = ("reader/close", "rail/clear")
+"""Keys of the buttons that Escape presses, the innermost first: the first one that is on the page."""
 
 _SCRIPT = Path(__file__).with_name("tab.js").read_text("utf-8")
 _mount = st.components.v2.component("tamis_tab", html="<span></span>", js=_SCRIPT, isolate_styles=False)
@@ -19,6 +22,7 @@ def show() -> str:
     """
     data = {
         "tab": session.current().tab,
+        "closers": [f"st-key-{key.replace('/', '-')}" for key in CLOSERS],
         "health": "/".join(["", *filter(None, [st.get_option("server.baseUrlPath").strip("/")]), "_stcore/health"]),
     }
     asked = _mount(key="tab", data=data, height=1, on_before_change=lambda: None, on_open_change=lambda: None)

@@ -1,51 +1,56 @@
-"""Duplicates: groups and their kept document, pairs nearest to the threshold, what other settings would drop.
+"""Duplicates: the rule under trial, what it would drop at its place in the recipe, and its groups and pairs.
 
 Evaluation items in the corpus are the part Contamination.
 """
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
-from tamis.analytics.operators.operator import new_params
+from tamis.analytics.operators.operator import OPERATORS, new_params
 from tamis.analytics.operators.sets import ExactDedup
-from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest, params_of
 from tamis.analytics.study.queries import (
     Look,
-    Order,
     Rule,
-    borderline_pairs,
     copies_sweep,
-    duplicate_groups,
     duplicate_totals,
-    group_members,
     group_sizes,
     look,
+    reaching_rows,
+    step_like,
     threshold_sweep,
 )
-from tamis.analytics.study.readings import Reading
-from tamis.app.dashboard import session
-from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.conversation_view import unlike
+from tamis.app.dashboard import login, session
+from tamis.app.dashboard.changes import QUICK_SECONDS, adopt
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
-from tamis.app.dashboard.text_view import cards, reader
 from tamis.app.figures.figures import dial_figure, sizes_figure
-from tamis.app.pages import contamination
+from tamis.app.pages import contamination, duplicate_reading
 
-GROUPS = 40
-MEMBERS = 30
-DIFF_CHARACTERS = 6_000
-HEIGHT = 280
+HEIGHT = 210
 """Pixels of the figures: room for ten sources in the legend."""
+_KINDS: dict[str, type[Rule]] = {"exact": ExactDedup, "near": NearDedup, "semantic": SemanticDedup}
 _START = {"near": 0.8, "semantic": 0.95}
+_POLICIES = ("longest", "shortest", "first id")
+
+
+@dataclass(frozen=True)
+class RuleTrial:
+    """A rule under trial.
+
+    Attributes:
+        rule: the rule.
+        step: the step of the recipe that it would replace, None where it would be a new one.
+    """
+
+    rule: Rule
+    step: Step | None
 
 
 def page() -> None:
@@ -54,26 +59,22 @@ def page() -> None:
     if "norm_group" not in here.facts.columns:
         st.info("Duplicates are not measured yet. The Overview page shows the missing steps.")
         return
-    rule = _rule(here)
-    if rule is None:
+    trial = _trial(here)
+    if trial is None:
         return
-    found = _look(here, rule)
+    found = _look(here, trial)
     if found is None:
         return
-    _headline(found, rule)
+    _headline(here, found, trial)
     left, right = st.columns([5, 4], gap="medium")
     with left:
-        _dials(here, found)
-        leader = _groups(found)
+        _dials(found)
+        duplicate_reading.choose(here, found)
     with right:
-        groups, border = st.tabs(["Group", "Nearest to the threshold"])
-        with groups:
-            _group(here, found, leader)
-        with border:
-            _borderline(here, found)
+        duplicate_reading.read(here, found)
 
 
-def _rule(here: Stage) -> Rule | None:
+def _trial(here: Stage) -> RuleTrial | None:
     """Show the settings of the rule under trial; evaluation sets have a part of the page of their own."""
     now = session.current()
     kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
@@ -84,70 +85,123 @@ def _rule(here: Stage) -> Rule | None:
         "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
         format_func=lambda name: kinds[name], key="duplicates/kind",
     )  # fmt: skip
+    session.choose(dup_kind=kind)
     if kind == "contamination":
-        session.choose(dup_kind=kind)
         contamination.show(here, cells[1:])
         return None
-    threshold = float(now.setting(f"dup_{kind}", _START.get(kind, 1.0)))
-    if kind in _START:
-        title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
-        low = 0.5 if kind == "near" else 0.85
-        threshold = cells[1].slider(title, low, 0.99, threshold, 0.01, key=f"duplicates/at/{kind}")
-    copies = int(
-        cells[2].number_input("Copies kept", 1, 1000, int(now.setting("dup_copies", 1)), key="duplicates/copies")
-    )
-    session.choose(**{"dup_kind": kind, f"dup_{kind}": threshold, "dup_copies": copies})
-    keep = cells[3].selectbox("Keep the", ["longest", "shortest", "first id"], key="duplicates/keep")
-    params: dict[str, Any] = {"keep": keep, "max_copies": copies}
-    if scopes := here.opened.study.corpus.shape.scopes:
-        of = st.segmented_control(
-            "Compare", ["whole", *scopes], default=now.setting("dup_of", "whole"), required=True,
-            format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
-            key="duplicates/of",
-        )  # fmt: skip
-        session.choose(dup_of=of)
-        params |= {"of": of} if of != "whole" else {}
-    rule: Rule = ExactDedup(**params)
-    if kind == "near":
-        rule = NearDedup(threshold=threshold, **new_params(NearDedup), **params)
-    elif kind == "semantic":
-        rule = SemanticDedup(eps=round(1 - threshold, 4), **params)
+    of = _part(here)
+    step = step_like(now.recipe, OPERATORS.build(_KINDS[kind].name, {"of": of} if of else {}))  # type: ignore[arg-type]
+    params = _settings(kind, cells[1:4], None if step is None else step.operator)  # type: ignore[arg-type]
+    base = params_of(step.operator) if step is not None else new_params(_KINDS[kind])
+    rule = OPERATORS.build(_KINDS[kind].name, {**base, **params, **({"of": of} if of else {})})
+    trial = RuleTrial(rule, step)  # type: ignore[arg-type]
+    _measure_quickly(here, trial.rule)
     with cells[4]:
-        ready = not here.opened.study.pending(Recipe().with_operator(rule))
-        if st.button(
-            "Add to the recipe", key="duplicates/add", type="primary", icon=":material/add:", disabled=not ready
-        ):
-            adopt(recipe=now.recipe.with_operator(rule))
-            st.rerun()
-    return rule
+        _adopt(here, trial)
+    return trial
 
 
-def _look(here: Stage, rule: Rule) -> Look | None:
-    """Try the rule on all documents; offer the measurement first if it is missing."""
-    if not offer_measurement(here, Recipe().with_operator(rule), what="Similar pairs", name="dup"):
+def _part(here: Stage) -> str:
+    """Let people choose which part of conversations is compared; empty for whole texts."""
+    scopes = here.opened.study.corpus.shape.scopes
+    if not scopes:
+        return ""
+    of = st.segmented_control(
+        "Compare", ["whole", *scopes], default=session.current().setting("dup_of", "whole"), required=True,
+        format_func=lambda name: "Whole text" if name == "whole" else name.replace("_", " ").capitalize(),
+        key="duplicates/of",
+    )  # fmt: skip
+    session.choose(dup_of=of)
+    return "" if of == "whole" else str(of)
+
+
+def _settings(kind: str, cells: Any, known: Rule | None) -> dict[str, Any]:
+    """Show threshold, copies and policy, as the step of the recipe has them at first, and return the parameters."""
+    now = session.current()
+    params: dict[str, Any] = {}
+    if kind in _START:
+        start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START[kind]
+        title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
+        low = min(0.5 if kind == "near" else 0.85, round(start, 2))
+        value = min(0.99, max(low, float(now.setting(f"dup_{kind}", start))))
+        threshold = cells[0].slider(title, low, 0.99, round(value, 2), 0.01, key=f"duplicates/at/{kind}")
+        session.choose(**{f"dup_{kind}": threshold})
+        params |= {"threshold": threshold} if kind == "near" else {"eps": round(1 - threshold, 4)}
+    copies = int(now.setting("dup_copies", 1 if known is None else known.max_copies))
+    copies = int(cells[1].number_input("Copies kept", 1, 1000, copies, key="duplicates/copies"))
+    policies = list(dict.fromkeys([*_POLICIES, *([known.keep] if known is not None else [])]))
+    keep = now.setting("dup_keep", "longest" if known is None else known.keep)
+    keep = cells[2].selectbox(
+        "Keep the", policies, index=policies.index(keep) if keep in policies else 0, key="duplicates/keep"
+    )
+    session.choose(dup_copies=copies, dup_keep=keep)
+    return {**params, "keep": keep, "max_copies": copies}
+
+
+def _measure_quickly(here: Stage, rule: Rule) -> None:
+    """Measure at once what takes a moment only."""
+    alone, study = Recipe().with_operator(rule), here.opened.study
+    missing = study.pending(alone)
+    if missing and login.may("owner") and sum(step.estimate.seconds for step in missing) <= QUICK_SECONDS:
+        with st.spinner("Measuring similar pairs …"):
+            study.measure(alone)
+
+
+def _adopt(here: Stage, trial: RuleTrial) -> None:
+    """Show the button that adds the rule, or changes the one that the recipe has."""
+    recipe, rule = session.current().recipe, trial.rule
+    ready = not here.opened.study.pending(Recipe().with_operator(rule))
+    if trial.step is None:
+        wanted, title, icon = recipe.with_operator(rule), "Add to the recipe", ":material/add:"
+    else:
+        wanted, title, icon = recipe.replaced(trial.step.id, operator=rule), "Update the rule", ":material/sync:"
+        if trial.step.operator == rule:
+            title, icon = "In the recipe", ":material/check:"
+    help_ = None if trial.step is None else f"Changes the step {trial.step.id} of the recipe"
+    same = trial.step is not None and trial.step.operator == rule
+    st.button(
+        title, key="duplicates/add", type="primary", icon=icon, disabled=not ready or same, help=help_,
+        on_click=_take, args=(wanted,),
+    )  # fmt: skip
+
+
+def _take(recipe: Recipe) -> None:
+    adopt(recipe=recipe)
+
+
+def _look(here: Stage, trial: RuleTrial) -> Look | None:
+    """Try the rule on the documents that reach it; a missing measurement is offered."""
+    alone = Recipe().with_operator(trial.rule)
+    if not offer_measurement(here, alone, what="Similar pairs", name="dup"):
         return None
-    facts = here.opened.facts
+    facts, recipe = here.opened.facts, session.current().recipe
+    end = len(recipe) if trial.step is None else recipe.index(trial.step.id)
+    before = operator_digest(step.operator for step in recipe.steps[:end] if step.enabled)
+    rows = reaching_rows(here.scene.outcome, recipe, trial.step)
     found: Look = facts.memo.through(
-        ("duplicates", facts.digest, rule.name, repr(rule)),
-        lambda: look(facts, here.opened.evidence, rule),
+        ("duplicates", facts.digest, trial.rule.name, repr(trial.rule), before),
+        lambda: look(facts, here.opened.evidence, trial.rule, rows=rows),
         size=lambda seen: seen.view.rows.nbytes * 4,
     )
     return found
 
 
-def _headline(found: Look, rule: Rule) -> None:
-    sums = duplicate_totals(found)
+def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
+    sums, total = duplicate_totals(found), here.opened.facts.n
     cells = st.columns(4, gap="small")
     cells[0].metric("Would be dropped", count(sums.dropped), border=True)
     cells[1].metric("Share of documents", share(sums.dropped, sums.documents), border=True)
     cells[2].metric("Tokens", short(sums.dropped_tokens), border=True)
     cells[3].metric("Groups", count(sums.groups), border=True, help=f"{sums.large} of them are large.")
-    st.caption(f"All {count(sums.documents)} documents, exact. {plain(rule.sentence())}. Every drop has a kept twin.")
+    where = "at the end of the recipe" if trial.step is None else f"as step {trial.step.id} of the recipe"
+    reach = f"All {count(total)} documents"
+    if sums.documents < total:
+        reach = f"{count(sums.documents)} of {count(total)} documents, those that reach this rule {plain(where)}"
+    st.caption(f"{reach}, exact. {plain(found.rule.sentence())}. Every drop has a kept twin.")
 
 
-def _dials(here: Stage, found: Look) -> None:
+def _dials(found: Look) -> None:
     """Show what another threshold or another number of copies would drop."""
-    del here
     names = ["Copies", "Group sizes"] if isinstance(found.rule, ExactDedup) else ["Threshold", "Copies", "Group sizes"]
     chosen = st.segmented_control(
         "Dial",
@@ -164,104 +218,3 @@ def _dials(here: Stage, found: Look) -> None:
     else:
         figure = sizes_figure(group_sizes(found), height=HEIGHT)
     st.plotly_chart(figure, key="duplicates/figure", config={"displayModeBar": False}, alt=f"Effect of {chosen}")
-
-
-def _groups(found: Look) -> int | None:
-    """Show the groups and return the kept document of the chosen one."""
-    orders: dict[Order, str] = {
-        "largest": "Largest first",
-        "tokens": "Most tokens first",
-        "least similar": "Least similar first",
-    }
-    order = st.selectbox(
-        "Order",
-        list(orders),
-        format_func=lambda name: orders[name],
-        key="duplicates/order",
-        label_visibility="collapsed",
-    )
-    listed = duplicate_groups(found, order=order, limit=GROUPS)
-    rows = listed.table.to_pylist()
-    if not rows:
-        st.caption("No group: this rule finds no duplicates.")
-        return None
-    event = st.dataframe(
-        [
-            {
-                "size": row["size"],
-                "dropped tokens": row["dropped_tokens"],
-                "least similar": row["least_similar"],
-                "source": row.get("source") or "",
-                "kept document": row["id"],
-                "": "large: look first" if row["large"] else "",
-            }
-            for row in rows
-        ],
-        hide_index=True,
-        height=300,
-        row_height=30,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"duplicates/groups/{order}",
-        column_config={"least similar": st.column_config.NumberColumn(format="%.3f")},
-    )
-    st.caption(f"{count(min(GROUPS, listed.total))} of {count(listed.total)} groups shown")
-    places = event["selection"]["rows"]
-    return int(rows[places[0]]["row"]) if places and places[0] < len(rows) else int(rows[0]["row"])
-
-
-def _group(here: Stage, found: Look, leader: int | None) -> None:
-    """Show the kept document and one dropped document with the words that differ."""
-    if leader is None:
-        st.caption("No group to show.")
-        return
-    members = group_members(found, leader, limit=MEMBERS).to_pylist()
-    dropped = [row for row in members if not row["kept"]]
-    kept = here.opened.readings([leader])[0]
-    st.markdown("**Kept**")
-    st.html(cards([kept], length=900))
-    labels = {
-        row["row"]: f"{place}. {row['similarity']:.3f} · {row.get('source') or ''} · {row['id'][:16]}"
-        for place, row in enumerate(dropped, start=1)
-    }
-    chosen = st.selectbox(
-        f"Dropped for it ({count(len(dropped))} shown, least similar first)", list(labels),
-        format_func=lambda row: labels[row], key=f"duplicates/member/{leader}",
-    )  # fmt: skip
-    if chosen is not None:
-        _difference(here, kept, int(chosen))
-
-
-def _difference(here: Stage, kept: Reading, row: int) -> None:
-    """Show a dropped document with marks on the words that its kept twin lacks, and the words only the twin has."""
-    other = here.opened.readings([row])[0]
-    found = word_diff(kept.text[:DIFF_CHARACTERS], other.text[:DIFF_CHARACTERS])
-    added, removed = unlike(found.right), unlike(found.left)
-    st.html(reader(other, added, limit=DIFF_CHARACTERS))
-    lost = " … ".join(kept.text[begin:end].strip() for begin, end in removed)
-    if not added and not lost:
-        st.caption("Word for word the same.")
-    elif lost:
-        st.html(f'<div class="tamis-muted">Only in the kept one: <bdi>{escape(lost[:600])}</bdi></div>')
-
-
-def _borderline(here: Stage, found: Look) -> None:
-    """Show the pairs nearest to the threshold, on either side of it."""
-    rows = borderline_pairs(found, limit=60).to_pylist()
-    if not rows:
-        st.caption("Exact duplicates have no border.")
-        return
-    labels = [
-        f"{place}. {row['similarity']:.3f} · {'' if row['duplicate'] else 'not a '}duplicate · {row['right_id'][:16]}"
-        for place, row in enumerate(rows, start=1)
-    ]
-    place = st.selectbox("Pair", range(len(rows)), format_func=lambda k: labels[k], key="duplicates/pair")
-    row = rows[int(place or 0)]
-    left, right = here.opened.readings([int(row["left"]), int(row["right"])])
-    difference = word_diff(left.text[:DIFF_CHARACTERS], right.text[:DIFF_CHARACTERS])
-    cells = st.columns(2)
-    for cell, document, spans in ((cells[0], left, difference.left), (cells[1], right, difference.right)):
-        cell.html(reader(document, unlike(spans), limit=DIFF_CHARACTERS))
-    st.caption(
-        f"{count(int(np.count_nonzero([item['duplicate'] for item in rows])))} of these {len(rows)} are duplicates"
-    )

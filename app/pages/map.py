@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import streamlit as st
 
-from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.selection import MapPolygon
 from tamis.analytics.study.queries import (
     OTHER,
     Bounds,
     MapGroups,
-    cluster_table,
     extent,
     has_map,
     map_digest,
@@ -25,12 +21,12 @@ from tamis.analytics.study.queries import (
     totals,
 )
 from tamis.app.dashboard import cache, session
-from tamis.app.dashboard.look import count, is_dark, short
-from tamis.app.dashboard.page_context import Stage, brief, stage
+from tamis.app.dashboard.look import count, is_dark
+from tamis.app.dashboard.page_context import Stage, brief, plain, stage
 from tamis.app.figures.figures import ScatterGroup, scatter_sample
 from tamis.app.figures.palette import palette_of
-from tamis.app.pages.document_view import show_document
-from tamis.app.point_map.component import Label, drawn_lasso, failure_of, point_map
+from tamis.app.pages import map_marks, map_panel
+from tamis.app.point_map.component import drawn_lasso, failure_of, point_map
 from tamis.app.server.routes import DESK
 from tamis.data.errors import TamisError
 from tamis.data.hashing import digest
@@ -41,7 +37,7 @@ FAILED_HEIGHT = 44
 LEGEND_ROWS = 22
 FALLBACK_POINTS = 20_000
 FALLBACK_HEIGHT = 680
-KEPT = ColumnInfo("kept", "boolean", title="Kept / dropped")
+KEYS = "L lasso · B box · A all in view · Shift adds · Esc clears · wheel or +/− zooms · click reads"
 
 
 def page() -> None:
@@ -51,60 +47,74 @@ def page() -> None:
         st.info("This corpus has no map yet. The Overview page shows what the analysis still needs.")
         return
     overlay = _controls(here)
-    groups: MapGroups = here.ask(map_groups, column=_column(here))
-    picked = session.current().setting("document")
-    left, right = st.columns([7, 3], gap="small") if picked is not None else (st.container(), None)
-    with left:
-        _draw(here, groups, overlay=overlay)
-    if right is not None:
-        with right, st.container(height=HEIGHT, border=True):
-            if st.button("Close", key="map/close", icon=":material/close:", type="tertiary"):
-                session.choose(document=None)
-                st.rerun()
-            show_document(here, int(picked))
+    # One row of columns in both cases: the map is then the same element, and its bytes are not sent again.
+    cells = st.columns([7, 3] if map_panel.is_open() else [1], gap="small")
+    with cells[0]:
+        _draw(here, _groups(here), overlay=overlay)
+    if len(cells) > 1:
+        with cells[1]:
+            map_panel.show(here, height=HEIGHT)
 
 
-def _column(here: Stage) -> str:
-    column = session.current().setting("colour", "cluster")
-    known = {*here.facts.columns, "kept"}
-    return (
-        str(column)
-        if column in known
-        else next(name for name in ("cluster", "source", "lang", "kept") if name in known)
-    )
+def _groups(here: Stage) -> MapGroups:
+    """Return the colours; a target that cannot be compared is told, and kept and dropped are shown."""
+    try:
+        return map_marks.current_groups(here)
+    except TamisError as error:
+        st.error(plain(brief(error)), icon=":material/error:")
+        found: MapGroups = here.ask(map_groups, column=map_marks.KEPT.name)
+        return found
 
 
 def _controls(here: Stage) -> bool:
     """Show the choice of colour; return whether dropped documents fade."""
-    columns = [info for info in here.facts.columns.values() if info.role not in ("id", "map")]
-    names = ["kept", *(info.name for info in sorted(columns, key=_column_order))]
-    titles = distinct_titles([*columns, KEPT])
-    left, middle, right = st.columns([2, 2, 5], vertical_alignment="center")
-    chosen = left.selectbox(
-        "Colour by",
-        names,
-        index=names.index(_column(here)),
-        format_func=titles.__getitem__,
-        label_visibility="collapsed",
-        key=session.widget("map", "colour", _column(here)),
-    )
-    if chosen != _column(here):
-        session.choose(colour=chosen)
-        st.rerun()
-    overlay = middle.toggle("Fade dropped", value=bool(session.current().setting("fade", True)), key="map/fade")
-    session.choose(fade=overlay)
-    right.caption("L lasso · B box · A all in view · Shift adds · Esc clears · wheel or +/− zooms · click reads")
+    titles, now = map_marks.colour_titles(here), map_marks.colour_column(here)
+    names = list(titles)
+    key = session.widget("map", "colour", now)
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.selectbox(
+            "Colour by", names, index=names.index(now), format_func=titles.__getitem__, label_visibility="collapsed",
+            key=key, on_change=_coloured, args=(key,), width=220,
+        )  # fmt: skip
+        if now == map_marks.LIKENESS:
+            _target(here)
+        overlay = st.toggle("Fade dropped", value=bool(session.current().setting("fade", True)), key="map/fade")
+        session.choose(fade=overlay)
+        if session.current().selection and session.current().setting("map_alone", False):
+            st.button("What is selected", key="map/beside", type="tertiary", on_click=_beside)
+        elif now != map_marks.LIKENESS:
+            with st.container(key="map_keys", width="content"):
+                st.caption(KEYS)
     return overlay
 
 
-def _column_order(info: ColumnInfo) -> tuple[int, str]:
-    roles = ("cluster", "source", "language", "label", "size", "duplicate", "signal")
-    return (roles.index(info.role) if info.role in roles else len(roles), info.title)
+def _coloured(key: str) -> None:
+    session.choose(colour=session.widget_value(key))
+
+
+def _beside() -> None:
+    session.choose(map_alone=None)
+
+
+def _target(here: Stage) -> None:
+    """Show to what the documents are compared, and let people write a sentence."""
+    target = map_marks.likeness_target(here)
+    written = target if isinstance(target, str) else ""
+    key = session.widget("map", "sentence", written[:40])
+    st.text_input(
+        "Similar to", value=written, key=key, on_change=_compare, args=(key,), label_visibility="collapsed", width=360,
+        placeholder="a sentence; or open a document and press Colour by similarity" if target is None or written
+        else f"document {here.facts.ids[target].as_py()[:40]}; or write a sentence",
+    )  # fmt: skip
+
+
+def _compare(key: str) -> None:
+    session.choose(alike=str(session.widget_value(key)).strip() or None)
 
 
 def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     facts, now = here.facts, session.current()
-    points = here.facts.memo.through(("points", facts.digest), lambda: map_points(facts), size=lambda p: len(p.data))
+    points = facts.memo.through(("points", facts.digest), lambda: map_points(facts), size=lambda p: len(p.data))
     scene = here.scene
     sums = here.ask(totals)
     colours = palette_of(groups, dark=is_dark())
@@ -113,7 +123,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
     failed = failure_of(session.widget_value(KEY))
     cannot = point_map(
         points=DESK.publish(now.token, "points", f"points-{points.digest[:24]}-{facts.digest[:24]}", points.data),
-        groups=DESK.publish(now.token, "groups", f"groups-{_groups_name(here, groups)}", groups.data),
+        groups=DESK.publish(now.token, "groups", f"groups-{map_marks.groups_name(here, groups)}", groups.data),
         flags=DESK.publish(now.token, "flags", f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
         snippets=DESK.publish_snippets(now.token, digest(vars(here.key.corpus))[:24], here.opened.snippet),
         token=now.token,
@@ -121,11 +131,12 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         home=_home(here),
         digest=points.digest,
         palette=colours,
-        legend=_legend(here, groups),
-        labels=_labels(here),
+        legend=map_marks.legend(here, groups),
+        labels=map_marks.labels(here),
         shapes=shapes,
         overlay=overlay and groups.column != "kept",
         selected=selected,
+        ring=int(now.setting("document", -1)),
         placed=int(np.unpackbits(np.frombuffer(points.placed, dtype=np.uint8)).sum()),
         status=f"{count(sums.selected.documents)} selected" if selected else "",
         failed=failed,
@@ -154,40 +165,6 @@ def _home(here: Stage) -> Bounds:
     return Bounds(x.robust_low, x.robust_high, y.robust_low, y.robust_high)
 
 
-def _groups_name(here: Stage, groups: MapGroups) -> str:
-    """Return the name of the groups' bytes: kept and dropped depend on the recipe, columns do not."""
-    depends = here.scene.digest if groups.column == "kept" else groups.column
-    return digest([here.facts.digest, depends])[:32]
-
-
-def _labels(here: Stage) -> list[Label]:
-    """Return the names of clusters, the largest first; the largest fifth is shown from afar, all names when near."""
-    names = here.opened.cluster_names()
-    if not names:
-        return []
-    rows = [row for row in here.ask(cluster_table).to_pylist() if row["cluster"] >= 0 and row["x"] is not None]
-    rows.sort(key=lambda row: (-row["documents"], row["cluster"]))
-    far = max(12, len(rows) // 5)
-    return [
-        Label(row["x"], row["y"], names.get(str(row["cluster"]), f"cluster {row['cluster']}"), level)
-        for place, row in enumerate(rows)
-        for level in ((0, 1) if place < far else (1,))
-    ]
-
-
-def _legend(here: Stage, groups: MapGroups) -> dict[str, Any]:
-    """Return the legend's rows; its last line counts the codes that are not shown."""
-    info = here.facts.columns.get(groups.column)
-    names = here.opened.cluster_names() if info is not None and info.role == "cluster" else {}
-    items = [
-        {"label": names.get(item.label, item.label), "codes": [item.code], "n": short(item.documents)}
-        for item in groups.legend
-    ]
-    shown, rest = items[:LEGEND_ROWS], items[LEGEND_ROWS:]
-    title = "Kept / dropped" if info is None else info.title + (f" ({info.unit})" if info.unit else "")
-    return {"column": groups.column, "title": title, "items": shown, "more": f"and {len(rest)} more" if rest else ""}
-
-
 def _lasso() -> None:
     """Select the drawn area, or add it to the selected area."""
     try:
@@ -196,8 +173,11 @@ def _lasso() -> None:
             session.say("The map has changed since the area was drawn. Draw it again.")
             return
         corners = [(round(x, 4), round(y, 4)) for x, y in drawn.vertices]
-        shown = shown_rows(here.ask(map_groups, column=drawn.column), drawn.hidden) if drawn.hidden else None
-        rule = polygon_rule(here.facts, corners, here.workspace.put_ids, shown=shown)
+        shown, words = None, ""
+        if drawn.hidden:
+            groups = map_marks.groups_of_lasso(here, drawn.column)
+            shown, words = shown_rows(groups, drawn.hidden), map_marks.words_of_hidden(here, groups, drawn.hidden)
+        rule = polygon_rule(here.facts, corners, here.workspace.put_ids, shown=shown, left_out=words)
         if drawn.add:
             rule = _joined(here, rule, [old for old in now.selection if isinstance(old, MapPolygon)])
     except TamisError as error:
@@ -205,6 +185,7 @@ def _lasso() -> None:
         return
     others = [old for old in now.selection if not isinstance(old, MapPolygon)]
     session.edit(selection=[*others, rule])
+    session.choose(map_alone=None, map_samples=None)
 
 
 def _joined(here: Stage, rule: MapPolygon, old: list[MapPolygon]) -> MapPolygon:
@@ -212,7 +193,9 @@ def _joined(here: Stage, rule: MapPolygon, old: list[MapPolygon]) -> MapPolygon:
     if not old:
         return rule
     ids = sorted({item for area in (*old, rule) for item in here.workspace.ids(area.ids).to_pylist()})
-    return rule.model_copy(update={"ids": here.workspace.put_ids(ids), "documents": len(ids)})
+    # The areas may have been drawn with different groups hidden; each then says what it left out.
+    words = "; ".join(dict.fromkeys(area.left_out for area in (*old, rule) if area.left_out))[:300] or None
+    return rule.model_copy(update={"ids": here.workspace.put_ids(ids), "documents": len(ids), "left_out": words})
 
 
 def _fallback(here: Stage, colours: list[str], groups: MapGroups) -> None:
@@ -221,7 +204,7 @@ def _fallback(here: Stage, colours: list[str], groups: MapGroups) -> None:
     facts = here.facts
     codes = np.frombuffer(groups.data, dtype=np.uint8)[rows]
     x, y = facts.numbers("x")[rows], facts.numbers("y")[rows]
-    items, shown = _legend(here, groups)["items"], np.zeros(len(rows), dtype=bool)
+    items, shown = map_marks.legend(here, groups)["items"][:LEGEND_ROWS], np.zeros(len(rows), dtype=bool)
     parts = []
     for item in items:
         of_item = np.isin(codes, item["codes"])

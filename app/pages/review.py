@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -9,25 +10,47 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.review.agreement import Votes
+from tamis.analytics.review.pairs import document_votes, pair_context, pair_subject, twin_rows
 from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
 from tamis.analytics.study.queries import why
 from tamis.app.dashboard import login, session
+from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import review_panel
+from tamis.app.pages.pair_verdict import ANSWERS
 from tamis.app.pages.review_panel import ReviewDesk
 from tamis.data.errors import TamisError
-from tamis.data.reviews import DECISIONS, Event, event_key
+from tamis.data.reviews import DECISIONS, Event, Subject, event_key
 
 TEXT_LIMIT = 30_000
+TWIN_LIMIT = 6_000
+"""Characters of two texts that are compared word by word."""
+SIZES = [20, 50, 100, 200, 500, 1000]
 _LOOK = {
     "keep": (":material/check: Keep", "K"),
     "drop": (":material/close: Drop", "D"),
     "unsure": (":material/question_mark: Unsure", "U"),
 }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a decision is about.
+
+    Attributes:
+        kind: ``document`` or ``pair``.
+        name: its subject in the store.
+        context: what a decision carries besides.
+    """
+
+    kind: Subject
+    name: str
+    context: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,12 +62,14 @@ class Place:
         ids: their ids.
         at: place in the queue, m when everything is decided.
         decided: how many of them this person has decided.
+        twin: facts row of the kept document that the one at this place is a duplicate of, -1 where it is none.
     """
 
     rows: NDArray[np.int64]
     ids: tuple[str, ...]
     at: int
     decided: int
+    twin: int = -1
 
 
 def page() -> None:
@@ -58,7 +83,7 @@ def page() -> None:
     desk = ReviewDesk(here, log_of(here), name)
     focus = bool(session.current().setting("review_focus", False))
     queue = _bar(here, focus)
-    votes = Votes.of(desk.log.events())
+    votes = document_votes(here.scene, desk.log.events())
     rows = _rows(here, queue, votes)
     if focus:
         _read(desk, queue, rows, votes)
@@ -90,8 +115,11 @@ def _bar(here: Stage, focus: bool) -> Queue:
         step=str(now.setting("review_step", "")),
         size=int(now.setting("review_size", 100)),
     )
+    before = queue
     if not focus:
         queue = _choices(here, queue)
+    if queue != before:
+        session.choose(review_at=None)  # Another queue starts at its own beginning.
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         blind = st.toggle(
             "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
@@ -123,7 +151,9 @@ def _choices(here: Stage, queue: Queue) -> Queue:
             "Step", options, index=options.index(queue.step) if queue.step in options else 0,
             format_func=lambda name: name or "any step", key=f"review/step/{kind}",
         ) or ""  # fmt: skip
-    size = cells[2].selectbox("Documents", [20, 50, 100, 200, 500, 1000], index=2, key="review/size")
+    size = cells[2].selectbox(
+        "Documents", SIZES, index=SIZES.index(queue.size) if queue.size in SIZES else 2, key="review/size"
+    )
     return replace(queue, kind=kind, step=step, size=int(size))
 
 
@@ -134,7 +164,9 @@ def _place(desk: ReviewDesk, rows: NDArray[np.int64], votes: Votes) -> Place:
     open_ = [place for place, name in enumerate(ids) if mine.get(name, -1) < 0]
     asked = session.current().setting("review_at")
     at = int(asked) if asked is not None and 0 <= int(asked) < len(ids) else (open_[0] if open_ else len(ids))
-    return Place(rows, ids, at, len(ids) - len(open_))
+    outcome = desk.here.scene.outcome
+    twin = -1 if outcome is None or at >= len(ids) else int(twin_rows(outcome, rows[at : at + 1])[0])
+    return Place(rows, ids, at, len(ids) - len(open_), twin)
 
 
 def _read(desk: ReviewDesk, queue: Queue, rows: NDArray[np.int64], votes: Votes) -> None:
@@ -152,16 +184,28 @@ def _read(desk: ReviewDesk, queue: Queue, rows: NDArray[np.int64], votes: Votes)
     _document(desk, place, votes)
 
 
-def _buttons(desk: ReviewDesk, queue: Queue, place: Place, votes: Votes) -> None:
+def _subject(desk: ReviewDesk, place: Place) -> Judged:
+    """Return what is decided: the document, or the pair of it and its twin."""
     document = place.ids[place.at]
+    if place.twin < 0:
+        return Judged("document", document, {})
+    other = desk.here.facts.ids[place.twin].as_py()
+    return Judged("pair", pair_subject(document, other), pair_context(document, other))
+
+
+def _buttons(desk: ReviewDesk, queue: Queue, place: Place, votes: Votes) -> None:
+    document, subject = place.ids[place.at], _subject(desk, place)
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True)).get(document, -1)
-    before = sum(event.subject == document and event.reviewer == desk.name for event in desk.log.events())
+    before = sum(event.subject == subject.name and event.reviewer == desk.name for event in desk.log.events())
+    answers = {value: answer[:2] for value, answer in ANSWERS.items()} if subject.kind == "pair" else _LOOK
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for number, value in enumerate(DECISIONS):
-            label, key = _LOOK[value]
+        if subject.kind == "pair":
+            st.markdown("**Same document?**")
+        for value, (label, key) in answers.items():
             st.button(
-                label, key=f"review/{value}", shortcut=key, type="primary" if mine == number else "secondary",
-                on_click=_decide, args=(desk, queue, place, value, before), disabled=not login.may("reviewer"),
+                label, key=f"review/{subject.kind}/{value}", shortcut=key, on_click=_decide,
+                args=(desk, queue, place, value, before), disabled=not login.may("reviewer"),
+                type="primary" if mine == DECISIONS.index(value) else "secondary",
             )  # fmt: skip
         st.button(
             "Back", key="review/back", icon=":material/arrow_back:", shortcut="Left", type="tertiary",
@@ -176,14 +220,13 @@ def _buttons(desk: ReviewDesk, queue: Queue, place: Place, votes: Votes) -> None
 
 def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: int) -> None:
     """Store a decision and go on to the next document without one."""
-    document = place.ids[place.at]
-    now = session.current()
+    now, subject = session.current(), _subject(desk, place)
     event = Event(
-        key=event_key(desk.log.corpus, desk.name, document, "decision", value, before),
+        key=event_key(desk.log.corpus, desk.name, subject.name, "decision", value, before),
         reviewer=desk.name,
         corpus=desk.log.corpus,
-        subject_kind="document",
-        subject=document,
+        subject_kind=subject.kind,
+        subject=subject.name,
         kind="decision",
         value=value,
         context={
@@ -191,6 +234,7 @@ def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: in
             "step": queue.step,
             "recipe": now.recipe.digest,
             "blind": bool(now.setting("review_blind", True)),
+            **subject.context,
         },
     )
     try:
@@ -207,12 +251,26 @@ def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: in
 
 def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
-    document = desk.here.opened.readings([row])[0]
     with st.container(height=520, border=True, key="review_text"):
-        st.html(reader(document, kind="tamis-read", limit=TEXT_LIMIT))
+        if place.twin < 0:
+            st.html(reader(desk.here.opened.readings([row])[0], kind="tamis-read", limit=TEXT_LIMIT))
+        else:
+            _beside_twin(desk, row, place.twin)
     if not session.current().setting("review_blind", True):
         _verdict(desk, row, place.ids[place.at], votes)
     review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")
+
+
+def _beside_twin(desk: ReviewDesk, row: int, twin: int) -> None:
+    """Show a document beside the kept one it is called the same as, with the words that differ marked in both."""
+    document, kept = desk.here.opened.readings([row, twin])
+    found = word_diff(kept.text[:TWIN_LIMIT], document.text[:TWIN_LIMIT])
+    cells = st.columns(2, gap="small")
+    for cell, title, text, spans in (
+        (cells[0], "One", kept, found.left),
+        (cells[1], "The other", document, found.right),
+    ):
+        cell.html(f'<div class="tamis-head">{title}</div>{reader(text, unlike(spans), limit=TWIN_LIMIT)}')
 
 
 def _verdict(desk: ReviewDesk, row: int, document: str, votes: Votes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
+from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.review.agreement import (
     DROP,
@@ -18,6 +19,7 @@ from tamis.analytics.review.agreement import (
     precision_of_steps,
     progress,
 )
+from tamis.analytics.review.pairs import document_votes
 from tamis.analytics.review.queues import Queue, places
 from tamis.analytics.study.extrapolation import Interval
 from tamis.app.dashboard import login, session
@@ -52,7 +54,7 @@ def show(desk: ReviewDesk, queue: Queue, documents: tuple[str, ...]) -> None:
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def panel() -> None:
-        votes = Votes.of(desk.log.events())
+        votes = document_votes(desk.here.scene, desk.log.events())
         _team(votes, documents)
         agreement, rules, history = st.tabs(["Agreement", "Rules", "History"])
         with agreement:
@@ -110,16 +112,20 @@ def _rules(desk: ReviewDesk, votes: Votes) -> None:
         st.caption("The recipe has no rules yet.")
         return
     found = precision_of_steps(votes, places(desk.here.scene, votes), outcome)
+    pairs = {step.id for step in outcome.steps if isinstance(step.operator, Keeping)}
     rows = [
         {"step": item.step or "kept", "right": item.right.share if item.right.of else None,
          "95% interval": f"{item.right.low:.0%} to {item.right.high:.0%}", "votes": item.right.of,
-         "unsure": item.unsure} for item in found
+         "unsure": item.unsure, "judged as": "pairs" if item.step in pairs else "documents"} for item in found
     ]  # fmt: skip
     st.dataframe(
         rows, hide_index=True, row_height=28,
         column_config={"right": st.column_config.NumberColumn(format="percent")},
     )  # fmt: skip
-    st.caption("Of the documents a step drops, the share that the majority would drop as well; of the kept ones, keep.")
+    st.caption(
+        "Of the documents a step drops, the share that the majority would drop as well; of the kept ones, keep."
+        " Documents dropped as duplicates are judged beside their kept twin: the share that is called the same."
+    )
     _decisions_as_rules(desk, votes)
     if st.toggle("Compare with measured effects", key="review/effects"):
         review_effects.show(desk.here, votes)

@@ -27,8 +27,14 @@ HTML = """
     <button type="button" data-act="in" title="Closer (+)" aria-label="Closer">+</button>
     <button type="button" data-act="out" title="Further (-)" aria-label="Further">−</button>
     <button type="button" data-act="home" title="Whole map (0)">Fit</button>
+    <button type="button" data-act="look" aria-expanded="false" title="Size of the points and density">Look</button>
     <button type="button" data-act="png" title="Save as PNG">PNG</button>
     <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>
+  </div>
+  <div class="dials" role="group" aria-label="Look of the points" hidden>
+    <label>Point size <input type="range" name="size" min="-2" max="2" step="0.25"></label>
+    <label>Density <input type="range" name="density" min="-4" max="4" step="0.5"></label>
+    <button type="button" title="Both dials back to the middle">As usual</button>
   </div>
   <div class="legend" role="group" aria-label="Legend"></div>
   <div class="status" role="status">Loading …</div><div class="tip" role="tooltip"></div>
@@ -41,15 +47,16 @@ class Label:
     """A name on the map.
 
     Attributes:
-        x, y: map coordinates.
+        x, y: map coordinates of its middle.
+        reach_x, reach_y: how far around the middle it holds.
         text: plain text.
-        level: 0 shown from afar, 1 shown near.
     """
 
     x: float
     y: float
+    reach_x: float
+    reach_y: float
     text: str
-    level: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Lasso:
     hidden: tuple[int, ...]
 
 
-SCRIPTS = ("map_paint.js", "map_cells.js", "map_save.js", "map.js")
+SCRIPTS = ("map_paint.js", "map_cells.js", "map_labels.js", "map_legend.js", "map_save.js", "map.js")
 """Parts of one module, joined in this order: a component's script cannot import others."""
 
 _mount = st.components.v2.component(
@@ -126,6 +133,7 @@ def point_map(
     shapes: Sequence[Sequence[tuple[float, float]]],
     overlay: bool,
     selected: bool,
+    ring: int,
     placed: int,
     status: str,
     failed: str,
@@ -150,6 +158,7 @@ def point_map(
         shapes: areas of the selection, in map coordinates.
         overlay: whether dropped documents fade.
         selected: whether there is a selection.
+        ring: facts row of the document that is read, -1 for none.
         placed: number of documents on the map.
         status: shown in the corner after the counts.
         failed: the reason returned by the last run why the map cannot be drawn; the map is then only a line.
@@ -161,7 +170,7 @@ def point_map(
     """
     result = _mount(
         key=key,
-        height=height,
+        height="content",
         data={
             "points": points,
             "groups": groups,
@@ -177,6 +186,7 @@ def point_map(
             "shapes": [list(map(list, shape)) for shape in shapes],
             "overlay": overlay,
             "selected": selected,
+            "ring": ring,
             "placed": placed,
             "status": status,
             "failed": failed,

@@ -5,9 +5,24 @@ const LEGEND = 208; // Pixels at the right that the whole map leaves free for th
 const NARROW = 640; // Pixels up to which the legend lies below the points.
 const MOVING = 400_000; // Points drawn while the view moves; the rest follow when it rests.
 const REST = 160; // Milliseconds without movement before everything is drawn.
+const RING = 10; // Radius of the ring around the document that is read, in pixels.
+const MANY = 4000; // Points up to which no density is shown, however close they lie.
+const FEW = 1000; // Points below which each is drawn larger.
+const ALWAYS = 4; // End of the dial of density: always, or never.
+const SHORT = 340; // Least height of the map on a small screen.
+const ABOVE = 130; // Pixels of the window for what stands above the map.
+const SHEET = 0.56; // Share of a small window that the document covers, as the page's styles say.
 const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
 const instances = new WeakMap();
-const left = { map: "", tool: "pan" }; // How the map was when it last went from the page: there it goes on.
+// How the map was when it last went from the page: there it goes on. Dials are powers of two, 0 as usual.
+const left = { map: "", tool: "pan", size: 0, density: 0 };
+
+// How much of the picture is density, 0 to 1, given the documents in view and those per pixel of the busiest places.
+function densityOf(total, busy) {
+  if (Math.abs(left.density) === ALWAYS) return Number(left.density > 0);
+  const turned = 2 ** left.density;
+  return Math.min(1, Math.max(0, (busy * turned - 0.5) / 1.5), Math.max(0, (total * turned) / MANY - 1));
+}
 
 export default function (component) {
   const root = component.parentElement.querySelector(".tamis-map");
@@ -27,10 +42,10 @@ class PointMap {
     this.over = root.querySelector("canvas.over");
     this.tip = root.querySelector(".tip");
     this.status = root.querySelector(".status");
-    this.legend = root.querySelector(".legend");
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
     this.tool = "pan";
     this.hidden = new Set();
+    this.legend = new Legend(this, root.querySelector(".legend"));
     this.unseen = { all: 0, selected: 0 };
     this.loaded = {};
     this.path = null;
@@ -38,6 +53,7 @@ class PointMap {
     this.pointers = new Map();
     this.component = component;
     this.dead = false;
+    this.narrow = false;
     this.adding = false;
     this.painter = new Painter(this.gl_canvas);
     this.gl = this.painter.gl;
@@ -71,7 +87,7 @@ class PointMap {
     const data = component.data;
     const fresh = !this.data;
     this.data = data;
-    this.root.style.height = `${data.height}px`;
+    this.fit();
     if (!this.gl) {
       if (!data.failed) component.setStateValue("failed", "no WebGL2");
       this.root.dataset.failed = "yes";
@@ -96,9 +112,11 @@ class PointMap {
       return;
     }
     if (this.dead || data !== this.data) return;
-    this.paintLegend();
+    this.legend.show(data.legend, data.palette);
     this.paintPalette();
     this.countHidden();
+    if (data.ring !== this.ring) this.reveal();
+    this.ring = data.ring;
     this.draw();
     this.root.dataset.ready = data.flags;
   }
@@ -114,6 +132,7 @@ class PointMap {
     const values = name === "place" ? new Uint16Array(bytes) : new Uint8Array(bytes);
     this.painter.store(name, values);
     if (name === "place") {
+      this.place = values;
       this.n = values.length / 2;
       this.cells = new Cells(values);
       this.painter.storeCells(this.cells);
@@ -156,14 +175,26 @@ class PointMap {
     return [(x - b.low_x) / (b.high_x - b.low_x), (y - b.low_y) / (b.high_y - b.low_y)];
   }
 
+  // The height asked for; on a low or small screen so much that what stands above stays in view.
+  fit() {
+    const { height, failed } = this.data;
+    const room = window.innerWidth <= NARROW ? 0.68 * window.innerHeight : window.innerHeight - ABOVE;
+    this.root.style.height = `${failed ? height : Math.min(height, Math.max(SHORT, Math.round(room)))}px`;
+  }
+
   resize(draw = true) {
+    if (this.data) this.fit();
     const box = this.root.getBoundingClientRect();
     if (!box.width) return;
+    const narrower = this.width && box.width < this.width;
     this.ratio = Math.min(window.devicePixelRatio || 1, 2);
     this.width = box.width;
     this.height = box.height;
     this.room = box.width > NARROW ? box.width - LEGEND : box.width;
-    this.root.toggleAttribute("data-narrow", box.width <= NARROW);
+    if (this.root.toggleAttribute("data-narrow", box.width <= NARROW) !== this.narrow) {
+      this.narrow = !this.narrow;
+      this.legend.setFolded(this.narrow);
+    }
     for (const canvas of [this.gl_canvas, this.over]) {
       const [w, h] = [Math.round(box.width * this.ratio), Math.round(box.height * this.ratio)];
       if (canvas.width !== w || canvas.height !== h) {
@@ -171,6 +202,7 @@ class PointMap {
         canvas.height = h;
       }
     }
+    if (narrower) this.reveal();
     if (draw) this.draw();
   }
 
@@ -206,8 +238,9 @@ class PointMap {
     const step = this.moved ? Math.min(60, Math.max(1, Math.ceil(seen.total / MOVING))) : 1;
     const busy = seen.busiest * CELLS * CELLS * perPixel;
     const crowd = this.n / (this.room * this.height) / (this.view.zoom * this.view.zoom);
-    const size = Math.min(7, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.03)));
-    this.density = Math.min(1, Math.max(0, (busy - 0.5) / 1.5));
+    const largest = 5 + 8 * Math.max(0, 1 - seen.total / FEW);
+    const size = Math.min(largest, Math.max(1.5, 2.2 / Math.sqrt(crowd + 0.02))) * 2 ** left.size;
+    this.density = densityOf(seen.total, busy);
     this.step = step;
     this.painter.paint({
       n: this.n, step, spans: this.cells.spans(...this.frame(this.width)), centre: [this.view.x, this.view.y],
@@ -233,8 +266,44 @@ class PointMap {
     const accent = style.getPropertyValue("--st-primary-color") || "#0f766e";
     for (const shape of this.shapes) this.trace(draw, shape.map((corner) => this.fromData(corner)), accent, true);
     if (this.path && this.path.length > 1) this.trace(draw, this.path, accent, false);
-    this.drawLabels(draw, ink, paper);
+    this.drawRing(draw, ink, paper);
+    this.root.dataset.labels = drawLabels(this, draw, ink, paper).length;
     if (this.root.matches(":focus-visible")) this.drawCross(draw, ink);
+  }
+
+  // Where the document that is read lies, in pixels; null without one or without a place.
+  ringPlace() {
+    const row = this.data?.ring ?? -1;
+    const [x, y] = row < 0 || !this.place ? [0, 0] : [this.place[2 * row], this.place[2 * row + 1]];
+    return x || y ? this.toScreen(x / 65535, y / 65535) : null;
+  }
+
+  // Moves the view no further than it takes to see the document that is read.
+  reveal() {
+    if (!this.ringPlace()) return;
+    let end = this.height;
+    if (window.innerWidth <= NARROW) {
+      this.root.scrollIntoView({ block: "start" });
+      end = Math.max(6 * RING, Math.min(end, (1 - SHEET) * window.innerHeight - this.root.getBoundingClientRect().top));
+    }
+    const at = this.ringPlace();
+    const need = (value, end) => Math.max(0, 3 * RING - value) - Math.max(0, value - (end - 3 * RING));
+    const [x, y] = [need(at[0], this.room), need(at[1], end)];
+    if (x || y) this.shift([0, 0], [x, y]);
+  }
+
+  drawRing(draw, ink, paper) {
+    const at = this.ringPlace();
+    delete this.root.dataset.ring;
+    if (!at) return;
+    for (const [colour, width] of [[paper, 6], [ink, 2.5]]) {
+      draw.beginPath();
+      draw.arc(...at, RING, 0, 2 * Math.PI);
+      draw.lineWidth = width;
+      draw.strokeStyle = colour;
+      draw.stroke();
+    }
+    this.root.dataset.ring = at.map((part) => part.toFixed(1)).join(" ");
   }
 
   // The place that Enter reads, for use by keyboard.
@@ -267,48 +336,6 @@ class PointMap {
     draw.globalAlpha = 1;
   }
 
-  // Labels that fit, the more important ones first; two levels, as near as the first view allows. What lies on the map
-  // takes its place first.
-  placedLabels(draw) {
-    const whole = this.root.getBoundingClientRect();
-    const taken = [".tools", ".legend", ".status"].map((name) => {
-      const box = this.root.querySelector(name).getBoundingClientRect();
-      return [box.left - whole.left, box.top - whole.top, box.right - whole.left, box.bottom - whole.top];
-    });
-    const found = [];
-    const near = this.view.zoom >= 2.2 * Math.max(1, this.data.home.zoom / 1.3);
-    const family = getComputedStyle(this.root).fontFamily;
-    for (const label of this.data.labels) {
-      if (label.level === 0 ? near : !near) continue;
-      const [x, y] = this.toScreen(...this.fromData([label.x, label.y]));
-      const points = label.level === 0 ? 13 : 12;
-      const font = `600 ${points}px ${family}`;
-      draw.font = font;
-      const text = label.text.length > 34 ? `${label.text.slice(0, 33)}…` : label.text;
-      const half = draw.measureText(text).width / 2;
-      const box = [x - half - 4, y - points, x + half + 4, y + points];
-      if (box[0] < 0 || box[1] < 0 || box[2] > this.width || box[3] > this.height) continue;
-      if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
-      taken.push(box);
-      found.push({ text, x, y, points, font });
-    }
-    return found;
-  }
-
-  drawLabels(draw, ink, paper) {
-    draw.textAlign = "center";
-    draw.textBaseline = "middle";
-    draw.lineJoin = "round";
-    for (const { text, x, y, font } of this.placedLabels(draw)) {
-      draw.font = font;
-      draw.lineWidth = 4;
-      draw.strokeStyle = paper;
-      draw.strokeText(text, x, y);
-      draw.fillStyle = ink;
-      draw.fillText(text, x, y);
-    }
-  }
-
   paintPalette() {
     const bytes = new Uint8Array(256 * 4);
     this.data.palette.forEach((hex, code) => {
@@ -332,42 +359,11 @@ class PointMap {
     }
   }
 
-  paintLegend() {
-    const { title, items, more } = this.data.legend;
-    this.legend.replaceChildren();
-    const head = document.createElement("div");
-    head.className = "title";
-    head.textContent = title;
-    this.legend.append(head);
-    for (const item of items) {
-      const row = document.createElement("button");
-      row.type = "button";
-      row.title = `${item.label}: click to hide or show`;
-      row.setAttribute("aria-pressed", String(!item.codes.some((code) => this.hidden.has(code))));
-      const dot = document.createElement("i");
-      dot.style.background = this.data.palette[item.codes[0]];
-      const label = document.createElement("span");
-      label.className = "label";
-      label.textContent = item.label;
-      const n = document.createElement("span");
-      n.className = "n";
-      n.textContent = item.n;
-      row.append(dot, label, n);
-      row.onclick = () => {
-        for (const code of item.codes) this.hidden.has(code) ? this.hidden.delete(code) : this.hidden.add(code);
-        row.setAttribute("aria-pressed", String(!this.hidden.has(item.codes[0])));
-        this.paintPalette();
-        this.countHidden();
-        this.draw();
-      };
-      this.legend.append(row);
-    }
-    if (more) {
-      const rest = document.createElement("div");
-      rest.textContent = more;
-      rest.style.opacity = "0.65";
-      this.legend.append(rest);
-    }
+  // The legend hides or shows other groups.
+  legendChanged() {
+    this.paintPalette();
+    this.countHidden();
+    this.draw();
   }
 
   // What is drawn, and how: "density of 1 000 000 documents, exact".
@@ -407,6 +403,20 @@ class PointMap {
       button.onclick = () => this.act(button.dataset.act);
     }
     this.setTool(left.tool);
+    for (const dial of this.root.querySelectorAll(".dials input")) {
+      dial.value = left[dial.name];
+      dial.oninput = () => this.turn(dial.name, Number(dial.value));
+    }
+    this.root.querySelector(".dials button").onclick = () => this.usual();
+  }
+
+  turn(name, value) {
+    left[name] = value;
+    this.draw();
+  }
+
+  usual() {
+    for (const dial of this.root.querySelectorAll(".dials input")) this.turn(dial.name, Number((dial.value = 0)));
   }
 
   at(event) {
@@ -512,7 +522,7 @@ class PointMap {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Enter" && event.target.closest("button")) return;
+    if (event.target.closest("input") || (["Enter", " "].includes(event.key) && event.target.closest("button"))) return;
     const acts = { l: "lasso", b: "box", p: "pan", v: "pan", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
     const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const middle = [this.room / 2, this.height / 2];
@@ -541,10 +551,16 @@ class PointMap {
     else if (name === "out") this.zoomAt(this.room / 2, this.height / 2, 1 / 1.5);
     else if (name === "png") savePng(this);
     else if (name === "svg") saveSvg(this);
+    else if (name === "look") this.showDials(this.root.querySelector(".dials").hidden);
     else if (name === "add") {
       this.adding = !this.adding;
       this.setTool(this.tool);
     } else this.setTool(name);
+  }
+
+  showDials(shown) {
+    this.root.querySelector(".dials").hidden = !shown;
+    this.root.querySelector("[data-act=look]").ariaExpanded = String(shown);
   }
 
   setTool(name) {

@@ -40,13 +40,14 @@ function saveSvg(map) {
   node(svg, "image", { width: map.width, height: map.height, href: sheet(map, [map.gl_canvas]) });
   const words = node(svg, "g", { "font-family": style.fontFamily, fill: style.color });
   const outline = { stroke: style.backgroundColor, "stroke-width": 4, "stroke-linejoin": "round", "paint-order": "stroke" };
-  for (const { text, x, y, points } of map.placedLabels(map.over.getContext("2d"))) {
+  for (const { text, x, y, points } of placeLabels(map, map.over.getContext("2d"))) {
     const place = { x, y, "font-size": points, "font-weight": 600, "text-anchor": "middle", "dominant-baseline": "middle" };
     node(words, "text", { ...place, ...outline }, text);
   }
   const left = map.room + 18;
   node(words, "text", { x: left, y: 28, "font-size": 13, "font-weight": 600 }, map.data.legend.title);
-  map.data.legend.items.forEach((item, k) => {
+  const shown = map.data.legend.items.filter((item) => !item.codes.some((code) => map.hidden.has(code)));
+  shown.slice(0, Math.floor((map.height - 60) / 20)).forEach((item, k) => {
     const y = 52 + 20 * k;
     node(words, "circle", { cx: left + 5, cy: y - 4, r: 5, fill: map.data.palette[item.codes[0]] });
     node(words, "text", { x: left + 18, y, "font-size": 12 }, `${item.label}  ${item.n}`);

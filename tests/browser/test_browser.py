@@ -200,23 +200,6 @@ def test_the_map_bytes_need_the_token_of_a_session(dashboard: Dashboard, page: P
         refused.value.close()
 
 
-def test_near_duplicates_are_measured_shown_with_their_twin_and_added_to_the_recipe(
-    dashboard: Dashboard, page: Page
-) -> None:
-    show(page, dashboard, "duplicates")
-    page.get_by_role("radio", name="Near").or_(page.get_by_role("button", name="Near", exact=True)).first.click()
-    page.get_by_role("button", name="Measure").click()
-    dropped = page.get_by_test_id("stMetric").filter(has_text="Would be dropped")
-    expect(dropped).to_be_visible(timeout=60_000)
-    settle(page)
-    expected = number(dropped.get_by_test_id("stMetricValue").inner_text())
-    assert expected > 0
-    assert page.locator("mark").count() > 0 or page.get_by_text("Word for word the same.").count() > 0
-    page.get_by_role("button", name="Add to the recipe").click()
-    total, kept = funnel(page)
-    assert total - kept == expected
-
-
 def test_a_cluster_is_selected_and_dropped(dashboard: Dashboard, page: Page) -> None:
     show(page, dashboard, "clusters")
     table = page.locator(".stDataFrame").first

@@ -89,7 +89,7 @@ def test_the_map_stays_where_it_is_while_a_document_is_read_and_another_page_is_
     for _ in range(3):
         area.get_by_role("button", name="Closer").click()
     area.get_by_role("button", name="Lasso").click()
-    entry = area.get_by_role("button", name=re.compile("source 1"))
+    entry = area.get_by_role("button", name=re.compile("^source 1"))
     entry.click()
     expect(area).not_to_have_attribute("data-view", home or "")
     view = area.get_attribute("data-view") or ""
@@ -100,6 +100,9 @@ def test_the_map_stays_where_it_is_while_a_document_is_read_and_another_page_is_
     # While the page changes, the map of the run before may still be there.
     expect(area).to_have_count(1, timeout=30_000)
     expect(area).to_have_attribute("data-view", view)
+    ring = [float(part) for part in (area.get_attribute("data-ring") or "").split()]
+    box = area.bounding_box()
+    assert box and len(ring) == 2 and 0 < ring[0] < box["width"] and 0 < ring[1] < box["height"]
     page.get_by_role("link", name="Documents").first.click()
     expect(page.get_by_role("textbox", name="Search", exact=True)).to_be_visible(timeout=30_000)
     page.get_by_role("link", name="Map").first.click()
@@ -112,7 +115,7 @@ def test_the_map_stays_where_it_is_while_a_document_is_read_and_another_page_is_
 def test_the_legend_hides_what_is_clicked_and_shows_it_again(dashboard: Dashboard, page: Page) -> None:
     area = opened(page, dashboard)
     before = area.evaluate(INK)["ink"]
-    entry = area.get_by_role("button", name=re.compile("source 1"))
+    entry = area.get_by_role("button", name=re.compile("^source 1"))
     entry.click()
     expect(entry).to_have_attribute("aria-pressed", "false")
     page.wait_for_timeout(200)
@@ -123,24 +126,108 @@ def test_the_legend_hides_what_is_clicked_and_shows_it_again(dashboard: Dashboar
     assert area.evaluate(INK)["ink"] == pytest.approx(before)
 
 
-def test_a_narrow_map_has_its_legend_below_the_points_and_its_tools_in_reach(dashboard: Dashboard, page: Page) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
+def test_on_a_phone_the_legend_is_folded_all_tools_are_in_reach_and_a_tapped_document_is_a_sheet_in_view(
+    dashboard: Dashboard, chromium: Browser
+) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
     area = opened(page, dashboard)
-    whole = area.bounding_box()
-    tools, legend = area.locator(".tools").bounding_box(), area.get_by_role("group", name="Legend").bounding_box()
-    assert whole and tools and legend
-    assert tools["y"] + tools["height"] < whole["y"] + 0.3 * whole["height"]
-    assert legend["y"] > whole["y"] + 0.6 * whole["height"]
+    legend = area.get_by_role("group", name="Legend")
+    expect(legend.get_by_role("button", name=re.compile("^source 1"))).to_have_count(0)
+    whole, tools, folded = area.bounding_box(), area.locator(".tools").bounding_box(), legend.bounding_box()
+    assert whole and tools and folded
+    assert whole["y"] + whole["height"] < 844 and folded["height"] < 40
+    assert folded["y"] > whole["y"] + 0.6 * whole["height"] > tools["y"] + tools["height"]
     for button in area.locator(".tools button").all():
         box = button.bounding_box()
         assert box and whole["x"] <= box["x"] and box["x"] + box["width"] <= whole["x"] + whole["width"]
-    page.set_viewport_size({"width": 1440, "height": 900})
-    expect(area).not_to_have_attribute("data-narrow", "")
+    legend.get_by_role("button").first.click()
+    expect(legend.get_by_role("button", name=re.compile("^source 1"))).to_be_visible()
+    legend.get_by_role("button").first.click()
+    spot = area.evaluate(INK)
+    area.locator("canvas.gl").tap(position={"x": spot["x"], "y": spot["y"]})
+    text = page.locator(".tamis-text", has_text=re.compile(r"^document \d+$"))
+    expect(text).to_be_in_viewport(timeout=30_000)
+    expect(page.get_by_role("button", name="Close", exact=True)).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    ring = [float(part) for part in (area.get_attribute("data-ring") or "").split()]
+    sheet, map_box = page.locator("[class*=st-key-map_sheet]").bounding_box(), area.bounding_box()
+    assert sheet and map_box and map_box["y"] + ring[1] < sheet["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.locator("[class*=st-key-map_sheet]")).to_have_count(0, timeout=30_000)
+    context.close()
+
+
+def test_the_legend_is_searched_and_shows_one_group_alone_and_the_rule_says_so(
+    dashboard: Dashboard, page: Page
+) -> None:
+    area = opened(page, dashboard)
+    legend, status = area.get_by_role("group", name="Legend"), area.get_by_role("status")
+    legend.get_by_role("button", name=re.compile("^source 3")).dblclick()
+    expect(legend).to_contain_text("6 hidden")
+    shown = number(status.inner_text())
+    area.focus()
+    page.keyboard.press("a")
+    chosen = selected(page)
+    assert 0 < chosen <= shown < N
+    rail = page.locator("[data-testid=stSidebar]")
+    expect(rail).to_contain_text(f"the {chosen} documents inside an area of the map, only source source 3")
+    legend.get_by_role("button", name="Only source 5").click()
+    for name, pressed in (("source 5", "true"), ("source 3", "false")):
+        expect(legend.get_by_role("button", name=re.compile(f"^{name}"))).to_have_attribute("aria-pressed", pressed)
+    search = legend.get_by_role("searchbox", name="Search the legend")
+    search.fill("source 6")
+    expect(legend.get_by_role("button", name=re.compile("^source"))).to_have_count(1)
+    search.press("Enter")
+    search.press("Escape")
+    expect(legend.get_by_role("button", name=re.compile("^source 6"))).to_have_attribute("aria-pressed", "true")
+    expect(legend.get_by_role("button", name=re.compile("^source 5"))).to_have_attribute("aria-pressed", "false")
+    legend.get_by_role("button", name="Show all").click()
+    expect(status).not_to_contain_text("hidden by the legend")
+
+
+def test_a_panel_says_what_a_lasso_holds_against_the_rest_with_documents_to_read(
+    dashboard: Dashboard, page: Page
+) -> None:
+    area = opened(page, dashboard)
+    lasso(page, radius=130)
+    chosen = selected(page)
+    panel = page.locator("[class*=st-key-map_sheet]")
+    expect(panel).to_contain_text(f"{chosen:,} selected".replace(",", "\u202f"))
+    expect(panel).to_contain_text(re.compile("Source, 6 of 7|Source"))
+    expect(panel).to_contain_text("Signals that differ most")
+    expect(panel).to_contain_text("All documents, exact.")
+    view = area.get_attribute("data-view")
+    panel.get_by_role("button", name="Read document 2").click()
+    expect(page.get_by_role("button", name="Close", exact=True)).to_be_visible(timeout=30_000)
+    expect(area).to_have_attribute("data-view", view or "")
+    expect(area).to_have_attribute("data-ring", re.compile(r"\d"))
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(panel).to_contain_text("Documents to read", timeout=30_000)
+    panel.get_by_role("button", name="Hide").click()
+    expect(panel).to_have_count(0, timeout=30_000)
+    page.get_by_role("button", name="What is selected").click()
+    expect(panel).to_contain_text("Documents to read", timeout=30_000)
+
+
+def test_dials_turn_density_into_points_and_points_larger(dashboard: Dashboard, page: Page) -> None:
+    area = opened(page, dashboard)
+    area.get_by_role("button", name="Look").click()
+    area.get_by_label("Density").fill("-4")
+    expect(area).to_have_attribute("data-drawn", "points")
+    page.wait_for_timeout(300)
+    small = area.evaluate(INK)["ink"]
+    area.get_by_label("Point size").fill("2")
+    page.wait_for_timeout(300)
+    assert area.evaluate(INK)["ink"] > 1.5 * small
+    area.get_by_role("button", name="As usual").click()
+    expect(area).to_have_attribute("data-drawn", "density")
 
 
 def test_what_the_legend_hides_is_neither_counted_as_drawn_nor_selected(dashboard: Dashboard, page: Page) -> None:
     area = opened(page, dashboard)
-    status, first = area.get_by_role("status"), area.get_by_role("group", name="Legend").get_by_role("button").first
+    status, first = area.get_by_role("status"), area.get_by_role("button", name=re.compile("^source 0"))
     area.focus()
     page.keyboard.press("a")
     everything = selected(page)

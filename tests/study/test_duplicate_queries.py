@@ -33,17 +33,19 @@ from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.duplicate_groups import (
     Look,
     borderline_pairs,
-    copies_sweep,
     duplicate_groups,
     duplicate_totals,
     group_members,
-    group_sizes,
     is_large,
     look,
     rule_of,
-    threshold_sweep,
 )
 from tamis.analytics.study.duplicate_sources import boilerplate_passages, boilerplate_spans, find_items
+from tamis.analytics.study.duplicate_sweeps import (
+    copies_sweep,
+    group_sizes,
+    threshold_sweep,
+)
 from tamis.analytics.study.nearest_documents import nearest_documents, neighbours_of, vectors_of
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.study import Study

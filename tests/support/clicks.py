@@ -55,20 +55,6 @@ def funnel(page: Page) -> list[int]:
     return [number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()]
 
 
-class ClickCounter:
-    """Clicks and counts them, as the goals of a task count: each press of the mouse is one."""
-
-    def __init__(self, page: Page) -> None:
-        self.page, self.clicks = page, 0
-
-    def click(self, place: Locator) -> None:
-        """Click once and wait until the page has answered."""
-        place.click()
-        self.clicks += 1
-        self.page.wait_for_timeout(300)
-        settle(self.page)
-
-
 def search(page: Page, text: str, *, kind: str = "") -> None:
     """Send a text from the command bar and wait for the answer."""
     if kind:
@@ -85,3 +71,17 @@ def open_row(page: Page, place: int = 0) -> None:
     page.locator(".tamis-table tbody tr").nth(place).click(timeout=30_000)
     page.get_by_role("button", name="Close", exact=True).wait_for(timeout=30_000)
     settle(page)
+
+
+class ClickCounter:
+    """Clicks and counts them, as the goals of a task count: each press of the mouse is one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks = page, 0
+
+    def click(self, place: Locator) -> None:
+        """Click once and wait until the page has answered."""
+        place.click()
+        self.clicks += 1
+        self.page.wait_for_timeout(300)
+        settle(self.page)
