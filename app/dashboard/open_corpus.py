@@ -91,7 +91,7 @@ class Opened:
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
 
     def with_names(self, words: str, rule: Operator) -> str:
-        """Return words about a rule, such as its sentence, with the names of the clusters in use after their numbers."""
+        """Return words about a rule, such as its sentence, followed by the names of the clusters it is about."""
         if not isinstance(rule, Cluster) or "cluster" not in self.facts.columns:
             return words
         if rule.clustering != self.facts.info("cluster").origin:
