@@ -82,7 +82,7 @@ def two_corpora_figure(
     """
     figure = go.Figure()
     for points, name, colour, symbol in ((first, names[0], KEPT, "circle"), (second, names[1], DROPPED, "x-thin-open")):
-        figure.add_scattergl(
+        figure.add_scatter(
             x=points[:, 0], y=points[:, 1], mode="markers", name=escape(name), hoverinfo="name",
             marker={"color": colour, "symbol": symbol, "size": 5, "opacity": 0.7},
         )  # fmt: skip

@@ -17,7 +17,7 @@ from tamis.data.corpus import Corpus
 from tamis.data.errors import TamisError
 
 SIGNALS = 15
-POINTS = 2_000
+POINTS = 1_500
 
 
 def unfold(here: Stage) -> None:
