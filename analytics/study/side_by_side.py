@@ -181,8 +181,7 @@ def points_on_map(
         seed: of the hash.
     """
     here = np.column_stack([first.numbers("x"), first.numbers("y")])
-    on_map: NDArray[np.bool_] = np.isfinite(here).all(axis=1)
-    rows = sample_of(first, on_map, n=n, seed=seed)
+    rows = sample_of(first, np.isfinite(here[:, 0]) & np.isfinite(here[:, 1]), n=n, seed=seed)
     known = placed.filter(pc.is_valid(placed.column("x")))
     there = np.column_stack([known.column(axis).to_numpy().astype(np.float64) for axis in "xy"])
     order = np.argsort(mix_keys(key64(known.column("id").to_pylist()), seed=seed, salt="sample"), kind="stable")

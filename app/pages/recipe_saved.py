@@ -53,8 +53,10 @@ def _entry(here: Stage, entry: SavedEntry) -> None:
     by = f" by {entry.who}" if entry.who else ""
     key = session.widget("saved", entry.key[:16])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{plain(entry.name)}** · saved {ago(entry.at)}{plain(by)}", width="stretch")
-        opening = st.button("Open", key=f"{key}/open", help=f"Replace the recipe by {plain(entry.name)}")
+        opening = st.button(
+            f"Open {plain(entry.name)}", key=f"{key}/open", help="It replaces the recipe; Undo goes back"
+        )
+        st.caption(f"saved {ago(entry.at)}{plain(by)}", width="stretch")
         removing = st.button(
             ":material/delete:", key=f"{key}/remove", type="tertiary", help=f"Remove {plain(entry.name)}, {entry.at}",
             disabled=not login.may("reviewer"),

@@ -190,6 +190,6 @@ def test_a_recipe_is_saved_under_the_nearest_name_and_opened_again(dashboard: Da
     expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
     settle(page)
     page.get_by_role("tab", name="Save and load").click()
-    page.get_by_test_id("stMain").get_by_role("button", name="Open", exact=True).first.click()
+    page.get_by_role("button", name="Open short-ones-go").click()
     expect(page.get_by_test_id("funnel")).to_be_visible(timeout=SLOW)
     assert funnel(page) == kept
