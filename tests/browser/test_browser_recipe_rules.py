@@ -193,3 +193,13 @@ def test_a_recipe_is_saved_under_the_nearest_name_and_opened_again(dashboard: Da
     page.get_by_role("button", name="Open short-ones-go").click()
     expect(page.get_by_test_id("funnel")).to_be_visible(timeout=SLOW)
     assert funnel(page) == kept
+
+
+def test_a_server_that_does_not_answer_says_what_to_do_until_it_is_back(dashboard: Dashboard, page: Page) -> None:
+    page.goto(dashboard.url)
+    settle(page)
+    page.route("**/_stcore/health", lambda route: route.abort())
+    told = page.get_by_role("alert").filter(has_text="tamis serve")
+    expect(told).to_be_visible(timeout=SLOW)
+    page.unroute("**/_stcore/health")
+    expect(told).to_have_count(0, timeout=SLOW)
