@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import synthetic_facts
 
-import tamis.analytics.map.steps  # noqa: F401 - declares the columns of maps
+import tamis.analytics.study.standard_analysis  # noqa: F401 - declares the columns of every step
 from tamis.analytics.study.side_by_side import (
     compare_shares,
     distribution_distance,
