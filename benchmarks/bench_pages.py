@@ -74,7 +74,7 @@ def story(clock: Clock, number: int, pause: float) -> None:
     for _ in range(2):
         handle = page.get_by_role("slider").first
         clock.time("move a handle", lambda handle=handle: handle.press("ArrowRight"), pause=pause)
-    clock.time("look by group", lambda: page.get_by_role("tab", name="By language").click(), pause=pause)
+    clock.time("look by group", lambda: page.get_by_role("tab", name="By source").click(), pause=pause)
     clock.time("back to samples", lambda: page.get_by_role("tab", name="Samples").click(), pause=pause)
     clock.time(
         "curve of the other side", lambda: page.get_by_role("radio", name="drop above").first.click(), pause=pause

@@ -43,7 +43,8 @@ class Person:
                 for value in (8, 9, 10, 12):
                     cut = value + self.number % 7
                     self.note("type a cut", self.session.type("number_input", "Drop below", cut))
-                self.note("save as rule", self.session.press("Save as rule"))
+                fresh = ("button", "Save as rule") in self.session.widgets
+                self.note("save as rule", self.session.press("Save as rule" if fresh else "Change rule"))
             elif page == "documents":
                 self.note("search", self.session.type("text_input", "Search", f"number {self.number}"))
             elif page == "review":

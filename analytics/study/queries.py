@@ -96,6 +96,7 @@ from tamis.analytics.study.numbers import (
     sweep,
 )
 from tamis.analytics.study.scene import Scene, selection_rules
+from tamis.analytics.study.side_by_side import SideBySide, points_on_map, side_by_side, topic_shares
 from tamis.analytics.study.step_preview import StepPreview, dropped_in_groups, group_bounds, preview_step
 
 __all__ = [
@@ -125,6 +126,7 @@ __all__ = [
     "Rule",
     "Scene",
     "SceneTotals",
+    "SideBySide",
     "SignalContrast",
     "Spread",
     "StepPreview",
@@ -167,6 +169,7 @@ __all__ = [
     "map_groups",
     "map_points",
     "neighbours_of",
+    "points_on_map",
     "polygon_rows",
     "polygon_rule",
     "prepare_contrasts",
@@ -180,11 +183,13 @@ __all__ = [
     "sample_rows",
     "selection_rules",
     "shown_rows",
+    "side_by_side",
     "signal_contrasts",
     "spread",
     "step_like",
     "sweep",
     "threshold_sweep",
+    "topic_shares",
     "totals",
     "why",
 ]

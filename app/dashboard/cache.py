@@ -16,7 +16,7 @@ from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.meaning import sentence_embedder, vector_space
-from tamis.analytics.study.queries import Scene, prepare_polygons
+from tamis.analytics.study.queries import Scene, SideBySide, prepare_polygons, side_by_side
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
@@ -202,6 +202,20 @@ def difference(pair: RecipePair) -> DocumentDiff:
     first, second = (each.outcome for each in scenes)
     assert first is not None and second is not None
     return diff_outcomes(first, second, open_analysed(pair.corpus).facts)
+
+
+@dataclass(frozen=True)
+class CorpusPair:
+    """Two corpora."""
+
+    first: CorpusKey
+    second: CorpusKey
+
+
+@st.cache_resource(max_entries=8, show_spinner="Comparing …", hash_funcs={CorpusPair: repr})
+def beside(pair: CorpusPair) -> SideBySide:
+    """Return what differs between two analysed corpora."""
+    return side_by_side(open_analysed(pair.first).facts, open_analysed(pair.second).facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})

@@ -22,7 +22,7 @@ def adopt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | No
     try:
         return attempt(selection=selection, recipe=recipe)
     except TamisError as error:
-        session.say(brief(error))
+        session.say(brief(error), fault=True)
         return False
 
 
@@ -58,7 +58,7 @@ def mend_selection() -> None:
         bad = {rule: why for rule in now.selection if (why := _refusal(here, rule))}
     if bad:
         session.put(replace(now, view=replace(now.view, selection=tuple(r for r in now.selection if r not in bad))))
-        session.say("Removed from the selection: " + " ".join(bad.values()))
+        session.say("Removed from the selection: " + " ".join(bad.values()), fault=True)
 
 
 def _refusal(here: Stage, rule: RowOperator) -> str:

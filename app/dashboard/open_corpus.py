@@ -10,7 +10,8 @@ import numpy as np
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.map.cluster_steps import clusters_of
-from tamis.analytics.operators.operator import Evidence
+from tamis.analytics.operators.operator import Evidence, Operator, named_list
+from tamis.analytics.operators.selection import Cluster
 from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
 from tamis.analytics.study.audit_places import audit_places
@@ -88,6 +89,15 @@ class Opened:
         answered = {number: name.name for number, name in read_model_names(root, artifact.digest).items()}
         given = answered | read_people_names(root, artifact.digest)
         return {str(row["cluster"]): given.get(row["cluster"], row["name"]) for row in rows}
+
+    def with_names(self, words: str, rule: Operator) -> str:
+        """Return words about a rule, such as its sentence, followed by the names of the clusters it is about."""
+        if not isinstance(rule, Cluster) or "cluster" not in self.facts.columns:
+            return words
+        if rule.clustering != self.facts.info("cluster").origin:
+            return words
+        names = self.cluster_names() | {"-1": "unclustered"}
+        return f"{words}: {named_list(tuple(names.get(str(number), str(number)) for number in rule.clusters))}"
 
     def snippet(self, row: int) -> Snippet:
         """Return the beginning of one document and its source.

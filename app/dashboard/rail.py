@@ -32,8 +32,10 @@ def show(workspace: Workspace) -> None:
         ready = is_ready()
         if ready:
             mend_selection()
-        notice = session.take_notice()
-        if notice:
+        notice, fault = session.take_notice()
+        if fault:
+            show_fault(notice)
+        elif notice:
             with st.container(border=True):
                 st.text(notice)
         if not ready:
@@ -149,7 +151,7 @@ def _sampled() -> None:
 def _part(place: int, rule: RowOperator) -> None:
     """Show one condition of the selection with a button that removes it."""
     words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
-    words.caption(plain(condition_in_words(rule)))
+    words.caption(plain(stage().opened.with_names(condition_in_words(rule), rule)))
     key = session.widget("rail", "part", str(place))
     cross.button(":material/close:", key=key, type="tertiary", on_click=_without, args=(place,), help="Take this away")
 

@@ -84,31 +84,32 @@ def show_examples(here: Stage, recipe: Recipe, found: StepPreview) -> None:
         return
     signal = str(getattr(operator, "signal", None) or "")
     left, right = st.columns(2, gap="medium")
+    marked = False
     for place, title, rows, twins in (
         (left, "Would be dropped", found.dropped.tolist(), found.twins),
         (right, "Would stay", found.kept.tolist(), (-1,) * len(found.kept)),
     ):
         with place:
             st.markdown(f"**{title}**")
-            st.html(_cards(here, rows, twins, signal))
-    more = f"; marked: what {plain(here.facts.info(signal).title.lower())} comes from" if _marked(here, signal) else ""
+            body, some = _cards(here, rows, twins, signal)
+            st.html(body)
+            marked = marked or some
+    more = f"; marked: what {plain(here.facts.info(signal).title.lower())} comes from" if marked else ""
     st.caption(f"At most {len(found.dropped) or len(found.kept)} of each side by keyed hash, seed {found.seed}{more}.")
 
 
-def _marked(here: Stage, signal: str) -> bool:
-    return signal in here.facts.columns and bool(split_scope(signal)[1])
-
-
-def _cards(here: Stage, rows: Sequence[int], twins: Sequence[int], signal: str) -> str:
-    """Return examples as cards, each followed by its kept twin where it has one."""
+def _cards(here: Stage, rows: Sequence[int], twins: Sequence[int], signal: str) -> tuple[str, bool]:
+    """Return examples as cards, each followed by its kept twin where it has one, and whether places are marked."""
     if not rows:
-        return '<div class="tamis-muted">No documents.</div>'
+        return '<div class="tamis-muted">No documents.</div>', False
     others = [twin for twin in twins if twin >= 0]
     read = dict(zip([*rows, *others], here.opened.readings([*rows, *others]), strict=True))
-    cards = []
+    cards, marked = [], False
     for row, twin in zip(rows, twins, strict=True):
-        places = spans(read[row].text[:SCANNED], split_scope(signal)[1]) if _marked(here, signal) else ()
+        name = split_scope(signal)[1] if signal in here.facts.columns else ""
+        places = spans(read[row].text[:SCANNED], name) if name else []
+        marked = marked or bool(places)
         cards.append(card(read[row], places, length=PREVIEW))
         if twin >= 0:
             cards.append(f'<div class="tamis-twin"><span>kept twin</span>{card(read[twin], length=PREVIEW)}</div>')
-    return f'<div class="tamis-samples">{"".join(cards)}</div>'
+    return f'<div class="tamis-samples">{"".join(cards)}</div>', marked

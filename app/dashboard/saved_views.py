@@ -33,7 +33,7 @@ def show(workspace: Workspace) -> None:
 def _save(workspace: Workspace, typed: str) -> None:
     now = session.current()
     try:
-        who = login.demand("reviewer", to="save a view").name
+        who = login.demand("reviewer", to="save a view", named=False).name
         at = datetime.now(UTC).isoformat(timespec="seconds")
         value = now.view.to_value()
         entry = save_entry(workspace, "view", typed, value, who=who, at=at, corpus=now.corpus)
@@ -64,12 +64,12 @@ def _open(workspace: Workspace, entry: SavedEntry) -> None:
         workspace.corpus(entry.corpus)
         session.open_view(entry.corpus, session.SharedView.from_value(workspace.value(entry.content)))
     except TamisError as error:
-        session.say(str(error))
+        session.say(str(error), fault=True)
 
 
 def _remove(workspace: Workspace, entry: SavedEntry) -> None:
     try:
-        login.demand("reviewer", to="remove a saved view")
+        login.demand("reviewer", to="remove a saved view", named=False)
         remove_saved(workspace, entry)
     except TamisError as error:
-        session.say(str(error))
+        session.say(str(error), fault=True)

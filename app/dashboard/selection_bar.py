@@ -94,18 +94,18 @@ def _store(here: Stage, kind: Kind, text: str, selection: Sequence[RowOperator])
             make_mark(kind, text, selection=selection, corpus=log.corpus, documents=documents, who=who, before=before)
         )
     except TamisError as error:
-        session.say(brief(error))
+        session.say(brief(error), fault=True)
 
 
 def _select(mark: SelectionMark) -> None:
     try:
         adopt(selection=mark.rules())
     except TamisError as error:
-        session.say(brief(error))
+        session.say(brief(error), fault=True)
 
 
 def _untag(here: Stage, mark: SelectionMark) -> None:
     try:
         _store(here, "untag", mark.text, mark.rules())
     except TamisError as error:
-        session.say(brief(error))
+        session.say(brief(error), fault=True)

@@ -77,6 +77,7 @@ class Session:
         view: selection, recipe and settings.
         past, future: views for undo and redo.
         notice: a message to show once.
+        fault: whether the message says what went wrong.
         person: name under which reviews are stored.
         tab: name of this session's history, which a browser tab keeps over a reload.
         own: settings that stay with this browser session, by name.
@@ -88,6 +89,7 @@ class Session:
     past: tuple[SharedView, ...] = ()
     future: tuple[SharedView, ...] = ()
     notice: str = ""
+    fault: bool = False
     person: str = ""
     tab: str = ""
     own: tuple[tuple[str, Any], ...] = ()
@@ -224,17 +226,17 @@ def introduce(name: str) -> None:
     put(replace(current(), person=name))
 
 
-def say(notice: str) -> None:
-    """Leave a message for the next run."""
-    put(replace(current(), notice=notice))
+def say(notice: str, *, fault: bool = False) -> None:
+    """Leave a message for the next run; a fault is shown in red and announced."""
+    put(replace(current(), notice=notice, fault=fault))
 
 
-def take_notice() -> str:
-    """Return the message left by the last run and forget it."""
+def take_notice() -> tuple[str, bool]:
+    """Return the message left by the last run, empty for none, and whether it is a fault; forget it."""
     session = current()
     if session.notice:
-        put(replace(session, notice=""))
-    return session.notice
+        put(replace(session, notice="", fault=False))
+    return session.notice, session.fault
 
 
 def write_address(workspace: Workspace) -> None:

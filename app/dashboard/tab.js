@@ -68,7 +68,12 @@ async function look(health) {
   const shown = document.getElementById("tamis-lost");
   if (failed < 2) {
     if (shown) shown.remove();
-  } else if (!shown) {
+    return;
+  }
+  // The framework's own message says nothing of what to do.
+  const dialogs = [...document.querySelectorAll('[role="dialog"]')];
+  dialogs.find((found) => found.textContent.startsWith("Connection error"))?.querySelector("button")?.click();
+  if (!shown) {
     const bar = document.createElement("div");
     bar.id = "tamis-lost";
     bar.setAttribute("role", "alert");

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from tamis.analytics.study.concept_profiles import ConceptProfiles
 from tamis.app.figures.figures import CUT, DROPPED, KEPT, frame
@@ -65,4 +67,26 @@ def complexity_figure(found: ConceptProfiles, measure: str, *, height: int = 320
     )
     frame(figure, height=height, x="documents of the concept", y=f"{measure.replace('_', ' ')} complexity")
     figure.update_xaxes(type="log", showgrid=False)
+    return figure
+
+
+def two_corpora_figure(
+    first: NDArray[np.float64], second: NDArray[np.float64], names: Sequence[str], *, height: int = 460
+) -> go.Figure:
+    """Return the documents of two corpora on one map, told apart by colour and shape.
+
+    Args:
+        first, second: positions, float64 (n, 2) each.
+        names: of the corpora.
+        height: pixels.
+    """
+    figure = go.Figure()
+    for points, name, colour, symbol in ((first, names[0], KEPT, "circle"), (second, names[1], DROPPED, "x-thin-open")):
+        figure.add_scatter(
+            x=points[:, 0], y=points[:, 1], mode="markers", name=escape(name), hoverinfo="name",
+            marker={"color": colour, "symbol": symbol, "size": 5, "opacity": 0.7},
+        )  # fmt: skip
+    frame(figure, height=height, x="", y="")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
     return figure

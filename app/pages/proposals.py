@@ -242,7 +242,7 @@ def _open(version: Version) -> None:
     try:
         recipe = version.recipe()
     except TamisError as error:
-        session.say(brief(error))
+        session.say(brief(error), fault=True)
         return
     adopt(recipe=recipe)
 

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
+from tamis.analytics.operators.operator import SetOperator
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.recipe.cuts import find_cut, with_cut
 from tamis.analytics.recipe.recipe import Recipe, Step
@@ -270,7 +271,12 @@ def _in_recipe(here: Stage, rule: SignalRange, step: Step | None) -> str:
     """Return what a new cut drops besides the recipe, or what the recipe keeps once its own cut is changed."""
     if step is None:
         return f"**{count(here.ask(cut, operator=rule, which='kept').documents)}** of what the recipe keeps now"
-    found = rule_preview.preview(here, session.current().recipe.replaced(step.id, operator=rule), step.id)
+    recipe = session.current().recipe
+    later = recipe.active[[each.id for each in recipe.active].index(step.id) + 1 :]
+    if any(isinstance(each.operator, SetOperator) for each in later):
+        # Rules that decide documents together would run again for every place of a handle.
+        return "what the recipe keeps with it shows once the rule is changed"
+    found = rule_preview.preview(here, recipe.replaced(step.id, operator=rule), step.id)
     assert found is not None and here.scene.outcome is not None
     now = here.scene.outcome.output.documents
     return f"the recipe keeps **{count(found.output.documents)}** documents with it, {count(now)} now"

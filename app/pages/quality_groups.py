@@ -183,7 +183,7 @@ def _table(
     ]
     numbers = st.column_config.NumberColumn
     st.data_editor(
-        rows, hide_index=True, row_height=28, height=330, num_rows="fixed", key=key,
+        rows, hide_index=True, row_height=28, height=min(330, 40 + 28 * len(rows)), num_rows="fixed", key=key,
         disabled=["group", "documents", "median", "dropped", "this cut"],
         column_config={
             "median": numbers(format="%.4g"),

@@ -63,7 +63,7 @@ def _unfit(error: TamisError, left: DeltaGenerator, right: DeltaGenerator) -> No
         for place, step in enumerate(recipe.steps):
             with st.container(border=True, gap="xsmall"):
                 cells = st.columns([9.6, 2.4], vertical_alignment="center")
-                cells[0].markdown(_described(place, step))
+                cells[0].markdown(_described(place, step, step.operator.sentence()))
                 with cells[1], st.container(horizontal=True, gap="xsmall"):
                     _controls(place, step, change=_put)
     with right:
@@ -128,7 +128,8 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
     """Show one step: its sentence, what it drops, and its controls."""
     with st.container(border=True, gap="xsmall"):
         cells = st.columns([6, 3.6, 2.4], vertical_alignment="center")
-        cells[0].markdown(_described(place, step))
+        sentence = here.opened.with_names(step.operator.sentence(), step.operator)
+        cells[0].markdown(_described(place, step, sentence))
         if effect is None:
             cells[1].caption("switched off")
         else:
@@ -147,9 +148,8 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
                 recipe_rules.edit(here, step)
 
 
-def _described(place: int, step: Step) -> str:
-    term, sentence = plain(type(step.operator).term), plain(step.operator.sentence())
-    return f"**{place + 1}. {plain(step.id)}** · {term}  \n{sentence}"
+def _described(place: int, step: Step, sentence: str) -> str:
+    return f"**{place + 1}. {plain(step.id)}** · {plain(type(step.operator).term)}  \n{plain(sentence)}"
 
 
 def _controls(place: int, step: Step, *, change: Callable[[Recipe], None]) -> None:

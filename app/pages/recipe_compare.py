@@ -37,7 +37,7 @@ def show(here: Stage) -> None:
         return
     recipe = session.current().recipe
     changes = diff_recipes(before, recipe)
-    heading("Rules", f"{len(changes)} differ" if changes else "the same")
+    heading("Rules", "the same" if not changes else "1 differs" if len(changes) == 1 else f"{len(changes)} differ")
     for change in changes:
         st.text(f"{change.change}  {change.step}: {change.after or change.before}")
         for name, old, new in change.params:

@@ -50,7 +50,9 @@ def add(here: Stage) -> None:
 def _new(here: Stage, kind: type[Operator]) -> None:
     """Show the form of a new rule; what it would drop follows every change of a field."""
     with forms.guard_form(kind.name):
-        form = forms.operator_form(kind, {}, known=_known(here), scope=f"new-{kind.name}")
+        # A rule that is added leaves an empty form for the next one.
+        scope = f"new-{kind.name}-{len(session.current().recipe)}"
+        form = forms.operator_form(kind, {}, known=_known(here), scope=scope)
         buttons = st.container(horizontal=True, vertical_alignment="center", key="recipe_add")
         recipe = session.current().recipe
         rule = form.build(wanted=False)

@@ -38,7 +38,7 @@ def _save(here: Stage) -> None:
         )  # fmt: skip
         if cells[1].form_submit_button("Save", width="stretch", disabled=not login.may("reviewer")):
             try:
-                who = login.demand("reviewer", to="save a recipe").name
+                who = login.demand("reviewer", to="save a recipe", named=False).name
                 at = datetime.now(UTC).isoformat(timespec="seconds")
                 entry = save_entry(here.workspace, "recipe", typed, recipe.to_dict(), who=who, at=at)
             except TamisError as error:
@@ -53,8 +53,10 @@ def _entry(here: Stage, entry: SavedEntry) -> None:
     by = f" by {entry.who}" if entry.who else ""
     key = session.widget("saved", entry.key[:16])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{plain(entry.name)}** · saved {ago(entry.at)}{plain(by)}", width="stretch")
-        opening = st.button("Open", key=f"{key}/open", help=f"Replace the recipe by {plain(entry.name)}")
+        opening = st.button(
+            f"Open {plain(entry.name)}", key=f"{key}/open", help="It replaces the recipe; Undo goes back"
+        )
+        st.caption(f"saved {ago(entry.at)}{plain(by)}", width="stretch")
         removing = st.button(
             ":material/delete:", key=f"{key}/remove", type="tertiary", help=f"Remove {plain(entry.name)}, {entry.at}",
             disabled=not login.may("reviewer"),
@@ -64,7 +66,7 @@ def _entry(here: Stage, entry: SavedEntry) -> None:
             attempt(recipe=saved_recipe(here.workspace, entry))
             st.rerun()
         if removing:
-            login.demand("reviewer", to="remove a saved recipe")
+            login.demand("reviewer", to="remove a saved recipe", named=False)
             remove_saved(here.workspace, entry)
             st.rerun()
     except TamisError as error:

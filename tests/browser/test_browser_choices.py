@@ -166,6 +166,7 @@ def test_the_text_column_is_seen_and_chosen_before_the_analysis(dashboard: Dashb
     expect(page.get_by_role("combobox", name="Embedding")).to_have_value(re.compile("^fast, about"), timeout=SLOW)
     settle(page)
     page.get_by_role("button", name="Start the analysis").click()
+    expect(page.get_by_role("button", name="Start the analysis")).to_have_count(0, timeout=SLOW)
     expect(page.get_by_text("What stands out")).to_be_visible(timeout=300_000)
     expect(main).to_contain_text(
         "Text: column answer, one of 4; only it is compared, measured and searched.", timeout=SLOW

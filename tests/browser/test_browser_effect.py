@@ -12,6 +12,8 @@ from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import SharedCorpus
 
+from tamis.data.jobs import list_jobs
+
 pytestmark = pytest.mark.browser
 JOB = 240_000
 
@@ -128,4 +130,8 @@ def test_a_rule_that_needs_a_long_measurement_waits_for_it_in_the_background(das
     other.goto(f"{dashboard.url}/jobs")
     expect(other.get_by_text(re.compile("Measuring .* on corpus")).first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("funnel").get_by_text("semantic-dedup")).to_be_visible(timeout=JOB)
+    # The job is listed as ended without a reload.
+    jobs = len(list_jobs(dashboard.home / "jobs"))
+    ended = other.get_by_role("heading", name=re.compile("^Ended"))
+    expect(ended).to_contain_text(f"of {jobs}; times in", timeout=60_000)
     expect(page.get_by_text("The change is made when this is measured:")).to_have_count(0)

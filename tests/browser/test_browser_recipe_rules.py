@@ -39,10 +39,15 @@ def show(page: Page, dashboard: Dashboard, recipe: Recipe, name: str = "recipe")
     settle(page)
 
 
+def pick(page: Page, label: str, option: str) -> None:
+    """Choose an entry of a list, which shows only some of many before one types."""
+    page.get_by_role("combobox", name=label, exact=True).last.fill(option)
+    page.get_by_role("option", name=option, exact=True).click()
+
+
 def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashboard: Dashboard, page: Page) -> None:
     visit(page, dashboard, "recipe")
-    page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
-    page.keyboard.press("Enter")
+    pick(page, "Signal", "Tokens · n_tokens")
     expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
     low = page.get_by_role("spinbutton", name="Min", exact=True)
     low.fill("25")
@@ -62,9 +67,11 @@ def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashbo
     # A second cut on the signal changes the first one.
     settle(page)
     page.get_by_text("Add a rule from the catalogue").click()
-    page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
-    page.keyboard.press("Enter")
     expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
+    settle(page)
+    pick(page, "Signal", "Tokens · n_tokens")
+    page.wait_for_timeout(300)
+    settle(page)
     high = page.get_by_role("spinbutton", name="Max", exact=True)
     high.fill("200")
     high.press("Tab")
@@ -76,8 +83,7 @@ def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashbo
 
 def test_a_wrong_rule_is_told_at_its_field_aloud_and_keeps_what_was_typed(dashboard: Dashboard, page: Page) -> None:
     visit(page, dashboard, "recipe")
-    page.get_by_role("combobox", name="Rule", exact=True).fill("sql_predicate")
-    page.keyboard.press("Enter")
+    pick(page, "Rule", "Filter: SQL predicate · sql_predicate")
     field = page.get_by_role("textbox", name="Predicate")
     field.fill("tokens > 50")
     field.press("Tab")
@@ -171,3 +177,29 @@ def test_a_recipe_that_cannot_run_leaves_clear_and_undo(dashboard: Dashboard, pa
     rail.get_by_role("button", name="Set the recipe aside").click()
     expect(rail).to_contain_text("nothing selected", timeout=SLOW)
     expect(rail.get_by_role("button", name="Undo")).to_be_enabled()
+
+
+def test_a_recipe_is_saved_under_the_nearest_name_and_opened_again(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, NOW)
+    kept = funnel(page)
+    page.get_by_role("tab", name="Save and load").click()
+    page.get_by_role("textbox", name="Save the recipe as").fill("short ones go")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved as short-ones-go. Names have no spaces.")).to_be_visible(timeout=SLOW)
+    page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()
+    expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
+    settle(page)
+    page.get_by_role("tab", name="Save and load").click()
+    page.get_by_role("button", name="Open short-ones-go").click()
+    expect(page.get_by_test_id("funnel")).to_be_visible(timeout=SLOW)
+    assert funnel(page) == kept
+
+
+def test_a_server_that_does_not_answer_says_what_to_do_until_it_is_back(dashboard: Dashboard, page: Page) -> None:
+    page.goto(dashboard.url)
+    settle(page)
+    page.route("**/_stcore/health", lambda route: route.abort())
+    told = page.get_by_role("alert").filter(has_text="tamis serve")
+    expect(told).to_be_visible(timeout=SLOW)
+    page.unroute("**/_stcore/health")
+    expect(told).to_have_count(0, timeout=SLOW)
