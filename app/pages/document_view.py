@@ -43,7 +43,7 @@ def show_document(here: Stage, row: int) -> None:
     _text(here, row, document)
     st.divider()
     st.dataframe(
-        [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
+        [{"column": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
         hide_index=True,
         row_height=28,
     )
