@@ -37,11 +37,12 @@ demo: $(VENV)/.installed ## Build the demo corpus, analyse it, open the dashboar
 	$(BIN)/tamis demo --open --tier fast --host $(ADDRESS) --port $(PORT)
 
 chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	if command -v apt-get >/dev/null; then \
 		as_root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		echo "Installing Chromium for the browser tests"; \
-		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+		install="$$as_root apt-get install -y -qq --no-install-recommends"; \
+		$$as_root apt-get update -qq && { $$install chromium-headless-shell || $$install chromium; } >/dev/null; \
 	else \
 		echo "The browser tests need Chromium or Chrome on the PATH: install it with your system's package manager." >&2; exit 2; \
 	fi

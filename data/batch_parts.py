@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.data.message import ROLE_WORDS, THINK_OPEN, MalformedError, Path
+from tamis.data.message import ROLE_WORDS, TAG_OPEN, THINK_OPEN, MalformedError, Path
 from tamis.data.parts import OTHER, TEXT, MessagePart, Parts
 from tamis.data.repair import is_text
 from tamis.data.row_parts import OPTIONAL, read_row
@@ -59,7 +59,7 @@ def read_batch(shape: Shape, columns: Mapping[str, pa.Array], places: Mapping[st
 
 
 def _is_plain(shape: Shape) -> bool:
-    return not {"history", "dialog", "responses"} & set(shape.columns)
+    return not {"history", "dialog", "responses", "events"} & set(shape.columns)
 
 
 def _slow(
@@ -99,6 +99,8 @@ def _texts(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts:
         special, held = missing.copy(), ~missing
     if slot == "assistant":
         special |= _bools(pc.match_substring(texts, THINK_OPEN))
+    if shape.calls:
+        special |= _bools(pc.match_substring_regex(texts, TAG_OPEN))
     if slot in ("user", "assistant", "prompt", "chosen", "rejected"):
         # Messages as JSON text.
         special |= _bools(pc.match_substring_regex(texts, r"^\s*\["))
@@ -139,6 +141,8 @@ def _messages(shape: Shape, slot: str, column: pa.Array) -> _ColumnParts | None:
     odd = nameless | _bools(texts.is_null()) | _bools(values.is_null())
     filled = pc.fill_null(texts, "")
     odd |= _bools(pc.match_substring(filled, THINK_OPEN)) | _bools(pc.match_substring_regex(filled, r"^\s*\["))
+    if shape.calls:
+        odd |= _bools(pc.match_substring_regex(filled, TAG_OPEN))
     for name in names:
         if name not in (shape.role_key, shape.text_key):
             odd |= ~_bools(pc.struct_field(values, [name]).is_null())

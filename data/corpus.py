@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
 from tamis.data.errors import CorpusError, RoleError
+from tamis.data.find_shape import reads_sessions
 from tamis.data.formats import Cut, join_batches
 from tamis.data.label_names import agreed_labels
 from tamis.data.nearest import did_you_mean
@@ -394,6 +395,7 @@ def open_corpus(
         path_columns=wanted,
         probes=probes,
         progress=progress or NullProgress(),
+        sessions=reads_sessions((roles or {}).get("text")),
     )
     schema, _ = union({item.name: item.schema for item in opening.files})
     picked = find_roles(schema, roles, samples=partial(sample_values, opening.files))

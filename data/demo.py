@@ -12,19 +12,22 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from email.message import Message
 from importlib import metadata
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple, cast
 
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
 from tamis.data.hashing import digest
+from tamis.data.nearest import did_you_mean
 from tamis.data.parquet import write_bytes, write_parquet
 from tamis.data.progress import NullProgress, Progress
 
@@ -138,8 +141,24 @@ def build_demo(
     return report
 
 
-def installed_sources() -> list[SourceTree]:
-    """Return the standard library and every installed distribution except Tamis itself, sorted by name."""
+def installed_sources(only: Collection[str] = ()) -> list[SourceTree]:
+    """Return the standard library and every installed distribution except Tamis itself, sorted by name.
+
+    Args:
+        only: names of those wanted, ``python`` for the standard library; all by default.
+
+    Raises:
+        CorpusError: one of them is not installed.
+    """
+    known = _installed()
+    wanted = {name.lower().replace("_", "-") for name in only}
+    names = [tree.name for tree in known]
+    for name in sorted(wanted.difference(names)):
+        raise CorpusError("This is not installed here", value=name, fix=did_you_mean(name, names))
+    return [tree for tree in known if not wanted or tree.name in wanted]
+
+
+def _installed() -> list[SourceTree]:
     library = Path(sysconfig.get_paths()["stdlib"])
     skipped = {"site-packages", "dist-packages", "__pycache__"}
     own = sorted(
@@ -196,7 +215,8 @@ def _documents(
     """Yield the rows of all trees, in the order of trees, files and places."""
     files = [tree.root / file for tree in trees for file in tree.files]
     progress.step("Reading documentation", len(files), unit="files")
-    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+    spawned = get_context("spawn")
+    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=spawned, initializer=_end_with_parent) as pool:
         parsed = pool.map(read_texts, files, chunksize=64)
         for tree in trees:
             fields = {"source": tree.name, "licence": tree.licence, "version": tree.version}
@@ -212,6 +232,18 @@ def _documents(
                     path = f"{file}:{text.place}" if text.place else file
                     yield {"text": text.text, "path": path, "kind": text.kind, **fields}
             progress.check()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that made it ends, however that one ends: a signal leaves it no time to."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def read_texts(path: Path) -> list[Text] | str:

@@ -6,7 +6,8 @@
     ├── StoreError         an artifact is missing, damaged or cannot be written
     │   └── LockedError    another process is writing the same artifact or run folder
     ├── RecipeError        a recipe, operator or parameter is not valid
-    │   └── PredicateError a predicate is not one allowed boolean expression
+    │   ├── PredicateError a predicate is not one allowed boolean expression
+    │   └── ParameterError parameters of an operator are not valid: which, why
     ├── VerifyError        a bundle no longer gives what its lock promises
     ├── JobError           a background job cannot start or did not finish
     │   ├── Cancelled      a person stopped the work
@@ -19,7 +20,7 @@ The command line and the dashboard print a ``TamisError`` as one message. Any ot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class TamisError(Exception):
@@ -76,6 +77,19 @@ class RecipeError(TamisError):
 
 class PredicateError(RecipeError):
     """A predicate is not one allowed boolean expression."""
+
+
+class ParameterError(RecipeError):
+    """Parameters of an operator are not valid; ``faults`` says what is wrong with each, empty text for all together.
+
+    A parameter that is required and absent has the fault ``MISSING``.
+    """
+
+    MISSING = "Field required"
+
+    def __init__(self, what: str, *, faults: Mapping[str, str], allowed: Iterable[str]) -> None:
+        super().__init__(what, allowed=allowed)
+        self.faults = dict(faults)
 
 
 class VerifyError(TamisError):

@@ -10,11 +10,14 @@ import pyarrow as pa
 
 from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
+from tamis.data.message import MalformedError, json_list
 from tamis.data.paths import Pieces, find_path, path_of, walk
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
+from tamis.data.row_parts import read_row
 from tamis.data.schema import type_at
-from tamis.data.shapes import KIND_NAMES, Shape
+from tamis.data.session_events import EVENTS, logs_a_session
+from tamis.data.shapes import KIND_NAMES, TAGGED, Shape
 
 Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
 
@@ -86,6 +89,13 @@ class _Columns:
     def is_list(self, path: str) -> bool:
         kind = type_at(self.schema, path)
         return kind is not None and pa.types.is_list(kind)
+
+    def holds_events(self, path: str) -> bool:
+        """Say whether a column of text holds the events of sessions as JSON."""
+        if not self.is_text(path):
+            return False
+        lists = [json_list(value) for value in self._values(path) if value]
+        return None not in lists and any(logs_a_session(listed or ()) for listed in lists)
 
     def template(self, path: str) -> str | None:
         """Return the template that most values of a column were rendered with."""
@@ -205,6 +215,9 @@ def _conversations(columns: _Columns) -> Iterator[Shape]:
     said, output = columns.path("input"), columns.first(("output", "response"), columns.is_text)
     if said and output and columns.message_keys(said):
         yield _keyed(columns, "conversation", sides | {"messages": said, "assistant": output}, said)
+    events = columns.first((EVENTS,), columns.holds_events)
+    if events:
+        yield Shape("conversation", sides | {"events": events})
     held = columns.first(MESSAGE_COLUMNS, columns.message_keys) or next(
         (path for name in sorted(columns.schema.names) if (path := path_of(columns.schema, (name,)))
          and not columns.is_text(path) and columns.message_keys(path)), None
@@ -271,6 +284,32 @@ def rendered_note(schema: pa.Schema, path: str, samples: Sampler) -> str | None:
     )
 
 
+def tagged_note(shape: Shape, samples: Sampler) -> str | None:
+    """Return a note if the assistant of a conversation calls tools in tags that the shape does not read."""
+    if shape.kind != "conversation" or shape.calls:
+        return None
+    tagged = replace(shape, calls=TAGGED)
+    columns = {path: samples([path]).get(path, ())[:_MOST] for path in shape.paths}
+    for values in zip(*columns.values(), strict=False):
+        row = {path: _value(value) for path, value in zip(columns, values, strict=True)}
+        try:
+            parts = read_row(tagged, row, {path: (path,) for path in columns})
+            plain = read_row(shape, row, {path: (path,) for path in columns})
+        except MalformedError:
+            continue
+        if [part.kind for part in parts] != [part.kind for part in plain]:
+            return f"the assistant calls tools in tags inside texts; read them as calls with --shape '{tagged.spec}'"
+    return None
+
+
+def _value(text: str | None) -> object:
+    """Return a sampled value, lists and objects from their JSON text."""
+    try:
+        return json.loads(text) if text is not None and text.lstrip()[:1] in ("[", "{") else text
+    except (ValueError, RecursionError):
+        return text
+
+
 def checked_shape(shape: Shape, schema: pa.Schema) -> tuple[Shape, dict[str, Pieces]]:
     """Return a shape with its paths in their shortest form, and the names that lead to each.
 
@@ -289,6 +328,12 @@ def checked_shape(shape: Shape, schema: pa.Schema) -> tuple[Shape, dict[str, Pie
     short = {path: path_of(schema, place) for path, place in places.items()}
     columns = {slot: short[path] for slot, path in shape.columns.items()}
     return replace(shape, columns=columns), {short[path]: place for path, place in places.items()}
+
+
+def reads_sessions(text: str | None) -> bool:
+    """Say whether a text role lets logs of sessions be read as one document each: none, or a conversation of events."""
+    shape = None if not text else Shape.parse(text)
+    return not text or wanted_kind(text) == "conversation" or (shape is not None and EVENTS in shape.columns)
 
 
 def wanted_kind(text: str | None) -> str | None:

@@ -55,6 +55,7 @@ class Job:
         pid: of its process, 0 before it started.
         started: seconds since the epoch, 0 before it started.
         updated: last sign of life, seconds since the epoch.
+        reported: time of the last progress, seconds since the epoch.
         cancelling: whether a person asked it to stop.
     """
 
@@ -70,12 +71,21 @@ class Job:
     pid: int = 0
     started: float = 0.0
     updated: float = 0.0
+    reported: float = 0.0
     cancelling: bool = False
 
     @property
     def active(self) -> bool:
         """Return whether the job is queued or running."""
         return self.state in ACTIVE
+
+    def time_left(self, now: float) -> float | None:
+        """Return the estimated seconds to the end at a time (seconds since the epoch), 0 when the estimate is over.
+
+        It falls while the work reports nothing; None while it is unknown.
+        """
+        eta = self.progress.eta
+        return None if eta is None else max(0.0, eta - max(0.0, now - self.reported))
 
     def reload(self) -> Job:
         """Return the job as recorded now."""
@@ -123,6 +133,7 @@ class Record:
     progress: ProgressState = field(default_factory=ProgressState)
     message: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    reported: float = 0.0
 
     @classmethod
     def read(cls, folder: Path) -> Record | None:
@@ -171,5 +182,6 @@ def read_job(folder: Path) -> Job:
         pid=record.pid,
         started=record.started,
         updated=record.updated,
+        reported=record.reported or record.updated,
         cancelling=(folder / "cancel").exists() and record.state in ACTIVE and not lost,
     )

@@ -132,7 +132,9 @@ class _Book:
     def report(self, state: ProgressState) -> None:
         """Write new progress."""
         with self._lock:
-            self._record = replace(self._record, progress=state, updated=time.time())
+            now = time.time()
+            reported = self._record.reported if state == self._record.progress else now
+            self._record = replace(self._record, progress=state, updated=now, reported=reported)
             self._write()
 
     def end(self, state: State, *, message: str = "", result: Mapping[str, Any] | None = None) -> State:

@@ -45,6 +45,11 @@ _REFERENCES = ("image_url", "image", "input_image", "video", "video_url", "audio
 THINK_OPEN = "<think>"
 THINK_CLOSE = "</think>"
 _CLOSED = re.compile(r"\s*</think>")
+_TAGS = {
+    TOOL_CALL: re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL),
+    TOOL_RESULT: re.compile(r"<tool_response>(.*?)(?:</tool_response>|\Z)", re.DOTALL),
+}
+TAG_OPEN = r"<tool_(call|response)>"
 _THINK = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
 
@@ -91,6 +96,68 @@ def split_thinking(text: str) -> list[tuple[int, tuple[int, int]]]:
     return [(kind, span) for kind, span in trimmed if kind == THINKING or span[0] < span[1]]
 
 
+def split_tagged(text: str, kind: int) -> list[tuple[int, tuple[int, int]]]:
+    """Return kind and span of the pieces of a text: what stands in tags of a kind, and the text around them.
+
+    Args:
+        text: of a message.
+        kind: ``TOOL_CALL`` or ``TOOL_RESULT``.
+    """
+    found, at = [], 0
+    for match in _TAGS[kind].finditer(text):
+        found += [(TEXT, (at, match.start())), (kind, match.span(1))]
+        at = match.end()
+    found.append((TEXT, (at, len(text))))
+    trimmed = [(each, _trimmed(text, span)) for each, span in found]
+    return [(each, span) for each, span in trimmed if each == kind or span[0] < span[1]]
+
+
+def pieces_of(text: str, role: int, *, tagged: bool) -> list[tuple[int, tuple[int, int]]] | None:
+    """Return kind and span of the pieces of a message's text, None for a text that is one piece.
+
+    Args:
+        text: of the message.
+        role: of the message.
+        tagged: whether tags state calls of tools, of the assistant, and their results, of users and tools.
+    """
+    thinks = THINK_OPEN in text
+    within = {ASSISTANT: TOOL_CALL, USER: TOOL_RESULT, TOOL: TOOL_RESULT}.get(role, TEXT) if tagged else TEXT
+    tags = within != TEXT and _TAGS[within].search(text) is not None
+    if not (thinks or tags):
+        return None
+    pieces = split_thinking(text) if thinks else [(TEXT, (0, len(text)))]
+    if not tags:
+        return pieces
+    found = []
+    for kind, (begin, end) in pieces:
+        if kind != TEXT:
+            found.append((kind, (begin, end)))
+            continue
+        inner = split_tagged(text[begin:end], within)
+        found += [(each, (begin + span[0], begin + span[1])) for each, span in inner]
+    return found
+
+
+def tagged_call(text: str) -> Mapping[str, Any] | None:
+    """Return the call that stands as JSON in a tag, None for other text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def piece_part(text: str, kind: int, span: tuple[int, int], whole: MessagePart) -> MessagePart:
+    """Return the part that a piece of a text is, given the part that the whole text would be."""
+    said = text[span[0] : span[1]]
+    if kind == TOOL_CALL:
+        call = tagged_call(said)
+        return whole._replace(kind=kind, text=said if call is None else call_text(call), span=span)
+    role = TOOL if kind == TOOL_RESULT else whole.role
+    kind = kind or whole.kind
+    return whole._replace(role=role, kind=kind, text=said, span=span, unclosed=is_unclosed(text, kind, span))
+
+
 def is_unclosed(text: str, kind: int, span: tuple[int, int]) -> bool:
     """Say whether a piece that ``split_thinking`` found is thinking whose end is not marked."""
     return kind == THINKING and _CLOSED.match(text, span[1]) is None
@@ -102,50 +169,68 @@ def _trimmed(text: str, span: tuple[int, int]) -> tuple[int, int]:
     return span[0] + left, max(span[0] + left, span[0] + len(inside.rstrip()))
 
 
-def message_parts(message: Any, turn: int, path: Path, role_key: str, text_key: str) -> Iterator[MessagePart]:
-    """Yield the parts of a message: thinking, text, calls of tools.
+def role_word(word: str) -> tuple[int, int]:
+    """Return the role that a word names, and the kind of its text."""
+    return ROLE_WORDS.get(word.strip().lower(), (OTHER, TEXT))
+
+
+def role_of(word: Any) -> int:
+    """Return the role that a word names, ``OTHER`` for what is no word."""
+    return role_word(word)[0] if isinstance(word, str) else OTHER
+
+
+def message_parts(
+    message: Any, turn: int, path: Path, role_key: str, text_key: str, *, tagged: bool = False
+) -> Iterator[MessagePart]:
+    """Yield the parts of a message: thinking, text, calls of tools; with ``tagged`` also those in tags.
 
     Raises:
         MalformedError: it is no object, states no role, or its text is none.
     """
     number = turn + 1
     if not isinstance(message, Mapping):
-        raise MalformedError(f"message {number} is {_name(message)}, not an object")
+        raise MalformedError(f"message {number} is {name_of(message)}, not an object")
     word = message.get(role_key)
     if not isinstance(word, str) or not word.strip():
-        said = "has no role" if word is None or isinstance(word, str) else f"has {_name(word)} as its role"
+        said = "has no role" if word is None or isinstance(word, str) else f"has {name_of(word)} as its role"
         raise MalformedError(f"message {number} {said} ({role_key})")
-    role, kind = ROLE_WORDS.get(word.strip().lower(), (OTHER, TEXT))
+    role, kind = role_word(word)
     for key in THINKING_KEYS:
         thought = message.get(key)
         if isinstance(thought, str) and thought and key != text_key:
             yield MessagePart(role, THINKING, thought, turn, word, (*path, key))
     calls = [(call, where) for key in CALL_KEYS for call, where in _calls(message.get(key), (*path, key))]
     content = message.get(text_key)
-    answered = _id(message, "tool_call_id")
+    answered = text_field(message, "tool_call_id")
     if content is None and not calls:
         yield MessagePart(role, kind, "", turn, word, (*path, text_key))
     elif content is not None:
-        for part in _content(content, role, kind, turn, word, (*path, text_key)):
+        for part in content_parts(content, role, kind, turn, word, (*path, text_key), tagged=tagged):
             yield part._replace(call=answered) if answered and not part.call else part
     for call, where in calls:
-        yield MessagePart(role, TOOL_CALL, call_text(call), turn, word, where, call=_id(call, "id"))
+        yield MessagePart(role, TOOL_CALL, call_text(call), turn, word, where, call=text_field(call, "id"))
 
 
-def _id(value: Mapping[str, Any], key: str) -> str:
-    held = value.get(key)
-    return held if isinstance(held, str) else ""
+def text_field(value: Mapping[str, Any], *keys: str) -> str:
+    """Return the first of some fields that is text, empty where none is."""
+    return next((held for key in keys if isinstance(held := value.get(key), str)), "")
 
 
-def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[MessagePart]:
+def content_parts(
+    content: Any, role: int, kind: int, turn: int, word: str, path: Path, *, tagged: bool = False
+) -> Iterator[MessagePart]:
+    """Yield the parts of the content of a message: text, or a list of parts.
+
+    Raises:
+        MalformedError: it is neither.
+    """
     if isinstance(content, str):
         inner = json_objects(content)
         if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
-            yield from _content(inner, role, kind, turn, word, (*path, JSON))
-        elif THINK_OPEN in content:
-            for each, span in split_thinking(content):
-                said, unclosed = content[span[0] : span[1]], is_unclosed(content, each, span)
-                yield MessagePart(role, each or kind, said, turn, word, path, span, unclosed)
+            yield from content_parts(inner, role, kind, turn, word, (*path, JSON), tagged=tagged)
+        elif (pieces := pieces_of(content, role, tagged=tagged)) is not None:
+            for each, span in pieces:
+                yield piece_part(content, each, span, MessagePart(role, kind, "", turn, word, path))
         else:
             yield MessagePart(role, kind, content, turn, word, path)
     elif isinstance(content, list):
@@ -156,7 +241,7 @@ def _content(content: Any, role: int, kind: int, turn: int, word: str, path: Pat
     elif isinstance(content, Mapping) and isinstance(content.get("type"), str):
         yield from _content_part(content, role, kind, turn, word, path)
     else:
-        raise MalformedError(f"message {turn + 1} has {_name(content)} as its text")
+        raise MalformedError(f"message {turn + 1} has {name_of(content)} as its text")
 
 
 def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: Path) -> Iterator[MessagePart]:
@@ -164,16 +249,16 @@ def _content_part(item: Any, role: int, kind: int, turn: int, word: str, path: P
         yield MessagePart(role, kind, item, turn, word, path)
         return
     if not isinstance(item, Mapping):
-        raise MalformedError(f"message {turn + 1} has {_name(item)} inside its text")
+        raise MalformedError(f"message {turn + 1} has {name_of(item)} inside its text")
     name = item.get("type")
     if name in _REFERENCES:
         yield MessagePart(role, IMAGE, "", turn, word, path)
     elif name == "tool_use":
-        yield MessagePart(role, TOOL_CALL, call_text(item), turn, word, path, call=_id(item, "id"))
+        yield MessagePart(role, TOOL_CALL, call_text(item), turn, word, path, call=text_field(item, "id"))
     elif name == "tool_result":
         inner = item.get("content")
-        for part in _content("" if inner is None else inner, TOOL, TOOL_RESULT, turn, word, (*path, "content")):
-            yield part._replace(call=_id(item, "tool_use_id"))
+        for part in content_parts("" if inner is None else inner, TOOL, TOOL_RESULT, turn, word, (*path, "content")):
+            yield part._replace(call=text_field(item, "tool_use_id"))
     else:
         key = next(
             (key for key in ("text", "thinking", "reasoning", "refusal") if isinstance(item.get(key), str)), None
@@ -215,6 +300,7 @@ def call_text(call: Mapping[str, Any]) -> str:
     return f"{call_name(call)} {said}".strip()
 
 
-def _name(value: Any) -> str:
+def name_of(value: Any) -> str:
+    """Return the type of a JSON value in words."""
     names = {bool: "a truth value", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
     return "nothing" if value is None else names.get(type(value), type(value).__name__)

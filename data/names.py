@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from tamis.data.errors import SettingError
@@ -19,6 +20,23 @@ def check_name(name: str, *, what: str = "Name") -> str:
     """
     if not _NAME.fullmatch(name):
         raise SettingError(f"{what} is not allowed", value=name, allowed=ALLOWED)
+    return name
+
+
+def near_name(text: str, *, what: str = "Name") -> str:
+    """Return the allowed name that is nearest to what a person typed: ``my target`` gives ``my-target``.
+
+    Letters lose their accents; every run of other characters becomes one dash.
+
+    Raises:
+        SettingError: no letter a to z and no digit is left.
+    """
+    if _NAME.fullmatch(text):
+        return text
+    folded = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
+    name = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9._-]+", "-", folded)).strip("-._")[:96].rstrip("-._")
+    if not name:
+        raise SettingError(f"{what} is not allowed", value=text, allowed=ALLOWED)
     return name
 
 

@@ -38,6 +38,7 @@ from tamis.data.path_columns import ORIGINS, PathColumns, path_values
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
+from tamis.data.session_log import SESSIONS, SessionReader, are_sessions
 from tamis.data.tar_reader import TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 from tamis.data.warc_reader import WarcReader
@@ -57,6 +58,7 @@ _WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": Arr
 """Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
 _WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
     "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader, "warc": WarcReader,
+    SESSIONS: SessionReader,
 }  # fmt: skip
 """Readers of the other formats, by compression and whether lines are left out."""
 
@@ -211,8 +213,9 @@ def open_files(
     path_columns: PathColumns,
     probes: Path | None,
     progress: Progress,
+    sessions: bool = True,
 ) -> Opening:
-    """Open the files of a corpus.
+    """Open the files of a corpus; with ``sessions``, logs of sessions as one document each.
 
     Raises:
         CorpusError: a bad file (with ``fail``), or no readable file.
@@ -221,6 +224,7 @@ def open_files(
     if listing.texts:
         return _open_texts(listing, on_bad_file=on_bad_file, path_columns=path_columns, progress=progress)
     opened, bad, notes = [], [], list(listing.notes)
+    logs = sessions and are_sessions(listing.files)
     sizes = [file.stat().st_size for file in listing.files]
     progress.step("opening", sum(sizes), "bytes")
     for file, size in zip(listing.files, sizes, strict=True):
@@ -228,7 +232,8 @@ def open_files(
         name = file.relative_to(listing.root).as_posix()
         try:
             notes_in = probes if size >= SMALL or len(sizes) <= FEW else None
-            one = _open_file(file, name, thorough=on_bad_file == "skip", on_bad_line=on_bad_line, probes=notes_in)
+            thorough = on_bad_file == "skip"
+            one = _open_file(file, name, thorough=thorough, on_bad_line=on_bad_line, probes=notes_in, logs=logs)
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise with_way_out(error, len(sizes)) from error
@@ -305,7 +310,9 @@ def _with_paths(root: Path, files: Sequence[OpenedFile], wanted: PathColumns) ->
     return tuple(sorted(known, key=lambda file: (*file.content[:3], canonical_json(file.content[3:]), file.name)))
 
 
-def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, probes: Path | None) -> OpenedFile:
+def _open_file(
+    path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, probes: Path | None, logs: bool
+) -> OpenedFile:
     kind, compression = format_of(path) or ("parquet", "")
     try:
         stat = path.stat()
@@ -313,6 +320,7 @@ def _open_file(path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, pro
         compression = compression if kind in _WITHOUT_LINES else detect_compression(path, compression)
         if kind == "jsonl" and named_json(path) and holds_json(path, compression):
             kind = "json"
+        kind = SESSIONS if logs else kind
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from tamis.data.message import (
     CALL_KEYS,
     JSON,
-    THINK_OPEN,
     THINKING_KEYS,
     MalformedError,
     Path,
     compact,
-    is_unclosed,
     json_list,
     json_objects,
     message_parts,
-    split_thinking,
+    piece_part,
+    pieces_of,
+    role_of,
+    tagged_call,
 )
-from tamis.data.parts import ANSWER, ASSISTANT, CHOSEN, REJECTED, USER, MessagePart
+from tamis.data.parts import ANSWER, ASSISTANT, CHOSEN, REJECTED, TOOL_CALL, USER, MessagePart
 from tamis.data.rendered import rendered_turns
+from tamis.data.session_events import Saying, map_event, session_parts
 from tamis.data.shapes import SLOT_ROLES, Shape
 
 OPTIONAL = ("system", "context", "input", "history")
@@ -74,6 +77,8 @@ def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path
         return _history(path, value, turn, place)
     if slot == "dialog":
         return _dialog(path, value, turn, place)
+    if slot == "events":
+        return _events(path, value, turn, place)
     if isinstance(value, str):
         return _text_slot(shape, slot, path, value, turn, place)
     if isinstance(value, Mapping) and slot != "messages":
@@ -101,12 +106,14 @@ def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place:
             for at, (word, (role, kind), (begin, end)) in enumerate(turns)
         ]
     role = SLOT_ROLES[slot]
-    if role == ASSISTANT and THINK_OPEN in value:
-        return [
-            MessagePart(role, kind, value[a:b], turn, "", place, (a, b), is_unclosed(value, kind, (a, b)))
-            for kind, (a, b) in split_thinking(value)
-        ]
-    return [MessagePart(role, 0, value, turn, "", place)]
+    whole = MessagePart(role, 0, value, turn, "", place)
+    pieces = _pieces(shape, value, role)
+    return [whole] if pieces is None else [piece_part(value, kind, span, whole) for kind, span in pieces]
+
+
+def _pieces(shape: Shape, text: str, role: int) -> list[tuple[int, tuple[int, int]]] | None:
+    """Return the pieces of a text in a column of its own; there only the assistant thinks and calls tools."""
+    return pieces_of(text, role, tagged=bool(shape.calls)) if role == ASSISTANT else None
 
 
 def _messages(shape: Shape, value: list[Any], turn: int, place: Path, *, single: bool = False) -> list[MessagePart]:
@@ -114,7 +121,8 @@ def _messages(shape: Shape, value: list[Any], turn: int, place: Path, *, single:
         part
         for at, message in enumerate(value)
         for part in message_parts(
-            message, turn + at, place if single else (*place, at), shape.role_key, shape.text_key
+            message, turn + at, place if single else (*place, at), shape.role_key, shape.text_key,
+            tagged=bool(shape.calls),
         )
     ]  # fmt: skip
 
@@ -145,6 +153,13 @@ def _dialog(path: str, value: Any, turn: int, place: Path) -> list[MessagePart]:
     return [
         MessagePart((USER, ASSISTANT)[at % 2], 0, text, turn + at, "", (*place, at)) for at, text in enumerate(value)
     ]
+
+
+def _events(path: str, value: Any, turn: int, place: Path) -> list[MessagePart]:
+    listed, place = (json_list(value), (*place, JSON)) if isinstance(value, str) else (value, place)
+    if not isinstance(listed, list):
+        raise MalformedError(f"{path} is no list of events")
+    return list(session_parts(listed, turn, place))
 
 
 def _preference(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[MessagePart]:
@@ -251,6 +266,11 @@ def _at(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
 
 
 def _mapped(shape: Shape, slot: str, value: Any, edit: Edit) -> Any:
+    if slot == "events":
+        if isinstance(value, str) and json_list(value) is not None:
+            return _json_mapped(value, lambda held: _mapped(shape, slot, held, edit))
+        events = value if isinstance(value, list) else []
+        return _same(value, [map_event(event, lambda where: _said(shape, where, edit)) for event in events])
     if isinstance(value, str):
         inner = json_objects(value) if slot not in ("template", "answer", "input", "context", "system") else None
         if inner is not None and all(shape.role_key in item for item in inner):
@@ -258,10 +278,29 @@ def _mapped(shape: Shape, slot: str, value: Any, edit: Edit) -> Any:
         if slot == "messages":
             spans = [span for _, _, span in rendered_turns(value) or ()]
             return _in_spans(value, spans, edit)
-        return _assistant(value, edit) if SLOT_ROLES.get(slot) == ASSISTANT else edit(value)
+        return _in_pieces(value, _pieces(shape, value, SLOT_ROLES[slot]) if slot in SLOT_ROLES else None, edit)
     if isinstance(value, list):
         return _same(value, [_item(shape, slot, item, edit) for item in value])
     return _message(shape, value, edit) if isinstance(value, Mapping) and slot not in ("template", "answer") else value
+
+
+def _said(shape: Shape, where: Saying, edit: Edit) -> Any:
+    """Return the object with which an event says something, its texts passed through ``edit``."""
+    inner, key = where.inner, where.key
+    if where.form == "message":
+        return _message(replace(shape, role_key="role", text_key="content"), inner, edit)
+    if where.form == "call":
+        return _strings(inner, edit)
+    if not key:
+        return inner
+    value = inner[key]
+    if where.form == "thinking":
+        changed = edit(value)
+    elif isinstance(value, (str, list)):
+        changed = _content_mapped(value, edit)
+    else:
+        changed = _strings(value, edit, inside=True)
+    return _same(inner, {**inner, key: changed})
 
 
 def _item(shape: Shape, slot: str, item: Any, edit: Edit) -> Any:
@@ -280,7 +319,8 @@ def _message(shape: Shape, message: Mapping[str, Any], edit: Edit) -> Mapping[st
     changed = dict(message)
     for key, value in message.items():
         if key == shape.text_key:
-            changed[key] = _content_mapped(value, edit)
+            role = role_of(message.get(shape.role_key)) if shape.calls else None
+            changed[key] = _content_mapped(value, edit, role)
         elif key in THINKING_KEYS and isinstance(value, str):
             changed[key] = edit(value)
         elif key in CALL_KEYS:
@@ -292,12 +332,13 @@ def _message(shape: Shape, message: Mapping[str, Any], edit: Edit) -> Mapping[st
     return _same(message, changed)
 
 
-def _content_mapped(value: Any, edit: Edit) -> Any:
+def _content_mapped(value: Any, edit: Edit, role: int | None = None) -> Any:
+    """Return the content of a message, its texts passed through ``edit``; a role cuts calls in tags out of them."""
     if isinstance(value, str):
         inner = json_objects(value)
         if inner is not None and all(isinstance(item.get("type"), str) for item in inner):
-            return _json_mapped(value, lambda held: _content_mapped(held, edit))
-        return _assistant(value, edit)
+            return _json_mapped(value, lambda held: _content_mapped(held, edit, role))
+        return _in_pieces(value, pieces_of(value, ASSISTANT if role is None else role, tagged=role is not None), edit)
     if isinstance(value, list):
         return _same(
             value,
@@ -321,10 +362,20 @@ def _content_mapped(value: Any, edit: Edit) -> Any:
     return value
 
 
-def _assistant(text: str, edit: Edit) -> str:
-    if THINK_OPEN not in text:
+def _in_pieces(text: str, pieces: Sequence[tuple[int, tuple[int, int]]] | None, edit: Edit) -> str:
+    """Return a text, its pieces passed through ``edit``; of a call in tags the strings in its arguments."""
+    if pieces is None:
         return edit(text)
-    return _in_spans(text, [span for _, span in split_thinking(text)], edit)
+    found, at = [], 0
+    for kind, (begin, end) in pieces:
+        said = text[begin:end]
+        if kind == TOOL_CALL and tagged_call(said) is not None:
+            said = _json_mapped(said, lambda call: _strings(call, edit))
+        else:
+            said = edit(said)
+        found += [text[at:begin], said]
+        at = end
+    return "".join([*found, text[at:]])
 
 
 def _in_spans(text: str, spans: Sequence[tuple[int, int]], edit: Edit) -> str:

@@ -41,11 +41,13 @@ from tamis.data.parts import (
 )
 
 SLOTS = {
-    "conversation": ("system", "context", "history", "messages", "dialog", "user", "input", "assistant", "answer"),
+    "conversation": (
+        "system", "context", "history", "messages", "events", "dialog", "user", "input", "assistant", "answer",
+    ),
     "preference": ("system", "prompt", "chosen", "rejected", "responses"),
     "prompt": ("system", "prompt", "answer"),
     "template": (),
-}
+}  # fmt: skip
 """Slots of each kind, in the order in which their parts stand in the document."""
 
 SIDE_SLOTS = ("tools", "scores", "label", "source")
@@ -53,13 +55,19 @@ SIDE_SLOTS = ("tools", "scores", "label", "source")
 
 KIND_NAMES = ("text", *SLOTS)
 
+OPTIONS = ("role_key", "text_key", "template", "scope", "calls")
+"""What a shape states besides its columns."""
+
+TAGGED = "tagged-1"
+"""Calls of tools and their results in tags inside texts, as Hermes and others write them."""
+
 SLOT_ROLES = {
     "system": SYSTEM, "context": CONTEXT, "user": USER, "input": USER, "prompt": USER, "assistant": ASSISTANT,
     "answer": ANSWER, "chosen": CHOSEN, "rejected": REJECTED, "template": OTHER,
 }  # fmt: skip
 
 _NEEDED = {
-    "conversation": ("messages", "dialog", "user"),
+    "conversation": ("messages", "events", "dialog", "user"),
     "preference": ("chosen", "responses"),
     "prompt": ("prompt",),
     "template": ("template",),
@@ -78,6 +86,8 @@ class Shape:
         role_key, text_key: fields of a message with its role and its text.
         template: text with paths in braces, for the kind ``template``.
         scope: the parts that the text of a document is made of, see ``parts.SCOPES``.
+        calls: how texts state calls of tools: empty for nowhere, ``tagged-1`` for ``<tool_call>{JSON}</tool_call>`` of
+            the assistant and ``<tool_response>...</tool_response>`` of the others.
     """
 
     kind: str
@@ -86,6 +96,7 @@ class Shape:
     text_key: str = "content"
     template: str = ""
     scope: str = WHOLE
+    calls: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KIND_NAMES:
@@ -102,6 +113,8 @@ class Shape:
             raise SettingError(f"A {self.kind} needs a column", value=sorted(self.columns), allowed=needed)
         if self.scope not in SCOPES:
             raise SettingError("Unknown scope", value=self.scope, allowed=SCOPES)
+        if self.calls not in ("", TAGGED):
+            raise SettingError("Unknown form of calls", value=self.calls, allowed=TAGGED)
 
     @classmethod
     def parse(cls, text: str) -> Shape | None:
@@ -117,7 +130,7 @@ class Shape:
             value = json.loads(rest)
         except ValueError as error:
             raise SettingError("A shape is kind:{JSON}", value=text, fix=str(error)) from error
-        own = {name: value.pop(name) for name in ("role_key", "text_key", "template", "scope") if name in value}
+        own = {name: value.pop(name) for name in OPTIONS if name in value}
         return cls(kind, value, **own)
 
     @classmethod
@@ -153,7 +166,7 @@ class Shape:
         if self.kind == "text":
             return self.columns["text"]
         value: dict[str, str] = dict(self.columns)
-        plain = {"role_key": "role", "text_key": "content", "template": "", "scope": WHOLE}
+        plain = {"role_key": "role", "text_key": "content", "template": "", "scope": WHOLE, "calls": ""}
         value |= {name: given for name, usual in plain.items() if (given := getattr(self, name)) != usual}
         return f"{self.kind}:{canonical_json(value).decode()}"
 
@@ -226,7 +239,8 @@ class Shape:
         known = dict(self.slots) | {slot: self.columns[slot] for slot in SIDE_SLOTS if slot in self.columns}
         named = ", ".join(path if slot == path else f"{path} ({slot})" for slot, path in known.items())
         scope = "" if self.scope == WHOLE else f", only {self.scope}"
-        return f"{_NAMES[self.kind]} in {named}{scope}"
+        calls = ", calls in tags" if self.calls else ""
+        return f"{_NAMES[self.kind]} in {named}{calls}{scope}"
 
 
 def spoken_role(role: str) -> str:

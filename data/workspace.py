@@ -11,6 +11,7 @@ Layout::
     probes/     probes of files, by content
     options/    choices about embedding, map and clusters, by corpus
     cluster-names/  names people and models gave to clusters, by clustering
+    saved/      recipes and views that people saved under a name (``tamis.data.saved``)
     corpora.json
     people.json     roles of people (``tamis.data.people``), if defined
     reviews.sqlite  reviews (``tamis.data.reviews``), unless another database is set

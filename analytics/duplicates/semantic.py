@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.exact import duplicate_groups, exact_step
 from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side, spherical_kmeans
-from tamis.analytics.embedding.step import embeddings_step, load_vectors
+from tamis.analytics.embedding.step import PRECISE, load_vectors
 from tamis.analytics.steps.engine import Part, PieceInput, Work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, Pairs, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -29,7 +29,6 @@ from tamis.data.documents import Documents, load_column
 from tamis.data.errors import RecipeError
 
 KIND = "semantic_pairs"
-PRECISE = "embeddings-precise"
 THREADS = 2
 LARGEST = 20_000
 """Most documents of a cluster whose pairs are all compared; a larger cluster is clustered again."""
@@ -329,6 +328,5 @@ def _read(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.gen
     return artifact.array(name)
 
 
-SUPPORTING[PRECISE] = lambda: embeddings_step("precise", name=PRECISE)
 SUPPORTING["exact"] = exact_step
 MEASURES.register(MeasureKind(KIND, "Documents with similar meaning", step=semantic_step, read=_read))

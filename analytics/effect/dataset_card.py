@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tamis.analytics.effect.report import Report
+from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.recipe.yaml_text import write_yaml
 
@@ -46,6 +46,7 @@ def to_card(report: Report, *, license: str = "unknown") -> str:
         f"# {_plain(report.recipe.title)}\n",
         _summary(report),
         _recipe(report),
+        *([_contamination(report)] if report.contamination else []),
         _statistics(report),
         _effect(report.effect),
         _limits(report),
@@ -120,6 +121,11 @@ def _statistics(report: Report) -> str:
         ]
         parts.append(_table((_plain(column), "documents before", "kept", "kept tokens"), rows))
     return "\n".join(parts) if len(parts) > 1 else ""
+
+
+def _contamination(report: Report) -> str:
+    table = _table(CONTAMINATION_HEADS, report.contamination_rows)
+    return f"## Evaluation sets\n\n{table}\n{CONTAMINATION_NOTE}\n"
 
 
 def _effect(effect: Effect | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,8 @@ from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.chosen_texts import texts_of
+from tamis.analytics.study.contamination import SetCount
+from tamis.analytics.study.evaluation_counts import evaluation_counts
 from tamis.analytics.study.queries import Scene, attribution, group_counts, sample_rows, why
 from tamis.analytics.study.study import Study
 
@@ -21,6 +24,14 @@ EXCERPT = 320
 """Most characters of a document that a report quotes."""
 
 MOST_GROUPS = 10
+
+CONTAMINATION_HEADS = ("step", "evaluation set", "items", "looked for", "found", "documents", "of them by part")
+"""Columns of the table of evaluation sets."""
+
+CONTAMINATION_NOTE = (
+    "Exact, over all documents, whatever other steps drop. The rules decontaminate and exclude_known count a document"
+    " for the item it matches best, idf_decontaminate for every item it holds."
+)
 
 GROUPED_BY = ("source", "lang", "language", "label")
 
@@ -50,7 +61,7 @@ class FunnelStep:
 
 
 @dataclass(frozen=True)
-class Example:
+class QuotedExample:
     """A document quoted as an example.
 
     Attributes:
@@ -86,6 +97,8 @@ class Report:
         tools: versions of the tools that decided.
         columns: facts columns that the recipe reads.
         sample: predictions for the whole corpus if this corpus is a sample, else None.
+        contamination: of each step that compares the corpus with other files, by id, the counts of each set of them;
+            over all documents, whatever other steps drop.
     """
 
     recipe: Recipe
@@ -101,11 +114,22 @@ class Report:
     tokens: int
     groups: dict[str, pa.Table]
     attribution: pa.Table
-    examples: tuple[Example, ...]
+    examples: tuple[QuotedExample, ...]
     effect: Effect | None
     tools: dict[str, str]
     columns: tuple[str, ...]
     sample: LockedSample | None = None
+    contamination: Mapping[str, tuple[SetCount, ...]] = field(default_factory=dict)
+
+    @property
+    def contamination_rows(self) -> list[tuple[object, ...]]:
+        """Return a row for each step and evaluation set, as ``CONTAMINATION_HEADS``."""
+        return [
+            (step, each.name, each.items, each.looked_for, each.found, each.documents,
+             ", ".join(f"{part} {number:,}" for part, number in each.by_part))
+            for step, counts in self.contamination.items()
+            for each in counts
+        ]  # fmt: skip
 
 
 def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None, examples: int = 3) -> Report:
@@ -143,6 +167,7 @@ def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None
         tools=tool_versions(),
         columns=tuple(sorted(recipe.columns())),
         sample=locked_sample(study, outcome),
+        contamination=evaluation_counts(study, facts, outcome.steps),
     )
 
 
@@ -177,7 +202,7 @@ def _groups(scene: Scene, column: str) -> pa.Table:
     return pa.concat_tables([table.slice(0, MOST_GROUPS), last.cast(table.schema)])
 
 
-def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple[Example, ...]:
+def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple[QuotedExample, ...]:
     """Quote a few kept documents and a few of what each step drops, chosen by keyed hash."""
     if count < 1:
         return ()
@@ -191,7 +216,7 @@ def _examples(study: Study, scene: Scene, outcome: Outcome, count: int) -> tuple
         text = " ".join((texts[row] or "")[: 4 * EXCERPT].split())
         short = text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
         reason = _reason(scene, outcome, row, step_id) if step_id else ""
-        found.append(Example(str(scene.facts.ids[row].as_py()), step_id, reason, short))
+        found.append(QuotedExample(str(scene.facts.ids[row].as_py()), step_id, reason, short))
     return tuple(found)
 
 

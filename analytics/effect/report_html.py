@@ -18,7 +18,7 @@ from tamis.analytics.effect.bench import DEDUP, RANDOM, RECIPE
 from tamis.analytics.effect.charts import Bar, Series, bars, plot
 from tamis.analytics.effect.composition import Coverage
 from tamis.analytics.effect.label_probe import ProbeCurve
-from tamis.analytics.effect.report import Report
+from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.study.extrapolation import MEANING
 
@@ -95,6 +95,11 @@ def list_predictions(report: Report) -> Table:
         (each.step, f"{each.middle:,}", f"{each.low:,} to {each.high:,}", MEANING[each.method]) for each in predictions
     ]
     return Table(("step", "documents left", "95%", "derived from"), rows)
+
+
+def list_contamination(report: Report) -> Table:
+    """Return what each step found of each evaluation set; no rows if no step compares the corpus with other files."""
+    return Table(CONTAMINATION_HEADS, report.contamination_rows)
 
 
 def list_differences(effect: Effect) -> Table:
@@ -206,10 +211,11 @@ def _templates() -> Environment:
     )
     found.filters.update(number=format, cell=format_cell)
     shown = (
-        list_cards, draw_funnel, list_drops, list_predictions, list_differences, list_issues, list_probe, draw_trials,
-        draw_coverage, draw_groups, list_provenance,
+        list_cards, draw_funnel, list_drops, list_predictions, list_contamination, list_differences, list_issues,
+        list_probe, draw_trials, draw_coverage, draw_groups, list_provenance,
     )  # fmt: skip
     found.globals.update({each.__name__: each for each in shown})
+    found.globals["contamination_note"] = CONTAMINATION_NOTE
     found.globals["style"] = Markup((_FOLDER / "report.css").read_text("utf-8"))
     return found
 

@@ -19,6 +19,7 @@ from tamis.analytics.embedding.embedder import (
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -28,6 +29,9 @@ from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace
 
 EMBEDDINGS_VERSION = 1
+PRECISE = "embeddings-precise"
+"""Name of the step that makes precise vectors beside those of the analysis."""
+
 TUNED_MODEL = "tuned_model"
 _ROWS = 4096
 
@@ -200,18 +204,19 @@ class ShardVectors:
     own: Callable[[Shard], NDArray[np.float16]] | None
 
     @classmethod
-    def of(cls, context: StepContext, space: str, *, what: str) -> ShardVectors:
-        """Find the source of the vectors for a step that reads the step ``embeddings``.
+    def of(cls, context: StepContext, space: str, *, what: str, step: str = "embeddings") -> ShardVectors:
+        """Find the source of the vectors for a step that reads an embeddings step.
 
         Args:
             context: of the running step.
             space: the required space.
             what: what requires it, for messages.
+            step: name of the embeddings step.
 
         Raises:
             StoreError: the corpus is embedded in another space, and no stored model makes this one.
         """
-        artifact = context.inputs["embeddings"]
+        artifact = context.inputs[step]
         if artifact.facts["space"] == space:
             return cls(None, lambda shard: artifact.array(shard.part).astype(np.float16, copy=False))
         if context.workspace is None or not context.workspace.asset_path(space).is_file():
@@ -243,3 +248,6 @@ def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
     else:
         step = _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()
     return scoped_in_place(step, scope) if scope else step
+
+
+SUPPORTING[PRECISE] = lambda: embeddings_step("precise", name=PRECISE)

@@ -58,6 +58,7 @@ class DocumentDiff:
             ``documents``, ``tokens``; the largest first.
         groups: ``column`` (cluster, source ...), ``value``, ``gained``, ``lost``; the largest change first.
         rows: facts rows gained or lost, ascending int64 (m,).
+        is_lost: which of them are lost, bool (m,).
     """
 
     same: int
@@ -67,6 +68,17 @@ class DocumentDiff:
     reasons: pa.Table
     groups: pa.Table
     rows: NDArray[np.int64]
+    is_lost: NDArray[np.bool_]
+
+    @property
+    def gained_rows(self) -> NDArray[np.int64]:
+        """Return the facts rows that only the second recipe keeps, ascending."""
+        return self.rows[~self.is_lost]
+
+    @property
+    def lost_rows(self) -> NDArray[np.int64]:
+        """Return the facts rows that only the first recipe keeps, ascending."""
+        return self.rows[self.is_lost]
 
 
 def diff_recipes(before: Recipe, after: Recipe) -> tuple[RuleChange, ...]:
@@ -124,7 +136,7 @@ def diff_outcomes(before: Outcome, after: Outcome, facts: Facts, *, limit: int =
     """
     gained, lost = ~before.kept & after.kept, before.kept & ~after.kept
     recounted = before.kept & after.kept & (before.copies != after.copies)
-    other = ~before.kept & ~after.kept & (_names(before) != _names(after))
+    other = ~before.kept & ~after.kept & (_names(before, after) != _names(after, before))
     changed = np.where(gained, 1, np.where(lost, 2, np.where(other, 3, 0))).astype(np.int8)
     differs = gained | lost
     return DocumentDiff(
@@ -135,12 +147,15 @@ def diff_outcomes(before: Outcome, after: Outcome, facts: Facts, *, limit: int =
         reasons=_reasons(before, after, facts, changed),
         groups=_groups(facts, changed, limit=limit),
         rows=np.flatnonzero(differs),
+        is_lost=lost[differs],
     )
 
 
-def _names(outcome: Outcome) -> NDArray[Any]:
-    """Return the deciding step's id per document, (n,) text, empty = kept."""
-    return np.array(["", *(step.id for step in outcome.steps)])[outcome.deciding]
+def _names(outcome: Outcome, other: Outcome) -> NDArray[np.int16]:
+    """Return the number of the deciding step's id among those of both outcomes, int16 (n,), 0 = kept."""
+    names = sorted({step.id for step in (*outcome.steps, *other.steps)})
+    places = [0, *(1 + names.index(step.id) for step in outcome.steps)]
+    return np.asarray(places, dtype=np.int16)[outcome.deciding]
 
 
 def _reasons(before: Outcome, after: Outcome, facts: Facts, changed: NDArray[np.int8]) -> pa.Table:

@@ -23,7 +23,7 @@ from tamis.analytics.signals.language_codes import language_code
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import COLUMN, Measure, Pairs
 from tamis.analytics.steps.scopes import split_scope
-from tamis.data.errors import RecipeError
+from tamis.data.errors import ParameterError, RecipeError
 from tamis.data.hashing import canonical_json
 from tamis.data.nearest import did_you_mean
 
@@ -254,13 +254,19 @@ class Registry:
         try:
             return kind.model_validate_json(canonical_json(dict(params)), strict=True)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']) or name}: {item['msg'].removeprefix('Value error, ')} "
-                f"(got {item['input']!r:.80})"
+            found = [
+                (
+                    ".".join(str(part) for part in item["loc"]),
+                    item["msg"].removeprefix("Value error, "),
+                    f"(got {item['input']!r:.80})",
+                )
                 for item in error.errors(include_url=False)
-            )
-            raise RecipeError(
-                f"Operator {name} has wrong parameters: {faults}", allowed=sorted(kind.model_fields)
+            ]
+            faults = "; ".join(f"{place or name}: {message} {got}" for place, message, got in found)
+            raise ParameterError(
+                f"Operator {name} has wrong parameters: {faults}",
+                faults={place.split(".")[0]: message for place, message, _ in reversed(found)},
+                allowed=sorted(kind.model_fields),
             ) from None
 
 

@@ -11,6 +11,7 @@ The allow-list of predicates: which parts of a parsed expression are allowed, an
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,7 +28,7 @@ from tamis.data.errors import PredicateError, RecipeError
 from tamis.data.parts import SCOPES
 from tamis.data.sql import ident, literal
 
-__all__ = ["Predicate", "check_regex", "number", "parse_predicate"]
+__all__ = ["Predicate", "check_regex", "number", "parse_predicate", "words_of_pattern", "words_pattern"]
 
 
 def number(value: float) -> str:
@@ -61,6 +62,22 @@ def check_regex(pattern: str) -> str:
             "Regular expression is not accepted by RE2", value=pattern, fix=first_line(error)
         ) from None
     return pattern
+
+
+_SPECIAL = frozenset("\\.+*?()|[]{}^$")
+_GAP = r"\s+"
+
+
+def words_pattern(words: str) -> str:
+    """Return a pattern that finds the words in this order with any white space between them."""
+    escaped = ["".join("\\" + mark if mark in _SPECIAL else mark for mark in word) for word in words.split()]
+    return _GAP.join(escaped)
+
+
+def words_of_pattern(pattern: str) -> str | None:
+    """Return the words that ``words_pattern`` made a pattern from, None for any other pattern."""
+    words = " ".join(re.sub(r"\\(.)", r"\1", word) for word in pattern.split(_GAP))
+    return words if words and words_pattern(words) == pattern else None
 
 
 def first_line(error: Exception) -> str:

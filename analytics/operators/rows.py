@@ -5,6 +5,7 @@ Thresholds that differ by group: what is short in one language is long in anothe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -24,7 +25,7 @@ from tamis.analytics.operators.operator import (
     spoken,
     value_in,
 )
-from tamis.analytics.operators.predicate import check_regex, number, parse_predicate
+from tamis.analytics.operators.predicate import check_regex, number, parse_predicate, words_of_pattern
 from tamis.analytics.signals.language import whole_language_measure
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
@@ -229,7 +230,9 @@ class Regex(RowOperator):
     def sentence(self) -> str:
         times = "" if self.min_matches == 1 else f" at least {self.min_matches} times"
         part = "text" if self.of is None else spoken(self.of)
-        return f"{self.mode.capitalize()} documents whose {part} matches {self.pattern!r}{times}"
+        words = words_of_pattern(self.pattern) if self.ignore_case else None
+        says = f"matches {self.pattern!r}" if words is None else f"has the words “{words}”"
+        return f"{self.mode.capitalize()} documents whose {part} {says}{times}"
 
 
 @OPERATORS.register
@@ -284,6 +287,11 @@ class GroupBounds(BaseModel):
             raise ValueError("min must not be above max")
         return self
 
+    @property
+    def ends(self) -> dict[str, float]:
+        """Return the ends that there are, by ``min`` and ``max``."""
+        return {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
+
     def condition(self, column: str) -> str:
         """Return the SQL condition on the quoted column."""
         parts = [f"{column} >= {number(self.min)}"] if self.min is not None else []
@@ -295,6 +303,18 @@ class GroupBounds(BaseModel):
         low = "" if self.min is None else f"{self.min:g}"
         high = "" if self.max is None else f"{self.max:g}"
         return f"{self.value or 'none'}: {low}..{high}"
+
+
+def in_column(bounds: Iterable[GroupBounds] | None, column: str) -> tuple[GroupBounds, ...]:
+    """Return ranges with their values as a category column holds them.
+
+    Raises:
+        ValueError: two ranges are of one value, or the language detection has no such language.
+    """
+    found = tuple(bound.model_copy(update={"value": value_in(column, bound.value)}) for bound in bounds or ())
+    if len({bound.value for bound in found}) != len(found):
+        raise ValueError("a value has two ranges")
+    return found
 
 
 @OPERATORS.register
@@ -322,14 +342,7 @@ class GroupedRange(RowOperator):
     @field_validator("bounds")
     @classmethod
     def _are_in_the_column(cls, bounds: tuple[GroupBounds, ...], info: ValidationInfo) -> tuple[GroupBounds, ...]:
-        by = info.data.get("by", "")
-        return tuple(bound.model_copy(update={"value": value_in(by, bound.value)}) for bound in bounds)
-
-    @model_validator(mode="after")
-    def _values_differ(self) -> GroupedRange:
-        if len({bound.value for bound in self.bounds}) != len(self.bounds):
-            raise ValueError("a value has two ranges")
-        return self
+        return in_column(bounds, info.data.get("by", ""))
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.signal, self.by})

@@ -185,17 +185,16 @@ Rule = Annotated[
 ]
 
 
-@OPERATORS.register
-class AllOf(RowOperator):
-    """Matches the documents that pass all of its rules: the form of a selection of several parts."""
+def _rules() -> Any:
+    return Field(min_length=1, max_length=30, description="The conditions, each a rule of its own.")
 
-    name: ClassVar[str] = "all_of"
-    term: ClassVar[str] = "conjunction of filters"
+
+class Joined(RowOperator):
+    """Base of rules that are made of several rules, each decided from the document's own columns."""
+
     group: ClassVar[Group] = "Selection"
-    summary: ClassVar[str] = "Keeps or drops the documents that satisfy several conditions at once."
-    source: ClassVar[str] = "Boolean conjunction; no method of its own"
 
-    rules: tuple[Rule, ...] = Field(min_length=1, max_length=30, description="The conditions, each a rule of its own.")
+    rules: tuple[Rule, ...]
 
     def columns(self) -> frozenset[str]:
         return frozenset().union(*(rule.columns() for rule in self.rules))
@@ -206,6 +205,19 @@ class AllOf(RowOperator):
     def assets(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(asset for rule in self.rules for asset in rule.assets()))
 
+
+@OPERATORS.register
+class AllOf(Joined):
+    """Matches the documents that pass all of its rules: the form of a selection of several parts."""
+
+    name: ClassVar[str] = "all_of"
+    term: ClassVar[str] = "conjunction of filters"
+    summary: ClassVar[str] = "Keeps or drops the documents that satisfy several conditions at once."
+    source: ClassVar[str] = "Boolean conjunction; no method of its own"
+
+    # A recipe names its own parameters before inherited ones.
+    rules: tuple[Rule, ...] = _rules()
+
     def match(self) -> str:
         return " AND ".join(rule.keeps() for rule in self.rules)
 
@@ -215,3 +227,32 @@ class AllOf(RowOperator):
     def sentence(self) -> str:
         parts = " and ".join(f"({rule.sentence()})" for rule in self.rules)
         return f"{self.mode.capitalize()} documents for which all of these hold: {parts}"
+
+
+@OPERATORS.register
+class AnyOf(Joined):
+    """Matches the documents that pass at least one of its rules: conditions joined by or."""
+
+    name: ClassVar[str] = "any_of"
+    term: ClassVar[str] = "disjunction of filters"
+    summary: ClassVar[str] = "Keeps or drops the documents that satisfy at least one of several conditions."
+    source: ClassVar[str] = "Boolean disjunction; no method of its own"
+
+    # A recipe names its own parameters before inherited ones.
+    rules: tuple[Rule, ...] = _rules()
+
+    def match(self) -> str:
+        return " OR ".join(rule.keeps() for rule in self.rules)
+
+    def threshold(self) -> str:
+        return " or ".join(rule.threshold() or rule.name for rule in self.rules)
+
+    def sentence(self) -> str:
+        parts = " or ".join(condition_in_words(rule) for rule in self.rules)
+        return f"{self.mode.capitalize()} documents {parts}"
+
+
+def condition_in_words(rule: RowOperator) -> str:
+    """Return a rule as a condition in words: its sentence without the verb."""
+    words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
+    return words if rule.mode == "keep" else f"not {words}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import (
@@ -22,7 +22,7 @@ from tamis.analytics.operators.operator import (
     last_if_absent,
     spoken,
 )
-from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
+from tamis.analytics.operators.rows import CategoryColumn, GroupBounds, NumericColumn, in_column
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure
@@ -70,11 +70,23 @@ class PercentileBand(SetOperator):
     high: float | None = Field(None, ge=0, le=100, description="Drop documents above this percentile.")
     within: Within = None
     missing: Literal["keep", "drop"] = Field("keep", description="What happens to documents without a value (NULL).")
+    bounds: tuple[GroupBounds, ...] | None = Field(
+        None, max_length=2_000, description="Values of within whose range is stated by hand instead of by percentiles."
+    )
+
+    @field_validator("bounds")
+    @classmethod
+    def _are_in_the_column(
+        cls, bounds: tuple[GroupBounds, ...] | None, info: ValidationInfo
+    ) -> tuple[GroupBounds, ...] | None:
+        return in_column(bounds, info.data.get("within") or "") or None
 
     @model_validator(mode="after")
     def _has_a_band(self) -> PercentileBand:
         if self.low is None and self.high is None:
             raise ValueError("give low, high or both")
+        if self.bounds and self.within is None:
+            raise ValueError("bounds by hand need within, the column whose values they name")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError("low must not be above high")
         return self
@@ -92,6 +104,7 @@ class PercentileBand(SetOperator):
         values = view.numbers(self.signal)
         codes, names = group_codes(view, self.within)
         lows, highs = self._bounds(values, codes, len(names))
+        self._by_hand(names, lows, highs)
         outside = (values < lows[codes]) | (values > highs[codes])
         absent = np.isnan(values)
         kept = ~outside & (~absent | (self.missing == "keep"))
@@ -119,6 +132,15 @@ class PercentileBand(SetOperator):
                 highs[k] = np.inf if self.high is None else percentile(own, self.high)
         return lows, highs
 
+    def _by_hand(self, names: list[str], lows: NDArray[np.float64], highs: NDArray[np.float64]) -> None:
+        """Write the stated ranges over those of the percentiles."""
+        place = {name: k for k, name in enumerate(names)}
+        for bound in self.bounds or ():
+            if bound.value in place:
+                k = place[bound.value]
+                lows[k] = -np.inf if bound.min is None else bound.min
+                highs[k] = np.inf if bound.max is None else bound.max
+
     def _named(self, low: float, high: float) -> dict[str, float]:
         return {name: float(value) for name, value in (("low", low), ("high", high)) if np.isfinite(value)}
 
@@ -130,7 +152,8 @@ class PercentileBand(SetOperator):
         low = 0 if self.low is None else self.low
         high = 100 if self.high is None else self.high
         per = f" within each {self.within}" if self.within else ""
-        return f"Keep documents between percentile {low:g} and {high:g} of {self.signal}{per}"
+        hand = f", {len(self.bounds)} by ranges of their own" if self.bounds else ""
+        return f"Keep documents between percentile {low:g} and {high:g} of {self.signal}{per}{hand}"
 
 
 def percentile(values: NDArray[np.float64], p: float) -> float:

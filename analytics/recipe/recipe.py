@@ -313,6 +313,16 @@ class Recipe:
         changed = replace(self.steps[place], **changes)
         return replace(self, steps=(*self.steps[:place], changed, *self.steps[place + 1 :]))
 
+    def renamed(self, step_id: str, name: str) -> Recipe:
+        """Return a copy with a step under the id nearest to a name: ``Short texts`` gives ``short-texts``.
+
+        An id that another step has gets a number; an empty name changes nothing.
+
+        Raises:
+            RecipeError: unknown step.
+        """
+        return self.replaced(step_id, id=self.without(step_id).fresh_id(name)) if name.strip() else self
+
     def described(self, *, title: str | None = None, why: str | None = None, author: str | None = None) -> Recipe:
         """Return a copy with other texts for people."""
         return replace(

@@ -29,7 +29,8 @@ class SetCount:
         looked_for: of these, items with a part that is long enough to be looked for.
         found: items that some document holds.
         documents: documents that hold an item of the set.
-        by_part: of these documents, those that hold this part of an item, in the order of ``PARTS``.
+        by_part: of these documents, those that hold this part of an item, in the order of ``PARTS``; empty for items
+            that are not taken apart.
     """
 
     name: str
@@ -47,8 +48,9 @@ class SetCount:
     @property
     def sentence(self) -> str:
         """Return the counts as a sentence without a full stop."""
+        said = f"{self.found:,} of {self.items:,} items in {self.documents:,} documents"
         parts = ", ".join(f"{part} {number:,}" for part, number in self.by_part)
-        return f"{self.found:,} of {self.items:,} items in {self.documents:,} documents ({parts})"
+        return f"{said} ({parts})" if parts else said
 
 
 @dataclass(frozen=True, eq=False)

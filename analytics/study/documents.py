@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tamis.analytics.facts.facts import Facts, Source
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.predicate import parse_predicate
+from tamis.analytics.operators.rows import GroupedRange
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.study.scene import Scene, Which
@@ -23,6 +24,8 @@ from tamis.data.hashing import mix_keys
 from tamis.data.sql import ident, literal
 
 MAX_PAGE = 1_000
+DECIDED = "decided_by"
+"""Name to sort a page by: the number of the step that dropped a document, 0 for kept ones."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def documents_page(
         columns: facts columns to show.
         which: all, selected, kept or dropped documents.
         step: only documents dropped by this step.
-        sort: a facts column to sort by; ties go by id, and so does all without it. NULL comes last.
+        sort: a facts column to sort by, or ``DECIDED``; ties go by id, and so does all without it. NULL comes last.
         descending: largest first.
         where: a predicate, as in the operator ``sql_predicate``.
         id_contains: only documents whose id contains this text.
@@ -107,10 +110,12 @@ def documents_page(
     if id_contains:
         conditions.append(f"contains(id, {literal(id_contains)})")
     also: dict[str, Any] = {"flag": scene.flags}
-    if step is not None and scene.outcome is not None:
-        also["deciding"] = scene.outcome.deciding
-        conditions.append(f"deciding = {scene.outcome.number(step)}")
-    reads = {*wanted, *([sort] if sort else []), *(predicate.columns if predicate else ())}
+    if scene.outcome is not None and (step is not None or sort == DECIDED):
+        also[DECIDED] = scene.outcome.deciding
+    if scene.outcome is not None and step is not None:
+        conditions.append(f"{DECIDED} = {scene.outcome.number(step)}")
+    sort = None if sort == DECIDED and scene.outcome is None else sort
+    reads = {*wanted, *([sort] if sort and sort != DECIDED else []), *(predicate.columns if predicate else ())}
     for name in sorted(reads):
         scene.facts.info(name)
     source = scene.facts.source(reads, also=also)
@@ -148,7 +153,18 @@ def sample_rows(
     mask = scene.mask(which)
     if step is not None and scene.outcome is not None:
         mask = mask & (scene.outcome.deciding == scene.outcome.number(step))
-    facts = scene.facts
+    return sample_of(scene.facts, mask, n=n, seed=seed)
+
+
+def sample_of(facts: Facts, mask: NDArray[np.bool_], *, n: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return the facts rows of a random sample of some documents, int64 (<= n,), as ``sample_rows`` does.
+
+    Args:
+        facts: the documents.
+        mask: bool (facts.n,), those to draw from.
+        n: how many.
+        seed: of the keyed hash.
+    """
     order = facts.memo.through(
         ("sample order", facts.digest, seed), lambda: _sample_order(facts, seed), size=lambda rows: int(rows.nbytes)
     )
@@ -163,6 +179,14 @@ def sample_rows(
 def _sample_order(facts: Facts, seed: int) -> NDArray[np.int64]:
     """Return all rows in hash order, int64 (n,)."""
     return np.lexsort((np.arange(facts.n), mix_keys(facts.keys, seed=seed, salt="sample")))
+
+
+def deciding_steps(outcome: Outcome | None, rows: NDArray[np.int64]) -> list[str]:
+    """Return for each document "kept", or number and id of the step that dropped it; nothing without a recipe."""
+    if outcome is None or not outcome.steps:
+        return []
+    named = ["kept", *(f"{number} {step.id}" for number, step in enumerate(outcome.steps, start=1))]
+    return [named[int(number)] for number in outcome.deciding[rows]]
 
 
 def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:
@@ -183,7 +207,7 @@ def why(outcome: Outcome, facts: Facts, row: int) -> tuple[Verdict, ...]:
         if isinstance(operator, RowOperator):
             passed = bool(row_masks(facts, [operator])[0][row])
             value = _value(facts, operator, row)
-            verdicts.append(Verdict(step.id, operator.name, passed, value, operator.threshold()))
+            verdicts.append(Verdict(step.id, operator.name, passed, value, _threshold(facts, operator, row)))
         elif step.id in outcome.traces and (number == 0 or place <= number):
             verdicts.append(_set_verdict(outcome, step.id, operator.name, row))
         else:
@@ -199,6 +223,16 @@ def _value(facts: Facts, operator: RowOperator, row: int) -> str | None:
     found = facts.query(f"SELECT CAST({expression} AS VARCHAR) AS value FROM {source} WHERE row = {int(row)}", source)
     value = found.column("value")[0].as_py()
     return None if value is None else str(value)
+
+
+def _threshold(facts: Facts, operator: RowOperator, row: int) -> str | None:
+    """Return the threshold that a row rule sets for one document: of ranges per group, that of its own group."""
+    if not isinstance(operator, GroupedRange):
+        return operator.threshold()
+    own = facts.table([operator.by], np.asarray([row])).column(operator.by)[0].as_py()
+    value = "" if own is None else str(own)
+    bound = next((each.text() for each in operator.bounds if each.value == value), None)
+    return bound or f"no range for {operator.by} {value or 'none'}"
 
 
 def _set_verdict(outcome: Outcome, step_id: str, operator: str, row: int) -> Verdict:

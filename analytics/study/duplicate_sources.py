@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.analytics.duplicates.boilerplate import Passages, passage_hash
 from tamis.analytics.duplicates.references import Reference
 from tamis.analytics.operators.contamination import IdfDecontaminate
 from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, ExcludeKnown
@@ -45,3 +47,33 @@ def boilerplate_passages(study: Study, rule: Boilerplate) -> pa.Table:
         RecipeError: boilerplate has not been measured.
     """
     return study.evidence.artifact(rule.params.measure).table("passages")
+
+
+def boilerplate_spans(study: Study, rule: Boilerplate, text: str, source: str) -> list[tuple[int, int]]:
+    """Return where a text holds listed boilerplate passages of its source: (begin, end) in code points, ascending.
+
+    Only the most frequent passages of the corpus are listed with their text, see ``boilerplate.LISTED``.
+
+    Args:
+        study: the corpus on which the rule was measured.
+        rule: the rule.
+        text: of the document.
+        source: of the document; empty in a corpus without sources.
+
+    Raises:
+        RecipeError: boilerplate has not been measured.
+    """
+    listed = boilerplate_passages(study, rule)
+    own = listed.filter(pc.equal(listed.column("source"), source)).column("text").to_pylist()
+    wanted = np.array([passage_hash(passage) for passage in own], dtype=np.uint64)
+    data = text.encode("utf-8")
+    found = Passages.of(pa.array([text], pa.large_string()), unit=rule.unit)
+    spans, before, at = [], 0, 0
+    for passage in np.flatnonzero(np.isin(found.hashes, wanted) & (found.words >= rule.words)):
+        begin, end = (int(edge) - int(found.edges[0]) for edge in found.edges[passage : passage + 2])
+        at += len(data[before:begin].decode("utf-8", "replace"))
+        inside = data[begin:end].decode("utf-8", "replace")
+        lead = len(inside) - len(inside.lstrip())
+        spans.append((at + lead, at + len(inside.rstrip())))
+        at, before = at + len(inside), end
+    return spans

@@ -99,6 +99,18 @@ def group_counts(scene: Scene, column: str, *, limit: int | None = 200) -> Group
     return Groups(column, table, len(order))
 
 
+def count_values(scene: Scene, column: str) -> int:
+    """Return how many different values a column has; no value is none, and neither is the unclustered group.
+
+    Raises:
+        RecipeError: there is no such column.
+    """
+    values, _ = column_values(scene.facts, column)
+    if scene.facts.info(column).role != "cluster":
+        return len(values)
+    return sum(value != "-1" for value in values.to_pylist())
+
+
 def column_values(facts: Facts, column: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the different values of a column as text, ascending, and which one each document has, int64 (n,).
 

@@ -27,6 +27,7 @@ class Issue:
         title: what the documents are, to be read after a share: "12% repeat another document".
         help: why it matters.
         documents: how many, exact.
+        kept: how many of them the recipe keeps, exact.
         severity: by share and kind.
         rules: select exactly these documents.
     """
@@ -35,6 +36,7 @@ class Issue:
     title: str
     help: str
     documents: int
+    kept: int
     severity: Severity
     rules: tuple[RowOperator, ...]
 
@@ -137,8 +139,9 @@ def find_issues(scene: Scene) -> tuple[Issue, ...]:
     for look in looks:
         mask = row_masks(facts, [look.rule.model_copy(update={"missing": "drop"})])[0]
         documents = int(np.count_nonzero(mask))
+        kept = int(np.count_nonzero(mask & scene.kept))
         share = documents / facts.n if facts.n else 0.0
         severity: Severity = "high" if share >= look.high else "medium" if share >= look.medium else "low"
         rules = (look.rule,)
-        found.append(Issue(look.name, look.title, look.help, documents, severity, rules))
+        found.append(Issue(look.name, look.title, look.help, documents, kept, severity, rules))
     return tuple(sorted((issue for issue in found if issue.documents), key=lambda issue: -issue.documents))

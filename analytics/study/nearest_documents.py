@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.duplicates.semantic import PRECISE
 from tamis.analytics.embedding.kmeans import rescale_rows
+from tamis.analytics.embedding.step import PRECISE
 from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.study.study import Study
@@ -42,10 +42,10 @@ class Neighbours:
 
 def vectors_of(study: Study) -> Artifact | None:
     """Return the vectors a study has, precise ones first, None when nothing was embedded yet."""
-    return _found(study, PRECISE) or _found(study, "embeddings")
+    return find_vectors(study, PRECISE) or find_vectors(study, "embeddings")
 
 
-def _found(study: Study, name: str) -> Artifact | None:
+def find_vectors(study: Study, name: str) -> Artifact | None:
     """Return the artifact of a step, None when it has not run."""
     known = {name: make() for name, make in SUPPORTING.items()} | {step.name: step for step in study.evidence.steps}
     if name not in known:
@@ -67,7 +67,7 @@ def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
     Returns:
         None when nothing was embedded yet, or the document has no vector.
     """
-    vectors, graph = vectors_of(study), _found(study, "knn")
+    vectors, graph = vectors_of(study), find_vectors(study, "knn")
     if vectors is None:
         return None
     if vectors.manifest.step == PRECISE:
@@ -82,6 +82,15 @@ def neighbours_of(study: Study, row: int, *, k: int = 10) -> Neighbours | None:
     return Neighbours(rows[there], cosine[there], str(vectors.facts["tier"]), float(graph.facts["recall"]))
 
 
+def vector_of(vectors: Artifact, documents: Documents, row: int) -> NDArray[np.floating]:
+    """Return the vector of one document by its facts row, (d,), zeros if it has none."""
+    parts = [vectors.array(name, mmap=True) for name in vectors.parts("part-")]
+    ends = np.cumsum([len(part) for part in parts])
+    place = int(documents.part_order[row])
+    which = int(np.searchsorted(ends, place, side="right"))
+    return np.asarray(parts[which][place - (ends[which] - len(parts[which]))])
+
+
 def nearest_documents(vectors: Artifact, documents: Documents, row: int, *, k: int = 10) -> Neighbours | None:
     """Compare one document with all others, exactly, part by part; None when it has no vector.
 
@@ -92,10 +101,7 @@ def nearest_documents(vectors: Artifact, documents: Documents, row: int, *, k: i
         k: how many neighbours.
     """
     parts = [vectors.array(name, mmap=True) for name in vectors.parts("part-")]
-    ends = np.cumsum([len(part) for part in parts])
-    place = int(documents.part_order[row])
-    which = int(np.searchsorted(ends, place, side="right"))
-    own = np.asarray(parts[which][place - (ends[which] - len(parts[which]))])
+    own = vector_of(vectors, documents, row)
     if not own.any():
         return None
     unit = rescale_rows(own[None])[0]

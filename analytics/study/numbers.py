@@ -5,9 +5,9 @@ Questions about one numeric column within the groups of a category: its spread a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -385,20 +385,3 @@ def spread(scene: Scene, column: str, by: str, *, rule: RowOperator | None = Non
     )
     groups = found.column("groups")[0].as_py() if found.num_rows else 0
     return Spread(column, by, found.drop_columns(["groups"]), int(groups))
-
-
-def percentile_bounds(found: Spread, *, low: float | None, high: float | None) -> list[Mapping[str, Any]]:
-    """Return the bounds of every group at two of the measured percentiles, ready for ``grouped_range``.
-
-    Args:
-        found: the groups.
-        low, high: one of ``SHARES`` or None for no bound on that side.
-    """
-    sides = {"min": low, "max": high}
-    bounds: list[Mapping[str, Any]] = []
-    for row in found.table.to_pylist():
-        ends = {side: row[f"p{round(100 * share)}"] for side, share in sides.items() if share is not None}
-        ends = {side: value for side, value in ends.items() if value is not None and np.isfinite(value)}
-        if ends:
-            bounds.append({"value": row["value"], **ends})
-    return bounds

@@ -13,7 +13,17 @@ from tamis.analytics.study.contrasts import (
     prepare_contrasts,
     signal_contrasts,
 )
-from tamis.analytics.study.documents import Page, Verdict, documents_page, rows_of, sample_rows, why
+from tamis.analytics.study.documents import (
+    DECIDED,
+    Page,
+    Verdict,
+    deciding_steps,
+    documents_page,
+    rows_of,
+    sample_of,
+    sample_rows,
+    why,
+)
 from tamis.analytics.study.duplicate_groups import (
     Look,
     Order,
@@ -40,6 +50,7 @@ from tamis.analytics.study.groups import (
     Totals,
     attribution,
     cluster_table,
+    count_values,
     dropped_by_group,
     group_counts,
     totals,
@@ -69,6 +80,7 @@ from tamis.analytics.study.map_points import (
 )
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.numbers import (
+    MOST_GROUPS,
     SHARES,
     CutEffect,
     Extent,
@@ -79,13 +91,15 @@ from tamis.analytics.study.numbers import (
     cuts,
     extent,
     histogram,
-    percentile_bounds,
     spread,
     sweep,
 )
 from tamis.analytics.study.scene import Scene, selection_rules
+from tamis.analytics.study.step_preview import StepPreview, dropped_in_groups, group_bounds, preview_step
 
 __all__ = [
+    "DECIDED",
+    "MOST_GROUPS",
     "OTHER",
     "SHARES",
     "AuditFinding",
@@ -112,6 +126,7 @@ __all__ = [
     "SceneTotals",
     "SignalContrast",
     "Spread",
+    "StepPreview",
     "Sweep",
     "Totals",
     "Verdict",
@@ -122,16 +137,20 @@ __all__ = [
     "cluster_reach",
     "cluster_table",
     "copies_sweep",
+    "count_values",
     "cut",
     "cuts",
+    "deciding_steps",
     "density",
     "documents_page",
     "dropped_by_group",
+    "dropped_in_groups",
     "duplicate_groups",
     "duplicate_totals",
     "extent",
     "find_issues",
     "find_items",
+    "group_bounds",
     "group_contrasts",
     "group_counts",
     "group_members",
@@ -147,14 +166,15 @@ __all__ = [
     "map_groups",
     "map_points",
     "neighbours_of",
-    "percentile_bounds",
     "polygon_rows",
     "polygon_rule",
     "prepare_contrasts",
     "prepare_polygons",
+    "preview_step",
     "reaching_rows",
     "remedy",
     "rows_of",
+    "sample_of",
     "sample_rows",
     "selection_rules",
     "shown_rows",

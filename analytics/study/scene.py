@@ -45,6 +45,7 @@ class Scene:
         selection: Sequence[RowOperator] = (),
         recipe: Recipe | None = None,
         also: Sequence[str] = (),
+        shown: Sequence[RowOperator] = (),
     ) -> Scene:
         """Run missing measurements, evaluate selection and recipe, and return the scene.
 
@@ -54,11 +55,13 @@ class Scene:
             selection: rules whose conjunction is the selection.
             recipe: the live recipe.
             also: further measured columns on scopes, such as ``response.n_words``.
+            shown: rules whose columns are shown although nothing is selected by them.
 
         Raises:
             RecipeError: as ``plan.evaluate``, also for a condition of the selection.
         """
         facts = attach(facts, [measure for name in also for measure in scope_measures(name)], evidence)
+        facts = attach(facts, [measure for operator in shown for measure in measures_of(operator)], evidence)
         chosen = tuple(as_condition(operator) for operator in selection)
         facts = attach(facts, [measure for operator in chosen for measure in measures_of(operator)], evidence)
         for operator in chosen:

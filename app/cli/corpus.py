@@ -29,8 +29,8 @@ from tamis.app.cli.terminal import (
 from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
 from tamis.data.corpus import Corpus, open_corpus
-from tamis.data.demo import build_demo
-from tamis.data.find_shape import rendered_note
+from tamis.data.demo import build_demo, installed_sources
+from tamis.data.find_shape import rendered_note, tagged_note
 from tamis.data.jobs import find_job, list_jobs
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -64,7 +64,8 @@ def register(
     out.print("  " + ", ".join(f"{role}={column}" for role, column in known.items()), markup=False)
     plain = "text" not in roles and corpus.shape.kind == "text"
     rendered = rendered_note(corpus.schema, corpus.roles.text, corpus.sampled) if plain else None
-    print_notes((*corpus.notes, *([rendered] if rendered else [])))
+    tagged = tagged_note(corpus.shape, corpus.sampled)
+    print_notes((*corpus.notes, *(note for note in (rendered, tagged) if note)))
     return entry
 
 
@@ -96,6 +97,15 @@ def demo(
     ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Build it again when the installed versions differ.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
+    analyse: Annotated[bool, typer.Option("--analyze", help="Analyse it, without the dashboard.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Only this distribution, or python for the standard library; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     tier: Tier = None,
     host: Host = "127.0.0.1",
     port: Port = 8501,
@@ -104,7 +114,7 @@ def demo(
     workspace = Workspace.default()
     place = folder or workspace.root / "demo"
     with bar(err) as progress:
-        report = build_demo(place, renew=renew, progress=progress)
+        report = build_demo(place, sources=installed_sources(only or ()), renew=renew, progress=progress)
     out.print(f"demo: {report.documents:,} documents in {len(report.shards)} shards", markup=False)
     if not report.current:
         out.print("  built from versions that differ from those installed now; --renew builds it again")
@@ -112,10 +122,13 @@ def demo(
         err.print(f"  left out {line}", markup=False)
     if len(report.unreadable) > SHOWN:
         err.print(f"  left out {len(report.unreadable) - SHOWN} more of {report.files:,} files")
+    chosen = {"tier": tier} if tier else {}
     if open_:
-        open_and_serve(
-            workspace, str(place), name="demo", roles={}, host=host, port=port, chosen={"tier": tier} if tier else None
-        )
+        open_and_serve(workspace, str(place), name="demo", roles={}, host=host, port=port, chosen=chosen)
+    elif analyse:
+        entry = register(workspace, str(place), name="demo", roles={})
+        choose_map(workspace, entry, chosen)
+        run_analysis(workspace, entry)
 
 
 @app.command("open")

@@ -26,6 +26,7 @@ def evaluate(recipe: RecipeFile, path: CorpusPath, target: TargetFile = None) ->
     """Measure what a recipe does against random selections of the same size, with intervals and a verdict."""
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.evaluation import evaluate_effect
+    from tamis.analytics.effect.headline import headline_of, small_target
     from tamis.analytics.effect.purpose import EffectStudy
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
@@ -42,7 +43,10 @@ def evaluate(recipe: RecipeFile, path: CorpusPath, target: TargetFile = None) ->
         out.print(f"  {difference.sentence}", markup=False)
     for note in effect.notes:
         out.print(f"  note: {note}", markup=False)
-    out.print(f"{effect.verdict}" if entry else "no target given, so there is no verdict", markup=False)
+    headline = headline_of(effect)
+    if entry is not None and (warning := small_target(effect, entry.documents)):
+        out.print(f"  {warning}", markup=False)
+    out.print(headline.title if headline else "no target given, so there is no verdict", markup=False)
 
 
 @app.command()

@@ -14,9 +14,11 @@ from typing import Annotated
 import typer
 
 from tamis.app.cli import (
+    agents,
     contamination,
     corpus,
     doctor,
+    duplicates,
     effect,
     names,
     people,
@@ -26,16 +28,19 @@ from tamis.app.cli import (
     recipe,
     rephrase,
     review,
+    search,
 )
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
 from tamis.data.errors import TamisError
 
 __all__ = [
+    "agents",
     "app",
     "contamination",
     "corpus",
     "doctor",
+    "duplicates",
     "effect",
     "main",
     "names",
@@ -46,6 +51,7 @@ __all__ = [
     "recipe",
     "rephrase",
     "review",
+    "search",
 ]
 
 

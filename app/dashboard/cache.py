@@ -10,8 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from tamis.analytics.embedding.embedder import Embedder
+from tamis.analytics.export.diff import DocumentDiff, diff_outcomes
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.likeness import Vectors
+from tamis.analytics.study.meaning import sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, prepare_polygons
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
@@ -40,12 +44,21 @@ def _files(key: CorpusKey) -> str:
 
 @dataclass(frozen=True)
 class SceneKey:
-    """The scene of a page, with further measured columns. Keys compare by digests; the values come with them."""
+    """The scene of a page, with further measured columns. Keys compare by digests; the values come with them.
+
+    Attributes:
+        corpus: the corpus.
+        selection: conditions that all hold for what is selected.
+        recipe: the live recipe.
+        also: measured columns on scopes.
+        shown: rules whose columns are shown although nothing is selected by them.
+    """
 
     corpus: CorpusKey
     selection: tuple[RowOperator, ...]
     recipe: Recipe
     also: tuple[str, ...] = ()
+    shown: tuple[RowOperator, ...] = ()
 
     def __hash__(self) -> int:
         return hash((self.corpus, self.selection, self.recipe.digest))
@@ -103,17 +116,26 @@ def open_analysed(key: CorpusKey) -> open_corpus.Opened:
 
 
 def _scene_name(key: SceneKey) -> str:
-    return repr((key.corpus, [repr(rule) for rule in key.selection], key.recipe.digest, key.also))
+    rules = [[repr(rule) for rule in rules] for rules in (key.selection, key.shown)]
+    return repr((key.corpus, rules, key.recipe.digest, key.also))
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs={SceneKey: _scene_name})
 def scene(key: SceneKey) -> Scene:
     """Return the facts seen through a selection and a recipe."""
     source = open_analysed(key.corpus)
-    if source.study.pending(key.recipe, key.selection):
+    rules = (*key.selection, *key.shown)
+    if source.study.pending(key.recipe, rules):
         with st.spinner("Measuring what the rules need …"):
-            source.study.measure(key.recipe, key.selection)
-    return Scene.build(source.facts, source.evidence, selection=key.selection, recipe=key.recipe, also=key.also)
+            source.study.measure(key.recipe, rules)
+    return Scene.build(
+        source.facts,
+        source.evidence,
+        selection=key.selection,
+        recipe=key.recipe,
+        also=key.also,
+        shown=key.shown,
+    )
 
 
 def _question(ask: Ask) -> str:
@@ -128,6 +150,58 @@ def _answer(question: Ask) -> Any:
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
     """Return the cached answer of a query on a scene. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
+
+
+@dataclass(frozen=True)
+class SpaceKey:
+    """Vectors of an analysed corpus: those of its analysis, or precise ones beside them."""
+
+    corpus: CorpusKey
+    vectors: Vectors
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={SpaceKey: repr})
+def _space(key: SpaceKey) -> str:
+    found = vector_space(open_analysed(key.corpus).study, key.vectors)
+    if found is None:
+        raise _UnfinishedError
+    return found
+
+
+def space_of(key: SpaceKey) -> str | None:
+    """Return the digest that names the space of vectors; None, which is not cached, while there are none."""
+    try:
+        return _space(key)
+    except _UnfinishedError:
+        return None
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the embedding model …", hash_funcs={CorpusKey: repr})
+def embedder(key: CorpusKey) -> Embedder:
+    """Return the model that embeds sentences like a corpus; a precise one takes seconds to load."""
+    return sentence_embedder(open_analysed(key).study)
+
+
+@dataclass(frozen=True)
+class RecipePair:
+    """Two recipes on one corpus."""
+
+    corpus: CorpusKey
+    before: Recipe
+    after: Recipe
+
+
+def _pair_name(pair: RecipePair) -> str:
+    return repr((pair.corpus, pair.before.digest, pair.after.digest))
+
+
+@st.cache_resource(max_entries=12, show_spinner="Comparing …", hash_funcs={RecipePair: _pair_name})
+def difference(pair: RecipePair) -> DocumentDiff:
+    """Return the documents that two recipes treat differently. It is shared: do not change it."""
+    scenes = [scene(SceneKey(pair.corpus, (), recipe)) for recipe in (pair.before, pair.after)]
+    first, second = (each.outcome for each in scenes)
+    assert first is not None and second is not None
+    return diff_outcomes(first, second, open_analysed(pair.corpus).facts)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})

@@ -43,7 +43,7 @@ def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | 
     if sum(step.estimate.seconds for step in waiting) > QUICK_SECONDS:
         _wait(here, chosen, wanted)
         return False
-    cache.scene(cache.SceneKey(here.key.corpus, chosen, wanted))
+    cache.scene(replace(here.key, selection=chosen, recipe=wanted))
     session.edit(selection=selection, recipe=recipe)
     return True
 

@@ -22,8 +22,9 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
 from tamis.analytics.steps.scopes import scope_columns
 from tamis.app.dashboard.open_corpus import Opened
+from tamis.app.dashboard.page_context import brief, plain, show_fault
 from tamis.app.dashboard.session import widget
-from tamis.data.errors import RecipeError
+from tamis.data.errors import ParameterError, TamisError
 from tamis.data.workspace import Workspace
 
 LOG = logging.getLogger(__name__)
@@ -62,14 +63,75 @@ def guard_form(name: str) -> Iterator[None]:
         with place.container():
             yield
     except Exception as error:
-        LOG.error("The form of %s failed: %s\n%s", name, type(error).__name__, "".join(format_tb(error.__traceback__)))
-        place.text("This step cannot be edited here. Change it in the recipe's YAML: copy it, then use the tab Load.")
+        kind = type(error).__name__
+        LOG.error("The form of %s failed: %s\n%s", name, kind, "".join(format_tb(error.__traceback__)))
+        reason = brief(error) if isinstance(error, TamisError) else f"its form failed ({kind})."
+        show_fault(f"This step cannot be edited here: {reason} {_BY_HAND}", at=place)
 
 
-def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Known, scope: str) -> dict[str, Any]:
-    """Show the fields of an operator and return their values, ready for ``OPERATORS.build``.
+_BY_HAND = "Change it in the recipe's YAML: copy it, then use the tab Save and load."
 
-    An untouched form returns the operator it shows.
+
+@dataclass(frozen=True)
+class Filled:
+    """What a form holds.
+
+    Attributes:
+        kind: the operator.
+        values: of the fields, ready for ``OPERATORS.build``.
+        slots: the empty place under each field, for what is wrong with it; the one of the name "" is below them all.
+    """
+
+    kind: type[Operator]
+    values: Mapping[str, Any]
+    slots: Mapping[str, DeltaGenerator]
+
+    def build(self, *, wanted: bool) -> Operator | None:
+        """Return the operator, or say under the fields what is wrong and return None.
+
+        Args:
+            wanted: whether a person asked for it; else what is not filled in yet is said quietly.
+        """
+        try:
+            return OPERATORS.build(self.kind.name, self.values)
+        except ParameterError as error:
+            faults = error.faults
+        except TamisError as error:
+            self.show(error)
+            return None
+        open_ = [name for name, fault in faults.items() if not wanted and _is_open(fault)]
+        for name in faults.keys() - set(open_):
+            fault = "Fill this in." if faults[name] == ParameterError.MISSING else faults[name]
+            show_fault(fault, at=self._slot(name))
+        if open_:
+            hints = [faults[""] if name == "" else f"fill in {_title(name)}" for name in sorted(open_, key=str)]
+            self.slots[""].caption(plain(f"To do: {'; '.join(hints)}."))
+        return None
+
+    def show(self, error: TamisError) -> None:
+        """Show an error under the field that holds the value it names, below all fields if none does."""
+        named = str(error.value or "")
+        holders = [name for name, value in self.values.items() if value == error.value and named]
+        holders += [name for name, value in self.values.items() if isinstance(value, str) and named and named in value]
+        show_fault(error, at=self._slot(holders[0] if holders else ""))
+
+    def _slot(self, name: str) -> DeltaGenerator:
+        return self.slots.get(name, self.slots[""])
+
+
+def _is_open(fault: str) -> bool:
+    """Return whether a fault is only that something is not filled in yet."""
+    return fault == ParameterError.MISSING or fault.startswith("give ") or "should have at least 1 " in fault
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Known, scope: str) -> Filled:
+    """Show the fields of an operator and return what they hold.
+
+    An untouched form holds the operator it shows.
 
     Args:
         kind: the operator.
@@ -86,23 +148,16 @@ def operator_form(kind: type[Operator], values: Mapping[str, Any], *, known: Kno
         # Plain text has no parts.
         del fields["of"]
     cells: list[DeltaGenerator] = []
+    slots: dict[str, DeltaGenerator] = {}
     for name, info in fields.items():
         # Rows of two, so that a narrow screen keeps the order.
         cells = cells or list(st.columns(2, gap="small"))
         with cells.pop(0):
             value = _field(name, info, values.get(name, fresh.get(name, _default(info))), known, scope, filled)
-        if value is not None and value != "":
+            slots[name] = st.empty()
+        if value is not None and value != "" and not (value == [] and _optional(info)):
             filled[name] = value
-    return filled
-
-
-def build(kind: type[Operator], filled: Mapping[str, Any]) -> Operator | None:
-    """Return the operator, or show which fields are wrong and return None."""
-    try:
-        return OPERATORS.build(kind.name, filled)
-    except RecipeError as error:
-        st.text(str(error))
-        return None
+    return Filled(kind, filled, {**slots, "": st.empty()})
 
 
 def _default(info: FieldInfo) -> Any:
@@ -139,7 +194,7 @@ def _widget(info: FieldInfo) -> str:
 
 def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, filled: Mapping[str, Any]) -> Any:
     """Show one field and return its value."""
-    key, title = widget("form", scope, name), name.replace("_", " ").capitalize()
+    key, title = widget("form", scope, name), _title(name)
     options = _columns(_widget(info), known)
     if options is not None:
         return _column_field(title, key, info, value, options)

@@ -1,4 +1,4 @@
-// Beside every page: `/` goes to the search, `?` shows the keys, and the browser stores the person's name.
+// Beside every page: `/` and Ctrl+K go to the command bar, `?` shows the keys, and the browser stores the person's name.
 
 const WAIT = 100;
 const TRIES = 60;
@@ -10,10 +10,15 @@ export default function (component) {
     document.cookie = `${data.cookie}=${name}; Path=/; Max-Age=31536000; SameSite=Strict`;
   }
   const pressed = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isTyping(event)) return;
+    if (event.defaultPrevented || event.altKey) return;
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      toSearch(data.search);
+    }
+    if (event.ctrlKey || event.metaKey || isTyping(event)) return;
     if (event.key === "/") {
       event.preventDefault();
-      toSearch(data.search, data.page);
+      toSearch(data.search);
     } else if (event.key === "M" && event.shiftKey) {
       document.querySelector(".st-key-rail-cap-open button")?.click();
     } else if (event.key === "?") {
@@ -30,15 +35,10 @@ function isTyping(event) {
   return at instanceof HTMLElement && (at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName));
 }
 
-function toSearch(label, page) {
-  const field = () => document.querySelector(`input[aria-label="${CSS.escape(label)}"]`);
-  if (!field()) {
-    const link = [...document.querySelectorAll("a")].find((a) => new URL(a.href).pathname.endsWith(`/${page}`));
-    if (link) link.click();
-  }
+function toSearch(label) {
   let tries = 0;
   const look = () => {
-    const found = field();
+    const found = document.querySelector(`input[aria-label="${CSS.escape(label)}"]`);
     if (found) {
       found.focus();
       found.select();

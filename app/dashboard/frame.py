@@ -7,18 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.app.dashboard import login, session
+from tamis.app.dashboard.command_bar import SEARCH
 from tamis.app.server.gate import in_force
-
-SEARCH = "Search"
-"""Label of the search field on the page Documents."""
 
 KEYS = {
     "Everywhere": {
-        "/": "go to the search",
+        "/ or Ctrl K": "go to the command bar",
         "?": "show the keys",
         "Shift K, Shift D": "keep only the selection, drop it",
         "Shift M": "cap the selection: keep at most so many",
-        "Escape": "clear the selection",
+        "Escape": "close what is open, the innermost first; then clear the selection",
     },
     "Map": {
         "L, B, P": "lasso, box, move",
@@ -29,6 +27,13 @@ KEYS = {
     "Duplicates": {
         "J, K": "next pair, the pair before",
         "S, N, U": "same document, not the same, unsure",
+    },
+    "Documents": {
+        "Up, Down": "the row before, the next one",
+        "Enter": "read it",
+        "X": "pick it, or put it back",
+        "Page Up, Page Down": "the page before, the next one",
+        "Escape": "close the reader",
     },
     "Review": {
         "K, D, U": "keep, drop, unsure",
@@ -51,7 +56,6 @@ def show() -> None:
     here = in_force()
     data = {
         "search": SEARCH,
-        "page": "documents",
         "cookie": login.COOKIE,
         "remember": session.person() if here.mode == "open" else "",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import duration
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.jobs.worker import start_measure
 from tamis.data.errors import TamisError
 from tamis.data.jobs import Job, find_job, list_jobs
@@ -37,19 +38,27 @@ def watch(workspace: Workspace, name: str, setting: str) -> None:
     try:
         job = find_job(workspace.jobs, name)
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
-    left = "" if job.progress.eta is None else f", about {duration(job.progress.eta)} left"
     if job.active:
-        st.progress(min(job.progress.fraction, 1.0), text=plain(f"{job.progress.step or job.state}{left}"))
+        words = ", ".join(filter(None, [job.progress.step or job.state, time_left(job)]))
+        st.progress(min(job.progress.fraction, 1.0), text=plain(words))
         stopping = job.cancelling or not login.may("owner")
         if st.button("Stop", key=session.widget("job", setting, "stop"), disabled=stopping) and not stopping:
             job.cancel()
     elif job.state == "done":
         session.choose(**{setting: None})
         st.rerun()
+    elif job.state == "failed":
+        show_fault(f"It failed: {job.message}")
     else:
         st.text(f"{job.state}: {job.message}")
+
+
+def time_left(job: Job) -> str:
+    """Return the time that a job still takes by its estimate, in words; empty while it is unknown."""
+    left = job.time_left(time.time())
+    return "" if left is None else f"about {duration(left)} left" if left else "longer than estimated"
 
 
 def offer_measurement(here: Stage, recipe: Recipe, *, what: str, name: str) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from html import escape
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from tamis.app.dashboard.reading_style import READING
 from tamis.app.dashboard.turn_style import turn_style
 
 _STYLE = """
@@ -28,6 +31,7 @@ _STYLE = """
   overflow: hidden; clip-path: inset(50%); white-space: nowrap;}
 [class*="st-key-icon-"] button {min-width: 24px; justify-content: center;}
 [data-testid="stMultiSelect"] button[aria-label="Clear all"] {min-width: 24px; min-height: 24px;}
+[data-testid="stSidebar"] [data-testid="stPopover"] button {min-height: 1.85rem; padding: 0 0.15rem;}
 [data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
 [data-testid="stCaptionContainer"] {opacity: 1; color: light-dark(#62676c, #a3a9ae);}
 [data-testid="stCaptionContainer"] p {line-height: 1.4;}
@@ -62,8 +66,10 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
   background: rgba(128, 128, 128, 0.95);}
 .tamis-tenths i u {display: block; height: 100%; background: rgba(44, 127, 184, 0.65);}
 .tamis-glance {display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px;}
-.tamis-glance > div {border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px 4px;
-  font-size: 0.82rem;}
+.tamis-glance > button {all: unset; box-sizing: border-box; cursor: pointer; font-size: 0.82rem;
+  border: 1px solid rgba(128, 128, 128, 0.22); border-radius: 5px; padding: 6px 10px 4px;}
+.tamis-glance > button:hover {border-color: rgba(128, 128, 128, 0.6);}
+.tamis-glance > button:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5); outline-offset: 1px;}
 .tamis-glance img {display: block; width: 100%; height: 34px; margin: 4px 0 2px;}
 .tamis-glance small {opacity: 0.65; font-variant-numeric: tabular-nums;}
 @media (max-width: 640px) {
@@ -73,13 +79,22 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 }
 .tamis-funnel {display: flex; flex-direction: column; gap: 8px; font-variant-numeric: tabular-nums;
   font-size: 0.85rem; line-height: 1.3;}
+button.tamis-step {all: unset; box-sizing: border-box; width: 100%; cursor: pointer; display: block;
+  border-radius: 3px;}
+button.tamis-step:hover .name {text-decoration: underline;}
+button.tamis-step:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5); outline-offset: 2px;}
 .tamis-step .row {display: flex; justify-content: space-between; gap: 8px;}
 .tamis-step .name {overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 .tamis-step .count {flex: none; font-weight: 600;}
 .tamis-step .less {opacity: 0.7; font-size: 0.78rem;}
-.tamis-step .bar {height: 4px; border-radius: 2px; background: rgba(217, 95, 14, 0.3); overflow: hidden;
+.tamis-step .bar {display: block; height: 4px; border-radius: 2px; background: rgba(217, 95, 14, 0.3); overflow: hidden;
   margin-top: 3px;}
 .tamis-step .bar i {display: block; height: 100%; background: #2c7fb8;}
+.tamis-twin {margin-left: 14px;}
+.tamis-twin > span {font-size: 0.78rem; color: light-dark(#5f6670, #a0a7ae);}
+#tamis-lost {position: fixed; top: 0; left: 0; right: 0; z-index: 2000000; padding: 10px 18px; text-align: center;
+  background: #8f1d12; color: #ffffff; font-size: 0.92rem; line-height: 1.45;}
+#tamis-lost code {background: rgba(255, 255, 255, 0.16); color: inherit; padding: 0 5px; border-radius: 3px;}
 .tamis-muted {opacity: 0.65; font-size: 0.85rem;}
 .tamis-text, .tamis-card {unicode-bidi: plaintext;}
 .tamis-text {white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.9rem; line-height: 1.5;}
@@ -127,7 +142,7 @@ _LIGHT = """
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}</style>")
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,29 @@ def share(part: float, whole: float) -> str:
     if percent < 1:
         return "<0.01%" if percent < 0.01 else f"{percent:.2f}%"
     return f"{min(percent, 99.99):.2f}%" if percent > 99 else f"{percent:.1f}%"
+
+
+def time_zone() -> str:
+    """Return the name of the browser's time zone, UTC where it states none that is known here."""
+    name = st.context.timezone or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+    return name
+
+
+def moment(at: float | str) -> str:
+    """Return a time in the browser's time zone: 2026-03-01 14:05; pages say the zone once.
+
+    Args:
+        at: seconds since the epoch, or ISO 8601 text in UTC; 0 and empty text are no time.
+    """
+    if not at:
+        return ""
+    found = datetime.fromisoformat(at) if isinstance(at, str) else datetime.fromtimestamp(at, UTC)
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found.astimezone(ZoneInfo(time_zone())).strftime("%Y-%m-%d %H:%M")
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,10 @@ from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.facts.facts import Facts
+from tamis.analytics.study.meaning import Example
 from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard import cache, open_corpus, session
 from tamis.data.errors import TamisError
@@ -62,7 +64,22 @@ def stage() -> Stage:
     here = workspace()
     now = session.current()
     corpus = cache.key_of(here, now.corpus)
-    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe), cache.open_analysed(corpus))
+    wanted = example(here, corpus)
+    shown = () if wanted is None else (wanted.rule(0.0),)
+    return Stage(here, cache.SceneKey(corpus, now.selection, now.recipe, shown=shown), cache.open_analysed(corpus))
+
+
+def example(workspace: Workspace, corpus: cache.CorpusKey) -> Example | None:
+    """Return the example of the search by meaning; None without one, or if it does not fit the corpus."""
+    stored = session.current().setting("meaning")
+    if not stored:
+        return None
+    try:
+        found = Example.from_value(stored)
+        fits = cache.space_of(cache.SpaceKey(corpus, found.vectors)) == found.space
+        return found if fits and workspace.asset_path(found.model).is_file() else None
+    except TamisError:
+        return None
 
 
 def guard_page(page: Callable[P, None]) -> Callable[P, None]:
@@ -79,13 +96,21 @@ def guard_page(page: Callable[P, None]) -> Callable[P, None]:
 
 
 def show_error(error: TamisError) -> None:
-    """Show an error as text: it may quote the corpus."""
-    with st.container(border=True):
-        st.markdown(":material/error: **This did not work**")
-        st.text(brief(error))
-        if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
-            with st.expander("What is allowed"):
-                st.text(error.allowed)
+    """Show the error of a whole page, with everything that is allowed."""
+    st.error(f"**This did not work**  \n{plain(brief(error))}", icon=":material/error:")
+    if error.allowed and len(error.allowed) > ALLOWED_SHOWN:
+        with st.expander("What is allowed"):
+            st.text(error.allowed)
+
+
+def show_fault(error: TamisError | str, *, at: DeltaGenerator | None = None) -> None:
+    """Show in red what is wrong, where its cause stands; screen readers announce it. It may quote the corpus.
+
+    Args:
+        error: what is wrong.
+        at: the place, such as the empty one under a field; here by default.
+    """
+    (st if at is None else at).error(plain(error if isinstance(error, str) else brief(error)), icon=":material/error:")
 
 
 def brief(error: TamisError) -> str:

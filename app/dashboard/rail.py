@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import pairwise
 
 import streamlit as st
 
 from tamis.analytics.export.sample_predictions import predictions
 from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.selection import condition_in_words
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
 from tamis.analytics.study.queries import remedy, selection_rules, totals
-from tamis.app.dashboard import cache, login, selection_bar, session
+from tamis.app.dashboard import cache, login, saved_views, selection_bar, session
 from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
-from tamis.app.dashboard.page_context import brief, plain, stage
+from tamis.app.dashboard.page_context import plain, show_fault, stage
 from tamis.app.dashboard.page_context import workspace as stage_workspace
 from tamis.data.errors import TamisError
 from tamis.data.workspace import Workspace
@@ -38,13 +40,25 @@ def show(workspace: Workspace) -> None:
         if not ready:
             return
         _waiting(workspace)
-        _history()
+        _history(workspace)
         try:
-            _selection()
-            selection_bar.show_tagged(stage())
-            _funnel()
+            stage().scene  # noqa: B018 - whether there is one decides what can be shown
         except TamisError as error:
-            st.text(brief(error))
+            _way_out(error)
+            return
+        _selection()
+        selection_bar.show_tagged(stage())
+        _funnel()
+
+
+def _way_out(error: TamisError) -> None:
+    """Show why selection and recipe cannot be shown, and how to leave that state."""
+    now = session.current()
+    show_fault(error)
+    with st.container(horizontal=True, gap="xsmall"):
+        if now.selection:
+            st.button("Clear", key="rail/clear", on_click=_clear, help="Clear the selection; Undo brings it back")
+        if now.recipe.steps:
             st.button("Set the recipe aside", key="rail/aside", on_click=_aside, help="Undo brings it back")
 
 
@@ -125,7 +139,7 @@ def _selection() -> None:
                 "Drop", key="rail/drop", on_click=_save, args=("drop",), shortcut="Shift+D",
                 help="Save as a rule: drop these",
             )  # fmt: skip
-            st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", shortcut="Escape")
+            st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", help="Also Escape")
         selection_bar.more(stage())
 
 
@@ -140,16 +154,10 @@ def _sampled() -> None:
 def _part(place: int, rule: RowOperator) -> None:
     """Show one condition of the selection with a button that removes it."""
     words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
-    words.caption(plain(phrase(rule)))
+    words.caption(plain(condition_in_words(rule)))
     key, name = session.widget("rail", "part", str(place)), f"Take away condition {place + 1} of the selection"
     with cross:
         icon_button(name, "close", key=key, on_click=_without, args=(place,), help="Take this away")
-
-
-def phrase(rule: RowOperator) -> str:
-    """Return a condition in words: its rule's sentence without the verb."""
-    words = rule.sentence().removeprefix(f"{rule.mode.capitalize()} ").removeprefix("documents ")
-    return words if rule.mode == "keep" else f"not {words}"
 
 
 def _without(place: int) -> None:
@@ -180,8 +188,8 @@ def _funnel() -> None:
         return
     first = outcome.counts[0]
     rows = [_bar("all documents", first, first, None)]
-    for before, after in zip(outcome.counts, outcome.counts[1:], strict=False):
-        rows.append(_bar(after.step, after, first, before))
+    for number, (before, after) in enumerate(pairwise(outcome.counts), start=1):
+        rows.append(_bar(after.step, after, first, before, number=number))
     st.html(f'<div class="tamis-funnel" data-testid="funnel">{"".join(rows)}</div>')
     last = outcome.output
     st.caption(
@@ -199,25 +207,32 @@ def _funnel() -> None:
         )
 
 
-def _bar(name: str, now: Count, first: Count, before: Count | None) -> str:
+def _bar(name: str, now: Count, first: Count, before: Count | None, *, number: int = 0) -> str:
+    """Return one row of the funnel as HTML; a step that drops something is a button, see ``tab``."""
     width = 100 * now.documents / first.documents if first.documents else 0
-    less = ""
-    if before is not None and before.documents > now.documents:
-        gone = before.documents - now.documents
-        less = f'<span class="less">−{count(gone)} ({share(gone, before.documents)})</span>'
+    gone = 0 if before is None else before.documents - now.documents
+    less = f'<span class="less">−{count(gone)} ({share(gone, before.documents)})</span>' if before and gone else ""
+    body = (
+        f'<span class="row"><span class="name" title="{escape(name)}">{escape(name)}</span>'
+        f'<span class="count">{count(now.documents)}</span></span>{less}'
+        f'<span class="bar"><i style="width:{width:.2f}%"></i></span>'
+    )
+    if not less:
+        return f'<div class="tamis-step">{body}</div>'
+    said = f"Step {number}, {name}: read the {count(gone)} documents it drops"
     return (
-        f'<div class="tamis-step"><div class="row"><span class="name" title="{escape(name)}">{escape(name)}</span>'
-        f'<span class="count">{count(now.documents)}</span></div>{less}'
-        f'<div class="bar"><i style="width:{width:.2f}%"></i></div></div>'
+        f'<button type="button" class="tamis-step" data-open="step/{escape(name)}" title="{escape(said)}"'
+        f' aria-label="{escape(said)}">{body}</button>'
     )
 
 
-def _history() -> None:
+def _history(workspace: Workspace) -> None:
     now = session.current()
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             ":material/undo: Undo", key="rail/undo", on_click=session.undo, disabled=not now.past, type="tertiary"
         )
         st.button(
             ":material/redo: Redo", key="rail/redo", on_click=session.redo, disabled=not now.future, type="tertiary"
         )
+        saved_views.show(workspace)

@@ -5,8 +5,10 @@ Edits replace the value; undo restores the former one. The address bar holds cor
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Any
 
 import streamlit as st
@@ -19,6 +21,8 @@ from tamis.data.workspace import Workspace
 
 KEY = "tamis"
 HISTORY = 100
+OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "step", "offset")
+"""Settings that mean nothing in another corpus."""
 OWN = ("review_blind", "review_at")
 """Settings of one person that no link hands on: whether decisions are hidden, and the place in a queue."""
 
@@ -73,6 +77,7 @@ class Session:
         past, future: views for undo and redo.
         notice: a message to show once.
         person: name under which reviews are stored.
+        tab: name of this session's history, which a browser tab keeps over a reload.
         own: settings that stay with this browser session, by name.
     """
 
@@ -83,6 +88,7 @@ class Session:
     future: tuple[SharedView, ...] = ()
     notice: str = ""
     person: str = ""
+    tab: str = ""
     own: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -111,7 +117,7 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
                 view = SharedView.from_value(workspace.value(stored))
             except TamisError as error:
                 notice = f"The view of this link cannot be restored. {error}"
-        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice)
+        st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice, tab=token_urlsafe(18))
     return current()
 
 
@@ -125,6 +131,25 @@ def current() -> Session:
 def put(session: Session) -> None:
     """Replace the session value."""
     st.session_state[KEY] = session
+    if session.past or session.future:
+        _HISTORIES[session.tab] = session
+        _HISTORIES.move_to_end(session.tab)
+        while len(_HISTORIES) > MOST_HISTORIES:
+            _HISTORIES.popitem(last=False)
+
+
+_HISTORIES: OrderedDict[str, Session] = OrderedDict()
+"""The last state of sessions with a history, by tab; a reload starts a new session, which may take the history over."""
+MOST_HISTORIES = 300
+
+
+def recover_history(tab: str) -> bool:
+    """Take over the history of the session that a browser tab had before a reload; return whether there was one."""
+    session, before = current(), _HISTORIES.get(tab)
+    if before is None or before.corpus != session.corpus or session.past or session.future:
+        return False
+    put(replace(session, past=before.past, future=before.future))
+    return True
 
 
 def edit(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | None = None) -> None:
@@ -176,7 +201,16 @@ def open_corpus(name: str) -> None:
     """Show another corpus, with nothing selected; the recipe stays."""
     session = current()
     if name != session.corpus:
-        put(replace(session, corpus=name, view=replace(session.view, selection=()), past=(), future=()))
+        kept = tuple(each for each in session.view.settings if each[0] not in OF_ONE_CORPUS)
+        view = replace(session.view, selection=(), settings=kept)
+        put(replace(session, corpus=name, view=view, past=(), future=()))
+
+
+def open_view(corpus: str, view: SharedView) -> None:
+    """Show a whole view; on the same corpus the change can be undone."""
+    session = current()
+    past = (*session.past, session.view)[-HISTORY:] if corpus == session.corpus else ()
+    put(replace(session, corpus=corpus, view=view, past=past, future=()))
 
 
 def person() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard.conversation_view import conversation, gist
@@ -59,3 +60,19 @@ def line(document: Reading, *, length: int) -> str:
     each = max(length // max(len(found), 1), 20)
     said = [(part.title, " ".join(part.text[: 4 * each].split())) for part in found]
     return "  ".join(f"{title}: {text[:each]}{'…' * (len(text) > each)}" for title, text in said)
+
+
+def snippet(document: Reading, places: Sequence[Span] = (), *, length: int) -> tuple[tuple[str, bool], ...]:
+    """Return one line of a document as pieces, each with whether it is marked: around the first place, or the start.
+
+    Args:
+        document: the document.
+        places: what is marked, characters of its text.
+        length: characters.
+    """
+    if not places:
+        return ((line(document, length=length), False),)
+    text, inside, before, _ = window(document.text, places, length=length)
+    edges = sorted({0, len(text), *(edge for span in inside for edge in span)})
+    pieces = [(" ".join(text[a:b].split("\n")), any(x <= a < y for x, y in inside)) for a, b in pairwise(edges)]
+    return (("… ", False), *pieces) if before else tuple(pieces)

@@ -36,6 +36,7 @@ from tamis.analytics.recipe.presets import with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.audit_answers import repeated_shares
 from tamis.analytics.signals.relevance_step import METHODS
+from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus, open_corpus
@@ -69,6 +70,7 @@ def warm_up(folder: Path) -> None:
         study.measure(Recipe().with_operator(rule))
         study.evaluate(Recipe().with_operator(rule))
     neighbours_of(study, 0)
+    study.measure(Recipe(), [document_example(study, 0, "warm-up").rule(0.5)])
     points_in_polygon(np.zeros(1), np.zeros(1), ((0, 0), (1, 0), (0, 1)))
     target = save_target(workspace, "target", texts[::3], origin="warm-up")
     for method in METHODS:

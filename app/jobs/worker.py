@@ -13,6 +13,7 @@ from tamis.analytics.effect.target import find_target
 from tamis.analytics.export.curated import CuratedOptions, check_format
 from tamis.analytics.export.run import run_bundle, summary
 from tamis.analytics.map.options import MapOptions, read_options
+from tamis.analytics.operators.operator import measures_of, named_list
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
@@ -22,7 +23,7 @@ from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.app.jobs.effect import WORKS
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
-from tamis.data.jobs import Job, Request, start, work
+from tamis.data.jobs import Job, Request, list_jobs, start, work
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -44,6 +45,14 @@ def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
     """
     params = opening_params(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
     return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
+
+
+def find_analysis(corpus: Corpus, workspace: Workspace) -> Job | None:
+    """Return the active job that analyses a corpus, whoever started it, None without one."""
+    for job in list_jobs(workspace.jobs):
+        if job.kind == ANALYZE and job.active and job.params["fingerprint"] == corpus.fingerprint:
+            return job
+    return None
 
 
 def start_run(bundle: Path, corpus: Corpus, out: Path, workspace: Workspace, *, format: str = "parquet") -> Job:
@@ -91,7 +100,15 @@ def start_measure(corpus: Corpus, workspace: Workspace, recipe: Recipe) -> Job:
         JobError: the process cannot be started.
     """
     params = opening_params(corpus, workspace) | {"recipe": recipe.to_yaml()}
-    return start(workspace.jobs, Request(MEASURE, params, title=f"Measuring {corpus.name}"), command=COMMAND)
+    title = f"Measuring {measured(recipe)} on {corpus.name}"
+    return start(workspace.jobs, Request(MEASURE, params, title=title), command=COMMAND)
+
+
+def measured(recipe: Recipe) -> str:
+    """Return what the rules of a recipe measure, in a few words."""
+    rules = [step.operator for step in recipe.active if measures_of(step.operator)]
+    names = [f"{rule.term} ({signal})" if (signal := getattr(rule, "signal", None)) else rule.term for rule in rules]
+    return named_list(tuple(dict.fromkeys(names)), most=3) or "nothing new"
 
 
 def run(request: Request, progress: Progress) -> dict[str, Any]:

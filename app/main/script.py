@@ -6,9 +6,12 @@ first address that somebody opens. So the script has its own folder.
 
 from __future__ import annotations
 
-import streamlit as st
+from collections.abc import Sequence
 
-from tamis.app.dashboard import frame, login, rail, session
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from tamis.app.dashboard import command_bar, frame, login, rail, session, tab
 from tamis.app.dashboard.look import style
 from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.app.pages import navigation
@@ -26,12 +29,23 @@ def main() -> None:
     if not login.admit():
         return
     session.start(here, list(here.corpora()))
-    page = st.navigation(navigation.all_pages(), position="top")
+    pages = navigation.all_pages()
+    page = st.navigation(pages, position="top")
     session.write_address(here)
     rail.show(here)
     frame.show()
+    navigation.follow(tab.show())
+    bar(pages, page)
     page.run()
     session.write_address(here)
+
+
+@guard_page
+def bar(pages: Sequence[StreamlitPage], page: StreamlitPage) -> None:
+    """Lay out the command bar; a fault of its own does not take down the page."""
+    paths = {name: each for (name, _, _), each in zip(navigation.PAGES, pages, strict=True)}
+    here = next((name for name, each in paths.items() if each == page), "")
+    command_bar.show(paths, here)
 
 
 main()

@@ -9,6 +9,7 @@ import streamlit as st
 from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.queries import AuditFinding, LengthBias, audit_findings, length_bias
 from tamis.app.dashboard import session
+from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, heading, share
 from tamis.app.dashboard.page_context import Stage
 from tamis.app.pages import navigation
@@ -49,7 +50,8 @@ def _card(here: Stage, finding: AuditFinding) -> None:
             width="stretch",
         )
         if st.button("Open", key=session.widget("audit", finding.name), help=f"Show them. {finding.help}"):
-            session.edit(selection=(finding.rule,))
+            if not adopt(selection=(finding.rule,)):
+                st.rerun()
             session.choose(which="selected", offset=None, marks=finding.name if finding.name in MARKED else None)
             navigation.go_to("documents")
 

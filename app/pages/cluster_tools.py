@@ -15,7 +15,7 @@ from tamis.analytics.map.model_names import SNIPPETS, NamingPlan, plan_naming
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, brief, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.jobs.clusters import start_edit, start_naming
 from tamis.data.artifact import Artifact
 from tamis.data.chat import ChatEndpoint
@@ -81,7 +81,7 @@ def offer_names(here: Stage) -> None:
         try:
             _panel(here)
         except TamisError as error:
-            st.text(brief(error))
+            show_fault(error)
 
 
 def _panel(here: Stage) -> None:

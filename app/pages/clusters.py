@@ -11,6 +11,7 @@ from tamis.analytics.map.cluster_names import distinguishing_words, read_terms
 from tamis.analytics.operators.selection import Cluster
 from tamis.analytics.study.queries import cluster_table
 from tamis.app.dashboard import login, session
+from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.selection_bar import log_of
@@ -146,7 +147,7 @@ def _detail(here: Stage, artifact: Artifact, chosen: list[dict[str, Any]]) -> No
         )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if st.button("Select", key="clusters/select", type="primary", help="Select these documents on every page"):
-            session.edit(selection=(Cluster(clusters=numbers, clustering=clustering, mode="keep", missing="drop"),))
+            adopt(selection=(Cluster(clusters=numbers, clustering=clustering, mode="keep", missing="drop"),))
             st.rerun()
         cluster_tools.show(here, artifact, numbers)
     cluster_tools.follow(here)

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 import streamlit as st
 
+from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.contamination import IdfDecontaminate
-from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
+from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.audit_places import MARKED
-from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
+from tamis.analytics.study.duplicate_sources import boilerplate_spans
+from tamis.analytics.study.hits import hit_spans, searched_patterns
+from tamis.analytics.study.queries import Verdict, extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
+from tamis.analytics.study.reasons import reason
 from tamis.app.dashboard import login, session
+from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import WHOLE, card, reader
+from tamis.app.dashboard.text_view import WHOLE, card, line, reader
 from tamis.app.pages import review_panel
 
 TEXT_LIMIT = 20_000
 TWIN_LIMIT = 2_000
+TWIN_LINE = 90
+MOST_TRAIL = 50
+BOILERPLATE = "(boilerplate)"
 SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
                  "duplicate_line_share", "duplicate_5gram_share", "outlier")  # fmt: skip
 SPANNED = ("duplicate_5gram_share", "duplicate_line_share", "top_2gram_share", "stop_words", "bullet_line_share",
@@ -38,8 +48,8 @@ def show_document(here: Stage, row: int) -> None:
         name for name in ("id", "source", "label", "lang", "bytes", "n_tokens", "norm_count") if name in facts.columns
     ]
     values = facts.table(names, np.asarray([row])).to_pylist()[0]
-    _verdict(here, row)
     document = here.opened.readings([row])[0]
+    _verdict(here, row, document)
     _text(here, row, document)
     st.divider()
     st.dataframe(
@@ -57,16 +67,37 @@ def show_document(here: Stage, row: int) -> None:
 
 
 def _text(here: Stage, row: int, document: Reading) -> None:
-    """Show the text with the places of a signal; a long one is cut until people ask for all of it."""
-    marks = _marks(here)
+    """Show the text with marked places; a long one is cut until people ask for all of it."""
+    marks = _marks(here, row)
     long = len(document.text) > TEXT_LIMIT
     whole = long and st.toggle(f"Show all {count(len(document.text))} characters", key="document/whole")
     limit = WHOLE if whole else TEXT_LIMIT
+    st.html(reader(document, _places(here, row, document, marks, limit), limit=limit))
+
+
+def _places(here: Stage, row: int, document: Reading, marks: str, limit: int) -> list[tuple[int, int]]:
+    """Return what is marked: places of a signal, boilerplate, or the words of the search."""
     if marks in MARKED:
-        places = here.opened.audit_places(row, document, marks)
-    else:
-        places = spans(document.text[:limit], marks) if marks else []
-    st.html(reader(document, places, limit=limit))
+        return here.opened.audit_places(row, document, marks)
+    if marks == BOILERPLATE:
+        source = here.facts.table(["source"], np.asarray([row])) if "source" in here.facts.columns else None
+        name = "" if source is None else str(source.column("source")[0].as_py() or "")
+        rule = _boilerplate(here, row)
+        return [] if rule is None else boilerplate_spans(here.opened.study, rule, document.text[:limit], name)
+    if marks:
+        return spans(document.text[:limit], marks)
+    return hit_spans(document.text[:limit], searched_patterns(session.current().selection))
+
+
+def _boilerplate(here: Stage, row: int) -> Boilerplate | None:
+    """Return the boilerplate rule that dropped a document, else the first of the recipe."""
+    outcome = here.scene.outcome
+    if outcome is None:
+        return None
+    number = int(outcome.deciding[row])
+    first = outcome.steps[number - 1 : number] if number else ()
+    rules = (step.operator for step in (*first, *outcome.steps))
+    return next((rule for rule in rules if isinstance(rule, Boilerplate)), None)
 
 
 def _notes(here: Stage, document: str) -> None:
@@ -75,16 +106,24 @@ def _notes(here: Stage, document: str) -> None:
     review_panel.comment(desk, "document", document, title="Note on this document", kind="note")
 
 
-def _marks(here: Stage) -> str:
-    """Let people choose the signal whose places are marked in the text; the session keeps the choice."""
-    options = ["", *SPANNED, *(name for name in MARKED if name in here.facts.columns)]
-    now = str(session.current().setting("marks", ""))
+def _marks(here: Stage, row: int) -> str:
+    """Let people choose what is marked in the text; the session keeps the choice. First what dropped the document."""
+    rule = _boilerplate(here, row)
+    decided = here.scene.outcome is not None and int(here.scene.outcome.deciding[row])
+    options = ["", *([BOILERPLATE] if rule is not None else []), *SPANNED]
+    options += [name for name in MARKED if name in here.facts.columns]
+    asked = session.current().setting("marks")
+    steps = () if here.scene.outcome is None else here.scene.outcome.steps
+    own = bool(decided) and isinstance(steps[int(decided) - 1].operator, Boilerplate)
+    now = asked if asked in options else (BOILERPLATE if own else "")
+    hits = bool(searched_patterns(session.current().selection))
+    named = {"": "Mark the words of the search" if hits else "Mark nothing", BOILERPLATE: "Mark boilerplate"}
     chosen = st.selectbox(
-        "Mark in the text", options, index=options.index(now) if now in options else 0, key="document/marks",
-        format_func=lambda name: SIGNALS[name].title if name else "Mark nothing", label_visibility="collapsed",
+        "Mark in the text", options, index=options.index(now), key=session.widget("document", "marks", now),
+        format_func=lambda name: named.get(name) or SIGNALS[name].title, label_visibility="collapsed",
     )  # fmt: skip
     if chosen != now:
-        session.choose(marks=chosen or None)
+        session.choose(marks=chosen)
     return chosen
 
 
@@ -101,32 +140,64 @@ def _nearest(here: Stage, row: int) -> None:
     st.caption(f"By cosine of {plain(found.tier)} vectors, {among}.")
     for other, cosine, near in zip(found.rows, found.cosine, here.opened.readings(found.rows.tolist()), strict=True):
         st.html(f"<b>{cosine:.3f}</b>{card(near, length=240)}")
-        if st.button("Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary"):
-            session.choose(document=int(other))
-            st.rerun()
+        st.button(
+            "Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary", on_click=follow,
+            args=(int(other),),
+        )  # fmt: skip
 
 
-def _verdict(here: Stage, row: int) -> None:
-    """Show whether the live recipe keeps the document, and the decision of each step."""
+def _verdict(here: Stage, row: int, document: Reading) -> None:
+    """Say in one sentence why the live recipe keeps or drops the document, with the kept twin beside it."""
     outcome = here.scene.outcome
     if outcome is None or not outcome.steps:
         return
-    number = int(outcome.deciding[row])
-    if number == 0:
-        st.markdown(":material/check_circle: **Kept** by the recipe")
-    else:
-        st.markdown(f":material/cancel: **Dropped** by step {number}, {plain(outcome.steps[number - 1].id)}")
+    found = reason(outcome, here.facts, row)
+    twin = None if found.twin is None else here.opened.readings([found.twin])[0]
+    sentence = found.sentence("" if twin is None else line(twin, length=TWIN_LINE))
+    kind = "kept" if not found.step else "dropped"
+    st.html(f'<div class="tamis-why {kind}" data-testid="why"><bdi>{escape(sentence)}</bdi></div>')
+    if twin is not None and found.twin is not None:
+        st.html(_beside(document, twin))
+        st.button(
+            "Read the twin", key=session.widget("twin", str(found.twin)), type="tertiary", on_click=follow,
+            args=(found.twin,),
+        )  # fmt: skip
     with st.expander("What each step says"):
-        words = {True: "passes", False: "fails", None: "not reached"}
         rules = {step.id: step.operator for step in outcome.steps}
         for verdict in why(outcome, here.facts, row):
-            detail = "" if verdict.value is None else f"  {verdict.value} against {verdict.threshold}"
-            st.text(f"{verdict.step}: {words[verdict.passed]}{detail}")
+            st.text(f"{verdict.step}: {_said(verdict)}")
             if item := _item(here, rules[verdict.step], row):
                 st.caption(f"Shared with {plain(item)}")
-            if verdict.twin is not None:
-                st.caption("Kept twin")
-                st.html(reader(here.opened.readings([verdict.twin])[0], limit=TWIN_LIMIT))
+
+
+def _said(verdict: Verdict) -> str:
+    """Return the verdict of one step in words."""
+    if verdict.passed is None:
+        return "not reached"
+    word = "passes" if verdict.passed else "fails"
+    if verdict.similarity is not None:
+        return f"{word}, {verdict.similarity:.2f} similar to a kept document ({verdict.threshold})"
+    if verdict.threshold is None:
+        return word
+    return f"{word}, {'no value' if verdict.value is None else verdict.value}; asked for: {verdict.threshold}"
+
+
+def _beside(document: Reading, twin: Reading) -> str:
+    """Return the beginnings of a document and its twin side by side, the words that differ marked."""
+    found = word_diff(document.text[:TWIN_LIMIT], twin.text[:TWIN_LIMIT])
+    sides = (("This document", document, found.left), ("Its kept twin", twin, found.right))
+    cells = "".join(
+        f'<div><div class="tamis-muted">{title}</div>{reader(each, unlike(spans), limit=TWIN_LIMIT)}</div>'
+        for title, each, spans in sides
+    )
+    return f'<div class="tamis-twins">{cells}</div>'
+
+
+def follow(row: int) -> None:
+    """Read another document; Back returns to this one."""
+    now = session.current()
+    trail = (*(now.setting("trail") or ()), now.setting("document"))
+    session.choose(document=int(row), trail=trail[-MOST_TRAIL:])
 
 
 def _item(here: Stage, rule: Operator, row: int) -> str:

@@ -1,208 +1,237 @@
-"""Documents: search, sort, read; why each one is kept or dropped."""
+"""Documents: a table of all of them, ordered and filtered on the server, and a reader beside it."""
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
+from typing import Any
+
 import streamlit as st
 
 from tamis.analytics.facts.column_info import distinct_titles
-from tamis.analytics.operators.operator import OPERATORS, RowOperator, spoken
-from tamis.analytics.operators.rows import Regex, SqlPredicate
-from tamis.analytics.recipe.recipe import operator_digest
-from tamis.analytics.study.queries import Page, documents_page
+from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.study.hits import hit_spans, searched_patterns
+from tamis.analytics.study.queries import DECIDED, Page, deciding_steps, documents_page
 from tamis.app.dashboard import session
-from tamis.app.dashboard.changes import attempt
+from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.document_table import TableColumn, TableRow, document_table, picked_ids
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, brief, stage
-from tamis.app.dashboard.text_view import line
-from tamis.app.pages import errors_list, sql_box
-from tamis.app.pages.document_view import show_document
-from tamis.data.errors import RecipeError, TamisError
-from tamis.data.parts import SCOPES, WHOLE
-from tamis.data.shapes import Shape
+from tamis.app.dashboard.page_context import Stage, example, stage
+from tamis.app.dashboard.text_view import snippet
+from tamis.app.pages import errors_list, reader_pane, sql_box
 
 PAGE = 50
 PREVIEW = 160
+HEIGHT = 640
 NO_DOCUMENTS = "no documents"
 DEFAULT_COLUMNS = ("source", "lang", "n_tokens", "norm_count")
+MOST_INLINE = 1_000
+"""Picked ids that stand in the rule itself; more are stored as a set."""
+TABLE = "documents/table"
 
 
 def page() -> None:
     """Lay out the page."""
     here = stage()
-    _search(here)
     sql_box.show(here)
-    which, columns, sort, descending = _controls(here)
+    which, step = _which(here)
     if which == NO_DOCUMENTS:
         errors_list.show(here, key="documents/errors")
         return
+    columns = _columns(here)
+    sort, descending = _order(here)
     offset = int(session.current().setting("offset", 0))
-    found: Page = here.ask(
-        documents_page,
-        columns=tuple(columns),
-        which=which,
-        sort=sort,
-        descending=descending,
-        offset=offset,
-        limit=PAGE,
-    )
+    asked: dict[str, Any] = {"which": which, "step": step, "sort": sort, "descending": descending}
+    found: Page = here.ask(documents_page, columns=tuple(columns), offset=offset, limit=PAGE, **asked)
     if offset and not found.table.num_rows:
         session.choose(offset=None)
         st.rerun()
     picked = session.current().setting("document")
-    left, right = st.columns([6, 4], gap="medium") if picked is not None else (st.container(), None)
+    left, right = st.columns([6, 5], gap="small") if picked is not None else (st.container(), None)
     with left:
-        _table(here, found, columns)
-        _pager(found)
+        _table(here, found, columns, asked)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _pager(found)
+            _picked(here)
     if right is not None:
-        with right, st.container(height=680, border=True):
-            if st.button("Close", key="documents/close", icon=":material/close:", type="tertiary"):
-                session.choose(document=None)
-                st.rerun()
-            show_document(here, int(picked))
+        with right:
+            reader_pane.show(here, int(picked), height=HEIGHT)
 
 
-def _search(here: Stage) -> None:
-    """Turn the typed search into a rule of the selection."""
-    kinds = {"Words": "words", "Regular expression": "regex", "Predicate over columns": "predicate"}
-    selection = session.current().selection
-    scopes = search_scopes(here.opened.study.corpus.shape)
-    wide = [2, 2, 5, 1.2] if scopes else [2, 7, 1.2]
-    with st.form("search", border=False):
-        cells = st.columns(wide, vertical_alignment="bottom")
-        kind = cells[0].selectbox("Search by", list(kinds), label_visibility="collapsed")
-        scope = WHOLE
-        if scopes:
-            scope = cells[1].selectbox(
-                "In", scopes, format_func=lambda name: f"in: {spoken(name)}", label_visibility="collapsed"
-            )
-        # The typed text stays until it is part of the selection.
-        text = cells[-2].text_input(
-            "Search", placeholder="words in the text, or n_tokens > 500 AND lang = 'en'", label_visibility="collapsed",
-            key=session.widget("search", "text", operator_digest(selection)[:16]),
-        )  # fmt: skip
-        if cells[-1].form_submit_button("Select", width="stretch") and text.strip():
-            try:
-                if attempt(selection=[*selection, _rule(kinds[kind], text.strip(), scope)]):
-                    session.choose(which="selected", offset=None)
-            except TamisError as error:
-                st.columns(wide)[-2].text(brief(error))
-            else:
-                st.rerun()
-
-
-def search_scopes(shape: Shape) -> tuple[str, ...]:
-    """Return the parts of a document that can be searched apart, the whole first; none for plain text."""
-    if shape.kind in ("text", "template"):
-        return ()
-    pair = ("chosen", "rejected")
-    return tuple(scope for scope in SCOPES if scope not in pair or shape.kind == "preference")
-
-
-def _rule(kind: str, text: str, scope: str) -> RowOperator:
-    """Return the condition of a search.
-
-    Raises:
-        RecipeError: the pattern or predicate is not valid.
-    """
-
-    of = {} if scope == WHOLE else {"of": scope}
-    if kind == "predicate" and of:
-        fix = f"choose in: {WHOLE}, and write columns of a part as {scope}.n_words"
-        raise RecipeError("A predicate reads columns, not a part of the text", value=scope, fix=fix)
-    if kind == "predicate":
-        params: dict[str, object] = {"predicate": text, "mode": "keep"}
-        rule = OPERATORS.build(SqlPredicate.name, params)
-    else:
-        pattern = text if kind == "regex" else quoted(text)
-        rule = OPERATORS.build(Regex.name, {"pattern": pattern, "ignore_case": kind == "words", "mode": "keep", **of})
-    assert isinstance(rule, RowOperator)
-    return rule
-
-
-def quoted(words: str) -> str:
-    """Return a pattern that finds the words in this order with any white space between them."""
-    special = set("\\.+*?()|[]{}^$")
-    escaped = ["".join("\\" + mark if mark in special else mark for mark in word) for word in words.split()]
-    return r"\s+".join(escaped)
-
-
-def _controls(here: Stage) -> tuple[str, list[str], str | None, bool]:
-    """Show the choices of documents, columns and order."""
+def _which(here: Stage) -> tuple[str, str | None]:
+    """Show which documents are listed: all, selected, kept, dropped, or dropped by one step."""
     now = session.current()
-    options = ["all", "selected", "kept", "dropped"]
+    outcome = here.scene.outcome
+    steps = [] if outcome is None else [each.id for each in outcome.steps]
+    options = ["all", *(["selected"] if now.selection else []), *(["kept", "dropped"] if steps else [])]
     options += [NO_DOCUMENTS] if here.opened.study.documents.errors.num_rows else []
     asked = now.setting("which", "all")
     asked = asked if asked in options else "all"
-    cells = st.columns([3.7 if NO_DOCUMENTS in options else 3, 5, 2, 1.3], vertical_alignment="bottom")
-    which = cells[0].segmented_control(
-        "Show", options, default=asked, required=True, label_visibility="collapsed",
-        key=session.widget("documents", "which", asked),
-    )  # fmt: skip
-    names = [name for name, info in here.facts.columns.items() if info.role != "id"]
-    known = [name for name in now.setting("columns", DEFAULT_COLUMNS) if name in names]
-    columns = cells[1].multiselect(
-        "Columns", names, default=known, key="documents/columns", label_visibility="collapsed"
-    )
-    order = ["(id)", *names]
-    current = now.setting("sort", "(id)")
-    sort = cells[2].selectbox(
-        "Sort by",
-        order,
-        index=order.index(current) if current in order else 0,
-        format_func=lambda name: "ordered by id" if name == "(id)" else f"ordered by {name}",
-        key="documents/sort",
-        label_visibility="collapsed",
-    )
-    descending = cells[3].toggle(
-        "Largest first", value=bool(now.setting("descending", False)), key="documents/descending"
-    )
-    if (which, sort, descending) != (asked, current, bool(now.setting("descending", False))):
-        session.choose(which=which, sort=sort, descending=descending, offset=None)
+    by = now.setting("step") if now.setting("step") in steps and asked == "dropped" else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        which = st.segmented_control(
+            "Show", options, default=asked, required=True, label_visibility="collapsed",
+            key=session.widget("documents", "which", asked, *options),
+        )  # fmt: skip
+        step = by
+        if which == "dropped" and steps:
+            listed = ["", *steps]
+            step = st.selectbox(
+                "Dropped by", listed, index=listed.index(by or ""), label_visibility="collapsed", width=240,
+                format_func=lambda name: f"by step {steps.index(name) + 1}, {name}" if name else "by any step",
+                key=session.widget("documents", "step", by or ""),
+            ) or None  # fmt: skip
+        _choose_columns(here)
+    if (which, step) != (asked, by):
+        session.choose(which=which, step=step, offset=None)
         st.rerun()
-    if tuple(columns) != tuple(known):
-        session.choose(columns=tuple(columns))
-        st.rerun()
-    return str(which), columns, None if sort == "(id)" else sort, descending
+    return str(which), step
 
 
-def _table(here: Stage, found: Page, columns: list[str]) -> None:
-    documents = here.opened.readings([int(row) for row in found.rows])
-    shown = {"text": pa.array([line(document, length=PREVIEW) for document in documents], pa.string())}
-    if here.scene.outcome is not None and here.scene.outcome.steps:
-        kept = here.scene.kept[np.asarray(found.rows)] if len(found.rows) else np.zeros(0, dtype=bool)
-        shown["recipe"] = pa.array(["kept" if yes else "dropped" for yes in kept], pa.string())
-    titles = distinct_titles(here.facts.info(name) for name in columns)
-    for name in columns:
-        shown[titles[name]] = found.table.column(name)
-    event = st.dataframe(
-        pa.table(shown),
-        hide_index=True,
-        height=620,
-        row_height=30,
-        on_select="rerun",
-        selection_mode="single-row",
-        key=session.widget("documents", "table", str(found.offset)),
-        column_config={"text": st.column_config.TextColumn("text", width="large")},
-    )
-    chosen = event["selection"]["rows"]
-    if chosen:
-        row = int(found.rows[chosen[0]])
-        if row != session.current().setting("document"):
-            session.choose(document=row)
+def _columns(here: Stage) -> list[str]:
+    """Return the chosen columns that the corpus has; those of a search by meaning come first."""
+    names = session.current().setting("columns", DEFAULT_COLUMNS)
+    found = example(here.workspace, here.key.corpus)
+    like = [] if found is None else [found.column]
+    return like + [name for name in names if name in here.facts.columns and name not in like]
+
+
+def _choose_columns(here: Stage) -> None:
+    with st.popover("Columns", icon=":material/view_column:", type="tertiary"):
+        options = [name for name, info in here.facts.columns.items() if info.role != "measure"]
+        known = [name for name in session.current().setting("columns", DEFAULT_COLUMNS) if name in options]
+        titles = distinct_titles(here.facts.info(name) for name in options)
+        columns = st.multiselect(
+            "Columns of the table", options, default=known, format_func=lambda name: titles[name],
+            key="documents/columns", help="Kept in the view: a link shows the same columns",
+        )  # fmt: skip
+        if tuple(columns) != tuple(known):
+            session.choose(columns=tuple(columns))
             st.rerun()
+
+
+def _order(here: Stage) -> tuple[str | None, bool]:
+    now = session.current()
+    sort = now.setting("sort")
+    known = sort in here.facts.columns or (sort == DECIDED and here.scene.outcome is not None)
+    return (str(sort) if known else None), bool(now.setting("descending", False))
+
+
+def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) -> None:
+    """Show one page of the table."""
+    now = session.current()
+    decided = deciding_steps(here.scene.outcome, found.rows)
+    ids = here.facts.ids.take(found.rows).to_pylist() if len(found.rows) else []
+    turn = int(now.setting("picked_turn", 0))
+    patterns = searched_patterns(now.selection)
+    values = [found.table.column(name).to_pylist() for name in columns]
+    rows = []
+    for place, document in enumerate(here.opened.readings([int(row) for row in found.rows])):
+        cells = [decided[place]] if decided else []
+        cells += [_cell(column[place]) for column in values]
+        text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
+        rows.append(TableRow(int(found.rows[place]), str(ids[place]), text, tuple(cells)))
+    document_table(
+        _headers(here, columns, bool(decided), asked), rows,
+        label=f"Documents {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
+        state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
+        opened=now.setting("document"), picked=now.setting("picked", ()), turn=turn, height=HEIGHT, key=TABLE,
+        on_opened=_open, on_ordered=_reorder, on_turned=lambda: _turn(found), on_picked=_pick,
+    )  # fmt: skip
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, Any]) -> list[TableColumn]:
+    """Return the headers, the one that orders the table marked."""
+    direction = "descending" if asked["descending"] else "ascending"
+    titles = distinct_titles(here.facts.info(name) for name in columns)
+    listed = [TableColumn("id", "Text", "text", order="")]
+    if decided:
+        listed.append(TableColumn(DECIDED, "Dropped by"))
+    for name in columns:
+        info = here.facts.info(name)
+        title = "Similarity" if name.startswith("likeness_") else titles[name]
+        listed.append(TableColumn(name, title, "number" if info.numeric else "word"))
+    return [
+        TableColumn(each.name, each.title, each.kind, each.kind != "text", direction)  # type: ignore[arg-type]
+        if each.name == asked["sort"]
+        else TableColumn(each.name, each.title, each.kind, each.kind != "text")
+        for each in listed
+    ]
+
+
+def _told(name: str) -> Any:
+    return session.widget_value(TABLE, {}).get(name)
+
+
+def _open() -> None:
+    row = _told("opened")
+    if row is not None:
+        session.choose(document=int(row), trail=None)
+
+
+def _reorder() -> None:
+    """Order by the pressed header: smallest first, then largest, then by id again."""
+    name, now = _told("ordered"), session.current()
+    if not name:
+        return
+    if now.setting("sort") != name:
+        session.choose(sort=name, descending=None, offset=None)
+    elif not now.setting("descending"):
+        session.choose(descending=True, offset=None)
+    else:
+        session.choose(sort=None, descending=None, offset=None)
+
+
+def _turn(found: Page) -> None:
+    step = _told("turned")
+    to = found.offset + PAGE * int(step or 0)
+    if 0 <= to < found.total:
+        session.choose(offset=to or None)
+
+
+def _pick() -> None:
+    ids = picked_ids(session.widget_value(TABLE, {}), int(session.current().setting("picked_turn", 0)))
+    if ids is not None:
+        session.choose(picked=ids or None)
 
 
 def _pager(found: Page) -> None:
     last = min(found.offset + PAGE, found.total)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(
-            f"{count(found.offset + 1 if found.total else 0)} to {count(last)} of {count(found.total)} documents, exact"
-        )
-        if st.button("Previous", disabled=found.offset == 0, key="documents/previous"):
-            session.choose(offset=max(0, found.offset - PAGE))
-            st.rerun()
-        if st.button("Next", disabled=last >= found.total, key="documents/next"):
-            session.choose(offset=found.offset + PAGE)
-            st.rerun()
+    first = found.offset + 1 if found.total else 0
+    st.caption(f"{count(first)} to {count(last)} of {count(found.total)} documents, exact", width="content")
+    if st.button("Previous", disabled=found.offset == 0, key="documents/previous", type="tertiary"):
+        session.choose(offset=max(0, found.offset - PAGE) or None)
+        st.rerun()
+    if st.button("Next", disabled=last >= found.total, key="documents/next", type="tertiary"):
+        session.choose(offset=found.offset + PAGE)
+        st.rerun()
+
+
+def _picked(here: Stage) -> None:
+    """Offer to select the picked documents."""
+    ids = session.current().setting("picked") or ()
+    if not ids:
+        return
+    st.button(
+        f"Select the {count(len(ids))} picked", key="documents/picked", type="primary", on_click=_select, args=(here,),
+    )  # fmt: skip
+    st.button("Pick none", key="documents/unpick", type="tertiary", on_click=_unpick)
+
+
+def _select(here: Stage) -> None:
+    """Make the picked documents the selection."""
+    ids = sorted(map(str, session.current().setting("picked") or ()))
+    named = {"ids": ids} if len(ids) <= MOST_INLINE else {"stored": here.workspace.put_ids(ids)}
+    rule = OPERATORS.build("id_list", {**named, "mode": "keep", "missing": "drop"})
+    assert isinstance(rule, RowOperator)
+    if adopt(selection=[rule]):
+        _unpick()
+        session.choose(which="selected", step=None, offset=None)
+
+
+def _unpick() -> None:
+    session.choose(picked=None, picked_turn=int(session.current().setting("picked_turn", 0)) + 1)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tamis.analytics.effect.headline import find_general, headline_of, small_target
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry, list_targets, save_target
 from tamis.analytics.effect.verdict import Difference
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.queries import sample_rows
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, short, size
-from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.look import Stat, count, short, size, stats
+from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
+from tamis.app.dashboard.recipe_choices import choose_recipe
 from tamis.app.figures.effect import composition_figure, coverage_figure, probe_figure, recipes_figure
 from tamis.app.jobs.worker import EFFECT, start_effect
 from tamis.app.pages import effect_panels
 from tamis.data.errors import TamisError
 from tamis.data.jobs import list_jobs
+from tamis.data.names import near_name
 
 MOST_TARGET = 2_000
 MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"}
@@ -28,13 +32,13 @@ def page() -> None:
     here = stage()
     target = _target(here)
     found = _measured(here, target)
-    recipe = session.current().recipe
+    recipe = _recipe(here)
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
-        _offer(here, target)
+        _offer(here, target, recipe)
     trials = effect_panels.load_trials(here, target)
     if own is not None:
-        _verdict(own)
+        _verdict(own, target)
         _figures(own, [own, *(effect for effect in found if effect is not own)], trials)
     elif found:
         st.markdown("##### Recipes measured before")
@@ -65,22 +69,24 @@ def _target(here: Stage) -> TargetEntry | None:
         key="effect/save",
     ):
         _save(here, name.strip())
-        st.rerun()
     cells[3].caption("One half of the target, chosen by hash, only serves the verdict; recipes never see it.")
     return targets.get(chosen)
 
 
-def _save(here: Stage, name: str) -> None:
-    """Store the selected texts, or a hashed sample of many, as a target."""
-
+def _save(here: Stage, typed: str) -> None:
+    """Store the selected texts, or a hashed sample of many, as a target under the allowed name nearest to the typed."""
     rows = sample_rows(here.scene, which="selected", n=MOST_TARGET)
     try:
         login.demand("owner", to="save a target")
+        name = near_name(typed, what="Target name")
         entry = save_target(here.workspace, name, here.opened.texts([int(row) for row in rows]), origin="a selection")
-        session.choose(target=entry.name)
-        session.say(f"Target {entry.name}: {entry.documents} texts (of at most {MOST_TARGET}, chosen by hash).")
     except TamisError as error:
-        session.say(str(error))
+        show_fault(error)
+        return
+    session.choose(target=entry.name)
+    respelt = "" if name == typed else f" Names have no spaces, so it is called {name}."
+    session.say(f"Target {name}: {entry.documents} texts (of at most {MOST_TARGET}, chosen by hash).{respelt}")
+    st.rerun()
 
 
 def _measured(here: Stage, target: TargetEntry | None) -> list[Effect]:
@@ -91,16 +97,24 @@ def _measured(here: Stage, target: TargetEntry | None) -> list[Effect]:
             try:
                 effect = Effect.from_json(here.workspace.value(str(job.result["effect"])))
             except TamisError as error:
-                st.text(str(error))
+                show_fault(error)
                 continue
             if effect.target_digest == (target.digest if target else ""):
                 found.append(effect)
     return found
 
 
-def _offer(here: Stage, target: TargetEntry | None) -> None:
-    """Offer to measure the live recipe."""
-    recipe = session.current().recipe
+def _recipe(here: Stage) -> Recipe:
+    """Let people choose the recipe to look at; the live one by default."""
+    try:
+        return choose_recipe(here, "Recipe", key="effect/recipe") or session.current().recipe
+    except TamisError as error:
+        show_fault(error)
+        return session.current().recipe
+
+
+def _offer(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
+    """Offer to measure a recipe."""
     job = session.current().setting("effect_job")
     if not recipe.active:
         st.caption("Add a rule first: the effect of a recipe is measured against random selections of the same size.")
@@ -118,12 +132,18 @@ def _offer(here: Stage, target: TargetEntry | None) -> None:
         watch(here.workspace, str(job), "effect_job")
 
 
-def _verdict(effect: Effect) -> None:
-    """Show the headline and every other comparison with its interval."""
-    if effect.headline is not None:
-        icon = MARKS.get(effect.verdict, ":material/drag_handle:")
-        st.markdown(f"### {icon} {effect.verdict.capitalize()} for {plain(effect.target)}")
-        st.caption(f"{plain(effect.headline.sentence)}. {plain(effect.headline.proxy)}")
+def _verdict(effect: Effect, target: TargetEntry | None) -> None:
+    """Show the verdict with its price, and every other comparison with its interval."""
+    headline, general = headline_of(effect), find_general(effect)
+    if headline is not None and effect.headline is not None:
+        icon = ":material/swap_vert:" if headline.mixed else MARKS.get(headline.verdict, ":material/drag_handle:")
+        st.markdown(f"### {icon} {plain(headline.title)}")
+        stats([_figure(name, item) for name, item in ((effect.target, effect.headline), ("General", general))])
+        st.caption(
+            f"Bits per byte, fewer are better, with the interval of two standard deviations. {effect.headline.proxy}."
+        )
+        if target is not None and (warning := small_target(effect, target.documents)):
+            st.warning(plain(warning), icon=":material/warning:")
     else:
         st.markdown("### What changes")
     st.caption(
@@ -133,6 +153,13 @@ def _verdict(effect: Effect) -> None:
     st.dataframe([_row(item) for item in effect.differences], hide_index=True, row_height=30)
     for note in effect.notes:
         st.caption(f":material/info: {plain(note)}")
+
+
+def _figure(name: str, item: Difference) -> Stat:
+    return Stat(
+        f"{name}: {item.verdict}", f"{item.mean:+.4f}", f"{item.low:+.4f} to {item.high:+.4f}",
+        help=f"{item.recipe:.4f} against {item.other:.4f} of {item.against} draws",
+    )  # fmt: skip
 
 
 def _row(item: Difference) -> dict[str, object]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from tamis.app.dashboard import login, session
-from tamis.app.dashboard.look import count, duration, heading, short
-from tamis.app.dashboard.page_context import plain, workspace
+from tamis.app.dashboard.job_view import time_left
+from tamis.app.dashboard.look import count, duration, heading, moment, short, time_zone
+from tamis.app.dashboard.page_context import plain, show_fault, workspace
 from tamis.data.errors import TamisError
 from tamis.data.jobs import Job, find_job, list_jobs
 
@@ -29,11 +29,14 @@ def page() -> None:
     """Lay out the page; running jobs, also those of other people, refresh every second and a half."""
 
     seen: dict[str, tuple[str, int, float]] = {}
+    ended = [job for job in list_jobs(workspace().jobs) if not job.active]
 
     @st.fragment(run_every=REFRESH_SECONDS)
     def running() -> None:
         jobs = list_jobs(workspace().jobs)
         active = [job for job in jobs if job.active]
+        if len(jobs) - len(active) != len(ended):  # The list below follows what ends and what starts again.
+            st.rerun()
         heading("Running now", f"{count(len(active))} of {count(len(jobs))} jobs")
         if not active:
             st.caption("Nothing runs. Analyses, measurements, runs and reports started on any page show up here.")
@@ -41,7 +44,7 @@ def page() -> None:
             _running(job, _speed(job, seen))
 
     running()
-    _ended([job for job in list_jobs(workspace().jobs) if not job.active])
+    _ended(ended)
 
 
 def _speed(job: Job, seen: dict[str, tuple[str, int, float]]) -> float:
@@ -68,8 +71,7 @@ def _running(job: Job, speed: float) -> None:
             login.demand("owner", to="stop a job")
             job.cancel()
         parts = [now.step or job.state, f"{duration(max(0.0, job.updated - job.started))} so far"]
-        if now.eta is not None:
-            parts.append(f"about {duration(now.eta)} left")
+        parts += [left] if (left := time_left(job)) else []
         if now.total:
             parts.append(f"{count(now.done)} of {count(now.total)} {now.unit}")
         if speed > 0:
@@ -79,7 +81,7 @@ def _running(job: Job, speed: float) -> None:
 
 def _ended(jobs: Sequence[Job]) -> None:
     """Show the finished jobs, the latest first, and the log of the chosen one."""
-    heading("Ended", f"the latest {count(min(SHOWN, len(jobs)))} of {count(len(jobs))}")
+    heading("Ended", f"the latest {count(min(SHOWN, len(jobs)))} of {count(len(jobs))}; times in {time_zone()}")
     if not jobs:
         st.caption("No job has ended yet.")
         return
@@ -90,7 +92,7 @@ def _ended(jobs: Sequence[Job]) -> None:
                 "state": job.state,
                 "what": job.title,
                 "kind": job.kind,
-                "started": _when(job.started),
+                "started": moment(job.started),
                 "took": duration(max(0.0, job.updated - job.started)),
                 "message": job.message[:200],
             }
@@ -115,7 +117,7 @@ def _one(job: Job) -> None:
     try:
         job = find_job(workspace().jobs, job.id)
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
     st.markdown(f"{_STATES[job.state]} **{plain(job.title)}**")
     if job.message:
@@ -129,7 +131,3 @@ def _one(job: Job) -> None:
             file.seek(max(0, log.stat().st_size - LOG_BYTES))
             text = file.read().decode("utf-8", "replace")
     st.code(text or "The log is empty.", language=None, height=200)
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M") if seconds else ""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
+from tamis.analytics.study.meaning import Example, document_example, sentence_example
 from tamis.analytics.study.queries import (
     OTHER,
     Likeness,
@@ -17,7 +18,7 @@ from tamis.analytics.study.queries import (
     likeness,
     map_groups,
 )
-from tamis.app.dashboard import session
+from tamis.app.dashboard import cache, session
 from tamis.app.dashboard.look import count, short
 from tamis.app.dashboard.page_context import Stage
 from tamis.app.point_map.component import Label
@@ -62,19 +63,31 @@ def current_likeness(here: Stage) -> Likeness | None:
     """Return the similarity shown, None when another colour is chosen or there is no target yet.
 
     Raises:
-        TamisError: as ``likeness``.
+        TamisError: as ``sentence_example`` and ``document_example``.
     """
     target = likeness_target(here)
     if colour_column(here) != LIKENESS or target is None:
         return None
-    return likeness(here.opened.study, target)
+    return likeness(here.opened.study, _example(here, target))
+
+
+def _example(here: Stage, target: int | str) -> Example:
+    study = here.opened.study
+
+    def make() -> Example:
+        if isinstance(target, int):
+            return document_example(study, target, f"document {here.facts.ids[target].as_py()}")
+        return sentence_example(study, target, cache.embedder(here.key.corpus))
+
+    found: Example = here.facts.memo.through((LIKENESS, target), make, size=lambda _: 1)
+    return found
 
 
 def current_groups(here: Stage) -> MapGroups:
     """Return the colours of the points; without a target of similarity, kept and dropped.
 
     Raises:
-        TamisError: as ``likeness``.
+        TamisError: as ``current_likeness``.
     """
     alike = current_likeness(here)
     if alike is not None:

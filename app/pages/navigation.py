@@ -8,6 +8,7 @@ from importlib import import_module
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from tamis.app.dashboard import session
 from tamis.app.dashboard.page_context import guard_page
 from tamis.app.dashboard.rail import is_ready
 
@@ -49,3 +50,14 @@ def _page(name: str) -> Callable[[], None]:
 def go_to(name: str) -> None:
     """Open a page, as its link in the navigation does; not from a callback."""
     st.switch_page(next(page for page in all_pages() if page.url_path == name))
+
+
+def follow(place: str) -> None:
+    """Open what an element of a page leads to, see ``tab.show``; do nothing for an empty or unknown place."""
+    kind, _, name = place.partition("/")
+    if kind == "step" and any(step.id == name for step in session.current().recipe):
+        session.choose(which="dropped", dropped_by=name, offset=None, document=None)
+        go_to("documents")
+    elif kind == "signal":
+        session.choose(signal=name, low=None, high=None)
+        go_to("quality")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
@@ -13,21 +12,33 @@ from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Category
 from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
 from tamis.analytics.steps.part_counts import PartCounts
-from tamis.analytics.study.queries import Issue, SceneTotals, extent, find_issues, group_counts, histogram, totals
+from tamis.analytics.study.queries import (
+    Issue,
+    SceneTotals,
+    count_values,
+    extent,
+    find_issues,
+    group_counts,
+    histogram,
+    totals,
+)
 from tamis.analytics.study.readings import preview_shape
 from tamis.app.dashboard import cache, login, session
+from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import KIND_TITLES, role_counts
-from tamis.app.dashboard.job_view import watch
+from tamis.app.dashboard.job_view import time_left, watch
 from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats
 from tamis.app.dashboard.open_corpus import plan_of
-from tamis.app.dashboard.page_context import Stage, stage, workspace
+from tamis.app.dashboard.page_context import Stage, plain, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
-from tamis.app.jobs.worker import start_analysis
+from tamis.app.jobs.worker import find_analysis, start_analysis
 from tamis.app.pages import audit_cards, errors_list, roles_form, shape_form, tier_choice
+from tamis.data.corpus import Corpus
 from tamis.data.parts import ROLES
 from tamis.data.workspace import Workspace
 
+REFRESH_SECONDS = 1.5
 SEVERITIES = ("high", "medium", "low")
 GLANCE = ("n_tokens", "alpha_word_share", "mean_word_length", "stop_words", "duplicate_5gram_share", "outlier")
 
@@ -59,7 +70,9 @@ def _analysed(here: Stage) -> None:
         _turns(here)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        heading("What stands out", "exact, over all documents")
+        recipe = here.scene.outcome is not None and bool(here.scene.outcome.steps)
+        kept = "; at the end what the recipe still keeps of them" if recipe else ""
+        heading("What stands out", f"exact, over all documents{kept}")
         with st.container(gap="xsmall"):
             for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
                 _issue(here, issue)
@@ -72,6 +85,13 @@ def _analysed(here: Stage) -> None:
     _files(here)
 
 
+_COUNTED = {
+    "source": "Exact; documents without a source are no source.",
+    "lang": "Detected languages, exact.",
+    "cluster": "Exact, without the unclustered documents.",
+}
+
+
 def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     facts = here.facts
     figures = [
@@ -81,8 +101,7 @@ def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     ]
     for name, title in (("source", "Sources"), ("lang", "Languages"), ("cluster", "Clusters")):
         if name in facts.columns:
-            found = here.ask(group_counts, column=name, limit=1)
-            figures.append(Stat(title, count(found.distinct - (name == "cluster")), help="Exact."))
+            figures.append(Stat(title, count(here.ask(count_values, column=name)), help=_COUNTED[name]))
     if "norm_group" in facts.columns:
         extra = sum(issue.documents for issue in issues if issue.name == "duplicates")
         figures.append(
@@ -114,11 +133,14 @@ def _turns(here: Stage) -> None:
 def _issue(here: Stage, issue: Issue) -> None:
     """Show one finding as a line with its share as a bar, and the button that selects it."""
     part = 100 * issue.documents / max(here.facts.n, 1)
+    recipe = here.scene.outcome is not None and bool(here.scene.outcome.steps)
+    kept = f'<span class="n">{count(issue.kept)} kept</span>' if recipe else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
             f'<div class="tamis-issue {issue.severity}" title="{escape(issue.help)}"><i style="width:{part:.2f}%"></i>'
             f"<em>{issue.severity}</em><b>{share(issue.documents, here.facts.n)}</b>"
-            f'<span class="what">{escape(issue.title)}</span><span class="n">{count(issue.documents)}</span></div>',
+            f'<span class="what">{escape(issue.title)}</span>'
+            f'<span class="n">{count(issue.documents)}</span>{kept}</div>',
             width="stretch",
         )
         st.button(
@@ -131,7 +153,7 @@ def _issue(here: Stage, issue: Issue) -> None:
 
 
 def _select(rules: tuple[RowOperator, ...]) -> None:
-    session.edit(selection=rules)
+    adopt(selection=rules)
 
 
 def _glance(here: Stage) -> None:
@@ -139,7 +161,8 @@ def _glance(here: Stage) -> None:
     names = [name for name in GLANCE if name in here.facts.columns][:6]
     if not names:
         return
-    heading("Quality at a glance", "kept below, dropped on top" if here.scene.outcome else "")
+    recipe = here.scene.outcome is not None and bool(here.scene.outcome.steps)
+    heading("Quality at a glance", f"{'kept below, dropped on top; ' if recipe else ''}a click opens Quality")
     cells = []
     for name in names:
         info, found = here.facts.info(name), here.ask(histogram, column=name, bins=36, scale="auto")
@@ -147,8 +170,8 @@ def _glance(here: Stage) -> None:
         middle = f"{extent(here.facts, name).median:.3g} {unit}".strip()
         bars = picture(spark(found.kept.tolist(), found.dropped.tolist()))
         cells.append(
-            f'<div title="{escape(info.help)}"><span>{escape(info.title)}</span>{bars}'
-            f"<small>median {escape(middle)}</small></div>"
+            f'<button type="button" data-open="signal/{escape(name)}" title="{escape(info.help)}">'
+            f"<span>{escape(info.title)}</span>{bars}<small>median {escape(middle)}</small></button>"
         )
     st.html(f'<div class="tamis-glance">{"".join(cells)}</div>')
 
@@ -182,7 +205,7 @@ def _select_value(here: Stage, column: str, value: str | None) -> None:
         return
     rule = Category(column=column, values=(value,))
     if session.current().selection != (rule,):
-        session.edit(selection=(rule,))
+        adopt(selection=(rule,))
         st.rerun()
 
 
@@ -218,18 +241,9 @@ def _files(here: Stage) -> None:
         tier_choice.show(here.workspace, corpus)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    seconds: float
-    disk: int
-
-
 def _missing(here: Workspace, name: str) -> None:
     """Show the missing steps of the analysis, and its job."""
     corpus = cache.corpus(cache.key_of(here, name))
-    plan = plan_of(here, corpus)
-    missing = [step for step in plan if not step.done]
-    cost = _Plan(sum(step.estimate.seconds for step in missing), sum(step.estimate.disk_bytes for step in missing))
     st.subheader(f"{count(corpus.rows)} rows, not analysed yet")
     st.markdown(roles_form.reads(corpus))
     shape_form.note(here, name, corpus)
@@ -241,20 +255,35 @@ def _missing(here: Workspace, name: str) -> None:
         shape_form.preview(preview_shape(corpus, shown=shape_form.SHOWN))
     roles_form.show(here, name, corpus)
     heading("Analysis")
-    st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(cost.seconds)}, {size(cost.disk)} on disk")
-    tier_choice.show(here, corpus)
-    job = session.current().setting("job")
-    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
-        login.demand("owner", to="start an analysis")
-        session.choose(job=start_analysis(corpus, here).id)
+    _analysis(here, corpus)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _analysis(here: Workspace, corpus: Corpus) -> None:
+    """Show the plan as it stands now, and the job that works on it or the button that starts one."""
+    job, plan = find_analysis(corpus, here), plan_of(here, corpus)
+    missing = [step for step in plan if not step.done]
+    if not missing:
         st.rerun()
-    if job:
-        watch(here, str(job), "job")
+    seconds = sum(step.estimate.seconds for step in missing)
+    disk = sum(step.estimate.disk_bytes for step in missing)
+    st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(seconds)}, {size(disk)} on disk")
+    if job is not None:
+        running = job.progress.step
+        title = next((step.spec.title for step in plan if step.spec.name == running), running or job.state)
+        words = ", ".join(filter(None, [title, time_left(job)]))
+        st.progress(min(job.progress.fraction, 1.0), text=plain(words))
+        stopping = job.cancelling or not login.may("owner")
+        if st.button("Stop", key="analysis/stop", disabled=stopping) and not stopping:
+            job.cancel()
+    else:
+        running = ""
+        _start(here, corpus)
     st.dataframe(
         [
             {
                 "step": step.spec.title,
-                "state": "done" if step.done else "to do",
+                "state": "done" if step.done else "running" if running == step.spec.name else "to do",
                 "estimate": "" if step.done else duration(step.estimate.seconds),
                 "disk": "" if step.done else size(step.estimate.disk_bytes),
             }
@@ -262,3 +291,14 @@ def _missing(here: Workspace, name: str) -> None:
         ],
         hide_index=True,
     )
+
+
+def _start(here: Workspace, corpus: Corpus) -> None:
+    """Show how the last analysis ended, and start one."""
+    tier_choice.show(here, corpus)
+    if name := session.current().setting("job"):
+        watch(here, str(name), "job")
+    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
+        login.demand("owner", to="start an analysis")
+        session.choose(job=start_analysis(corpus, here).id)
+        st.rerun()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from tamis.analytics.export.bundle import Bundle
-from tamis.analytics.export.diff import DocumentDiff, diff_outcomes, diff_recipes
+from tamis.analytics.export.diff import diff_recipes
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import (
     Proposal,
@@ -22,9 +22,11 @@ from tamis.analytics.review.proposals import (
 )
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, heading
-from tamis.app.dashboard.page_context import Stage, brief, plain
+from tamis.app.dashboard.look import heading, moment, time_zone
+from tamis.app.dashboard.page_context import Stage, brief, plain, show_fault
+from tamis.app.pages import recipe_compare
 from tamis.data.errors import TamisError
+from tamis.data.names import near_name
 from tamis.data.people import Role
 from tamis.data.reviews import Event, ReviewLog
 
@@ -108,11 +110,25 @@ def _propose(table: ProposalTable) -> None:
         )
         message = cells[1].text_input("What is new", max_chars=500, placeholder="why this version")
         able = bool(recipe.active) and login.may("reviewer")
-        if st.form_submit_button("Propose the live recipe", type="primary", disabled=not able):
-            known = table.named(name.strip())
-            if _store(table.log, lambda by: make_proposal(name.strip(), recipe, who=by, message=message, known=known)):
-                session.choose(proposal=name.strip())
-                st.rerun()
+        pressed = st.form_submit_button("Propose the live recipe", type="primary", disabled=not able)
+        called = _propose_as(table, name, recipe, message) if pressed else None
+        if called is not None:
+            session.choose(proposal=called)
+            if called != name.strip():
+                session.say(f"Names have no spaces, so the proposal is called {called}.")
+            st.rerun()
+
+
+def _propose_as(table: ProposalTable, typed: str, recipe: Recipe, message: str) -> str | None:
+    """Propose a recipe under the allowed name nearest to the typed one; return the name, None after an error."""
+    try:
+        name = near_name(typed.strip(), what="Name of a proposal")
+    except TamisError as error:
+        show_fault(error)
+        return None
+    known = table.named(name)
+    stored = _store(table.log, lambda by: make_proposal(name, recipe, who=by, message=message, known=known))
+    return name if stored else None
 
 
 def _store(
@@ -122,7 +138,7 @@ def _store(
     try:
         log.store.add(event(login.demand(needed, to=to).name))
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return False
     return True
 
@@ -132,7 +148,7 @@ def _show(table: ProposalTable, proposal: Proposal) -> None:
     newest = proposal.newest
     st.markdown(
         f"{_MARKS[newest.state]} **Version {newest.number}: {newest.state}** · proposed by {plain(newest.who)}, "
-        f"{_when(newest.at)}"
+        f"{moment(newest.at)}"
     )
     if newest.message:
         st.text(newest.message)
@@ -142,7 +158,7 @@ def _show(table: ProposalTable, proposal: Proposal) -> None:
         recipe = newest.recipe()
         _difference(table.here, before, recipe)
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return
     _remarks(table, proposal, recipe)
     _history(proposal)
@@ -158,17 +174,7 @@ def _difference(here: Stage, before: Version | None, recipe: Recipe) -> None:
     if not changes:
         st.text("the rules are the same")
     if before is not None and st.toggle("Compare the documents", key=session.widget("team", "compare", before.key)):
-        found = _documents(here, base, recipe)
-        st.markdown(f"**{count(found.gained)}** documents gained, **{count(found.lost)}** lost, "
-                    f"{count(found.same)} treated alike (exact)")  # fmt: skip
-        st.dataframe(found.reasons, hide_index=True, row_height=28)
-
-
-def _documents(here: Stage, before: Recipe, after: Recipe) -> DocumentDiff:
-    scenes = [cache.scene(cache.SceneKey(here.key.corpus, (), recipe)) for recipe in (before, after)]
-    first, second = (scene.outcome for scene in scenes)
-    assert first is not None and second is not None
-    return diff_outcomes(first, second, here.opened.facts)
+        recipe_compare.documents(here, base, recipe, name="team")
 
 
 def _judge(table: ProposalTable, proposal: Proposal) -> None:
@@ -176,7 +182,7 @@ def _judge(table: ProposalTable, proposal: Proposal) -> None:
     newest, here = proposal.newest, table.here
     for opinion in newest.opinions:
         own = ", their own proposal" if opinion.who == newest.who and opinion.verdict == "approved" else ""
-        st.text(f"{opinion.verdict} by {opinion.who}{own}, {_when(opinion.at)}"
+        st.text(f"{opinion.verdict} by {opinion.who}{own}, {moment(opinion.at)}"
                 f"{': ' if opinion.message else ''}{opinion.message}")  # fmt: skip
     if newest.approval is not None and newest.approval.bundle:
         _sealed(here, newest.approval.bundle, newest.approval.seal)
@@ -211,7 +217,7 @@ def _approve(table: ProposalTable, proposal: Proposal, words: str) -> bool:
             study.measure(recipe)
             bundle = seal_bundle(study, recipe)
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return False
     return bool(_store(
         table.log,
@@ -245,7 +251,7 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
     heading("Comments", f"{len(proposal.remarks)}")
     for remark in proposal.remarks[-REMARKS:]:
         about = f" on {remark.step}" if remark.step else ""
-        st.text(f"{remark.who}{about}, {_when(remark.at)}: {remark.text}")
+        st.text(f"{remark.who}{about}, {moment(remark.at)}: {remark.text}")
     if not login.may("reviewer") or not login.person().name:
         return
     with st.form(session.widget("team", "comment", str(len(proposal.remarks))), border=False, clear_on_submit=True):
@@ -262,10 +268,10 @@ def _remarks(table: ProposalTable, proposal: Proposal, recipe: Recipe) -> None:
 
 
 def _history(proposal: Proposal) -> None:
-    heading("Versions", "the newest first; none is ever changed")
+    heading("Versions", f"the newest first; none is ever changed; times in {time_zone()}")
     st.dataframe(
         [
-            {"version": one.number, "state": one.state, "who": one.who, "when": _when(one.at), "why": one.message,
+            {"version": one.number, "state": one.state, "who": one.who, "when": moment(one.at), "why": one.message,
              "digest": one.digest[:8]}
             for one in reversed(proposal.versions)
         ],
@@ -275,7 +281,3 @@ def _history(proposal: Proposal) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             number = st.selectbox("Version", [one.number for one in reversed(proposal.versions)], key="team/version")
             st.button("Open", key="team/older", on_click=_open, args=(proposal.versions[number - 1],))
-
-
-def _when(at: str) -> str:
-    return at[:16].replace("T", " ")

@@ -10,21 +10,21 @@ import streamlit as st
 
 from tamis.analytics.facts.column_info import ColumnInfo, distinct_titles
 from tamis.analytics.operators.rows import SignalRange
+from tamis.analytics.recipe.cuts import find_cut, with_cut
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.steps.scopes import SCOPED_STEPS, on_scope, split_scope
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
-from tamis.app.dashboard import login, session
+from tamis.app.dashboard import login, rule_preview, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, duration, format_distinct, share
-from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.look import count, duration, format_distinct, share, short
+from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
 from tamis.app.jobs.worker import start_measure
 from tamis.app.pages import quality_groups
-from tamis.data.errors import RecipeError
 from tamis.data.parts import WHOLE
 
 SAMPLES = 6
@@ -51,6 +51,10 @@ def page() -> None:
     if scope:
         signals = [on_scope(info, scope) for info in signals if info.name == "bytes" or info.step in SCOPED_STEPS]
     info = _choose(signals)
+    now = session.current()
+    trial = now.setting("low") is not None or now.setting("high") is not None
+    if now.setting("cut_of") != info.name and not (trial and now.setting("cut_of") is None):
+        _open_cut(info.name)
     if scope and info.name not in here.facts.columns:
         if not _measured(here, info):
             return
@@ -60,7 +64,7 @@ def page() -> None:
         rule = _histogram(here, info)
     with right:
         _side(here, info, rule)
-    samples, groups = st.tabs(["Samples", "By language, source, ..."], on_change="rerun", key="quality/below")
+    samples, groups = st.tabs(["Samples", "By source, language, ..."], on_change="rerun", key="quality/below")
     if groups.open:
         with groups:
             quality_groups.show(here, info, rule)
@@ -134,7 +138,21 @@ def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
 
 
 def _choose_signal(key: str) -> None:
-    session.choose(signal=session.widget_value(key), low=None, high=None)
+    _open_cut(str(session.widget_value(key)))
+
+
+def _open_cut(signal: str) -> None:
+    """Show a signal with the cut that its rule makes now, without one with no cut."""
+    step = _cut_of(signal)
+    cut_now = None if step is None else step.operator
+    ends = (cut_now.min, cut_now.max) if isinstance(cut_now, SignalRange) else (None, None)
+    typed = int(session.current().setting("typed", 0))
+    session.choose(signal=signal, cut_of=signal, low=ends[0], high=ends[1], typed=typed + 1)
+
+
+def _cut_of(signal: str) -> Step | None:
+    """Return the step of the recipe that cuts a signal over all documents, None without one."""
+    return find_cut(session.current().recipe, SignalRange(signal=signal, min=0))
 
 
 def _histogram(here: Stage, info: ColumnInfo) -> SignalRange | None:
@@ -175,7 +193,7 @@ def _picked(here: Stage, info: ColumnInfo, found: Histogram, event: Any) -> None
     kept = [
         old for old in session.current().selection if not (isinstance(old, SignalRange) and old.signal == info.name)
     ]
-    session.edit(selection=[*kept, rule])
+    adopt(selection=[*kept, rule])
     st.rerun()
 
 
@@ -221,13 +239,14 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
     """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
     reach = extent(here.facts, info.name)
     cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
-    step = 1.0 if info.type == "integer" else None
+    whole = info.type == "integer"
     sides = ((cells[0], "Drop below", "low", low, reach.low), (cells[1], "Drop above", "high", high, reach.high))
     for cell, title, name, value, end in sides:
         key = session.widget_holding(session.widget("quality", name, info.name), value)
         cell.number_input(
-            title, value=value, step=step, format="%.0f" if step else "%.4g", placeholder=f"{end:,.6g}", key=key,
-            help=f"Documents {title.split()[1]} this value are dropped.", on_change=_typed, args=(name, key),
+            title, value=value, step=1.0 if whole else None, format="%.0f" if whole else "%.4g",
+            placeholder=f"{end:,.6g}", key=key, on_change=_typed, args=(name, key),
+            help=f"Documents {title.split()[1]} this value are dropped.",
         )  # fmt: skip
     new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")
     if new_log != log:
@@ -237,31 +256,60 @@ def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | Non
         cells[2].caption("Drag the handles or type a cut; click a bar to select its documents.")
         return None
     if low is not None and high is not None and low > high:
-        cells[2].caption("The lower cut is above the upper one.")
+        show_fault("The lower cut is above the upper one.", at=cells[2])
         return None
-    rule = SignalRange(signal=info.name, min=low, max=high)
-    alone, more = here.ask(cut, operator=rule), here.ask(cut, operator=rule, which="kept")
+    step = _cut_of(info.name)
+    rule = _cut(info.name, low, high, step)
+    alone = here.ask(cut, operator=rule)
     cells[2].markdown(
-        f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}), "
-        f"**{count(more.documents)}** of what the recipe keeps now"
+        f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}, {short(alone.tokens)} tokens), "
+        + _in_recipe(here, rule, step)
     )
     with cells[3]:
-        st.button("Save as rule", type="primary", key="quality/save", on_click=_save, args=(rule,))
+        st.button(
+            "Save as rule" if step is None else "Change rule", type="primary", key="quality/save", on_click=_save,
+            args=(rule,), disabled=step is not None and step.operator == rule,
+            help=None if step is None else f"Changes step {plain(step.id)} instead of adding a second cut.",
+        )  # fmt: skip
         st.button("Select these", key="quality/select", on_click=_select, args=(rule,), help="What the cut would drop")
     return rule
+
+
+def _in_recipe(here: Stage, rule: SignalRange, step: Step | None) -> str:
+    """Return what a new cut drops besides the recipe, or what the recipe keeps once its own cut is changed."""
+    if step is None:
+        return f"**{count(here.ask(cut, operator=rule, which='kept').documents)}** of what the recipe keeps now"
+    found = rule_preview.preview(here, session.current().recipe.replaced(step.id, operator=rule), step.id)
+    assert found is not None and here.scene.outcome is not None
+    now = here.scene.outcome.output.documents
+    return f"the recipe keeps **{count(found.output.documents)}** documents with it, {count(now)} now"
+
+
+def _cut(signal: str, low: float | None, high: float | None, step: Step | None) -> SignalRange:
+    """Return the cut; an end that the rule has already stays as strict as it is there."""
+    cut_now = SignalRange(signal=signal, min=low, max=high)
+    if step is None or not isinstance(step.operator, SignalRange):
+        return cut_now
+    old = step.operator
+    strict = {
+        "strict_min": old.strict_min and low == old.min,
+        "strict_max": old.strict_max and high == old.max,
+        "missing": old.missing,
+    }
+    return cut_now.model_copy(update=strict)
 
 
 def _select(rule: SignalRange) -> None:
     """Select what the cut would drop, in place of other ranges of the signal."""
     others = [old for old in session.current().selection
               if not (isinstance(old, SignalRange) and old.signal == rule.signal)]  # fmt: skip
-    session.edit(selection=[*others, rule.model_copy(update={"mode": "drop"})])
+    adopt(selection=[*others, rule.model_copy(update={"mode": "drop"})])
 
 
 def _save(rule: SignalRange) -> None:
-    recipe = session.current().recipe
-    adopt(recipe=recipe.with_step(Step(recipe.fresh_id(rule.signal), rule)))
-    session.choose(low=None, high=None, typed=int(session.current().setting("typed", 0)) + 1)
+    """Make the cut a rule: the first one on the signal changes, else there is a new one."""
+    recipe, _ = with_cut(session.current().recipe, rule, base=rule.signal)
+    adopt(recipe=recipe)
 
 
 def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
@@ -288,10 +336,7 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
             key = session.widget("quality", "remove", step.id)
             gone = icon_button(f"Remove step {step.id}", "delete", key=key, help="Remove")
         if gone:
-            try:
-                session.edit(recipe=session.current().recipe.without(step.id))
-            except RecipeError as error:
-                session.say(str(error))
+            adopt(recipe=session.current().recipe.without(step.id))
             st.rerun()
     if not steps:
         st.caption("No rule uses this signal yet.")
@@ -303,8 +348,11 @@ def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
     sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
     for place, title, which in sides:
         with place:
-            if rule is None:
-                rows, heading = here.ask(sample_rows, which=which, n=SAMPLES), f"{title} by the recipe"
+            step = None if rule is None else _cut_of(rule.signal)
+            if rule is None or (step is not None and step.operator == rule):
+                own = step.id if step is not None and which == "dropped" else None
+                rows = here.ask(sample_rows, which=which, step=own, n=SAMPLES)
+                heading = f"{title} by {'the recipe' if own is None else f'step {plain(own)}'}"
             else:
                 part = rule if which == "kept" else rule.model_copy(update={"mode": "drop"})
                 trial = Scene.build(here.opened.facts, here.opened.evidence, selection=(part,))

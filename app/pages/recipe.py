@@ -7,24 +7,20 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tamis.analytics.operators.known_text import Boilerplate
-from tamis.analytics.operators.operator import OPERATORS, Operator
-from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.operators.sets import PercentileBand
 from tamis.analytics.recipe.outcome import Count, Outcome
 from tamis.analytics.recipe.plan import freeze
 from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
-from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest
+from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.queries import attribution
-from tamis.app.dashboard import cache, forms, session
-from tamis.app.dashboard.changes import adopt, attempt
+from tamis.app.dashboard import cache, session
+from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.look import count, share
-from tamis.app.dashboard.page_context import Stage, brief, plain, show_error, stage
-from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_passages, recipe_rephrase
+from tamis.app.dashboard.page_context import Stage, plain, show_error, stage
+from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase, recipe_rules, recipe_saved
 from tamis.app.pages.recipe_export import export_panel, rules_menu
 from tamis.data.errors import RecipeError, TamisError
-from tamis.data.hashing import digest
 
 
 def page() -> None:
@@ -39,11 +35,11 @@ def page() -> None:
     with left:
         _title()
         _steps(here)
-        _add(here)
+        recipe_rules.add(here)
         _presets(here)
         recipe_makers.show(here)
     with right:
-        text, export, compare, load, team = st.tabs(["YAML", "Export and run", "Compare", "Load", "Team"])
+        text, export, compare, saved, team = st.tabs(["YAML", "Export and run", "Compare", "Save and load", "Team"])
         with text:
             _yaml()
         with export:
@@ -54,8 +50,8 @@ def page() -> None:
                 recipe_rephrase.show(here)
         with compare:
             recipe_compare.show(here)
-        with load:
-            _load()
+        with saved:
+            recipe_saved.show(here)
         with team:
             proposals.panel(here)
 
@@ -76,10 +72,11 @@ def _unfit(error: TamisError, left: DeltaGenerator, right: DeltaGenerator) -> No
         with text:
             _yaml()
         with load:
-            _load()
+            recipe_saved.load_text()
 
 
 def _put(recipe: Recipe) -> None:
+    """Take a recipe that may not run either: each step that goes brings it nearer to one that does."""
     session.edit(recipe=recipe)
     st.rerun()
 
@@ -145,8 +142,10 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
             _controls(place, step, change=_change)
         if here.scene.outcome is not None and isinstance(step.operator, PercentileBand) and effect is not None:
             _fix(here.scene.outcome, here.facts.corpus, step)
-        with st.expander("Edit"):
-            _edit(here, step)
+        unfolded = st.expander("Edit", key=session.widget("step", step.id, "edit"), on_change="rerun")
+        if unfolded.open:
+            with unfolded:
+                recipe_rules.edit(here, step)
 
 
 def _described(place: int, step: Step) -> str:
@@ -179,20 +178,6 @@ def _change(recipe: Recipe) -> None:
     st.rerun()
 
 
-def _try(recipe: Recipe) -> None:
-    """Adopt a recipe, or show its error here; the typed text stays."""
-    try:
-        attempt(recipe=recipe)
-    except TamisError as error:
-        st.text(brief(error))
-    else:
-        st.rerun()
-
-
-def _known(here: Stage) -> forms.Known:
-    return forms.Known(here.facts, here.opened)
-
-
 def _fix(outcome: Outcome, corpus: str, step: Step) -> None:
     """Offer to replace the percentiles of a step by their values on this corpus."""
     try:
@@ -206,53 +191,6 @@ def _fix(outcome: Outcome, corpus: str, step: Step) -> None:
         ):
             _change(frozen)
         st.caption(plain(f"here: {frozen.step(step.id).operator.sentence()}"))
-
-
-def _edit(here: Stage, step: Step) -> None:
-    kind = type(step.operator)
-    st.caption(kind.summary)
-    if kind.warning:
-        st.caption(f":material/warning: {kind.warning}")
-    # A step that was changed elsewhere, or by undo, gets new widgets: the old ones would show their old values.
-    scope = f"{step.id}-{digest([operator_digest([step.operator]), step.note])[:16]}"
-    with forms.guard_form(kind.name), st.form(session.widget("edit", scope), border=False):
-        values = step.operator.model_dump(mode="json")
-        filled = forms.operator_form(kind, values, known=_known(here), scope=scope)
-        note = st.text_input("Note", value=step.note, key=session.widget("form", scope, "note"))
-        if st.form_submit_button("Apply"):
-            operator = forms.build(kind, filled)
-            if operator is not None:
-                _try(session.current().recipe.replaced(step.id, operator=operator, note=note))
-    st.caption(f"Source: {kind.source}")
-    if isinstance(step.operator, Boilerplate):
-        recipe_passages.show(here, step.operator)
-
-
-def _add(here: Stage) -> None:
-    """Offer the catalogue of operators with a form for the chosen one."""
-    with st.expander(
-        "Add a rule from the catalogue", expanded=not session.current().recipe.steps, icon=":material/add:"
-    ):
-        kinds = sorted(
-            (kind for kind in OPERATORS if _addable(kind)), key=lambda kind: (kind.group, kind.term, kind.name)
-        )
-        chosen = st.selectbox(
-            "Rule",
-            kinds,
-            index=next(place for place, kind in enumerate(kinds) if kind.name == SignalRange.name),
-            format_func=lambda kind: f"{kind.group}: {kind.term} · {kind.name}",
-            key="recipe/kind",
-            label_visibility="collapsed",
-        )
-        st.caption(f"{chosen.summary} Source: {chosen.source}")
-        if chosen.warning:
-            st.caption(f":material/warning: {chosen.warning}")
-        with forms.guard_form(chosen.name), st.form("recipe/add", border=False):
-            filled = forms.operator_form(chosen, {}, known=_known(here), scope=f"new-{chosen.name}")
-            if st.form_submit_button("Add to the recipe", type="primary"):
-                operator = forms.build(chosen, filled)
-                if operator is not None:
-                    _try(session.current().recipe.with_operator(operator))
 
 
 def _presets(here: Stage) -> None:
@@ -276,21 +214,3 @@ def _kept(here: Stage, name: str) -> str:
     assert scene.outcome is not None
     first, last = scene.outcome.input, scene.outcome.output
     return f"keeps {share(last.documents, first.documents)} of documents, {share(last.tokens, first.tokens)} of tokens"
-
-
-def _addable(kind: type[Operator]) -> bool:
-    """Return whether an operator can be filled in by hand; drawn areas come from the map."""
-    return kind.name not in ("map_polygon", "all_of")
-
-
-def _load() -> None:
-    """Replace the recipe by a text or a file."""
-    with st.form("recipe/load", border=False):
-        text = st.text_area("Recipe as YAML", height=360, placeholder="schema_version: 1\nsteps: []")
-        if st.form_submit_button("Replace the recipe"):
-            try:
-                recipe = Recipe.from_yaml(text)
-            except RecipeError as error:
-                st.text(str(error))
-            else:
-                _try(recipe)

@@ -12,11 +12,11 @@ from tamis.analytics.operators.budget import COMPLEXITIES, FLOOR, quotas
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.presets import d4_recipe
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.app.dashboard import login, session
+from tamis.app.dashboard import login, rule_preview, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.job_view import last_job, watch
 from tamis.app.dashboard.look import count, duration
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.figures.effect import quota_figure
 from tamis.app.jobs.effect import CONCEPTS, SCORER, start_concepts, start_scorer
 from tamis.data.errors import TamisError
@@ -33,10 +33,15 @@ _SECONDS = 40.0
 
 def show(here: Stage) -> None:
     """Lay out the two makers."""
-    with st.expander("Keep what is relevant to a target", icon=":material/target:"):
-        _relevance(here)
-    with st.expander("Give every concept a budget", icon=":material/donut_small:"):
-        _budget(here)
+    for title, icon, lay_out in (
+        ("Keep what is relevant to a target", "target", _relevance),
+        ("Give every concept a budget", "donut_small", _budget),
+    ):
+        key = session.widget("makers", icon)
+        unfolded = st.expander(title, icon=f":material/{icon}:", on_change="rerun", key=key)
+        if unfolded.open:
+            with unfolded:
+                lay_out(here)
 
 
 def _relevance(here: Stage) -> None:
@@ -67,12 +72,25 @@ def _relevance(here: Stage) -> None:
         return
     cells = st.columns(2, vertical_alignment="bottom")
     share = cells[0].slider("Share of the documents to keep", 1, 99, 30, format="%d%%", key="makers/share") / 100
+    params = {"model": str(done.result["model"]), "target": targets[name].name, "share": share}
+    recipe = session.current().recipe.with_operator(OPERATORS.build(kind.name, params), note=f"relevance to {name}")
     if cells[1].button("Add to the recipe", key="makers/add", type="primary"):
-        rule = OPERATORS.build(
-            kind.name, {"model": str(done.result["model"]), "target": targets[name].name, "share": share}
-        )
-        adopt(recipe=session.current().recipe.with_operator(rule, note=f"relevance to {name}"))
+        adopt(recipe=recipe)
         st.rerun()
+    _tried(here, recipe, name="makers/relevance")
+
+
+def _tried(here: Stage, recipe: Recipe, *, name: str) -> None:
+    """Show what the last step of a recipe under trial drops."""
+    step = recipe.steps[-1].id
+    try:
+        found = rule_preview.preview(here, recipe, step)
+    except TamisError as error:
+        show_fault(error)
+        return
+    rule_preview.show_price(here, recipe, found, name=name)
+    if found is not None:
+        rule_preview.show_examples(here, recipe, found)
 
 
 def _budget(here: Stage) -> None:
@@ -96,7 +114,7 @@ def _budget(here: Stage) -> None:
     try:
         concepts = Concepts.from_table(here.workspace.table(stored))
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
     _sliders(here, stored, concepts)
 
@@ -119,7 +137,7 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
     try:
         found = quotas(concepts.complexity[:, column], sizes, total, tau=tau, alpha=alpha, floor=floor)
     except TamisError as error:
-        st.text(str(error))
+        show_fault(error)
         return
     names = [f"concept {number}" for number in concepts.clusters.tolist()]
     st.plotly_chart(
@@ -134,10 +152,10 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
         "concepts": stored, "complexity": measure, "share": share, "tau": tau, "alpha": alpha, "floor": floor,
         "keep": keep,
     }  # fmt: skip
+    budgeted = session.current().recipe.with_operator(OPERATORS.build("cluster_budget", params))
     with st.container(horizontal=True):
         if st.button("Add the budget", key="makers/budget/add", type="primary"):
-            recipe = session.current().recipe
-            adopt(recipe=recipe.with_operator(OPERATORS.build("cluster_budget", params)))
+            adopt(recipe=budgeted)
             st.rerun()
         if st.button(
             "Add D4",
@@ -146,6 +164,7 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
         ):
             adopt(recipe=_joined(session.current().recipe, d4_recipe(stored)))
             st.rerun()
+    _tried(here, budgeted, name="makers/budget")
 
 
 def _joined(recipe: Recipe, more: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from tamis.analytics.export.rephrase import STYLES, candidates, check_rewrites, request_lines, rewrites_table
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, brief
+from tamis.app.dashboard.page_context import Stage, show_fault
 from tamis.data.errors import TamisError
 
 
@@ -40,7 +40,7 @@ def show(here: Stage) -> None:
             )
             lines = request_lines(here.opened.study, found, model=model.strip())
         except TamisError as error:
-            st.text(brief(error))
+            show_fault(error)
             return
         st.download_button(
             f"Download {count(len(found))} requests", lines, "requests.jsonl", "application/jsonl", key="rephrase/get"
@@ -56,7 +56,7 @@ def _answers(here: Stage) -> None:
     try:
         found = check_rewrites(here.opened.study, given.getvalue().decode("utf-8", "replace").split("\n"))
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
         return
     for reason, number in Counter(item.fault.split(":")[0] for item in found if item.fault).most_common():
         st.text(f"refused {number}: {reason}")

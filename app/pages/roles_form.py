@@ -11,7 +11,7 @@ import streamlit as st
 from tamis.analytics.map.options import read_options, write_options
 from tamis.app.dashboard import login
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import brief, plain
+from tamis.app.dashboard.page_context import plain, show_fault
 from tamis.data.corpus import Corpus
 from tamis.data.errors import TamisError
 from tamis.data.repair import is_text
@@ -89,7 +89,7 @@ def show(workspace: Workspace, name: str, corpus: Corpus) -> None:
             try:
                 change(workspace, name, corpus, {role: path.replace(_NONE, "") for role, path in chosen.items()})
             except TamisError as error:
-                st.text(brief(error))
+                show_fault(error)
             else:
                 st.rerun()
 

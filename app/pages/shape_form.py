@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from tamis.analytics.study.readings import ShapePreview, preview_shape
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import brief, plain
+from tamis.app.dashboard.page_context import brief, plain, show_fault
 from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import roles_form
 from tamis.data.corpus import Corpus
@@ -223,6 +223,6 @@ def _keep(workspace: Workspace, name: str, corpus: Corpus, shape: Shape) -> None
     try:
         roles_form.change(workspace, name, corpus, {**corpus.explicit_roles, "text": shape.spec})
     except TamisError as error:
-        st.text(brief(error))
+        show_fault(error)
     else:
         st.rerun()

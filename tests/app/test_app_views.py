@@ -14,6 +14,7 @@ from synthetic import synthetic_facts
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, describe, distinct_titles
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.operators.selection import condition_in_words
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.study import queries
@@ -22,7 +23,6 @@ from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard.look import format_distinct
 from tamis.app.dashboard.page_context import brief
-from tamis.app.dashboard.rail import phrase
 from tamis.app.dashboard.session import SharedView
 from tamis.app.figures.clusters import fineness_figure
 from tamis.app.figures.figures import (
@@ -106,8 +106,8 @@ def test_a_condition_is_said_without_the_verb_of_a_rule() -> None:
     kept, dropped = (OPERATORS.build("signal_range", {**params, "mode": mode}) for mode in ("keep", "drop"))
     assert isinstance(kept, RowOperator)
     assert isinstance(dropped, RowOperator)
-    assert phrase(kept).startswith("with n_words")
-    assert phrase(dropped).startswith("not with n_words")
+    assert condition_in_words(kept).startswith("with n_words")
+    assert condition_in_words(dropped).startswith("not with n_words")
 
 
 def test_a_long_list_of_what_is_allowed_is_left_out() -> None:

@@ -27,7 +27,7 @@ def script(name: str, params: dict[str, object]) -> None:
     known = forms.Known(facts, SimpleNamespace(cluster_names=dict, study=SimpleNamespace(corpus=corpus)))
     kind = OPERATORS[name]
     values = kind.model_validate(params).model_dump(mode="json") if params else {}
-    st.session_state["filled"] = forms.operator_form(kind, values, known=known, scope="step")
+    st.session_state["filled"] = dict(forms.operator_form(kind, values, known=known, scope="step").values)
 
 
 def shown(name: str, params: dict[str, object]) -> AppTest:
@@ -63,6 +63,57 @@ def test_a_column_that_the_corpus_lacks_stays_what_it_is() -> None:
     assert "not in this corpus" in str(app.selectbox(key="form/step/signal").options)
 
 
+def unescaped(text: str) -> str:
+    """Return what a text shows once Markdown is read."""
+    return text.replace("\\", "")
+
+
+def build_script(name: str, params: dict[str, object], wanted: bool) -> None:
+    """Show one form and build its operator."""
+    from types import SimpleNamespace
+
+    import streamlit as st
+    from synthetic import synthetic_facts
+
+    from tamis.analytics.operators.operator import OPERATORS
+    from tamis.app.dashboard import forms
+    from tamis.data.shapes import Shape
+
+    corpus = SimpleNamespace(shape=Shape("text"))
+    known = forms.Known(
+        synthetic_facts(50, seed=1), SimpleNamespace(cluster_names=dict, study=SimpleNamespace(corpus=corpus))
+    )
+    form = forms.operator_form(OPERATORS[name], params, known=known, scope="step")
+    st.session_state["built"] = form.build(wanted=wanted) is not None
+
+
+def built(name: str, params: dict[str, object], *, wanted: bool) -> AppTest:
+    kwargs = {"name": name, "params": params, "wanted": wanted}
+    return AppTest.from_function(build_script, kwargs=kwargs, default_timeout=60).run()
+
+
+def test_what_is_wrong_stands_under_its_field_and_the_input_stays() -> None:
+    app = built("near_dedup", {"threshold": 3.0, "n": 5}, wanted=False)
+    assert not app.session_state["built"]
+    assert [unescaped(item.value) for item in app.error] == ["Input should be less than or equal to 1"]
+    assert app.number_input(key="form/step/threshold").value == 3.0
+
+
+def test_what_is_not_filled_in_yet_is_red_only_when_people_want_the_rule() -> None:
+    quiet = built("signal_range", {}, wanted=False)
+    assert not quiet.error and "give min, max or both" in quiet.caption[-1].value
+    asked = built("signal_range", {}, wanted=True)
+    assert [item.value for item in asked.error] == ["give min, max or both"]
+    missing = built("category", {}, wanted=True)
+    assert "at least 1" in unescaped(missing.error[0].value)
+
+
+def test_a_wrong_pattern_is_told_under_the_pattern() -> None:
+    app = built("regex", {"pattern": "(open"}, wanted=False)
+    assert not app.session_state["built"] and len(app.error) == 1
+    assert app.text_input(key="form/step/pattern").value == "(open"
+
+
 def guarded_script() -> None:
     """Show a form that fails between two that do not."""
     import streamlit as st
@@ -82,5 +133,6 @@ def test_a_form_that_fails_says_so_and_nothing_else_falls(caplog: pytest.LogCapt
     app = AppTest.from_function(guarded_script).run()
     assert not app.exception
     assert [item.label for item in app.text_input] == ["first", "third"]
-    assert ["cannot be edited here" in item.value for item in app.text] == [True, False]
+    assert "This step cannot be edited here: its form failed (ZeroDivisionError)." in unescaped(app.error[0].value)
+    assert len(app.error) == 1 and [item.value for item in app.text] == ["the rest of the page"]
     assert "The form of second failed: ZeroDivisionError" in caplog.text

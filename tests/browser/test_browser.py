@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from clicks import funnel, go, lasso, number
+from clicks import funnel, go, lasso, number, search
 from dashboard import Dashboard, served, settle, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
@@ -149,8 +149,7 @@ def test_undo_and_redo_go_back_and_forth(dashboard: Dashboard, page: Page) -> No
 
 def test_a_search_selects_and_the_document_opens_with_its_reason(dashboard: Dashboard, page: Page) -> None:
     show(page, dashboard, "documents")
-    page.get_by_placeholder(re.compile("words in the text")).fill("event loop")
-    page.get_by_role("button", name="Select", exact=True).click()
+    search(page, "event loop")
     expect(page.get_by_role("button", name="Drop", exact=True)).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Drop", exact=True).click()
     total, kept = funnel(page)
@@ -166,7 +165,7 @@ def test_texts_that_try_to_be_markup_stay_texts(dashboard: Dashboard, page: Page
         page.wait_for_timeout(1200)
         assert page.evaluate("window.pwned") is None, name
         assert page.locator("#injected").count() == 0, name
-    page.locator(".stDataFrame").first.wait_for()
+    page.locator(".tamis-table .opener").first.wait_for()
     outside = [url for url in asked if not url.startswith((dashboard.url, "data:", "blob:"))]
     assert not outside
 

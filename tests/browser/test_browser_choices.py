@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from clicks import open_row, search
 from dashboard import Dashboard, served, settle, small_corpus, tamis
 from docstrings import write_corpus
 from playwright.sync_api import Page, expect
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.browser
 SLOW = 30_000  # Milliseconds that a busy machine may take for one answer.
 
 ARABIC = "هذا نص عربي يقرأ من اليمين إلى اليسار، وفيه كلمة English في الوسط."
-FIRST = re.compile("words in the text")
+FIRST = re.compile("Words, a sentence")
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,7 @@ def test_a_dropped_cluster_is_edited_by_name_on_the_recipe_page(dashboard: Dashb
     expect(edit).to_be_visible(timeout=SLOW)
     settle(page)
     edit.click()
-    form = page.get_by_test_id("stForm").filter(has=page.get_by_role("button", name="Apply"))
-    chosen = form.get_by_test_id("stMultiSelect")
+    chosen = page.get_by_test_id("stMultiSelect")
     names = chosen.get_by_text(re.compile(r"\w · \d+$"))
     expect(names).to_have_count(1, timeout=SLOW)
     option = page.get_by_role("option", name=re.compile(r"\w · \d+$")).first
@@ -92,7 +92,8 @@ def test_a_dropped_cluster_is_edited_by_name_on_the_recipe_page(dashboard: Dashb
     option.click()
     page.keyboard.press("Escape")  # While the list is open nothing else has a role.
     expect(names).to_have_count(2, timeout=SLOW)
-    form.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("Would be dropped", exact=True)).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text(re.compile(r"Drop clusters \d+, \d+")).first).to_be_visible(timeout=SLOW)
     settle(page)
     assert funnel(page)[-1] < kept < total
@@ -100,18 +101,18 @@ def test_a_dropped_cluster_is_edited_by_name_on_the_recipe_page(dashboard: Dashb
 
 def test_a_condition_is_tried_before_it_is_selected(dashboard: Dashboard, page: Page) -> None:
     show(page, dashboard, "documents")
-    pick(page, "Search by", "Predicate over columns")
     field = page.get_by_placeholder(FIRST)
     for typed, said in (("tokens > 50", "No column tokens; did you mean n_tokens?"), ("lang > 50", "cannot be eval")):
         field.fill(typed)
-        page.get_by_role("button", name="Select", exact=True).click()
-        expect(page.get_by_test_id("stForm").get_by_text(said)).to_be_visible(timeout=SLOW)
+        page.get_by_role("button", name="Find", exact=True).click()
+        expect(page.get_by_role("alert").get_by_text(said)).to_be_visible(timeout=SLOW)
         expect(field).to_have_value(typed, timeout=SLOW)
         expect(page.get_by_test_id("stSidebar")).to_contain_text("nothing selected", timeout=SLOW)
     field.fill("n_tokens > 50")
-    page.get_by_role("button", name="Select", exact=True).click()
+    page.get_by_role("button", name="Find", exact=True).click()
     expect(page.get_by_test_id("stSidebar")).to_contain_text("n_tokens > 50", timeout=SLOW)
-    expect(page.get_by_placeholder(FIRST).first).to_have_value("", timeout=SLOW)
+    expect(page.get_by_role("alert")).to_have_count(0, timeout=SLOW)
+    expect(field).to_have_value("n_tokens > 50", timeout=SLOW)
 
 
 def test_a_link_with_a_bad_condition_opens_without_it(dashboard: Dashboard, page: Page) -> None:
@@ -172,14 +173,11 @@ def test_the_text_column_is_seen_and_chosen_before_the_analysis(dashboard: Dashb
     expect(main).to_contain_text("Not looked at: turns.", timeout=SLOW)
 
     go(page, "Documents")
-    page.get_by_placeholder(FIRST).fill("English في")
-    page.get_by_role("button", name="Select", exact=True).click()
+    search(page, "English في")
     expect(page.get_by_test_id("stSidebar")).to_contain_text("of 60 selected", timeout=SLOW)
     assert number(page.get_by_test_id("stSidebar").get_by_text(re.compile(r"\d selected$")).inner_text()) == 30
     settle(page)
-    box = page.locator(".stDataFrame").first.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 15, box["y"] + 50)
+    open_row(page)
     text = page.locator(".tamis-text").first
     expect(text).to_contain_text("English", timeout=SLOW)
     assert text.get_attribute("dir") == "auto"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from accessibility import violations
 from chat_corpora import LONG, conversations, preferences, write_rows
-from clicks import go
+from clicks import go, open_row, search
 from dashboard import Dashboard, served, settle, tamis
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -52,9 +52,7 @@ def at(page: Page, dashboard: Dashboard, corpus: str, name: str = "") -> None:
 
 def read_first(page: Page) -> None:
     """Open the first document of the table."""
-    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 45})
-    page.get_by_role("button", name="Close").wait_for(timeout=PATIENT)
-    settle(page)
+    open_row(page)
 
 
 def test_a_conversation_is_read_as_turns_and_opened_by_keyboard(dashboard: Dashboard, page: Page) -> None:
@@ -86,7 +84,7 @@ def test_a_pair_stands_side_by_side_and_on_a_phone_one_below_the_other(dashboard
     for width, beside in ((1440, True), (390, False)):
         page = chromium.new_context(viewport={"width": width, "height": 844}).new_page()
         page.goto(f"{dashboard.url}/documents?corpus=pairs")
-        page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 45})
+        open_row(page)
         chosen, rejected = (page.locator(f".tamis-turn.{side}").first for side in ("chosen", "rejected"))
         left, right = chosen.bounding_box(), rejected.bounding_box()
         assert left is not None and right is not None
@@ -126,9 +124,7 @@ def test_a_search_looks_at_the_part_that_was_chosen(dashboard: Dashboard, page: 
     for scope, found in (("in: whole", 10), ("in: response", 8), ("in: user", 0)):
         page.get_by_role("combobox", name="In", exact=True).click()
         page.get_by_role("option", name=scope, exact=True).click()
-        page.get_by_role("textbox", name="Search", exact=True).fill("Stir slowly")
-        page.get_by_role("button", name="Select", exact=True).click()
-        settle(page)
+        search(page, "Stir slowly")
         shown = f"1 to {found} of {found} documents" if found else "0 to 0 of 0 documents"
         expect(page.get_by_text(shown)).to_be_visible(timeout=PATIENT)
         page.get_by_role("button", name="Clear", exact=False).first.click()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clicks import search
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import SharedCorpus
@@ -39,8 +40,7 @@ def cut(page: Page, dashboard: Dashboard, signal: str, value: str) -> None:
 def saved_target(page: Page, dashboard: Dashboard) -> None:
     """Select documents about messages, and save them as the target."""
     visit(page, dashboard, "documents")
-    page.get_by_role("textbox", name="Search", exact=True).fill("message")
-    page.get_by_role("button", name="Select", exact=True).click()
+    search(page, "message")
     expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
     visit(page, dashboard, "effect")
     page.get_by_placeholder("name of a new target").fill("messages")
@@ -101,13 +101,12 @@ def test_a_budget_per_concept_is_set_by_sliders_and_compared_with_the_recipe_bef
     page.get_by_text("Give every concept a budget").click()
     page.get_by_role("button", name="Measure the complexity of the concepts").click()
     expect(page.get_by_role("button", name="Add the budget")).to_be_visible(timeout=JOB)
+    expect(page.get_by_text("Would be dropped", exact=True)).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Add the budget").click()
     expect(page.get_by_test_id("funnel").get_by_text("cluster-budget")).to_be_visible(timeout=60_000)
     page.get_by_role("tab", name="Compare").click()
-    page.get_by_role("combobox", name="Compare with").click()
-    page.get_by_text("the recipe 1 edit ago").click()
+    page.get_by_text("before the last edit", exact=True).click()
     expect(page.get_by_text(re.compile("added  cluster-budget"))).to_be_visible(timeout=30_000)
-    page.get_by_text("Compare the documents").click()
     expect(page.get_by_text(re.compile("treated alike"))).to_be_visible(timeout=30_000)
 
 
@@ -127,6 +126,6 @@ def test_a_rule_that_needs_a_long_measurement_waits_for_it_in_the_background(das
     expect(page.get_by_text("The change is made when this is measured:")).to_be_visible(timeout=30_000)
     other = page.context.new_page()
     other.goto(f"{dashboard.url}/jobs")
-    expect(other.get_by_text(re.compile("Measuring corpus")).first).to_be_visible(timeout=60_000)
+    expect(other.get_by_text(re.compile("Measuring .* on corpus")).first).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("funnel").get_by_text("semantic-dedup")).to_be_visible(timeout=JOB)
     expect(page.get_by_text("The change is made when this is measured:")).to_have_count(0)

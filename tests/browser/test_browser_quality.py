@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from clicks import ClickCounter
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Page, expect
 from shared_corpus import SharedCorpus
@@ -34,14 +35,28 @@ def test_a_typed_cut_says_what_it_drops_and_the_rule_drops_just_that(dashboard: 
     page.keyboard.press("Enter")
     said = page.get_by_text("of what the recipe keeps now")
     expect(said).to_be_visible(timeout=30_000)
-    found = re.search(r"\(([\d\u202f]+)\)", said.inner_text())
+    found = re.search(r"\(([\d\u202f]+),", said.inner_text())
     assert found
     expect(page.get_by_text("Would be dropped by this cut")).to_be_visible()
     page.get_by_role("button", name="Save as rule").click()
     page.get_by_test_id("funnel").wait_for(timeout=30_000)
     first, last = (number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts())
     assert first - last == number(found.group(1)) > 0
-    expect(page.get_by_text("Dropped by the recipe")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Dropped by step n-tokens")).to_be_visible(timeout=30_000)
+
+
+def test_a_second_cut_on_a_signal_changes_the_first(dashboard: Dashboard, page: Page) -> None:
+    visit(page, dashboard, "quality")
+    counts = []
+    for field, value, button in (("Drop below", "25", "Save as rule"), ("Drop above", "200", "Change rule")):
+        page.get_by_role("spinbutton", name=field).fill(value)
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("button", name="Change rule")).to_be_disabled(timeout=30_000)
+        settle(page)
+        counts.append([number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()])
+    assert [len(each) for each in counts] == [2, 2] and counts[1][-1] < counts[0][-1]
+    expect(page.get_by_text(re.compile(r"n.tokens ≥ 25 and ≤ 200"))).to_be_visible()
 
 
 def test_a_handle_under_the_bars_moves_the_cut(dashboard: Dashboard, page: Page) -> None:
@@ -68,23 +83,25 @@ def test_a_clicked_bar_selects_its_documents(dashboard: Dashboard, page: Page) -
     expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
 
 
-def test_cuts_by_group_become_one_rule(dashboard: Dashboard, page: Page) -> None:
-    visit(page, dashboard, "quality")
-    page.get_by_role("tab", name="By language").click()
-    page.get_by_role("radio", name="Source").click()
-    page.get_by_label("Drop below its").click()
-    page.get_by_text("lower quartile").click()
-    said = page.get_by_text(re.compile(r"^drops [\d,]+ of"))
+def test_a_different_cut_for_every_source_takes_five_clicks(dashboard: Dashboard, page: Page) -> None:
+    page.goto(dashboard.url)
+    settle(page)
+    person = ClickCounter(page)
+    person.click(page.get_by_role("link", name="Quality").first)
+    person.click(page.get_by_role("tab", name="By source"))
+    person.click(page.get_by_role("radio", name="Source"))
+    low = page.get_by_role("radiogroup", name="Drop below its percentile")
+    person.click(low.get_by_role("radio", name="25%"))
+    said = page.get_by_text("documents that reach it")
     expect(said).to_be_visible(timeout=30_000)
+    expect(page.get_by_text(re.compile(r"^5 of 5 groups have a cut"))).to_be_visible()
+    expect(page.get_by_text("Would be dropped", exact=True)).to_be_visible()
     gone = number(said.inner_text())
-    page.get_by_role("button", name="Save as rule").click()
-    page.get_by_test_id("funnel").wait_for(timeout=30_000)
-    expect(page.get_by_test_id("funnel").get_by_text("grouped-range")).to_be_visible()
+    person.click(page.get_by_role("button", name="Save as rule"))
+    expect(page.get_by_test_id("funnel").get_by_text("percentile-band")).to_be_visible(timeout=30_000)
     first, last = (number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts())
     assert first - last == gone > 0
-    page.get_by_role("link", name="Recipe").first.click()
-    settle(page)
-    expect(page.get_by_text("grouped-range").first).to_be_visible()
+    assert person.clicks <= 5
 
 
 def test_the_places_a_signal_comes_from_are_marked(dashboard: Dashboard, page: Page) -> None:

@@ -32,6 +32,10 @@ def run(request, progress):
         raise CorpusError("The file is bad", value="a.parquet")
     if what == "bug":
         raise ZeroDivisionError("a fault of the program")
+    end = time.monotonic() + (30 if what == "silent" else 0)
+    while time.monotonic() < end:
+        progress.check()
+        time.sleep(0.02)
     end = time.monotonic() + (30 if what == "long" else 0)
     while time.monotonic() < end:
         progress.advance(1)
@@ -65,6 +69,26 @@ def test_job_runs_reports_and_leaves_its_result(tmp_path: Path) -> None:
     assert (job.progress.fraction, job.progress.step, job.progress.eta) == (1.0, "second", 0.0)
     assert list_jobs(tmp_path) == (job,)
     assert find_job(tmp_path, job.id) == job
+
+
+def test_the_time_left_falls_while_a_job_reports_nothing(tmp_path: Path) -> None:
+    progress = ProgressState(step="second", eta=60.0)
+    job = Job("a", tmp_path, "try", {}, "A try", "running", progress=progress, started=1000.0, reported=1100.0)
+    assert [job.time_left(1100.0 + passed) for passed in (0, 20, 60, 200)] == [60.0, 40.0, 0.0, 0.0]
+    assert Job("a", tmp_path, "try", {}, "A try", "running").time_left(1100.0) is None
+
+
+def test_a_heartbeat_is_no_progress(tmp_path: Path) -> None:
+    job = until_running(begin(tmp_path, "silent"))
+    later = job
+    for _ in range(600):
+        later = later.reload()
+        if later.updated > job.updated:
+            break
+        time.sleep(0.05)
+    job.cancel()
+    assert later.updated > job.updated and later.reported == job.reported
+    job.wait(seconds=60)
 
 
 def test_second_start_joins_and_cancel_stops(tmp_path: Path) -> None:

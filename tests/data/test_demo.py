@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -118,3 +123,28 @@ def test_this_environment_lists_the_standard_library_once_and_not_tamis() -> Non
 
 def test_a_missing_file_gives_a_reason(tmp_path: Path) -> None:
     assert read_texts(tmp_path / "gone.py") == "No such file or directory"
+
+
+def test_only_the_named_distributions_are_read_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    found = installed_sources(["Typing_Extensions", STANDARD_LIBRARY])
+    assert [tree.name for tree in found] == [STANDARD_LIBRARY, "typing-extensions"]
+    with pytest.raises(CorpusError, match=r"got 'jinja3'.*did you mean jinja2"):
+        installed_sources(["jinja3"])
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_demo_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
+    program = "from tamis.app.cli.main import main; main()"
+    command = [sys.executable, "-c", program, "demo", "--out", str(tmp_path / "demo"), "--only", STANDARD_LIBRARY]
+    environment = {**os.environ, "TAMIS_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+        workers: list[psutil.Process] = []
+        # The pool's own helper process is among them.
+        while started.poll() is None and len(workers) < 2:
+            workers = psutil.Process(started.pid).children(recursive=True)
+        assert len(workers) >= 2
+        started.send_signal(ending)
+        assert started.wait() == -ending
+        _, alive = psutil.wait_procs(workers, timeout=60)
+        assert not alive
+    assert not list((tmp_path / "demo").glob("demo.version"))

@@ -19,7 +19,7 @@ from tamis.analytics.effect.charts import Bar, Series, bars, plot, ticks
 from tamis.analytics.effect.composition import Coverage, CoveragePoint, Diversity, IssueShift, Repetition
 from tamis.analytics.effect.dataset_card import size_category, to_card
 from tamis.analytics.effect.label_probe import ProbeCurve, ProbePoint
-from tamis.analytics.effect.report import Example, FunnelStep, Report, collect_report
+from tamis.analytics.effect.report import FunnelStep, QuotedExample, Report, collect_report
 from tamis.analytics.effect.report_html import to_html
 from tamis.analytics.effect.report_writer import write_report
 from tamis.analytics.effect.result import Effect, TrialPoint
@@ -200,7 +200,7 @@ def _everywhere(report: Report, text: str) -> Report:
         selection=text,
         groups={text: pa.table(groups)},
         attribution=pa.table({"any": [1], "only": [1]}),
-        examples=(Example(text, "", text, text), Example(text, text, text, text)),
+        examples=(QuotedExample(text, "", text, text), QuotedExample(text, text, text, text)),
         effect=effect,
         tools={text: text},
         sample=LockedSample(text, 2, 1, 0, {text: (2, 1)}, (Prediction(text, 1, 1, 1, "share"),)),

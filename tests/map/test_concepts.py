@@ -24,7 +24,7 @@ def _family() -> tuple[list[str], NDArray[np.int32]]:
     names = invented(400, random)
     template = Domain("template", common).text(random, 60)
     filled = [f"{random.choice(names)} {template} {random.choice(names)}" for _ in range(EACH)]
-    free = [Domain(name, common).text(random, 60) for name in ("sea", "law") for _ in range(EACH)]
+    free = [domain.text(random, 60) for domain in (Domain("sea", common), Domain("law", common)) for _ in range(EACH)]
     return filled + free, np.repeat(np.arange(3), EACH).astype(np.int32)
 
 

@@ -20,8 +20,8 @@ PROGRAM = Path(__file__).parents[1] / "support" / "killed.py"
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return 300 texts of unlike lengths, every tenth of them twice."""
-    texts = [text * (1 + row % 7) for row, text in enumerate(topic_texts(75)[0])]
+    """Return 160 texts of unlike lengths, every tenth of them twice."""
+    texts = [text * (1 + row % 7) for row, text in enumerate(topic_texts(40)[0])]
     path = tmp_path_factory.mktemp("killed") / "a.jsonl"
     rows = [{"id": f"d{row}", "text": texts[row - row % 10 if row % 10 == 1 else row]} for row in range(len(texts))]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))

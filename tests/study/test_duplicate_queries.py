@@ -40,7 +40,7 @@ from tamis.analytics.study.duplicate_groups import (
     look,
     rule_of,
 )
-from tamis.analytics.study.duplicate_sources import boilerplate_passages, find_items
+from tamis.analytics.study.duplicate_sources import boilerplate_passages, boilerplate_spans, find_items
 from tamis.analytics.study.duplicate_sweeps import (
     copies_sweep,
     group_sizes,
@@ -322,6 +322,10 @@ def test_items_and_passages_are_named(study: Study, tmp_path: Path) -> None:
     study.measure(Recipe().with_operator(boilerplate))
     first = boilerplate_passages(study, boilerplate).to_pylist()[0]  # type: ignore[arg-type]
     assert first["text"] == "A line that all of them have." and first["source"] == "email"
+    text = f"  Ein Bär\U0001f600.\n{first['text'].upper()}\n\nnext, {first['text']}\n{first['text']}"
+    places = boilerplate_spans(study, boilerplate, text, "email")  # type: ignore[arg-type]
+    assert [text[a:b] for a, b in places] == [first["text"].upper(), first["text"]]
+    assert boilerplate_spans(study, boilerplate, text, "another source") == []  # type: ignore[arg-type]
 
 
 def test_documentation_names_every_duplicate_rule_and_its_limits() -> None:

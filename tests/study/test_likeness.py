@@ -1,8 +1,6 @@
-"""Similarity to a document or a sentence: exact cosines of all documents, in their order."""
+"""Similarity to an example as colours: exact cosines of all documents, in their order."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +13,10 @@ from tamis.analytics.map.steps import knn_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.likeness import likeness
+from tamis.analytics.study.meaning import document_example, sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import open_corpus
-from tamis.data.errors import RecipeError
 from tamis.data.workspace import Workspace
 
 
@@ -42,45 +40,21 @@ def all_vectors(study: Study) -> np.ndarray:
 
 def test_every_cosine_is_that_of_the_vectors_and_a_document_is_most_like_itself(study: Study) -> None:
     unit = all_vectors(study)
-    for row in (0, 40, 80):
-        if np.isnan(unit[row]).any():
-            continue
-        found = likeness(study, row)
+    for row in np.flatnonzero(~np.isnan(unit[:, 0]))[[0, 40, 79]].tolist():
+        found = likeness(study, document_example(study, row, f"document {row}"))
         assert found.cosine == pytest.approx(unit @ unit[row], abs=1e-3, nan_ok=True)
-        assert int(np.nanargmax(found.cosine)) == row or found.cosine[row] == pytest.approx(np.nanmax(found.cosine))
-
-
-def test_a_sentence_is_most_like_the_text_it_quotes(study: Study) -> None:
-    row = int(np.flatnonzero(~np.isnan(all_vectors(study)[:, 0]))[5])
-    text = study.corpus.fetch(study.documents, np.array([row])).column("text")[0].as_py()
-    found = likeness(study, text[:2000])
-    assert found.cosine[row] == pytest.approx(np.nanmax(found.cosine), abs=1e-3)
-    assert found.name != likeness(study, row).name
+        assert found.cosine[row] == pytest.approx(np.nanmax(found.cosine))
 
 
 def test_documents_without_a_vector_have_no_colour_and_all_others_have_one(study: Study) -> None:
     missing = np.isnan(all_vectors(study)[:, 0])
     assert missing.sum() == 1
-    groups = likeness(study, "a ship on the sea").groups()
-    codes = np.frombuffer(groups.data, dtype=np.uint8)
+    ship = sentence_example(study, "a ship on the sea", sentence_embedder(study))
+    codes = np.frombuffer(likeness(study, ship).groups().data, dtype=np.uint8)
     assert (codes[missing] == 255).all() and (codes[~missing] < 16).all()
 
 
-@pytest.mark.parametrize("target", ["", "   ", "x" * 3_000, "\U0001d573", -1, 10_000])
-def test_what_cannot_be_compared_is_refused_in_words(study: Study, target: int | str) -> None:
-    with pytest.raises(RecipeError, match=r"sentence|none of these words|no such document"):
-        likeness(study, target)
-
-
-def test_a_document_without_words_cannot_be_compared_with(study: Study) -> None:
-    empty = int(np.flatnonzero(np.isnan(all_vectors(study)[:, 0]))[0])
-    with pytest.raises(RecipeError, match="no embedding"):
-        likeness(study, empty)
-
-
-def test_without_vectors_nothing_is_compared(tmp_path: Path) -> None:
-    corpus = open_corpus(write_corpus(tmp_path / "corpus", pa.table({"text": ["one", "two"]})))
-    steps = (documents_step(),)
-    bare = Study.open(corpus, Workspace(tmp_path / "home"), steps=(*steps, facts_step(steps)))
-    with pytest.raises(RecipeError, match="Nothing is embedded"):
-        likeness(bare, 0)
+def test_two_examples_have_two_names(study: Study) -> None:
+    embedder = sentence_embedder(study)
+    ship, law = (likeness(study, sentence_example(study, text, embedder)) for text in ("a ship at sea", "a law"))
+    assert ship.name != law.name

@@ -66,6 +66,26 @@ def test_group_counts_add_up() -> None:
     assert queries.group_counts(SCENE, "source", limit=3).table.num_rows == 3
 
 
+def test_no_value_and_the_unclustered_group_are_no_value() -> None:
+    clusters = FACTS.numbers("cluster")
+    assert (clusters == -1).any()
+    assert queries.count_values(SCENE, "cluster") == len(np.unique(clusters[clusters >= 0]))
+    assert queries.count_values(SCENE, "source") == len(set(FACTS.array("source").to_pylist()) - {None})
+    table = pa.table({"id": ["a", "b", "c"], "n_tokens": pa.array([1, 2, 3], pa.int64()), "source": ["x", None, "x"]})
+    scene = Scene.build(Facts.from_table(table, digest="e" * 64), GivenEvidence())
+    assert queries.count_values(scene, "source") == 1
+
+
+def test_an_issue_says_how_many_of_its_documents_the_recipe_keeps() -> None:
+    bare = {issue.name: issue for issue in queries.find_issues(Scene.build(FACTS, GivenEvidence()))}
+    assert all(issue.kept == issue.documents for issue in bare.values())
+    words = FACTS.numbers("n_words")
+    for issue in queries.find_issues(SCENE):
+        assert issue.documents == bare[issue.name].documents and issue.kept < issue.documents
+    stop = next(issue for issue in queries.find_issues(SCENE) if issue.name == "no-stop-words")
+    assert stop.kept == (SCENE.kept & (FACTS.numbers("stop_words") <= 1)).sum() and (words[SCENE.kept] >= 60).all()
+
+
 def test_group_counts_are_those_of_a_loop_over_the_documents() -> None:
     table = pa.table(
         {

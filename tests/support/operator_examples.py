@@ -68,9 +68,23 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
             "mode": "drop",
         }
     ],
+    "any_of": [
+        {
+            "rules": [
+                {"operator": "signal_range", "params": {"signal": "n_words", "max": 90, "missing": "drop"}},
+                {"operator": "regex", "params": {"pattern": "lorem", "mode": "keep", "missing": "drop"}},
+            ],
+        }
+    ],
     "percentile_band": [
         {"signal": "compression_ratio", "low": 5, "high": 95},
         {"signal": "mean_word_length", "high": 80, "within": "lang", "missing": "drop"},
+        {
+            "signal": "n_words",
+            "low": 5,
+            "within": "source",
+            "bounds": [{"value": "source-01", "min": 30, "max": 400}, {"value": "", "min": 1}],
+        },
     ],
     "exact_dedup": [
         {},
@@ -129,6 +143,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "target_classifier": [{"model": SCORER, "share": 0.2, "within": "lang"}],
     "embedding_classifier": [{"model": SCORER, "share": 0.2}],
     "target_similarity": [{"model": SCORER, "share": 0.7, "temperature": 2.0, "seed": 8}],
+    "similar_meaning": [
+        {"model": SCORER, "target": "a licence text", "min_cosine": 0.625},
+        {"model": SCORER, "vectors": "precise", "min_cosine": 0.1, "mode": "drop", "missing": "drop"},
+    ],
     "cluster_budget": [
         {"concepts": CONCEPTS, "share": 0.3},
         {"concepts": CONCEPTS, "documents": 200, "complexity": "measured", "keep": "random", "alpha": 0.5, "tau": 2},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard import ARGUMENTS, free_port, wait_for
+from dashboard import ARGUMENTS, find_browser, free_port, wait_for
 from playwright.async_api import Browser, Page, async_playwright, expect
 from playwright.async_api import Error as BrowserError
 
@@ -115,10 +114,8 @@ def review_together(home: Path, *, people: int, decisions: int, corpus: str) -> 
 
 
 async def _all(servers: list[Server], team: tuple[Reviewer, ...], decisions: int, corpus: str) -> None:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "install Chromium: make chromium"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         work = [
             _review(browser, servers[number % len(servers)], person, decisions, corpus)
             for number, person in enumerate(team)

@@ -83,7 +83,7 @@ def draw(session: Session, first: int, times: int) -> None:
         session.open("documents")
         if ("button", "Clear") in session.widgets:
             session.press("Clear")
-        session.choose("Search by", "Predicate")
+        session.choose("Kind of search", "Condition")
         session.type("text_input", "Search", f"x > {number / 1000 - 1:.3f}")
-        session.press("Select")
+        session.press("Find")
         session.open("map")

@@ -1,0 +1,121 @@
+"""What one step drops of the documents that reach it, with examples from both sides: of a step that runs or is tried.
+
+A step that is tried is one more step of a recipe: the same evaluation counts it as when it is part of the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tamis.analytics.operators.rows import GroupedRange
+from tamis.analytics.recipe.outcome import Count, Outcome
+from tamis.analytics.study.documents import sample_of
+from tamis.analytics.study.groups import column_values
+from tamis.analytics.study.scene import Scene
+from tamis.data.errors import RecipeError
+
+EXAMPLES = 6
+
+
+@dataclass(frozen=True)
+class StepPreview:
+    """What a step does. Counts are exact; the examples are the first by a keyed hash of the ids.
+
+    Attributes:
+        step: its id.
+        before, after: what reaches it and what it leaves.
+        output: what the whole recipe keeps.
+        dropped: int64 (<= n,), facts rows of documents it drops.
+        twins: the facts row of the kept twin of each of them, -1 where the step names none.
+        kept: int64 (<= n,), facts rows of documents that reach it and that it lets pass.
+        seed: of the keyed hash.
+    """
+
+    step: str
+    before: Count
+    after: Count
+    output: Count
+    dropped: NDArray[np.int64]
+    twins: tuple[int, ...]
+    kept: NDArray[np.int64]
+    seed: int
+
+    @property
+    def documents(self) -> int:
+        """Return how many documents it drops."""
+        return self.before.documents - self.after.documents
+
+    @property
+    def tokens(self) -> int:
+        """Return how many tokens fewer are left, copies counted; below 0 where the step repeats documents."""
+        return self.before.tokens - self.after.tokens
+
+
+def preview_step(scene: Scene, step: str, *, n: int = EXAMPLES, seed: int = 0) -> StepPreview:
+    """Return what an active step of the scene's recipe does to the documents that reach it.
+
+    Args:
+        scene: with the recipe that has the step.
+        step: its id.
+        n: examples of each side at most.
+        seed: of the keyed hash that draws them.
+
+    Raises:
+        RecipeError: the recipe has no such active step.
+    """
+    outcome, number = _found(scene, step)
+    deciding = outcome.deciding
+    dropped = sample_of(scene.facts, deciding == number, n=n, seed=seed)
+    kept = sample_of(scene.facts, (deciding == 0) | (deciding > number), n=n, seed=seed)
+    before, after = outcome.counts[number - 1], outcome.counts[number]
+    return StepPreview(step, before, after, outcome.output, dropped, _twins(outcome, step, dropped), kept, seed)
+
+
+def dropped_in_groups(scene: Scene, step: str, *, by: str) -> Mapping[str, int]:
+    """Return how many documents an active step drops, by the values of a column; empty text for no value.
+
+    Raises:
+        RecipeError: the recipe has no such active step, or the facts no such column.
+    """
+    outcome, number = _found(scene, step)
+    values, codes = column_values(scene.facts, by)
+    found = np.bincount(codes[outcome.deciding == number], minlength=len(values) + 1)
+    return dict(zip([*values.to_pylist(), ""], found.tolist(), strict=True))
+
+
+def group_bounds(scene: Scene, step: str) -> Mapping[str, Mapping[str, float]]:
+    """Return the ends of the range of each group, ``min`` and ``max`` by its value, of a step that cuts by group.
+
+    The ends of percentiles are those of the documents that reach the step; a group that none reaches has no ends.
+
+    Raises:
+        RecipeError: the recipe has no such active step.
+    """
+    outcome, number = _found(scene, step)
+    operator = outcome.steps[number - 1].operator
+    if isinstance(operator, GroupedRange):
+        return {bound.value: bound.ends for bound in operator.bounds}
+    names = {"low": "min", "high": "max"}
+    resolved = outcome.resolved.get(step, {})
+    return {value: {names[end]: ends[end] for end in ends} for value, ends in resolved.items()}
+
+
+def _found(scene: Scene, step: str) -> tuple[Outcome, int]:
+    """Return the outcome of the scene and the number of a step in it, from 1."""
+    number = 0 if scene.outcome is None else scene.outcome.number(step)
+    if scene.outcome is None or not number:
+        steps = () if scene.outcome is None else scene.outcome.steps
+        raise RecipeError("The recipe runs no such step", value=step, allowed=[each.id for each in steps])
+    return scene.outcome, number
+
+
+def _twins(outcome: Outcome, step: str, rows: NDArray[np.int64]) -> tuple[int, ...]:
+    """Return the kept twin of each dropped document, -1 where the step names none."""
+    trace = outcome.traces.get(step)
+    if trace is None or trace.decision.twin is None:
+        return (-1,) * len(rows)
+    return tuple(trace.decision.twin[np.searchsorted(trace.rows, rows)].tolist())

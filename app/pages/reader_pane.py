@@ -1,0 +1,48 @@
+"""The reader beside the table: one document, the way back to those read before it, and more like it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics.study.meaning import document_example
+from tamis.app.dashboard import meaning_panel, session
+from tamis.app.dashboard.page_context import Stage, brief
+from tamis.app.pages.document_view import show_document
+from tamis.data.errors import TamisError
+
+
+def show(here: Stage, row: int, *, height: int) -> None:
+    """Lay out the reader of a document, by facts row."""
+    with st.container(border=True, key="reader", height=height, gap="small"):
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key="reader_tools"):
+            trail = tuple(session.current().setting("trail") or ())
+            st.button(
+                "Back", key="reader/back", icon=":material/arrow_back:", type="tertiary", disabled=not trail,
+                on_click=_back, help="The document read before",
+            )  # fmt: skip
+            st.button(
+                "More like this", key="reader/like", icon=":material/join_inner:", type="tertiary",
+                on_click=_rank, args=(here, row), help="Order all documents by likeness in meaning to this one",
+            )  # fmt: skip
+            st.button("Close", key="reader/close", icon=":material/close:", type="tertiary", on_click=_close)
+        show_document(here, row)
+
+
+def _back() -> None:
+    trail = tuple(session.current().setting("trail") or ())
+    if trail:
+        session.choose(document=trail[-1], trail=trail[:-1] or None)
+
+
+def _close() -> None:
+    session.choose(document=None, trail=None)
+
+
+def _rank(here: Stage, row: int) -> None:
+    try:
+        # By its id: recipes and shared views hold no text of the corpus.
+        found = document_example(here.opened.study, row, f"document {here.facts.ids[row].as_py()}")
+    except TamisError as error:
+        session.say(brief(error))
+        return
+    meaning_panel.rank_by(found)

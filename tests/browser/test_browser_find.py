@@ -1,0 +1,239 @@
+"""Find, read, pick and drop in Chromium: each journey in the clicks it is meant to take, and no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from accessibility import violations
+from clicks import funnel, number, open_row, search
+from dashboard import Dashboard, served, settle, tamis
+from playwright.sync_api import Browser, Locator, Page, expect
+from shared_corpus import SharedCorpus
+
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study.study import Study
+from tamis.app.dashboard.session import SharedView
+from tamis.data.corpus import open_corpus
+from tamis.data.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+SLOW = 30_000  # Milliseconds that a busy machine may take for one answer.
+
+
+@pytest.fixture(scope="module")
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Serve a copy of the analysed docstrings."""
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("find") / "home")
+    with served(home, docstring_corpus.corpus) as running:
+        yield running
+
+
+class Clicks:
+    """Counts the clicks of one journey."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def on(self, place: Locator) -> None:
+        expect(place).to_be_visible(timeout=SLOW)
+        place.click()
+        self.count += 1
+
+
+def at(page: Page, dashboard: Dashboard, name: str = "", view: SharedView | None = None) -> None:
+    stored = f"&view={Workspace(dashboard.home).put_value(view.to_value())}" if view else ""
+    page.goto(f"{dashboard.url}/{name}?corpus=corpus{stored}")
+    settle(page)
+
+
+def button(page: Page, name: str | re.Pattern[str]) -> Locator:
+    return page.get_by_role("button", name=name, exact=isinstance(name, str))
+
+
+def rail(page: Page) -> Locator:
+    return page.get_by_test_id("stSidebar")
+
+
+def test_what_means_the_same_is_found_and_dropped_in_three_clicks_and_a_run_drops_the_same(
+    dashboard: Dashboard, page: Page, tmp_path: Path
+) -> None:
+    at(page, dashboard)
+    clicks = Clicks()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Parse an XML document into a tree of elements")
+    page.keyboard.press("Enter")
+    clicks.on(button(page, re.compile("The meaning of")))
+    told = page.locator(".tamis-meaning")
+    expect(told).to_contain_text("by cosine of fast vectors", timeout=SLOW)
+    first = page.locator(".tamis-table tbody tr").first
+    expect(first).to_contain_text(re.compile("xml|element", re.IGNORECASE), timeout=SLOW)
+    assert "nothing selected" in rail(page).inner_text()
+    found = number(told.locator("b").inner_text())
+    clicks.on(button(page, "Select those above"))
+    expect(rail(page)).to_contain_text("like “Parse an XML document into a tree of elements” in meaning", timeout=SLOW)
+    expect(page.get_by_text(f"1 to {min(found, 50)} of {found} documents, exact")).to_be_visible(timeout=SLOW)
+    clicks.on(button(page, "Drop"))
+    total, kept = funnel(page)
+    assert total - kept == found > 0
+    assert clicks.count == 3
+
+    link = re.search("view=([^&]+)", page.url)
+    assert link is not None
+    recipe = SharedView.from_value(Workspace(dashboard.home).value(link[1])).recipe
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
+    tamis("run", str(tmp_path / "recipe.yaml"), str(dashboard.corpus), "-o", str(tmp_path / "out"), home=dashboard.home)
+    rows = pq.read_table(tmp_path / "out" / "selection.parquet").to_pylist()
+    assert sum(bool(row["copies"]) for row in rows) == kept
+
+
+def test_why_an_id_was_dropped_is_one_sentence_within_two_clicks(dashboard: Dashboard, page: Page) -> None:
+    rule = OPERATORS.build("near_dedup", {"threshold": 0.7, "n": 2})
+    at(page, dashboard, "documents", SharedView(recipe=Recipe().with_operator(rule), settings=(("which", "dropped"),)))
+    expect(page.locator(".tamis-table tbody tr").first).to_contain_text("1 near-dedup", timeout=60_000)
+    dropped = page.locator(".tamis-table tbody tr").first.get_attribute("data-id") or ""
+    clicks = Clicks()
+    page.keyboard.press("/")
+    page.keyboard.type(dropped)
+    page.keyboard.press("Enter")
+    why = page.get_by_test_id("why")
+    expect(why).to_contain_text(
+        re.compile(r"^Dropped by step 1, near-duplicate: [01]\.\d\d similar to “.+”, cut 0\.70$"), timeout=SLOW
+    )
+    expect(page.get_by_text("Its kept twin")).to_be_visible(timeout=SLOW)
+    assert clicks.count <= 2
+    settle(page)
+    assert violations(page) == []
+
+    # The reader follows to the twin, back, and closes; Escape closes it too and the rows stay.
+    button(page, "Read the twin").click()
+    expect(why).to_contain_text("Kept", timeout=SLOW)
+    button(page, "Back").click()
+    expect(why).to_contain_text("Dropped by step 1", timeout=SLOW)
+    button(page, "Close").click()
+    expect(why).to_have_count(0, timeout=SLOW)
+    open_row(page, 1)
+    page.get_by_text("Nearest documents").click()
+    before = why.inner_text()
+    button(page, "Read").first.click()
+    expect(button(page, "Back")).to_be_enabled(timeout=SLOW)
+    assert before
+    page.locator("body").press("Escape")
+    expect(why).to_have_count(0, timeout=SLOW)
+
+
+def test_picked_rows_of_two_pages_become_a_rule_and_headers_order_all_rows(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "documents")
+    table = page.locator(".tamis-table")
+    tokens = table.get_by_role("button", name="Tokens")
+    tokens.click()
+    expect(table.locator("th[aria-sort=ascending]")).to_contain_text("Tokens", timeout=SLOW)
+    table.get_by_role("button", name="Tokens").click()
+    expect(table.locator("th[aria-sort=descending]")).to_contain_text("Tokens", timeout=SLOW)
+    expect(table.locator("tbody tr").first).to_contain_text(str(_most_tokens(dashboard)), timeout=SLOW)
+    settle(page)
+    ids = [table.locator("tbody tr").nth(place).get_attribute("data-id") for place in (0, 2)]
+    table.locator("tbody tr").nth(0).get_by_role("checkbox").check()
+    table.locator("tbody tr").nth(2).get_by_role("checkbox").check()
+    expect(button(page, "Select the 2 picked")).to_be_visible(timeout=SLOW)
+    table.locator(".opener").nth(5).focus()
+    page.keyboard.press("PageDown")
+    expect(page.get_by_text(re.compile("^51 to 100 of "))).to_be_visible(timeout=SLOW)
+    settle(page)
+    table.locator(".opener").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("x")
+    ids.append(table.locator("tbody tr").nth(1).get_attribute("data-id"))
+    clicks = Clicks()
+    clicks.on(button(page, "Select the 3 picked"))
+    expect(rail(page)).to_contain_text("3 listed documents", timeout=SLOW)
+    expect(page.get_by_text("1 to 3 of 3 documents, exact")).to_be_visible(timeout=SLOW)
+    settle(page)
+    shown = [row.get_attribute("data-id") for row in table.locator("tbody tr").all()]
+    assert sorted(shown) == sorted(ids)
+    assert violations(page) == []
+    clicks.on(button(page, "Drop"))
+    total, kept = funnel(page)
+    assert total - kept == 3 and clicks.count == 2
+    expect(page.get_by_text(re.compile(r"^1 to 50 of .* documents, exact"))).to_be_visible(timeout=SLOW)
+
+
+def _most_tokens(dashboard: Dashboard) -> int:
+    workspace = Workspace(dashboard.home)
+    study = Study.open(open_corpus(dashboard.corpus, probes=workspace.probes), workspace)
+    return int(study.facts.whole("n_tokens").max())
+
+
+def test_words_are_marked_where_they_stand_and_said_as_words(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "documents")
+    search(page, "event loop.")
+    expect(rail(page)).to_contain_text("whose text has the words “event loop.”", timeout=SLOW)
+    rows = page.locator(".tamis-table tbody tr")
+    marks = [row.locator("mark").first.inner_text() for row in rows.all()[:8]]
+    assert len(marks) > 3 and {re.sub(r"\s+", " ", mark).lower() for mark in marks} == {"event loop."}
+    open_row(page)
+    expect(page.locator(".st-key-reader .tamis-text mark").first).to_have_text(
+        re.compile(r"event\s+loop\.", re.IGNORECASE), timeout=SLOW
+    )
+    first = number(rail(page).get_by_text(re.compile(r"\d.* selected$")).inner_text())
+    # Another reading of the same text takes the place of the first; any joins with or, not leaves out.
+    page.get_by_role("combobox", name="Joins the conditions").click()
+    page.get_by_role("option", name="any of", exact=True).click()
+    search(page, "coroutine")
+    expect(rail(page)).to_contain_text("“event loop.” or whose text has the words “coroutine”", timeout=SLOW)
+    more = number(rail(page).get_by_text(re.compile(r"\d.* selected$")).inner_text())
+    assert more > first
+    button(page, "Close").click()
+    button(page, "Clear").click()
+    expect(page.get_by_text(re.compile(r"^1 to 50 of "))).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("textbox", name="Search", exact=True)).to_have_value("coroutine")
+
+
+def test_names_lead_where_they_say_and_wrong_ones_are_told_at_the_field(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "quality")
+    search(page, "documents")
+    expect(page).to_have_url(re.compile("/documents"), timeout=SLOW)
+    search(page, "asyncio", kind="Source")
+    expect(rail(page)).to_contain_text("with source", timeout=SLOW)
+    search(page, "asynciu", kind="Source")
+    expect(page.get_by_role("alert")).to_contain_text("did you mean", timeout=SLOW)
+    search(page, "undo", kind="Action")
+    expect(rail(page)).to_contain_text("nothing selected", timeout=SLOW)
+    assert violations(page) == []
+
+
+def test_escape_closes_a_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "quality")
+    search(page, "event loop", kind="Words")
+    expect(rail(page)).to_contain_text("“event loop”", timeout=SLOW)
+    page.get_by_role("combobox", name="All signals").click()
+    expect(page.get_by_role("listbox")).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("listbox")).to_have_count(0, timeout=SLOW)
+    page.keyboard.press("Escape")  # Leaves the field.
+    settle(page)
+    expect(rail(page)).to_contain_text("“event loop”")
+    page.keyboard.press("Escape")
+    expect(rail(page)).to_contain_text("nothing selected", timeout=SLOW)
+
+
+def test_on_a_phone_the_bar_is_whole_and_a_document_is_a_sheet(dashboard: Dashboard, chromium: Browser) -> None:
+    page = chromium.new_context(viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"{dashboard.url}/documents?corpus=corpus")
+    field = page.get_by_role("textbox", name="Search", exact=True)
+    expect(field).to_be_visible(timeout=60_000)
+    page.locator(".tamis-table tbody tr").nth(2).click(timeout=SLOW)
+    sheet = page.locator(".st-key-reader")
+    expect(sheet).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(500)
+    box, wide = sheet.bounding_box(), field.bounding_box()
+    assert box is not None and wide is not None
+    assert box["y"] + box["height"] <= 845 and box["width"] >= 380 and wide["width"] > 280
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    button(page, "Close").click()
+    expect(sheet).to_have_count(0, timeout=SLOW)
+    page.context.close()

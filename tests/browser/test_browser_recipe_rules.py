@@ -1,0 +1,173 @@
+"""Rules on the Recipe page in Chromium: tried before they are added, renamed, compared; and no state that locks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from clicks import ClickCounter, funnel, number
+from dashboard import Dashboard, served, settle, visit
+from playwright.sync_api import Page, expect
+from shared_corpus import SharedCorpus
+
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.app.dashboard.session import SharedView
+from tamis.data.saved import save_entry
+from tamis.data.workspace import Workspace
+
+pytestmark = pytest.mark.browser
+SLOW = 30_000
+LAST_WEEK = Recipe(title="Weekly").with_operator("signal_range", signal="n_tokens", min=5)
+NOW = Recipe(title="Weekly").with_operator("signal_range", signal="n_tokens", min=25)
+
+
+@pytest.fixture(scope="module")
+def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Serve a few hundred real docstrings, and a recipe saved last week."""
+    home = docstring_corpus.copy_home(tmp_path_factory.mktemp("rules") / "home")
+    at = "2026-01-05T09:00:00+00:00"
+    save_entry(Workspace(home), "recipe", "weekly", LAST_WEEK.to_dict(), who="Ann", at=at)
+    with served(home, docstring_corpus.corpus) as running:
+        yield running
+
+
+def show(page: Page, dashboard: Dashboard, recipe: Recipe, name: str = "recipe") -> None:
+    """Open a page with a recipe, as a link does; the Overview has no name."""
+    stored = Workspace(dashboard.home).put_value(SharedView((), recipe).to_value())
+    page.goto(f"{dashboard.url}/{name}?corpus=corpus&view={stored}")
+    settle(page)
+
+
+def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashboard: Dashboard, page: Page) -> None:
+    visit(page, dashboard, "recipe")
+    page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
+    low = page.get_by_role("spinbutton", name="Min", exact=True)
+    low.fill("25")
+    low.press("Tab")
+    said = page.get_by_text("documents that reach it")
+    expect(said).to_be_visible(timeout=SLOW)
+    gone = number(said.inner_text())
+    cards = page.locator(".tamis-samples")
+    expect(cards).to_have_count(2)
+    assert [cards.nth(side).locator(".tamis-card").count() for side in (0, 1)] == [6, 6]
+    expect(page.get_by_text(re.compile("by keyed hash, seed 0"))).to_be_visible()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("The recipe has no rules yet")
+    page.get_by_role("button", name="Add to the recipe").click()
+    total, kept = funnel(page)
+    assert total - kept == gone > 0
+
+    # A second cut on the signal changes the first one.
+    settle(page)
+    page.get_by_text("Add a rule from the catalogue").click()
+    page.get_by_role("combobox", name="Signal").last.fill("n_tokens")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("To do: give min, max or both.")).to_be_visible(timeout=SLOW)
+    high = page.get_by_role("spinbutton", name="Max", exact=True)
+    high.fill("200")
+    high.press("Tab")
+    page.get_by_role("button", name="Change step signal-range").click()
+    expect(page.get_by_text(re.compile(r"n_tokens ≥ 25 and ≤ 200")).first).to_be_visible(timeout=SLOW)
+    settle(page)
+    assert funnel(page)[0] == total and len(funnel(page)) == 2 and funnel(page)[-1] < kept
+
+
+def test_a_wrong_rule_is_told_at_its_field_aloud_and_keeps_what_was_typed(dashboard: Dashboard, page: Page) -> None:
+    visit(page, dashboard, "recipe")
+    page.get_by_role("combobox", name="Rule", exact=True).fill("sql_predicate")
+    page.keyboard.press("Enter")
+    field = page.get_by_role("textbox", name="Predicate")
+    field.fill("tokens > 50")
+    field.press("Tab")
+    told = page.get_by_role("alert")
+    expect(told).to_contain_text("did you mean n_tokens?", timeout=SLOW)
+    expect(field).to_have_value("tokens > 50")
+    page.get_by_role("button", name="Add to the recipe").click()
+    settle(page)
+    expect(told).to_contain_text("did you mean n_tokens?")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("nothing selected")
+    field.fill("n_tokens > 50")
+    field.press("Tab")
+    expect(told).to_have_count(0, timeout=SLOW)
+    expect(page.get_by_text("documents that reach it")).to_be_visible(timeout=SLOW)
+
+
+def test_a_step_gets_a_name_that_all_places_show(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, NOW)
+    page.get_by_text("Edit", exact=True).first.click()
+    name = page.get_by_role("textbox", name="Name", exact=True)
+    name.fill("Short ones go")
+    name.press("Tab")
+    page.get_by_role("button", name="Apply").click()
+    rail = page.get_by_test_id("stSidebar")
+    expect(rail).to_contain_text("The step is called short-ones-go", timeout=SLOW)
+    expect(page.get_by_test_id("funnel").locator(".name").last).to_have_text("short-ones-go")
+    expect(page.get_by_test_id("stCode").first).to_contain_text("id: short-ones-go")
+
+
+def test_the_funnel_opens_what_a_step_drops_and_a_reload_keeps_undo(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, NOW, "")
+    total, kept = funnel(page)
+    page.get_by_role("button", name=re.compile(r"Step 1, signal-range: read the")).click()
+    expect(page).to_have_url(re.compile("/documents"), timeout=SLOW)
+    settle(page)
+    expect(page.get_by_test_id("stMain")).to_contain_text(f"of {total - kept:,}".replace(",", "\u202f"), timeout=SLOW)
+    visit(page, dashboard, "recipe")
+    page.get_by_test_id("stMain").get_by_role("button", name="Remove step").first.click()
+    expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
+    settle(page)
+    page.reload()
+    settle(page)
+    undo = page.get_by_role("button", name="Undo")
+    expect(undo).to_be_enabled(timeout=SLOW)
+    undo.click()
+    assert funnel(page) == [total, kept]
+
+
+def test_escape_closes_an_open_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:
+    page.goto(dashboard.url)
+    settle(page)
+    page.get_by_role("button", name="Select", exact=True).first.click()
+    rail = page.get_by_test_id("stSidebar")
+    expect(rail.get_by_role("button", name="Clear")).to_be_visible(timeout=SLOW)
+    visit(page, dashboard, "quality")
+    page.get_by_role("combobox", name="All signals").click()
+    expect(page.get_by_role("option").first).to_be_visible(timeout=SLOW)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0, timeout=SLOW)
+    page.keyboard.press("Escape")  # Leaves the field.
+    expect(rail).to_contain_text("selected")
+    expect(rail.get_by_role("button", name="Clear")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(rail).to_contain_text("nothing selected", timeout=SLOW)
+
+
+def test_what_is_lost_since_last_week_takes_three_clicks_and_becomes_a_selection(
+    dashboard: Dashboard, page: Page
+) -> None:
+    show(page, dashboard, NOW, "")
+    total, kept = funnel(page)
+    person = ClickCounter(page)
+    person.click(page.get_by_role("link", name="Recipe").first)
+    person.click(page.get_by_role("tab", name="Compare"))
+    person.click(page.get_by_test_id("stRadio").get_by_text("weekly", exact=True))
+    said = page.get_by_text("documents lost")
+    expect(said).to_be_visible(timeout=SLOW)
+    lost = number(said.inner_text())
+    expect(page.get_by_test_id("stMain").locator(".tamis-samples .tamis-card")).to_have_count(6)
+    assert person.clicks <= 3 and 0 < lost < total - kept
+    page.get_by_role("button", name=re.compile(r"^Select the .* lost$")).click()
+    expect(page.get_by_test_id("stSidebar")).to_contain_text(
+        re.compile(rf"^[\s\S]*{lost} of .* selected"), timeout=SLOW
+    )
+
+
+def test_a_recipe_that_cannot_run_leaves_clear_and_undo(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, Recipe().with_operator("sql_predicate", predicate="tokens > 50"), "")
+    rail = page.get_by_test_id("stSidebar")
+    expect(rail.get_by_role("alert")).to_contain_text("did you mean n_tokens?", timeout=SLOW)
+    rail.get_by_role("button", name="Set the recipe aside").click()
+    expect(rail).to_contain_text("nothing selected", timeout=SLOW)
+    expect(rail.get_by_role("button", name="Undo")).to_be_enabled()

@@ -1,0 +1,150 @@
+"""Search by meaning ranks by the exact cosine, and its selection is a rule that selects the same ids anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from shared_corpus import SharedCorpus
+from typer.testing import CliRunner
+
+from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.signals.likeness import cosines
+from tamis.analytics.study.meaning import (
+    Example,
+    document_example,
+    first_floor,
+    floor_of,
+    meaning_vectors,
+    ranking,
+    reach,
+    sentence_embedder,
+    sentence_example,
+)
+from tamis.analytics.study.nearest_documents import neighbours_of
+from tamis.analytics.study.scene import Scene
+from tamis.analytics.study.study import Study
+from tamis.app.cli import main
+from tamis.data.corpus import open_corpus
+from tamis.data.errors import RecipeError, SettingError
+from tamis.data.workspace import Workspace
+
+SENTENCE = "Parse an XML document into a tree of elements."
+
+
+@pytest.fixture(scope="module")
+def home(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return docstring_corpus.copy_home(tmp_path_factory.mktemp("meaning") / "home")
+
+
+@pytest.fixture(scope="module")
+def study(docstring_corpus: SharedCorpus, home: Path) -> Study:
+    workspace = Workspace(home)
+    return Study.open(open_corpus(docstring_corpus.corpus, probes=workspace.probes), workspace)
+
+
+@pytest.fixture(scope="module")
+def example(study: Study) -> Example:
+    return sentence_example(study, SENTENCE, sentence_embedder(study))
+
+
+def scene_of(study: Study, example: Example) -> Scene:
+    ranking(study, example)
+    return Scene.build(study.facts, study.evidence, shown=[example.rule(0.0)])
+
+
+vectors = arrays(np.float16, st.tuples(st.integers(0, 9), st.just(7)), elements=st.floats(-8, 8, width=16))
+
+
+@given(vectors, arrays(np.float16, 7, elements=st.floats(-8, 8, width=16)).filter(lambda example: example.any()))
+def test_cosines_are_those_of_double_precision(rows: np.ndarray, example: np.ndarray) -> None:
+    found = cosines(rows, example)
+    wide, target = rows.astype(np.float64), example.astype(np.float64)
+    norms = np.linalg.norm(wide, axis=1) * np.linalg.norm(target)
+    expected = np.divide(wide @ target, norms, out=np.full(len(rows), np.nan), where=norms > 0)
+    assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
+    assert found.tolist() == pytest.approx([float(cosines(row[None], example)[0]) for row in rows], abs=0, nan_ok=True)
+
+
+def test_the_nearest_documents_of_a_sentence_are_those_of_its_words(study: Study, example: Example) -> None:
+    scene = scene_of(study, example)
+    best = np.argsort(-np.nan_to_num(scene.facts.numbers(example.column), nan=-2.0))[:10]
+    texts = study.corpus.texts_of(study.corpus.fetch(study.documents, np.sort(best))).to_pylist()
+    assert sum("xml" in text.lower() or "tree" in text.lower() for text in texts) >= 8
+    assert example.tier == "fast" == meaning_vectors(study).facts["tier"]
+
+
+def test_a_document_is_most_like_itself_and_then_like_its_neighbours(study: Study) -> None:
+    row = 40
+    example = document_example(study, row, "a document")
+    values = scene_of(study, example).facts.numbers(example.column)
+    assert values[row] == pytest.approx(1.0, abs=1e-3)
+    near = neighbours_of(study, row, k=3)
+    assert near is not None
+    others = np.delete(values, row)
+    assert values[near.rows[0]] == pytest.approx(np.nanmax(others), abs=1e-3)
+
+
+@pytest.mark.parametrize("floor", [-1.0, 0.2, 0.35, 1.0])
+def test_the_count_of_a_floor_is_what_the_rule_selects(study: Study, example: Example, floor: float) -> None:
+    rule = example.rule(floor)
+    found = reach(scene_of(study, example), rule=rule)
+    selected = Scene.build(study.facts, study.evidence, selection=[rule]).selected
+    assert found.documents == selected.sum()
+    assert found.compared == study.facts.n - int(study.facts.whole("no_embedding").sum())
+
+
+@pytest.mark.parametrize("wanted", [1, 17, 300])
+def test_a_floor_by_number_selects_as_many(study: Study, example: Example, wanted: int) -> None:
+    scene = scene_of(study, example)
+    floor = floor_of(scene.facts, example.column, documents=wanted)
+    values = scene.facts.numbers(example.column)
+    assert reach(scene, rule=example.rule(floor)).documents == (values >= floor).sum() >= wanted
+    assert (values > floor).sum() < wanted
+    with pytest.raises(RecipeError, match="at least one"):
+        floor_of(scene.facts, example.column, documents=0)
+
+
+def test_the_first_floor_leaves_something_to_look_at(study: Study, example: Example) -> None:
+    scene = scene_of(study, example)
+    floor = first_floor(scene.facts, example.column)
+    assert 10 <= reach(scene, rule=example.rule(floor)).documents < study.facts.n / 2
+
+
+def test_a_run_selects_the_ids_that_the_page_selected(
+    study: Study,
+    example: Example,
+    docstring_corpus: SharedCorpus,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TAMIS_HOME", str(home))
+    out = str(tmp_path / "out")
+    rule = example.rule(floor_of(scene_of(study, example).facts, example.column, documents=25))
+    selected = Scene.build(study.facts, study.evidence, selection=[rule]).selected
+    corpus, file = str(docstring_corpus.corpus), str(tmp_path / "recipe.yaml")
+    for command in (["search", corpus, SENTENCE, "--number", "25", "--out", file], ["run", file, corpus, "-o", out]):
+        done = CliRunner().invoke(main.app, command)
+        assert done.exit_code == 0, (done.output, done.exception)
+    assert Path(file).read_text("utf-8") == Recipe().with_operator(rule).to_yaml()
+    kept = [row["id"] for row in pq.read_table(tmp_path / "out" / "selection.parquet").to_pylist() if row["copies"]]
+    assert sorted(kept) == sorted(study.facts.ids.filter(selected).to_pylist())
+
+
+def test_the_same_sentence_is_the_same_example(study: Study, example: Example) -> None:
+    again = sentence_example(study, SENTENCE, sentence_embedder(study))
+    assert again == example == Example.from_value(example.to_value())
+    assert example.rule(0.5).sentence() == f"Keep documents at least 0.5 like “{SENTENCE}” in meaning"
+    with pytest.raises(RecipeError, match="not an example"):
+        Example.from_value({"model": "x"})
+
+
+def test_what_cannot_be_embedded_is_refused(study: Study) -> None:
+    with pytest.raises(SettingError, match="knows no word"):
+        sentence_example(study, "\U0001d573", sentence_embedder(study))
