@@ -4,7 +4,7 @@
 const REST = 120; // Milliseconds after a run until everything stands where it will.
 const KEPT = 12; // Controls remembered, the last one first.
 const HAND = 300; // Milliseconds in which a pointer or Tab explains that focus went away.
-const CONTROLS = "button, input, textarea, select, a[href], [tabindex='0']";
+const CONTROLS = "button, a[href]"; // Fields open lists or take keys when they get focus, so they are left alone.
 const seen = []; // Class names of controls, by their keys.
 let held = null; // The element that has focus, or had it until it left the page.
 let hand = 0;
@@ -23,6 +23,8 @@ function keepFocus() {
 }
 
 function remember(element) {
+  held = null;
+  if (!element.matches?.(CONTROLS) && !element.shadowRoot) return;
   held = element;
   const box = element.closest?.("[class*='st-key-']");
   const name = box && [...box.classList].find((each) => each.startsWith("st-key-"));
