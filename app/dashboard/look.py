@@ -125,7 +125,7 @@ button.tamis-step:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5)
 """
 
 _DARK = """
-[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+[data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stBaseButton-primaryFormSubmit"]:not(:disabled),
 [data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
   color: #0b1416 !important;}
 [data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {

@@ -29,7 +29,7 @@ from tamis.analytics.study.queries import (
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import QUICK_SECONDS, adopt
 from tamis.app.dashboard.job_view import offer_measurement
-from tamis.app.dashboard.look import count, share, short
+from tamis.app.dashboard.look import Stat, count, share, short, stats
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.figures.figures import dial_figure, sizes_figure
 from tamis.app.pages import contamination, duplicate_reading
@@ -199,11 +199,14 @@ def _look(here: Stage, trial: RuleTrial) -> Look | None:
 
 def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
     sums, total = duplicate_totals(found), here.opened.facts.n
-    cells = st.columns(4, gap="small")
-    cells[0].metric("Would be dropped", count(sums.dropped), border=True)
-    cells[1].metric("Share of documents", share(sums.dropped, sums.documents), border=True)
-    cells[2].metric("Tokens", short(sums.dropped_tokens), border=True)
-    cells[3].metric("Groups", count(sums.groups), border=True, help=f"{sums.large} of them are large.")
+    stats(
+        [
+            Stat("Would be dropped", count(sums.dropped)),
+            Stat("Share of documents", share(sums.dropped, sums.documents)),
+            Stat("Tokens", short(sums.dropped_tokens)),
+            Stat("Groups", count(sums.groups), f"{count(sums.large)} large", help="Large ones are marked: look first."),
+        ]
+    )
     where = "at the end of the recipe" if trial.step is None else f"as step {trial.step.id} of the recipe"
     reach = f"All {count(total)} documents"
     if sums.documents < total:
