@@ -168,7 +168,7 @@ def _compare(run: Run, file: Path) -> None:
     curated = load_dataset("json", data_files=files, split="train", cache_dir=str(run.folder.parent / "cache"))
     source = {row["id"]: row for row in _rows(file)}
     same = changed = 0
-    for line in (line for path in files for line in Path(path).open("rb")):
+    for line in (line for path in files for line in Path(path).read_bytes().splitlines()):
         row = json.loads(line)
         before = source[row["id"]]
         assert list(row) == list(before) and len(row["conversations"]) == len(before["conversations"])

@@ -19,6 +19,8 @@ export default function (component) {
     if (event.key === "/") {
       event.preventDefault();
       toSearch(data.search);
+    } else if (event.key === "M" && event.shiftKey) {
+      document.querySelector(".st-key-rail-cap-open button")?.click();
     } else if (event.key === "?") {
       event.preventDefault();
       setTriggerValue("help", true);

@@ -14,6 +14,8 @@ KEYS = {
     "Everywhere": {
         "/ or Ctrl K": "go to the command bar",
         "?": "show the keys",
+        "Shift K, Shift D": "keep only the selection, drop it",
+        "Shift M": "cap the selection: keep at most so many",
         "Escape": "close what is open, the innermost first; then clear the selection",
     },
     "Map": {
@@ -21,6 +23,10 @@ KEYS = {
         "Shift": "add to the selection while drawing",
         "Arrows, +, -, 0": "move, closer, further, whole map",
         "Escape": "clear the selection",
+    },
+    "Duplicates": {
+        "J, K": "next pair, the pair before",
+        "S, N, U": "same document, not the same, unsure",
     },
     "Documents": {
         "Up, Down": "the row before, the next one",
@@ -31,11 +37,12 @@ KEYS = {
     },
     "Review": {
         "K, D, U": "keep, drop, unsure",
+        "S, N, U": "beside a twin: same document, not the same, unsure",
         "Left, Right": "the document before, the next one",
     },
 }
 
-_SCRIPT = Path(__file__).with_name("frame.js").read_text("utf-8")
+_SCRIPT = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("focus.js", "frame.js"))
 _mount = st.components.v2.component(
     "tamis_frame",
     html="<span></span>",

@@ -27,6 +27,10 @@ _STYLE = """
   min-height: 2.1rem; padding: 0.1rem 0.75rem;}
 [data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
 [data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
+[class*="st-key-icon-"] button [data-testid="stMarkdownContainer"] {position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%); white-space: nowrap;}
+[class*="st-key-icon-"] button {min-width: 24px; justify-content: center;}
+[data-testid="stMultiSelect"] button[aria-label="Clear all"] {min-width: 24px; min-height: 24px;}
 [data-testid="stSidebar"] [data-testid="stPopover"] button {min-height: 1.85rem; padding: 0 0.15rem;}
 [data-testid="stExpander"] summary {padding-top: 0.4rem; padding-bottom: 0.4rem; min-height: 2.1rem;}
 [data-testid="stCaptionContainer"] {opacity: 1; color: light-dark(#62676c, #a3a9ae);}
@@ -121,7 +125,7 @@ button.tamis-step:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5)
 """
 
 _DARK = """
-[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"],
+[data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stBaseButton-primaryFormSubmit"]:not(:disabled),
 [data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
   color: #0b1416 !important;}
 [data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
@@ -129,7 +133,7 @@ _DARK = """
 """
 """Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
 _LIGHT = """
-[data-testid="stCode"] .token.atrule {color: #a8480d !important;}
+[data-testid="stCode"] .token.atrule, [data-testid="stCode"] .token.boolean {color: #a8480d !important;}
 [data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
   color: #0a5c55 !important;}
 """

@@ -16,6 +16,7 @@ from tamis.analytics.study.design_sample import sample_at
 from tamis.analytics.study.queries import remedy, selection_rules, totals
 from tamis.app.dashboard import cache, login, saved_views, selection_bar, session
 from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import plain, show_fault, stage
@@ -133,9 +134,13 @@ def _selection() -> None:
             _part(place, rule)
         with st.container(horizontal=True, gap="xsmall"):
             st.button(
-                "Keep only", key="rail/keep", on_click=_save, args=("keep",), help="Save as rules: keep only these"
-            )
-            st.button("Drop", key="rail/drop", on_click=_save, args=("drop",), help="Save as a rule: drop these")
+                "Keep only", key="rail/keep", on_click=_save, args=("keep",), shortcut="Shift+K",
+                help="Save as rules: keep only these",
+            )  # fmt: skip
+            st.button(
+                "Drop", key="rail/drop", on_click=_save, args=("drop",), shortcut="Shift+D",
+                help="Save as a rule: drop these",
+            )  # fmt: skip
             st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", help="Also Escape")
         selection_bar.more(stage())
 
@@ -152,8 +157,9 @@ def _part(place: int, rule: RowOperator) -> None:
     """Show one condition of the selection with a button that removes it."""
     words, cross = st.columns([6, 1], gap="small", vertical_alignment="top")
     words.caption(plain(stage().opened.with_names(condition_in_words(rule), rule)))
-    key = session.widget("rail", "part", str(place))
-    cross.button(":material/close:", key=key, type="tertiary", on_click=_without, args=(place,), help="Take this away")
+    key, name = session.widget("rail", "part", str(place)), f"Take away condition {place + 1} of the selection"
+    with cross:
+        icon_button(name, "close", key=key, on_click=_without, args=(place,), help="Take this away")
 
 
 def _without(place: int) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from tamis.app.dashboard import login, session
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.page_context import plain, show_fault
 from tamis.app.dashboard.recipe_choices import ago
 from tamis.data.errors import TamisError
@@ -53,10 +54,11 @@ def _entry(workspace: Workspace, entry: SavedEntry) -> None:
         plain(entry.name), key=key, type="tertiary", on_click=_open, args=(workspace, entry),
         help=plain(f"{entry.corpus}, saved {ago(entry.at)}{by}"),
     )  # fmt: skip
-    cross.button(
-        ":material/close:", key=f"{key}/remove", type="tertiary", on_click=_remove, args=(workspace, entry),
-        help=plain(f"Remove {entry.name}"), disabled=not login.may("reviewer"),
-    )  # fmt: skip
+    with cross:
+        icon_button(
+            f"Remove the view {entry.name}", "close", key=f"{key}/remove", on_click=_remove, args=(workspace, entry),
+            help=plain(f"Remove {entry.name}"), disabled=not login.may("reviewer"),
+        )  # fmt: skip
 
 
 def _open(workspace: Workspace, entry: SavedEntry) -> None:

@@ -11,6 +11,7 @@ from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, make_mark, n
 from tamis.analytics.study.queries import totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.data.errors import TamisError
@@ -49,17 +50,21 @@ def show_tagged(here: Stage) -> None:
                 plain(mark.text), key=name, on_click=_select, args=(mark,), type="tertiary",
                 help=plain(f"{mark.who}, {count(mark.documents)} documents when it was tagged"),
             )  # fmt: skip
-            cross.button(
-                ":material/close:", key=f"{name}/remove", on_click=_untag, args=(here, mark), type="tertiary",
-                help="Take this tag away", disabled=not login.may("reviewer"),
-            )  # fmt: skip
+            with cross:
+                icon_button(
+                    f"Take away the tag {mark.text}", "close", key=f"{name}/remove", on_click=_untag, args=(here, mark),
+                    help="Take this tag away", disabled=not login.may("reviewer"),
+                )  # fmt: skip
         if len(marks) > SHOWN:
             st.caption(f"The first {SHOWN} of {count(len(marks))}.")
 
 
 def _cap(here: Stage) -> None:
     """Offer to cap the number of selected documents that are kept."""
-    with st.popover("Cap", type="tertiary", help="Keep at most so many of these"), st.form("rail/cap", border=False):
+    with (
+        st.popover("Cap", type="tertiary", help="Keep at most so many of these", key="rail/cap-open"),
+        st.form("rail/cap", border=False),
+    ):
         most = st.number_input("Keep at most", min_value=0, value=1000, step=100, format="%d")
         if st.form_submit_button("Add to the recipe"):
             rows = over_cap(here.scene, most=int(most))

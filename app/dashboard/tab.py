@@ -8,7 +8,7 @@ import streamlit as st
 
 from tamis.app.dashboard import session
 
-CLOSERS = ("reader/close", "rail/clear")
+CLOSERS = ("reader/close", "map/close", "rail/clear")
 """Keys of the buttons that Escape presses, the innermost first: the first one that is on the page."""
 
 _SCRIPT = Path(__file__).with_name("tab.js").read_text("utf-8")

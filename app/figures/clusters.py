@@ -40,8 +40,9 @@ def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: 
     figure.update_xaxes(type="log", tickvals=marks, ticktext=[f"{size:,}" for size in marks], showgrid=False)
     figure.update_yaxes(type="log", dtick=1)
     figure.update_layout(
-        yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero", "type": "linear",
-                "minallowed": 0, "maxallowed": 1, "showgrid": False, "title": {"text": "in no cluster"}}
+        yaxis2={"overlaying": "y", "side": "right", "tickformat": ".2~p", "nticks": 6, "rangemode": "tozero",
+                "type": "linear", "minallowed": 0, "maxallowed": 1, "showgrid": False,
+                "title": {"text": "in no cluster"}}
     )  # fmt: skip
     return figure
 

@@ -117,6 +117,7 @@ def probe_figure(found: ProbeCurve, *, height: int = 260) -> go.Figure:
     frame(figure, height=height, x="fraction of labelled documents", y="macro-F1")
     marks = [point.fraction for point in found.points]
     figure.update_xaxes(type="log", tickvals=marks, ticktext=[f"{mark:.0%}" for mark in marks])
+    figure.update_yaxes(rangemode="tozero", minallowed=0, maxallowed=1)  # A flat curve would have an axis below 0.
     return figure
 
 

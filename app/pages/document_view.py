@@ -60,7 +60,7 @@ def show_document(here: Stage, row: int) -> None:
     )  # fmt: skip
     st.divider()
     st.dataframe(
-        [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
+        [{"column": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
         hide_index=True,
         row_height=28,
     )

@@ -5,6 +5,7 @@ Evaluation items in the corpus are the part Contamination.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ from tamis.analytics.study.queries import (
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import QUICK_SECONDS, adopt
 from tamis.app.dashboard.job_view import offer_measurement
-from tamis.app.dashboard.look import count, share, short
+from tamis.app.dashboard.look import Stat, count, share, short, stats
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.figures.figures import dial_figure, sizes_figure
 from tamis.app.pages import contamination, duplicate_reading
@@ -79,24 +80,26 @@ def _trial(here: Stage) -> RuleTrial | None:
     now = session.current()
     kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
     chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
-    widths = [3.3, 1.6, 1.6, 3.2, 1.8] if chosen == "contamination" else [3.6, 2.2, 1.7, 1.9, 2.2]
-    cells = st.columns(widths, vertical_alignment="bottom")
-    kind = cells[0].segmented_control(
-        "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, label_visibility="collapsed",
-        format_func=lambda name: kinds[name], key="duplicates/kind",
-    )  # fmt: skip
+    # In a row that wraps: on a small screen no word is cut.
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        kind = st.segmented_control(
+            "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, width="content",
+            label_visibility="collapsed", format_func=lambda name: kinds[name], key="duplicates/kind",
+        )  # fmt: skip
+        widths = (230, 150, 250, 170) if chosen == "contamination" else (210, 130, 150, 170)
+        cells = [st.container(width=width) for width in widths[chosen == "exact" :]]
     session.choose(dup_kind=kind)
     if kind == "contamination":
-        contamination.show(here, cells[1:])
+        contamination.show(here, cells)
         return None
     of = _part(here)
     step = step_like(now.recipe, OPERATORS.build(_KINDS[kind].name, {"of": of} if of else {}))  # type: ignore[arg-type]
-    params = _settings(kind, cells[1:4], None if step is None else step.operator)  # type: ignore[arg-type]
+    params = _settings(kind, cells, None if step is None else step.operator)  # type: ignore[arg-type]
     base = params_of(step.operator) if step is not None else new_params(_KINDS[kind])
     rule = OPERATORS.build(_KINDS[kind].name, {**base, **params, **({"of": of} if of else {})})
     trial = RuleTrial(rule, step)  # type: ignore[arg-type]
     _measure_quickly(here, trial.rule)
-    with cells[4]:
+    with cells[-1]:
         _adopt(here, trial)
     return trial
 
@@ -115,26 +118,34 @@ def _part(here: Stage) -> str:
     return "" if of == "whole" else str(of)
 
 
-def _settings(kind: str, cells: Any, known: Rule | None) -> dict[str, Any]:
-    """Show threshold, copies and policy, as the step of the recipe has them at first, and return the parameters."""
-    now = session.current()
+def _settings(kind: str, cells: Sequence[Any], known: Rule | None) -> dict[str, Any]:
+    """Show threshold, copies and policy, and return the parameters.
+
+    They begin as the step of the recipe has them, and do so again when that step is changed, here or elsewhere.
+    """
+    mark = "" if known is None else operator_digest([known])[:12]
+    start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START.get(kind, 1.0)
+    dials = [
+        mark,
+        round(start, 4),
+        1 if known is None else known.max_copies,
+        "longest" if known is None else known.keep,
+    ]
+    stored = session.current().setting(f"dup_dials_{kind}")
+    _, level, copies, keep = stored if stored and stored[0] == mark else dials
     params: dict[str, Any] = {}
     if kind in _START:
-        start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START[kind]
         title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
         low = min(0.5 if kind == "near" else 0.85, round(start, 2))
-        value = min(0.99, max(low, float(now.setting(f"dup_{kind}", start))))
-        threshold = cells[0].slider(title, low, 0.99, round(value, 2), 0.01, key=f"duplicates/at/{kind}")
-        session.choose(**{f"dup_{kind}": threshold})
-        params |= {"threshold": threshold} if kind == "near" else {"eps": round(1 - threshold, 4)}
-    copies = int(now.setting("dup_copies", 1 if known is None else known.max_copies))
-    copies = int(cells[1].number_input("Copies kept", 1, 1000, copies, key="duplicates/copies"))
+        key = session.widget("duplicates", "at", kind, mark)
+        level = cells[0].slider(title, low, 0.99, min(0.99, max(low, round(level, 2))), 0.01, key=key)
+        params |= {"threshold": level} if kind == "near" else {"eps": round(1 - level, 4)}
+    key = session.widget("duplicates", "copies", kind, mark)
+    copies = int(cells[-3].number_input("Copies kept", 1, 1000, int(copies), key=key))
     policies = list(dict.fromkeys([*_POLICIES, *([known.keep] if known is not None else [])]))
-    keep = now.setting("dup_keep", "longest" if known is None else known.keep)
-    keep = cells[2].selectbox(
-        "Keep the", policies, index=policies.index(keep) if keep in policies else 0, key="duplicates/keep"
-    )
-    session.choose(dup_copies=copies, dup_keep=keep)
+    place = policies.index(keep) if keep in policies else 0
+    keep = cells[-2].selectbox("Keep the", policies, index=place, key=session.widget("duplicates", "keep", kind, mark))
+    session.choose(**{f"dup_dials_{kind}": (mark, level, copies, keep)})
     return {**params, "keep": keep, "max_copies": copies}
 
 
@@ -188,11 +199,14 @@ def _look(here: Stage, trial: RuleTrial) -> Look | None:
 
 def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
     sums, total = duplicate_totals(found), here.opened.facts.n
-    cells = st.columns(4, gap="small")
-    cells[0].metric("Would be dropped", count(sums.dropped), border=True)
-    cells[1].metric("Share of documents", share(sums.dropped, sums.documents), border=True)
-    cells[2].metric("Tokens", short(sums.dropped_tokens), border=True)
-    cells[3].metric("Groups", count(sums.groups), border=True, help=f"{sums.large} of them are large.")
+    stats(
+        [
+            Stat("Would be dropped", count(sums.dropped)),
+            Stat("Share of documents", share(sums.dropped, sums.documents)),
+            Stat("Tokens", short(sums.dropped_tokens)),
+            Stat("Groups", count(sums.groups), f"{count(sums.large)} large", help="Large ones are marked: look first."),
+        ]
+    )
     where = "at the end of the recipe" if trial.step is None else f"as step {trial.step.id} of the recipe"
     reach = f"All {count(total)} documents"
     if sums.documents < total:

@@ -152,7 +152,8 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
 
 
 def _picked() -> None:
-    session.choose(document=int(session.widget_value(KEY)["picked"]))
+    row = int(session.widget_value(KEY)["picked"])
+    session.choose(document=None if row < 0 else row)
 
 
 def _cleared() -> None:

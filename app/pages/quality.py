@@ -18,6 +18,7 @@ from tamis.analytics.steps.scopes import SCOPED_STEPS, on_scope, split_scope
 from tamis.analytics.study.queries import Histogram, Scene, cut, extent, histogram, sample_rows, sweep
 from tamis.app.dashboard import login, rule_preview, session
 from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, duration, format_distinct, share, short
 from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
@@ -204,11 +205,19 @@ def _drag(info: ColumnInfo, found: Histogram, low: float | None, high: float | N
         return
     first = 0 if low is None else min(int(np.searchsorted(found.edges, low)), len(edges) - 1)
     last = len(edges) - 1 if high is None else min(int(np.searchsorted(found.edges, high)), len(edges) - 1)
+    first = min(first, last)
+    # A typed cut lies between two edges: its handle stands at the next one and says the cut itself.
+    places = list(edges)
+    if low is not None:
+        places[first] = low
+    if high is not None and last > first:
+        places[last] = high
+    edges = tuple(places)
     # A typed cut moves the handles, so they become new widgets; a drag keeps them.
     key = session.widget("quality", "drag", info.name, str(session.current().setting("typed", 0)))
     _, under = st.columns([1, 10.5], gap=None)
     under.select_slider(
-        "Cut", range(len(edges)), value=(min(first, last), last), key=key,
+        "Cut", range(len(edges)), value=(first, last), key=key,
         format_func=format_distinct(edges).__getitem__, label_visibility="collapsed",
         on_change=_dragged, args=(key, edges),
     )  # fmt: skip
@@ -329,9 +338,10 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
     for step in steps:
         cells = st.columns([6, 1], vertical_alignment="center")
         cells[0].markdown(f"**{plain(step.id)}** · {plain(step.operator.sentence())}")
-        if cells[1].button(
-            ":material/delete:", key=session.widget("quality", "remove", step.id), type="tertiary", help="Remove"
-        ):
+        with cells[1]:
+            key = session.widget("quality", "remove", step.id)
+            gone = icon_button(f"Remove step {step.id}", "delete", key=key, help="Remove")
+        if gone:
             adopt(recipe=session.current().recipe.without(step.id))
             st.rerun()
     if not steps:

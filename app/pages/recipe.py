@@ -15,6 +15,7 @@ from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.queries import attribution
 from tamis.app.dashboard import cache, session
 from tamis.app.dashboard.changes import adopt
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.look import count, share
 from tamis.app.dashboard.page_context import Stage, plain, show_error, stage
 from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase, recipe_rules, recipe_saved
@@ -156,19 +157,20 @@ def _controls(place: int, step: Step, *, change: Callable[[Recipe], None]) -> No
     """Show the buttons of one step."""
     recipe = session.current().recipe
     last = len(recipe) - 1
-    if _button("arrow_upward", step, "up", "Earlier", disabled=place == 0):
+    if _button("arrow_upward", step, "up", "Move step {} up", "Earlier", disabled=place == 0):
         change(recipe.moved(step.id, to=place - 1))
-    if _button("arrow_downward", step, "down", "Later", disabled=place == last):
+    if _button("arrow_downward", step, "down", "Move step {} down", "Later", disabled=place == last):
         change(recipe.moved(step.id, to=place + 1))
-    if _button("toggle_on" if step.enabled else "toggle_off", step, "switch", "Switch on or off"):
+    switch = ("toggle_on", "Switch step {} off") if step.enabled else ("toggle_off", "Switch step {} on")
+    if _button(switch[0], step, "switch", switch[1], "Switch on or off"):
         change(recipe.replaced(step.id, enabled=not step.enabled))
-    if _button("delete", step, "remove", "Remove"):
+    if _button("delete", step, "remove", "Remove step {}", "Remove"):
         change(recipe.without(step.id))
 
 
-def _button(icon: str, step: Step, name: str, help_: str, *, disabled: bool = False) -> bool:
-    key = session.widget("step", step.id, name)
-    return st.button(f":material/{icon}:", key=key, help=help_, disabled=disabled, type="tertiary")
+def _button(icon: str, step: Step, act: str, name: str, help_: str, *, disabled: bool = False) -> bool:
+    key = session.widget("step", step.id, act)
+    return icon_button(name.format(step.id), icon, key=key, help=help_, disabled=disabled)
 
 
 def _change(recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import attempt
+from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.dashboard.recipe_choices import ago, saved_recipe
 from tamis.data.errors import TamisError
@@ -57,9 +58,9 @@ def _entry(here: Stage, entry: SavedEntry) -> None:
             f"Open {plain(entry.name)}", key=f"{key}/open", help="It replaces the recipe; Undo goes back"
         )
         st.caption(f"saved {ago(entry.at)}{plain(by)}", width="stretch")
-        removing = st.button(
-            ":material/delete:", key=f"{key}/remove", type="tertiary", help=f"Remove {plain(entry.name)}, {entry.at}",
-            disabled=not login.may("reviewer"),
+        removing = icon_button(
+            f"Remove the recipe {entry.name}", "delete", key=f"{key}/remove", disabled=not login.may("reviewer"),
+            help=f"Remove {plain(entry.name)}, {entry.at}",
         )  # fmt: skip
     try:
         if opening:

@@ -139,7 +139,7 @@ def _choices(here: Stage, queue: Queue) -> Queue:
     outcome = here.scene.outcome
     steps = [step.id for step in outcome.steps] if outcome is not None else []
     kinds = list(get_args(Kind))
-    wide = [4, 3, 1.4] if queue.kind in NEEDS_STEP else [7, 0.1, 1.4]
+    wide = [4, 3, 1.4] if session.widget_value("review/kind", queue.kind) in NEEDS_STEP else [7, 0.1, 1.4]
     cells = st.columns(wide, vertical_alignment="bottom")
     kind: Kind = cells[0].selectbox(
         "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key="review/kind"

@@ -165,7 +165,7 @@ def point_map(
         height: pixels.
         key: of the widget.
         on_lasso: called when an area was drawn (``drawn_lasso`` of the widget's state).
-        on_picked: called when a point was clicked; ``picked`` of the state is its facts row.
+        on_picked: called when a point was clicked; ``picked`` of the state is its facts row, -1 closes it.
         on_cleared: called when Escape was pressed.
     """
     result = _mount(

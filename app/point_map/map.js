@@ -539,7 +539,12 @@ class PointMap {
   }
 
   clear() {
+    // The innermost thing first: a drawing, the document that is read, the selection.
+    const drawing = Boolean(this.path);
     this.path = null;
+    if (drawing) this.drawLines();
+    else if (this.data.ring >= 0) this.component.setTriggerValue("picked", -1);
+    if (drawing || this.data.ring >= 0) return;
     this.setTool("pan");
     if (this.data.selected) this.component.setTriggerValue("cleared", Date.now());
     this.drawLines();

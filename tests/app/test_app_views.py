@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from synthetic import synthetic_facts
 
 from tamis.analytics.effect.charts import spark
+from tamis.analytics.effect.label_probe import ProbeCurve, ProbePoint
+from tamis.analytics.effect.verdict import Difference
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, describe, distinct_titles
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.operators.selection import condition_in_words
@@ -25,6 +27,7 @@ from tamis.app.dashboard.look import format_distinct
 from tamis.app.dashboard.page_context import brief
 from tamis.app.dashboard.session import SharedView
 from tamis.app.figures.clusters import fineness_figure
+from tamis.app.figures.effect import probe_figure
 from tamis.app.figures.figures import (
     TREEMAP_MOST,
     axis_place,
@@ -44,6 +47,15 @@ def test_no_more_than_all_documents_are_in_no_cluster() -> None:
     sweep = [{"min_cluster_size": size, "clusters": 0, "unclustered": 1.0, "largest": 0.0} for size in (5, 10)]
     axis = fineness_figure(sweep, chosen=10).layout.yaxis2
     assert (axis.minallowed, axis.maxallowed) == (0, 1)
+
+
+def test_a_flat_probe_has_an_axis_from_0_to_1_and_shares_below_1_percent_have_ticks_of_their_own() -> None:
+    flat = Difference("macro-F1", "random", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3, False, "a proxy")
+    points = tuple(ProbePoint(fraction, 10, (0.0, 0.0), (0.0, 0.0), 0.0, 0.0) for fraction in (0.1, 1.0))
+    axis = probe_figure(ProbeCurve("label", 2, 10, 0.5, points, flat, False)).layout.yaxis
+    assert (axis.minallowed, axis.maxallowed, axis.rangemode) == (0, 1, "tozero")
+    sweep = [{"min_cluster_size": size, "clusters": 9, "unclustered": size / 2000, "largest": 0.0} for size in (5, 10)]
+    assert fineness_figure(sweep, chosen=10).layout.yaxis2.tickformat == ".2~p"
 
 
 @pytest.mark.parametrize("column", ["n_words", "norm_count", "mean_word_length"])

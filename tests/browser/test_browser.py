@@ -8,20 +8,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from accessibility import violations
 from clicks import funnel, go, lasso, number, search
 from dashboard import Dashboard, served, settle, tamis, visit
 from docstrings import write_corpus
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import SharedCorpus
-
-from tamis.app.pages.navigation import PAGES
 
 pytestmark = pytest.mark.browser
 
@@ -67,19 +63,6 @@ def changed(source: Path, folder: Path, text: str) -> Path:
     texts = [text, *table.column("text").to_pylist()[1:]]
     place = table.schema.get_field_index("text")
     return write_corpus(folder, table.set_column(place, "text", pa.array(texts, pa.large_string())))
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_can_be_read_and_used_by_all_in_both_themes(
-    dashboard: Dashboard, chromium: Browser, theme: Literal["light", "dark"]
-) -> None:
-    page = chromium.new_page(viewport={"width": 1440, "height": 900}, color_scheme=theme)
-    found = {}
-    for name, _, _ in PAGES:
-        show(page, dashboard, "" if name == "overview" else name)
-        found[name] = violations(page)
-    page.close()
-    assert not any(found.values()), found
 
 
 def test_a_lasso_and_a_cut_made_in_the_browser_run_headless_with_the_same_digest(

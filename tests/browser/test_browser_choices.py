@@ -130,7 +130,7 @@ def test_a_link_with_a_bad_recipe_can_be_mended_step_by_step(dashboard: Dashboar
     page.goto(link(dashboard, SharedView((), recipe)))
     settle(page)
     expect(page.get_by_text("This did not work")).to_be_visible(timeout=SLOW)
-    page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Remove step").first.click()
     total, kept = funnel(page)
     assert 0 < kept < total
 

@@ -35,6 +35,8 @@ def test_a_typed_cut_says_what_it_drops_and_the_rule_drops_just_that(dashboard: 
     page.keyboard.press("Enter")
     said = page.get_by_text("of what the recipe keeps now")
     expect(said).to_be_visible(timeout=30_000)
+    # The handle says the cut itself, not the edge of the bin beside it.
+    expect(page.get_by_test_id("stSlider").first).to_contain_text("25")
     found = re.search(r"\(([\d\u202f]+),", said.inner_text())
     assert found
     expect(page.get_by_text("Would be dropped by this cut")).to_be_visible()

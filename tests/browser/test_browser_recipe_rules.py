@@ -121,7 +121,7 @@ def test_the_funnel_opens_what_a_step_drops_and_a_reload_keeps_undo(dashboard: D
     settle(page)
     expect(page.get_by_test_id("stMain")).to_contain_text(f"of {total - kept:,}".replace(",", "\u202f"), timeout=SLOW)
     visit(page, dashboard, "recipe")
-    page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Remove step").first.click()
     expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
     settle(page)
     page.reload()
