@@ -125,7 +125,7 @@ def _settings(kind: str, cells: Sequence[Any], known: Rule | None) -> dict[str, 
     """
     mark = "" if known is None else operator_digest([known])[:12]
     start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START.get(kind, 1.0)
-    dials = [
+    dials: list[Any] = [
         mark,
         round(start, 4),
         1 if known is None else known.max_copies,
