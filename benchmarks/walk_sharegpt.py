@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import load_dataset
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
@@ -61,10 +61,10 @@ def main() -> None:
             settle(page)
             _curate(page)
             _run(page)
+            (run,) = (Run.open(path.parent) for path in (home / "runs").glob("*/run.json"))
+            _compare(run, file)
             if chosen.pictures:
                 _pictures(page, chosen.pictures)
-        (run,) = (Run.open(path.parent) for path in (home / "runs").glob("*/run.json"))
-        _compare(run, file)
 
 
 def _download(folder: Path) -> Path:
@@ -113,12 +113,20 @@ def _add(page: Page, operator: str, fields: dict[str, str]) -> None:
         field = form.get_by_role("combobox", name=name, exact=True)
         if name == "Kinds":
             for each in ("secret", "card", "ip", "phone"):
-                form.locator("[data-baseweb=tag]", has_text=each).locator("svg").click()
+                form.get_by_role("button", name=f"Remove {each}").click()
+                settle(page)
             continue
-        field.click()
-        field.fill(value)
-        page.get_by_role("option", name=re.compile(rf"(^|· ){re.escape(value)}$")).click()
+        _choose(page, field, value)
     form.get_by_role("button", name="Add to the recipe").click()
+
+
+def _choose(page: Page, field: Locator, value: str) -> None:
+    """Choose from a list by typing."""
+    field.click()
+    field.fill(value)
+    page.get_by_role("option", name=re.compile(rf"(^|· ){re.escape(value)}$")).wait_for()
+    field.press("Enter")
+    settle(page)
 
 
 def _funnel(page: Page, steps: int) -> None:
@@ -135,9 +143,7 @@ def _run(page: Page) -> None:
     button = page.get_by_role("button", name="Run on this corpus")
     expect(button).to_be_visible(timeout=PATIENT)
     settle(page)
-    page.get_by_role("combobox", name="Format").click()
-    page.get_by_role("option", name="JSON Lines", exact=True).click()
-    settle(page)
+    _choose(page, page.get_by_role("combobox", name="Format"), "JSON Lines")
     button.click()
     expect(page.get_by_text("Curated.")).to_be_visible(timeout=PATIENT)
 
@@ -147,15 +153,11 @@ def _pictures(page: Page, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for size, view in SIZES.items():
-            page.set_viewport_size(view)  # type: ignore[arg-type]
-            for name in ("overview", "map", "documents", "duplicates", "quality", "recipe"):
-                link = page.get_by_role("link", name=name.capitalize()).first
-                if not link.is_visible():
-                    page.get_by_test_id("stExpandSidebarButton").click()
-                link.click()
-                expect(page).to_have_url(re.compile(f"/{name if name != 'overview' else ''}"))
-                settle(page)
+        for name in ("overview", "map", "documents", "duplicates", "quality", "recipe"):
+            page.get_by_role("link", name=name.capitalize()).first.click()
+            settle(page)
+            for size, view in (*SIZES.items(), ("wide", SIZES["wide"])):
+                page.set_viewport_size(view)  # type: ignore[arg-type]
                 page.wait_for_timeout(1500)
                 page.screenshot(path=folder / f"sharegpt-{name}-{theme}-{size}.png")
 
@@ -166,7 +168,7 @@ def _compare(run: Run, file: Path) -> None:
     curated = load_dataset("json", data_files=files, split="train", cache_dir=str(run.folder.parent / "cache"))
     source = {row["id"]: row for row in _rows(file)}
     same = changed = 0
-    for line in (line for path in files for line in Path(path).read_text("utf-8").splitlines()):
+    for line in (line for path in files for line in Path(path).open("rb")):
         row = json.loads(line)
         before = source[row["id"]]
         assert list(row) == list(before) and len(row["conversations"]) == len(before["conversations"])

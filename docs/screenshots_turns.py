@@ -38,7 +38,7 @@ def main() -> None:
 
 def read_first(page: Page) -> None:
     """Open the first document of the table, and its first fold."""
-    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 45})
+    page.locator(".tamis-table tbody tr").first.click()
     page.get_by_role("button", name="Close").wait_for()
     settle(page)
     if page.locator("details.tamis-fold").count():

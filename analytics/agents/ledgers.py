@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,14 +12,15 @@ import pyarrow.compute as pc
 from tamis.analytics.agents.answers import LedgerAnswer, LedgerRow, WhyAnswer
 from tamis.analytics.agents.disclosure import Disclosure, number
 from tamis.analytics.agents.questions import require_measured, row_of
+from tamis.analytics.export.run_folder import Run
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
-from tamis.data.errors import RecipeError, SettingError
+from tamis.data.errors import RecipeError, SettingError, StoreError
+from tamis.data.listing import RUN_FILE
 from tamis.data.names import inside
 from tamis.data.parquet import read_parquet
-from tamis.data.workspace import Workspace
 
 MOST_ROWS = 200
 _LEDGER, _SELECTION = "ledger.parquet", "selection.parquet"
@@ -58,14 +60,14 @@ def read_ledger(
     return _page(_rows(study, recipe, seconds=seconds, step=step), shown, disclosure, offset, limit)
 
 
-def explain_run(workspace: Workspace, run: str, document: str, disclosure: Disclosure) -> WhyAnswer:
-    """Return what a finished run of the workspace decided about a document.
+def explain_run(study: Study, run: str, document: str, disclosure: Disclosure) -> WhyAnswer:
+    """Return what a finished run of the corpus decided about a document.
 
     Raises:
-        SettingError: there is no such run.
+        SettingError: the workspace has no such run, or it is of another corpus.
         RecipeError: the run saw no such document.
     """
-    ledger, selection = run_tables(workspace, run)
+    ledger, selection = run_tables(study, run)
     known = _of_id(selection, document)
     if not known.num_rows:
         raise RecipeError("The run saw no such document", value=document, fix="take an id of a search")
@@ -76,30 +78,38 @@ def explain_run(workspace: Workspace, run: str, document: str, disclosure: Discl
 
 
 def read_run_ledger(
-    workspace: Workspace, run: str, disclosure: Disclosure, *, step: str = "", offset: int = 0, limit: int = 50
+    study: Study, run: str, disclosure: Disclosure, *, step: str = "", offset: int = 0, limit: int = 50
 ) -> LedgerAnswer:
-    """Return a page of the ledger of a finished run of the workspace.
+    """Return a page of the ledger of a finished run of the corpus.
 
     Raises:
-        SettingError: there is no such run.
+        SettingError: the workspace has no such run, or it is of another corpus.
     """
-    ledger, _ = run_tables(workspace, run)
+    ledger, _ = run_tables(study, run)
     if step:
         ledger = ledger.filter(pc.equal(ledger.column("step"), step))
     return _page(ledger, (), disclosure, offset, limit)
 
 
-def run_tables(workspace: Workspace, run: str) -> tuple[pa.Table, pa.Table]:
-    """Return the ledger and the ids of the selection of a finished run.
+def run_tables(study: Study, run: str) -> tuple[pa.Table, pa.Table]:
+    """Return the ledger and the ids of the selection of a finished run of a corpus.
 
     Raises:
-        SettingError: the workspace has no such run; the message lists them.
+        SettingError: the workspace has no such run, or it is of another corpus; the message lists those of this one.
     """
-    folder = inside(workspace.runs, run, what="Name of a run")
-    if not (folder / _LEDGER).is_file():
-        known = [path.parent.name for path in workspace.runs.glob(f"*/{_LEDGER}")]
-        raise SettingError("There is no such run in this workspace", value=run, allowed=known or "none yet")
+    runs = study.workspace.runs
+    folder = inside(runs, run, what="Name of a run")
+    known = {path.parent.name for path in runs.glob(f"*/{RUN_FILE}") if _is_of(study, path.parent)}
+    if run not in known:
+        raise SettingError("There is no such run of this corpus", value=run, allowed=known or "none yet")
     return read_parquet(folder / _LEDGER), read_parquet(folder / _SELECTION).select(["id"])
+
+
+def _is_of(study: Study, folder: Path) -> bool:
+    try:
+        return Run.open(folder).corpus == study.corpus.fingerprint
+    except StoreError:
+        return False
 
 
 def _rows(study: Study, recipe: Recipe, *, seconds: float, step: str = "", document: str | None = None) -> pa.Table:

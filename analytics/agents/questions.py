@@ -115,11 +115,11 @@ def search(
     seconds: float = 60,
     progress: Progress | None = None,
 ) -> SearchAnswer:
-    """Return the documents that hold all words, match a regular expression, or fulfil a condition.
+    """Return the documents that hold words, match a regular expression, or fulfil a condition.
 
     Args:
         study: the corpus.
-        kind: ``words`` (all of them, as whole words, upper and lower case alike), ``regex`` (RE2) or ``condition``.
+        kind: ``words`` (in this order, over any white space, in any case), ``regex`` (RE2) or ``condition``.
         query: the words, the pattern or the condition.
         disclosure: what may leave.
         where: a condition that must hold too.

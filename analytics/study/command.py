@@ -20,6 +20,7 @@ from tamis.analytics.operators.meaning import shorten
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.operators.predicate import parse_predicate, words_pattern
 from tamis.analytics.operators.selection import AnyOf, Cluster
+from tamis.analytics.study.documents import row_of
 from tamis.analytics.study.groups import column_values
 from tamis.analytics.study.scene import as_condition
 from tamis.data.errors import RecipeError, TamisError
@@ -206,20 +207,18 @@ def _rule(name: str, params: Mapping[str, Any]) -> RowOperator:
 def _ids(text: str, known: Reachable) -> tuple[Command, ...]:
     """Return the document with this id, or the first few whose ids begin with it."""
     facts = known.facts
-    found = facts.memo.through(
-        ("ids like", facts.digest, text), lambda: _ids_like(facts.ids, text), size=lambda _: 1_000
-    )
+    found = facts.memo.through(("ids like", facts.digest, text), lambda: _ids_like(facts, text), size=lambda _: 1_000)
     exact = found == (text,)
     return tuple(Command("id", f"The document {shorten(each, 40)}", value=each, exact=exact) for each in found)
 
 
-def _ids_like(ids: pa.Array, text: str) -> tuple[str, ...]:
-    if pc.index(ids, pa.scalar(text, ids.type)).as_py() >= 0:
+def _ids_like(facts: Facts, text: str) -> tuple[str, ...]:
+    if row_of(facts, text) is not None:
         return (text,)
     if len(text) < _LEAST_PREFIX:
         return ()
-    rows = np.flatnonzero(pc.starts_with(ids, text).to_numpy(zero_copy_only=False))[:MOST]
-    return tuple(map(str, ids.take(pa.array(rows)).to_pylist()))
+    rows = np.flatnonzero(pc.starts_with(facts.ids, text).to_numpy(zero_copy_only=False))[:MOST]
+    return tuple(map(str, facts.ids.take(pa.array(rows)).to_pylist()))
 
 
 def _clusters(text: str, known: Reachable) -> tuple[Command, ...]:

@@ -182,11 +182,17 @@ def _sample_order(facts: Facts, seed: int) -> NDArray[np.int64]:
 
 
 def deciding_steps(outcome: Outcome | None, rows: NDArray[np.int64]) -> list[str]:
-    """Return for each document "kept", or number and id of the step that dropped it; nothing without a recipe."""
+    """Return for each document number and id of the step that dropped it, or "no step"; nothing without a recipe."""
     if outcome is None or not outcome.steps:
         return []
-    named = ["kept", *(f"{number} {step.id}" for number, step in enumerate(outcome.steps, start=1))]
+    named = ["no step", *(f"{number} {step.id}" for number, step in enumerate(outcome.steps, start=1))]
     return [named[int(number)] for number in outcome.deciding[rows]]
+
+
+def row_of(facts: Facts, id_: str) -> int | None:
+    """Return the facts row of an id, None if no document has it."""
+    row = int(pc.index(facts.ids, pa.scalar(id_, facts.ids.type)).as_py())
+    return row if row >= 0 else None
 
 
 def rows_of(facts: Facts, ids: Sequence[str]) -> NDArray[np.int64]:

@@ -90,7 +90,8 @@ def trace_lineage(found: Look) -> Lineage:
     """Return which set had the items of a duplicate rule first.
 
     A document counts for the kept document it was dropped for, the most similar one. The rule must keep by ``source
-    order``: then the document of the first set is kept, of several of one set that with the smallest id.
+    order``: then the document of the first set is kept, of several of one set that with the smallest id. Sets that the
+    order does not name come last and count as one set there: of them the smallest id is kept.
 
     Args:
         found: the rule, tried on the documents that reach it.

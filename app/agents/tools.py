@@ -153,7 +153,7 @@ class AgentTools:
         study = self.studies.study(corpus)
         if run:
             self._one_of(recipe=recipe, proposal=proposal, run=run)
-            return ledgers.explain_run(self.studies.workspace, run, document, self.disclosure)
+            return ledgers.explain_run(study, run, document, self.disclosure)
         chosen = self._recipe(recipe, proposal, run=run)
         return ledgers.explain(study, chosen, document, self.disclosure, seconds=self.seconds)
 
@@ -171,7 +171,7 @@ class AgentTools:
         study = self.studies.study(corpus)
         if run:
             self._one_of(recipe=recipe, proposal=proposal, run=run)
-            return ledgers.read_run_ledger(self.studies.workspace, run, self.disclosure, step=step, offset=offset,
+            return ledgers.read_run_ledger(study, run, self.disclosure, step=step, offset=offset,
                                            limit=limit)  # fmt: skip
         return ledgers.read_ledger(
             study, self._recipe(recipe, proposal, run=run), self.disclosure, step=step, offset=offset, limit=limit,

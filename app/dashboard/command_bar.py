@@ -12,7 +12,7 @@ from tamis.analytics.operators.operator import RowOperator, spoken
 from tamis.analytics.recipe.recipe import Recipe, operator_digest
 from tamis.analytics.study.command import JOINS, KINDS, Command, Join, Reachable, join_condition, read_command
 from tamis.analytics.study.meaning import sentence_example
-from tamis.analytics.study.queries import rows_of
+from tamis.analytics.study.queries import row_of
 from tamis.app.dashboard import cache, meaning_panel, session
 from tamis.app.dashboard.changes import attempt
 from tamis.app.dashboard.page_context import Stage, brief, plain, stage
@@ -67,7 +67,7 @@ def _field(here: Stage) -> tuple[dict[str, str], bool]:
     )  # fmt: skip
     text = row.text_input(
         SEARCH, value=str(now.setting("find", "")), key="command/text", label_visibility="collapsed",
-        icon=":material/search:", max_chars=2_000,
+        icon=":material/search:",
         placeholder="Words, a sentence, n_tokens > 500, an id, a cluster, a source, a page …",
     )  # fmt: skip
     scope = WHOLE
@@ -138,17 +138,12 @@ def take(here: Stage, pages: Pages, command: Command) -> None:
     elif command.kind == "meaning":
         _look_for(here, command.value, pages)
     elif command.kind == "id":
-        read_document(int(rows_of(here.facts, [command.value])[0]))
+        session.choose(document=row_of(here.facts, command.value), trail=None)
         st.switch_page(pages[LISTED])
     elif command.kind == "page":
         st.switch_page(pages[command.value])
     else:
         _act(command.value)
-
-
-def read_document(row: int) -> None:
-    """Open a document in the reader."""
-    session.choose(document=row, trail=None)
 
 
 def _select(rule: RowOperator) -> None:
@@ -200,7 +195,6 @@ def _readings(here: Stage, pages: Pages, path: str) -> None:
     text = str(now.setting("find", ""))
     if wrong := now.setting("find_error"):
         st.html(f'<div class="tamis-wrong" role="alert">{escape(str(wrong))}</div>')
-        return
     if not text:
         return
     try:
@@ -222,6 +216,7 @@ def _readings(here: Stage, pages: Pages, path: str) -> None:
 
 
 def _take_again(here: Stage, pages: Pages, command: Command) -> None:
+    session.choose(find_error=None)
     try:
         take(here, pages, command)
     except TamisError as error:

@@ -41,6 +41,7 @@ class DocumentTable {
       kept.key = data.key;
     }
     this.data = data;
+    this.root.style.maxHeight = `${data.height}px`;
     for (const row of this.rows()) {
       const open = Number(row.dataset.row) === data.open;
       row.classList.toggle("open", open);

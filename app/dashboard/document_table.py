@@ -101,6 +101,7 @@ def document_table(
             "open": opened,
             "picked": list(picked),
             "turn": turn,
+            "height": height - 2,
         },
         on_opened_change=on_opened,
         on_ordered_change=on_ordered,

@@ -16,22 +16,25 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, share
 from tamis.app.dashboard.page_context import Stage, example
 
+LIKENESS = "likeness_"
+"""How the names of columns of cosines begin."""
+
 MODES = {"cosine": "Cosine", "number": "Number", "share": "Share"}
 
 
 def rank_by(found: Example) -> None:
     """Show all documents, those most like the example first."""
     session.choose(
-        meaning=found.to_value(), floor=None, floor_by=None, sort=found.column, descending=True, which="all",
-        step=None, offset=None, document=None, trail=None,
+        meaning=found.to_value(), floor=None, sort=found.column, descending=True, which="all",
+        dropped_by=None, offset=None, document=None, trail=None,
     )  # fmt: skip
 
 
 def forget() -> None:
     """End the search by meaning."""
     sort = session.current().setting("sort")
-    own = str(sort or "").startswith("likeness_")
-    session.choose(meaning=None, floor=None, floor_by=None)
+    own = str(sort or "").startswith(LIKENESS)
+    session.choose(meaning=None, floor=None)
     if own:
         session.choose(sort=None, descending=None, offset=None)
 
@@ -42,25 +45,32 @@ def show(here: Stage) -> None:
     if found is None:
         return
     with st.container(border=True, key="meaning_panel", gap="xsmall"):
-        floor = _floor(here, found)
+        row = st.container(horizontal=True, gap="small", vertical_alignment="center")
+        with row:
+            floor = _floor(here, found)
         reached: Reach = here.ask(reach, rule=found.rule(floor))
+        with row:
+            _offers(found, floor, reached)
         st.html(
             f'<div class="tamis-meaning" role="status"><bdi>“{escape(found.text)}”</bdi> '
             f"<b>{count(reached.documents)}</b> of {count(reached.compared)} documents at {floor:.3g} and above "
             f"({share(reached.documents, reached.compared)}), exact, by cosine of {escape(found.tier)} vectors</div>"
         )
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.button(
-                "Select those above", key="meaning/select", on_click=_select, args=(found, floor), type="primary",
-                disabled=not reached.documents,
-            )  # fmt: skip
-            if found.vectors == "analysis":
-                st.button(
-                    f"Keep the nearest {count(reached.documents)}", key="meaning/keep", on_click=_keep, type="tertiary",
-                    args=(found, reached.documents), disabled=not reached.documents,
-                    help="Adds a rule that keeps as many, also where other documents are added",
-                )  # fmt: skip
-            st.button("End this search", key="meaning/end", on_click=forget, type="tertiary", icon=":material/close:")
+
+
+def _offers(found: Example, floor: float, reached: Reach) -> None:
+    """Show what can be done with the documents above the floor."""
+    st.button(
+        "Select those above", key="meaning/select", on_click=_select, args=(found, floor), type="primary",
+        disabled=not reached.documents,
+    )  # fmt: skip
+    if found.vectors == "analysis":
+        st.button(
+            f"Keep the nearest {count(reached.documents)}", key="meaning/keep", on_click=_keep, type="tertiary",
+            args=(found, reached.documents), disabled=not reached.documents,
+            help="Adds a rule that keeps as many, also where there are other documents",
+        )  # fmt: skip
+    st.button("End this search", key="meaning/end", on_click=forget, type="tertiary", icon=":material/close:")
 
 
 def _floor(here: Stage, found: Example) -> float:
@@ -68,33 +78,33 @@ def _floor(here: Stage, found: Example) -> float:
     now = session.current()
     facts, column = here.facts, found.column
     there = extent(facts, column)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        mode = st.segmented_control(
-            "Floor by", list(MODES), format_func=lambda name: MODES[name], default="cosine", required=True,
-            label_visibility="collapsed", key=session.widget("meaning", "mode", found.model),
+    mode = st.segmented_control(
+        "Floor by", list(MODES), format_func=lambda name: MODES[name], default="cosine", required=True,
+        label_visibility="collapsed", key=session.widget("meaning", "mode", found.model),
+    )  # fmt: skip
+    if mode == "number":
+        wanted = st.number_input(
+            "The nearest so many documents", 1, max(there.documents, 1), min(100, max(there.documents, 1)), 10,
+            key=session.widget("meaning", "number", found.model), label_visibility="collapsed", width=160,
         )  # fmt: skip
-        if mode == "number":
-            wanted = st.number_input(
-                "The nearest so many documents", 1, max(there.documents, 1), min(100, max(there.documents, 1)), 10,
-                key=session.widget("meaning", "number", found.model), label_visibility="collapsed", width=160,
-            )  # fmt: skip
-            return floor_of(facts, column, documents=int(wanted))
-        if mode == "share":
-            part = st.number_input(
-                "The nearest share of documents, in per cent", 0.01, 100.0, 1.0, 0.5, width=160,
-                key=session.widget("meaning", "share", found.model), label_visibility="collapsed",
-            )  # fmt: skip
-            return floor_of(facts, column, documents=max(1, round(there.documents * part / 100)))
-        low, high = math.floor(100 * there.low) / 100, math.ceil(100 * there.high) / 100
-        high = max(high, low + 0.01)
-        begin = float(now.setting("floor", first_floor(facts, column)))
-        floor = st.slider(
-            "Smallest cosine", low, high, min(max(begin, low), high), 0.01, format="%.2f",
-            key=session.widget("meaning", "floor", found.model), label_visibility="collapsed",
+        return floor_of(facts, column, documents=int(wanted))
+    if mode == "share":
+        part = st.number_input(
+            "The nearest share of documents, in per cent", 0.01, 100.0, 1.0, 0.5, width=160,
+            key=session.widget("meaning", "share", found.model), label_visibility="collapsed",
         )  # fmt: skip
-        if floor != begin:
-            session.choose(floor=floor)
-        return float(floor)
+        return floor_of(facts, column, documents=max(1, round(there.documents * part / 100)))
+    low = math.floor(100 * there.low) / 100
+    high = max(math.ceil(100 * there.high) / 100, low + 0.01)
+    asked = now.setting("floor")
+    begin = min(max(first_floor(facts, column) if asked is None else float(asked), low), high)
+    floor = st.slider(
+        "Smallest cosine", low, high, begin, 0.01, format="%.2f", key=session.widget("meaning", "floor", found.model),
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if floor != begin:
+        session.choose(floor=floor)
+    return float(floor)
 
 
 def _select(found: Example, floor: float) -> None:

@@ -21,10 +21,11 @@ from tamis.data.workspace import Workspace
 
 KEY = "tamis"
 HISTORY = 100
-OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "step", "offset")
+OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "dropped_by", "offset")
 """Settings that mean nothing in another corpus."""
-OWN = ("review_blind", "review_at")
-"""Settings of one person that no link hands on: whether decisions are hidden, and the place in a queue."""
+OWN = ("review_blind", "review_at", "trail", "picked", "picked_turn", "found", "find_error")
+"""Settings of one person that no link hands on: whether decisions are hidden and the place in a queue, the documents
+read before and those picked, and what became of the search."""
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,9 @@ def open_corpus(name: str) -> None:
     """Show another corpus, with nothing selected; the recipe stays."""
     session = current()
     if name != session.corpus:
-        kept = tuple(each for each in session.view.settings if each[0] not in OF_ONE_CORPUS)
-        view = replace(session.view, selection=(), settings=kept)
-        put(replace(session, corpus=name, view=view, past=(), future=()))
+        gone = dict.fromkeys(OF_ONE_CORPUS)
+        view = replace(session.view, selection=(), settings=_merged(session.view.settings, gone))
+        put(replace(session, corpus=name, view=view, own=_merged(session.own, gone), past=(), future=()))
 
 
 def open_view(corpus: str, view: SharedView) -> None:

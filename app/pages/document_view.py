@@ -16,16 +16,18 @@ from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.duplicate_sources import boilerplate_spans
 from tamis.analytics.study.hits import hit_spans, searched_patterns
+from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.queries import Verdict, extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.reasons import reason
-from tamis.app.dashboard import login, session
+from tamis.app.dashboard import login, meaning_panel, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import WHOLE, card, line, reader
 from tamis.app.pages import review_panel
+from tamis.data.errors import TamisError
 
 TEXT_LIMIT = 20_000
 TWIN_LIMIT = 2_000
@@ -51,6 +53,11 @@ def show_document(here: Stage, row: int) -> None:
     document = here.opened.readings([row])[0]
     _verdict(here, row, document)
     _text(here, row, document)
+    st.button(
+        "More like this", key=session.widget("document", "like", str(row)), icon=":material/join_inner:",
+        type="tertiary", on_click=_like, args=(here, row),
+        help="Order all documents by likeness in meaning to this one",
+    )  # fmt: skip
     st.divider()
     st.dataframe(
         [{"": facts.info(name).title, "value": str(values[name])} for name in names if values[name] is not None],
@@ -191,6 +198,17 @@ def _beside(document: Reading, twin: Reading) -> str:
         for title, each, spans in sides
     )
     return f'<div class="tamis-twins">{cells}</div>'
+
+
+def _like(here: Stage, row: int) -> None:
+    """Order all documents by likeness in meaning to one."""
+    try:
+        # By its id: recipes and shared views hold no text of the corpus.
+        found = document_example(here.opened.study, row, f"document {here.facts.ids[row].as_py()}")
+    except TamisError as error:
+        session.say(brief(error))
+        return
+    meaning_panel.rank_by(found)
 
 
 def follow(row: int) -> None:

@@ -14,6 +14,7 @@ from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.document_table import TableColumn, TableRow, document_table, picked_ids
 from tamis.app.dashboard.look import count
+from tamis.app.dashboard.meaning_panel import LIKENESS
 from tamis.app.dashboard.page_context import Stage, example, stage
 from tamis.app.dashboard.text_view import snippet
 from tamis.app.pages import errors_list, reader_pane, sql_box
@@ -65,7 +66,8 @@ def _which(here: Stage) -> tuple[str, str | None]:
     options += [NO_DOCUMENTS] if here.opened.study.documents.errors.num_rows else []
     asked = now.setting("which", "all")
     asked = asked if asked in options else "all"
-    by = now.setting("step") if now.setting("step") in steps and asked == "dropped" else None
+    by = now.setting("dropped_by")
+    by = str(by) if by in steps and asked == "dropped" else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         which = st.segmented_control(
             "Show", options, default=asked, required=True, label_visibility="collapsed",
@@ -81,7 +83,7 @@ def _which(here: Stage) -> tuple[str, str | None]:
             ) or None  # fmt: skip
         _choose_columns(here)
     if (which, step) != (asked, by):
-        session.choose(which=which, step=step, offset=None)
+        session.choose(which=which, dropped_by=step, offset=None)
         st.rerun()
     return str(which), step
 
@@ -126,7 +128,7 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
     rows = []
     for place, document in enumerate(here.opened.readings([int(row) for row in found.rows])):
         cells = [decided[place]] if decided else []
-        cells += [_cell(column[place]) for column in values]
+        cells += [_cell(name, column[place]) for name, column in zip(columns, values, strict=True)]
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
         rows.append(TableRow(int(found.rows[place]), str(ids[place]), text, tuple(cells)))
     document_table(
@@ -138,10 +140,12 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
     )  # fmt: skip
 
 
-def _cell(value: object) -> str:
+def _cell(name: str, value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}" if name.startswith(LIKENESS) else f"{value:.4g}"
 
 
 def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, Any]) -> list[TableColumn]:
@@ -153,7 +157,7 @@ def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, An
         listed.append(TableColumn(DECIDED, "Dropped by"))
     for name in columns:
         info = here.facts.info(name)
-        title = "Similarity" if name.startswith("likeness_") else titles[name]
+        title = "Similarity" if name.startswith(LIKENESS) else titles[name]
         listed.append(TableColumn(name, title, "number" if info.numeric else "word"))
     return [
         TableColumn(each.name, each.title, each.kind, each.kind != "text", direction)  # type: ignore[arg-type]
@@ -230,7 +234,7 @@ def _select(here: Stage) -> None:
     assert isinstance(rule, RowOperator)
     if adopt(selection=[rule]):
         _unpick()
-        session.choose(which="selected", step=None, offset=None)
+        session.choose(which="selected", dropped_by=None, offset=None)
 
 
 def _unpick() -> None:

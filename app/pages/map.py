@@ -32,11 +32,11 @@ from tamis.data.errors import TamisError
 from tamis.data.hashing import digest
 
 KEY = "map/component"
-HEIGHT = 760
+HEIGHT = 700
 FAILED_HEIGHT = 44
 LEGEND_ROWS = 22
 FALLBACK_POINTS = 20_000
-FALLBACK_HEIGHT = 680
+FALLBACK_HEIGHT = 620
 KEYS = "L lasso · B box · A all in view · Shift adds · Esc clears · wheel or +/− zooms · click reads"
 
 

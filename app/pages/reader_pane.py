@@ -1,14 +1,12 @@
-"""The reader beside the table: one document, the way back to those read before it, and more like it."""
+"""The reader beside the table: one document, and the way back to those read before it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.study.meaning import document_example
-from tamis.app.dashboard import meaning_panel, session
-from tamis.app.dashboard.page_context import Stage, brief
+from tamis.app.dashboard import session
+from tamis.app.dashboard.page_context import Stage
 from tamis.app.pages.document_view import show_document
-from tamis.data.errors import TamisError
 
 
 def show(here: Stage, row: int, *, height: int) -> None:
@@ -19,10 +17,6 @@ def show(here: Stage, row: int, *, height: int) -> None:
             st.button(
                 "Back", key="reader/back", icon=":material/arrow_back:", type="tertiary", disabled=not trail,
                 on_click=_back, help="The document read before",
-            )  # fmt: skip
-            st.button(
-                "More like this", key="reader/like", icon=":material/join_inner:", type="tertiary",
-                on_click=_rank, args=(here, row), help="Order all documents by likeness in meaning to this one",
             )  # fmt: skip
             st.button("Close", key="reader/close", icon=":material/close:", type="tertiary", on_click=_close)
         show_document(here, row)
@@ -36,13 +30,3 @@ def _back() -> None:
 
 def _close() -> None:
     session.choose(document=None, trail=None)
-
-
-def _rank(here: Stage, row: int) -> None:
-    try:
-        # By its id: recipes and shared views hold no text of the corpus.
-        found = document_example(here.opened.study, row, f"document {here.facts.ids[row].as_py()}")
-    except TamisError as error:
-        session.say(brief(error))
-        return
-    meaning_panel.rank_by(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,10 @@ def test_a_finished_run_tells_why_as_its_recipe_does(
     row = by_recipe["rows"][0]
     assert agent.ask("why_dropped", corpus="corpus", document=row["id"], run="first")["row"] == row
     assert "allowed: first" in agent.refused("read_ledger", corpus="corpus", run="second")
+    write_corpus(tmp_path / "other", docstrings(("json",)))
+    foreign = ("-o", str(home.runs / "foreign"))
+    tamis("run", str(tmp_path / "recipe.yaml"), str(tmp_path / "other"), *foreign, home=home.root)
+    assert "no such run of this corpus" in agent.refused("read_ledger", corpus="corpus", run="foreign")
     assert "Name one of them" in agent.refused("read_ledger", corpus="corpus", run="first", recipe=RECIPE.to_yaml())
 
 
@@ -359,3 +364,9 @@ def test_without_the_package_the_command_says_what_to_install(home: Workspace, m
     monkeypatch.setitem(sys.modules, "mcp.server", None)
     done = tamis("mcp", home=home.root, check=False)
     assert done.returncode == 2 and "pip install 'tamis[mcp]'" in done.stderr
+
+
+def test_the_page_on_agents_lists_every_tool(home: Workspace) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert set(listed) == set(Agent(agent_server(home, texts=True, person="Ada")).tools())

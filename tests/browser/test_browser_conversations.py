@@ -84,7 +84,7 @@ def test_a_pair_stands_side_by_side_and_on_a_phone_one_below_the_other(dashboard
     for width, beside in ((1440, True), (390, False)):
         page = chromium.new_context(viewport={"width": width, "height": 844}).new_page()
         page.goto(f"{dashboard.url}/documents?corpus=pairs")
-        open_row(page)
+        page.locator(".tamis-table tbody tr").first.click(timeout=PATIENT)
         chosen, rejected = (page.locator(f".tamis-turn.{side}").first for side in ("chosen", "rejected"))
         left, right = chosen.bounding_box(), rejected.bounding_box()
         assert left is not None and right is not None
@@ -193,9 +193,9 @@ def test_a_point_of_the_map_says_who_says_what(dashboard: Dashboard, page: Page)
     at(page, dashboard, "chats", "map")
     area = page.locator(".tamis-map[data-ready]")
     area.wait_for(timeout=60_000)
+    picture = np.asarray(Image.open(BytesIO(area.screenshot())).convert("L"), dtype=np.int16)
     box = area.bounding_box()
     assert box is not None
-    picture = np.asarray(Image.open(BytesIO(area.screenshot())).convert("L"), dtype=np.int16)
     ground = int(np.median(picture))
     places = np.argwhere(np.abs(picture[120:-60, 10:-220] - ground) > 8)
     y, x = (int(each) for each in places[len(places) // 2])

@@ -51,6 +51,16 @@ def at(page: Page, dashboard: Dashboard, name: str = "", view: SharedView | None
     settle(page)
 
 
+def summoned(page: Page, key: str) -> None:
+    """Press the key that leads to the command bar; the page may still be loading what listens to it."""
+    for _ in range(20):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        if page.evaluate("document.activeElement?.ariaLabel") == "Search":
+            return
+    raise AssertionError(f"{key} does not lead to the command bar")
+
+
 def button(page: Page, name: str | re.Pattern[str]) -> Locator:
     return page.get_by_role("button", name=name, exact=isinstance(name, str))
 
@@ -64,7 +74,7 @@ def test_what_means_the_same_is_found_and_dropped_in_three_clicks_and_a_run_drop
 ) -> None:
     at(page, dashboard)
     clicks = Clicks()
-    page.keyboard.press("Control+k")
+    summoned(page, "Control+k")
     page.keyboard.type("Parse an XML document into a tree of elements")
     page.keyboard.press("Enter")
     clicks.on(button(page, re.compile("The meaning of")))
@@ -97,7 +107,7 @@ def test_why_an_id_was_dropped_is_one_sentence_within_two_clicks(dashboard: Dash
     expect(page.locator(".tamis-table tbody tr").first).to_contain_text("1 near-dedup", timeout=60_000)
     dropped = page.locator(".tamis-table tbody tr").first.get_attribute("data-id") or ""
     clicks = Clicks()
-    page.keyboard.press("/")
+    summoned(page, "/")
     page.keyboard.type(dropped)
     page.keyboard.press("Enter")
     why = page.get_by_test_id("why")
@@ -201,6 +211,9 @@ def test_names_lead_where_they_say_and_wrong_ones_are_told_at_the_field(dashboar
     expect(rail(page)).to_contain_text("with source", timeout=SLOW)
     search(page, "asynciu", kind="Source")
     expect(page.get_by_role("alert")).to_contain_text("did you mean", timeout=SLOW)
+    search(page, "alpha = beta", kind="Auto")
+    expect(page.get_by_role("alert")).to_contain_text("No column alpha", timeout=SLOW)
+    expect(button(page, "The words “alpha = beta”")).to_be_visible(timeout=SLOW)
     search(page, "undo", kind="Action")
     expect(rail(page)).to_contain_text("nothing selected", timeout=SLOW)
     assert violations(page) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -11,9 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from docstrings import docstrings, write_corpus
+from narrow_analysis import narrow_steps
 from planted_study import planted_study
 
+from tamis.analytics.duplicates.evaluation_sets import save_evaluation
 from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.duplicates.references import save_reference
 from tamis.analytics.effect.bench import RECIPE, Cleaning, Protocol
 from tamis.analytics.effect.charts import Bar, Series, bars, plot, ticks
 from tamis.analytics.effect.composition import Coverage, CoveragePoint, Diversity, IssueShift, Repetition
@@ -241,3 +246,38 @@ def test_charts_escape_labels_and_survive_nothing() -> None:
     assert "<b>" not in svg and "<i>" not in svg and "&lt;t&gt;" in svg and "polyline" in svg
     rows = bars([Bar("<script>", -1.0, low=-2.0, high=0.5), Bar("b", 3.0, other=1.0, note="n")], title="t")
     assert "<script>" not in rows and rows.count("<rect") == 3
+
+
+def test_report_and_card_count_what_each_step_found_of_each_evaluation_set(tmp_path: Path) -> None:
+    texts = [text for text in docstrings(("email",)).column("text").to_pylist() if text and len(text.split()) > 40][:40]
+    write_corpus(tmp_path / "corpus", pa.table({"text": texts}))
+    for name, rows in (("exam", texts[:3]), ("quiz", [*texts[3:5], "no document holds these words " * 6])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in rows))
+    workspace = Workspace(tmp_path / "home")
+    files = [tmp_path / "exam.jsonl", tmp_path / "quiz.jsonl"]
+    rules = {
+        "decontaminate": {"evaluation": save_reference(workspace, "sets", files, n=13).digest},
+        "exclude_known": {"reference": save_reference(workspace, "known", files, n=5).digest},
+        "idf_decontaminate": {"evaluation": save_evaluation(workspace, "both", files, convention="words-1").digest},
+    }
+    recipe = Recipe(title="Clean")
+    for name, params in rules.items():
+        recipe = recipe.with_operator(OPERATORS.fresh(name, params))
+    corpus = open_corpus(tmp_path / "corpus")
+    study = Study.open(corpus, workspace, steps=narrow_steps(corpus, workspace, "columns", "tokens", "exact"))
+    made = write_report(study, recipe, tmp_path / "r.html", card=tmp_path / "card.md", measure=False)
+    counts = {
+        step: {each.name: (each.items, each.found, each.documents) for each in found}
+        for step, found in made.report.contamination.items()
+    }
+    assert list(counts) == ["decontaminate", "exclude-known", "idf-decontaminate"]
+    for found in counts.values():
+        assert {name.removesuffix(".jsonl"): value for name, value in found.items()} == {
+            "exam": (3, 3, 3), "quiz": (3, 2, 2),
+        }  # fmt: skip
+    page, card = _parsed((tmp_path / "r.html").read_text("utf-8")).text, (tmp_path / "card.md").read_text("utf-8")
+    assert "Evaluation sets" in page and page.count("exam") == 3 and "matches best" in page
+    assert "## Evaluation sets" in card and card.count("| quiz") == 3 and "| idf\\_decontaminate" not in card
+    plain = write_report(study, Recipe(title="Plain"), tmp_path / "p.html", card=tmp_path / "p.md", measure=False)
+    assert not plain.report.contamination
+    assert "Evaluation sets" not in (tmp_path / "p.html").read_text("utf-8") + (tmp_path / "p.md").read_text("utf-8")

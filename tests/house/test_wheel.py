@@ -56,15 +56,18 @@ def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel: Path) -> 
 
 
 @pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(wheel: Path, request: pytest.FixtureRequest) -> Path:
     """Make an environment that holds the wheel alone, and the libraries of this one behind it; return its Python."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False, symlinks=True)
+    folder = Path(request.config.cache.mkdir("wheel-environment"))
+    venv.create(folder, clear=True, with_pip=False, symlinks=True)
     found = folder / "bin" / "python"
     options = ("--no-deps", "--no-index", "--disable-pip-version-check")
     run(sys.executable, "-m", "pip", "--python", found, "install", *options, wheel, cwd=folder)
     [packages] = (folder / "lib").glob("python*/site-packages")
     # A line of a .pth file adds the folder and none of the .pth files in it: an editable Tamis stays out.
+    # Numba finds compiled kernels again by the path and the time of a file: equal ones spare the next run a minute.
+    for path in (packages / "tamis").rglob("*.py"):
+        os.utime(path, (0, 0))
     (packages / "libraries.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n", "utf-8")
     return found
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ray
+from chat_corpora import conversations, write_rows
 from docstrings import docstrings
 from ray.cluster_utils import Cluster
 
@@ -295,6 +297,40 @@ def test_vectors_of_every_origin_and_signals_of_ones_own_have_the_same_bits(
     there = analyze(corpus, Workspace(tmp_path / "there"), steps=steps[kind], engine=engine).artifacts[spec.name]
     assert [part.sha256 for part in here.manifest.parts] == [part.sha256 for part in there.manifest.parts]
     assert here.manifest.rows > 50
+
+
+def test_a_whole_analysis_and_run_of_conversations_have_the_bytes_of_the_local_ones(
+    tmp_path: Path, engine: RayEngine
+) -> None:
+    rows = conversations(40)
+    for number in range(4):
+        write_rows(tmp_path / "chats" / f"{number}.jsonl", rows[number::4])
+    corpus = open_corpus(tmp_path / "chats")
+    recipe = Recipe(title="Conversations")
+    for name, params in (
+        ("signal_range", {"signal": "response.n_words", "min": 6}),
+        ("sql_predicate", {"predicate": "ends_with_user = 0"}),
+        ("exact_dedup", {"of": "last_assistant"}),
+        ("near_dedup", {"of": "first_user", "threshold": 0.6}),
+        ("pii_redaction", {}),
+    ):
+        recipe = recipe.with_operator(OPERATORS.build(name, params))
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    made: dict[str, tuple[dict[str, list[str]], Run]] = {}
+    for name, where in (("here", None), ("there", engine)):
+        workspace = Workspace(tmp_path / name)
+        write_options(workspace, corpus, MapOptions(tier="fast"))
+        steps = analysis_steps(corpus, workspace)
+        found = analyze(corpus, workspace, steps=steps, engine=where).artifacts
+        run = run_bundle(
+            tmp_path / "recipe.yaml", tmp_path / "chats", tmp_path / f"out-{name}", workspace=workspace, engine=where
+        )
+        made[name] = ({step: [part.sha256 for part in found[step].manifest.parts] for step in found}, run)
+    (here, local_run), (there, run) = made["here"], made["there"]
+    assert {"documents", "audit", "parts", "embeddings", "clusters", "facts"} <= set(here) and here == there
+    assert same(run, local_run) and run.errors == 3
+    assert sum(before.documents > after.documents for before, after in pairwise(run.counts)) >= 2
+    assert pq.read_table(run.folder / "edits.parquet").num_rows
 
 
 def test_what_arrives_changed_is_refused(engine: RayEngine) -> None:

@@ -71,6 +71,14 @@ def test_cosines_are_those_of_double_precision(rows: np.ndarray, example: np.nda
     assert found.tolist() == pytest.approx([float(cosines(row[None], example)[0]) for row in rows], abs=0, nan_ok=True)
 
 
+def test_every_number_of_half_precision_counts_as_it_is() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint32).astype(np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves) & (halves != 0)]
+    found = cosines(np.stack([halves, np.ones_like(halves)], axis=1), np.array([1.0, 0.0]))
+    wide = halves.astype(np.float64)
+    assert found == pytest.approx(wide / np.sqrt(wide * wide + 1), rel=1e-7, abs=0)
+
+
 def test_the_nearest_documents_of_a_sentence_are_those_of_its_words(study: Study, example: Example) -> None:
     scene = scene_of(study, example)
     best = np.argsort(-np.nan_to_num(scene.facts.numbers(example.column), nan=-2.0))[:10]

@@ -78,7 +78,7 @@ def test_the_deciding_step_is_a_column_that_sorts_all_rows(descending: bool) -> 
     page = documents_page(found, columns=["n_words"], sort=DECIDED, descending=descending, limit=1_000)
     numbers = outcome.deciding[page.rows]
     assert (np.diff(numbers.astype(int)) * (-1 if descending else 1) >= 0).all()
-    names = ["kept", "1 signal-range", "2 exact-dedup"]
+    names = ["no step", "1 signal-range", "2 exact-dedup"]
     assert deciding_steps(outcome, page.rows) == [names[number] for number in numbers]
     only = documents_page(found, columns=[], which="dropped", step=outcome.steps[1].id, sort=DECIDED)
     assert only.total == len(outcome.dropped_by(outcome.steps[1].id))
