@@ -41,8 +41,13 @@ def show(page: Page, dashboard: Dashboard, recipe: Recipe, name: str = "recipe")
 
 def pick(page: Page, label: str, option: str) -> None:
     """Choose an entry of a list, which shows only some of many before one types."""
-    page.get_by_role("combobox", name=label, exact=True).last.fill(option)
-    page.get_by_role("option", name=option, exact=True).click()
+    entry = page.get_by_role("option", name=option, exact=True)
+    for _ in range(20):  # A list that is opened while the form still unfolds is closed again.
+        page.get_by_role("combobox", name=label, exact=True).last.fill(option)
+        page.wait_for_timeout(500)
+        if entry.is_visible():
+            break
+    entry.click()
 
 
 def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashboard: Dashboard, page: Page) -> None:
