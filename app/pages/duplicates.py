@@ -125,14 +125,10 @@ def _settings(kind: str, cells: Sequence[Any], known: Rule | None) -> dict[str, 
     """
     mark = "" if known is None else operator_digest([known])[:12]
     start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START.get(kind, 1.0)
-    dials: list[Any] = [
-        mark,
-        round(start, 4),
-        1 if known is None else known.max_copies,
-        "longest" if known is None else known.keep,
-    ]
+    policy: tuple[int, str] = (1, "longest") if known is None else (known.max_copies, known.keep)
     stored = session.current().setting(f"dup_dials_{kind}")
-    _, level, copies, keep = stored if stored and stored[0] == mark else dials
+    dials: Any = stored if stored and stored[0] == mark else (mark, round(start, 4), *policy)
+    _, level, copies, keep = dials
     params: dict[str, Any] = {}
     if kind in _START:
         title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
