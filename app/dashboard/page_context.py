@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -120,9 +121,16 @@ def brief(error: TamisError) -> str:
     return str(TamisError(error.what, value=error.value, fix=error.fix))
 
 
+_ADDRESS = re.compile(r"(?<=http)(?=://)|(?<=https)(?=://)|(?<=www)(?=\.)|(?<=[-.\w+])(?=@[-\w]+\.)", re.IGNORECASE)
+"""Where an address begins to be one for GitHub's Markdown."""
+
+
 def plain(text: object) -> str:
-    """Return text with everything that Markdown or a widget label would interpret escaped."""
-    escaped = str(text)
+    """Return text with everything that Markdown or a widget label would interpret escaped.
+
+    A backslash does not keep an address from becoming a link: a word joiner, which nobody sees, does.
+    """
+    escaped = _ADDRESS.sub("\u2060", str(text))
     for mark in "\\`*_{}[]()#+-.!|~:$<>":
         escaped = escaped.replace(mark, "\\" + mark)
     return escaped.replace("\n", " ")

@@ -27,6 +27,7 @@ PAYLOADS = (
     "[click](javascript:window.pwned=1) ![x](https://evil.invalid/x.png)",
     "<b id=injected>bold</b> **bold** `code` $x^2$ :material/home:",
     "</div></div><iframe id=injected src=https://evil.invalid></iframe>",
+    "https://evil.invalid/a or www.evil.invalid or ann@evil.invalid",
 )
 
 
@@ -35,12 +36,9 @@ def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathF
     """Serve two analysed corpora: real docstrings, and texts that try to be more than text."""
     root = tmp_path_factory.mktemp("dashboard")
     home = docstring_corpus.copy_home(root / "home")
-    hostile = pa.table(
-        {
-            "text": [f"{payload} number {k} of the hostile documents" for k in range(12) for payload in PAYLOADS],
-            "source": [payload for _ in range(12) for payload in PAYLOADS],
-        }
-    )
+    texts = [f"{payload} number {k} of the hostile documents" for k in range(12) for payload in PAYLOADS]
+    # Duplicates lead their groups.
+    hostile = pa.table({"text": [*texts, *PAYLOADS, *PAYLOADS], "source": [*PAYLOADS] * 14})
     tamis("analyze", str(write_corpus(root / "hostile", hostile)), "--name", "hostile", "--tier", "fast", home=home)
     with served(home, docstring_corpus.corpus) as running:
         yield running
@@ -160,9 +158,10 @@ def test_texts_that_try_to_be_markup_stay_texts(dashboard: Dashboard, page: Page
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: pytest.fail(f"a dialog opened: {dialog.message}"))
-    for name in ("", "map", "quality", "documents"):
+    for name in ("", "map", "duplicates", "clusters", "quality", "documents"):
         show(page, dashboard, name, corpus="hostile")
         page.wait_for_timeout(1200)
+        assert page.locator("a[href*='evil.invalid']").count() == 0, name
         assert page.evaluate("window.pwned") is None, name
         assert page.locator("#injected").count() == 0, name
     page.locator(".tamis-table .opener").first.wait_for()
