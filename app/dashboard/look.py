@@ -56,7 +56,11 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-issue em {font-style: normal; font-size: 0.72rem; width: 3.6rem; opacity: 0.75;}
 .tamis-issue b {width: 3.7rem; text-align: right;}
 .tamis-issue .what {flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
-.tamis-issue .n {opacity: 0.65; font-size: 0.85rem;}
+.tamis-issue .n {opacity: 0.65; font-size: 0.85rem; white-space: nowrap;}
+@media (min-width: 700px) {
+  .stHorizontalBlock:has(> .stElementContainer .tamis-issue) {flex-wrap: nowrap;}
+  .stElementContainer:has(> .stHtml > .tamis-issue) {min-width: 0;}
+}
 .tamis-tenths {display: grid; grid-template-columns: auto 1fr auto; gap: 2px 12px; align-items: center;
   font-size: 0.82rem; font-variant-numeric: tabular-nums; margin-top: 6px;}
 .tamis-tenths span {opacity: 0.65; text-align: right; white-space: nowrap;}
