@@ -19,6 +19,7 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from clicks import open_row, search  # noqa: E402
 from dashboard import browser, served, settle  # noqa: E402
 
 from tamis.analytics.duplicates.evaluation_sets import save_evaluation  # noqa: E402
@@ -112,6 +113,8 @@ def story(camera: Camera) -> None:
         go(page, name)
         if name == "Effect":
             measured(page)
+        if name == "Documents":
+            meaning(page)
         camera.save(name.lower())
         if name == "Duplicates":
             contamination(camera)
@@ -140,6 +143,14 @@ def contamination(camera: Camera) -> None:
     page.get_by_text("Contaminated", exact=True).wait_for(timeout=300_000)
     page.wait_for_timeout(2500)
     camera.save("contamination")
+
+
+def meaning(page: Page) -> None:
+    """Look for a sentence by meaning and read the nearest document."""
+    search(page, "The function is deprecated, use another one", kind="Meaning")
+    page.wait_for_timeout(2500)
+    open_row(page)
+    page.wait_for_timeout(2500)
 
 
 def measured(page: Page) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from synthetic import synthetic_facts
 
@@ -24,7 +25,7 @@ from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.issues import find_issues, remedy
 from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard.look import format_distinct
-from tamis.app.dashboard.page_context import brief
+from tamis.app.dashboard.page_context import brief, plain
 from tamis.app.dashboard.session import SharedView
 from tamis.app.figures.clusters import fineness_figure
 from tamis.app.figures.effect import probe_figure
@@ -179,3 +180,18 @@ def test_what_is_not_a_view_is_refused_as_one(stored: object) -> None:
 def test_streamlit_finds_no_pages_of_its_own_beside_the_script() -> None:
     # It would run a file of such a folder for the first address that somebody opens, and show nothing.
     assert SCRIPT.is_file() and not (SCRIPT.parent / "pages").exists()
+
+
+_LINKS = re.compile(r"(https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+(?:\.[-\w]+)+", re.IGNORECASE)
+"""What GitHub's Markdown takes for an address, in text whose escapes are taken out."""
+
+
+@given(
+    st.lists(st.sampled_from(["http", "HTTPS", "://", "www", ".", "a", "-", "@", " ", "b.org", "\\", "/"]), max_size=12)
+)
+@example(["HTTPS", "://", "a", ".", "b.org"])
+@example(["a", "@", "b.org"])
+def test_no_address_in_a_text_becomes_a_link_in_a_label(parts: list[str]) -> None:
+    label = re.sub(r"\\(.)", r"\1", plain("".join(parts)))
+    assert not _LINKS.search(label)
+    assert label.replace("\u2060", "") == "".join(parts)
