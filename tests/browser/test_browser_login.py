@@ -121,4 +121,4 @@ def test_on_this_machine_the_browser_remembers_the_name(tmp_path: Path, page: Pa
         settle(page)
         expect(page.get_by_label("Who you are")).to_have_value("Ada Lovelace é")
         page.locator("body").press("?")
-        expect(page.get_by_role("dialog")).to_contain_text("go to the search")
+        expect(page.get_by_role("dialog")).to_contain_text("go to the command bar")
