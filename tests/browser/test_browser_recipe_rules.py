@@ -191,7 +191,7 @@ def test_a_recipe_is_saved_under_the_nearest_name_and_opened_again(dashboard: Da
     page.get_by_role("textbox", name="Save the recipe as").fill("short ones go")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Saved as short-ones-go. Names have no spaces.")).to_be_visible(timeout=SLOW)
-    page.get_by_test_id("stMain").get_by_role("button", name="delete").first.click()
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile("^Remove step")).first.click()
     expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
     settle(page)
     page.get_by_role("tab", name="Save and load").click()

@@ -146,7 +146,7 @@ def test_a_tagged_selection_is_there_for_others_and_a_cap_keeps_that_many(
 
     hans = introduced(chromium, dashboard, "Hans")
     hans.get_by_text("Tagged selections (1)").click()
-    hans.get_by_role("button", name="*servers* <b>").click()
+    hans.get_by_role("button", name="*servers* <b>", exact=True).click()
     expect(hans.get_by_text(words).first).to_be_visible(timeout=20_000)
     hans.get_by_test_id("stPopover").filter(has_text="Cap").get_by_role("button").click()
     hans.get_by_label("Keep at most").fill("5")
