@@ -148,6 +148,7 @@ def contamination(camera: Camera) -> None:
 def meaning(page: Page) -> None:
     """Look for a sentence by meaning and read the nearest document."""
     search(page, "The function is deprecated, use another one", kind="Meaning")
+    page.get_by_role("button", name="Select those above").wait_for(timeout=60_000)
     page.wait_for_timeout(2500)
     open_row(page)
     page.wait_for_timeout(2500)

@@ -27,6 +27,9 @@ SEARCH = "Search"
 LISTED = "documents"
 """Path of the page that lists documents."""
 
+RANKED = (LISTED, "map")
+"""Paths of the pages that show what a search by meaning finds."""
+
 ACTIONS = {
     "undo": "Undo",
     "redo": "Redo",
@@ -52,7 +55,8 @@ def show(pages: Pages, here: str) -> None:
         if sent:
             _submit(opened, pages, typed)
         _readings(opened, pages, here)
-        meaning_panel.show(opened)
+        if here in RANKED:
+            meaning_panel.show(opened)
 
 
 def _field(here: Stage) -> tuple[dict[str, str], bool]:
