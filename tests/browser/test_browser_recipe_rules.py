@@ -43,8 +43,11 @@ def pick(page: Page, label: str, option: str) -> None:
     """Choose an entry of a list, which shows only some of many before one types."""
     entry = page.get_by_role("option", name=option, exact=True)
     for _ in range(20):  # A list that is opened while the form still unfolds is closed again.
-        page.get_by_role("combobox", name=label, exact=True).last.fill(option)
-        page.wait_for_timeout(500)
+        field = page.get_by_role("combobox", name=label, exact=True).last
+        field.click()
+        field.fill("")
+        field.fill(option)
+        page.wait_for_timeout(700)
         if entry.is_visible():
             break
     entry.click()
