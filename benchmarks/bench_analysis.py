@@ -29,8 +29,8 @@ from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.data.corpus import open_corpus
 from tamis.data.demo import build_demo, installed_sources
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
 

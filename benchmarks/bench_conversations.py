@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 
 from tamis.analytics.signals.audit import AuditLists, audit_table
 from tamis.analytics.signals.measure import measure
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.open_corpus import open_corpus
 
 ROWS = 1_000_000
 GROUP = 50_000

@@ -18,10 +18,11 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.curated import curated_schema, kept_batches, write_sorted
 from tamis.data.documents import Documents
 from tamis.data.identification import IDENTIFICATION_VERSION, identify
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.store import ArtifactKey, Store
 

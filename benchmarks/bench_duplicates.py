@@ -38,7 +38,7 @@ from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.study.duplicate_groups import look
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.normal_form import normalise_strings
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 HERE = Path(__file__).parent

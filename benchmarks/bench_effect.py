@@ -37,8 +37,8 @@ from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.hashing import key64, uniform
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 COPIES, GARBAGE, FAVOURED = 0.8, 0.4, 5

@@ -36,7 +36,7 @@ from tamis.analytics.signals.pii import KINDS
 from tamis.analytics.signals.tokens import count_tokens, tokens_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.text.word_stream import WordHashes
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 LEAST_SECONDS = 0.02

@@ -36,8 +36,9 @@ from tamis.analytics.steps.ray_engine import RayEngine, connect
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.data import shards
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.demo import build_demo
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 ROWS = 2

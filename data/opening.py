@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +33,7 @@ from tamis.data.listing import FileListing, list_files
 from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
 from tamis.data.path_columns import ORIGINS, PathColumns, path_values
+from tamis.data.probe_store import PROBE_VERSION, encode_probe, recall_probe
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
@@ -45,10 +44,6 @@ from tamis.data.warc_reader import WarcReader
 
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
-
-PROBE_VERSION = 2
-"""Version of probes: raised whenever their content changes; cached older ones are made again. Version 2 has text in
-bytes, UUIDs, label names, the source schema and lines left out; a fingerprint names the columns read as text."""
 
 FEW, SMALL = 64, 1 << 16
 """If there are more than ``FEW`` files, those below ``SMALL`` bytes are read again: caching each would take longer."""
@@ -325,57 +320,16 @@ def _open_file(
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]
     remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
-    probe = _recall(probes, remembered)
+    probe = recall_probe(probes, remembered)
     if probe is None:
         probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)
         if probes is not None:
             # No fsync per file: an incomplete probe is not read back.
-            write_bytes(probes / f"{remembered}.json", _encode(probe), durable=False)
+            write_bytes(probes / f"{remembered}.json", encode_probe(probe), durable=False)
     stamp = (stat.st_ino, stat.st_mtime_ns)
     file = OpenedFile(path, name, kind, compression, stat.st_size, sha256, stamp, probe, on_bad_line)
     file.check_unchanged()
     return file
-
-
-def _encode(probe: Probe) -> bytes:
-    value = {
-        name: getattr(probe, name)
-        for name in ("rows", "dialect", "recoded", "uuids", "labels", "places", "notes", "maker")
-    }
-    value |= {"marks": [astuple(mark) for mark in probe.marks], "bad": [astuple(line) for line in probe.bad_lines]}
-    value |= {"schema": _packed(probe.schema), "source": None if probe.source is None else _packed(probe.source)}
-    return json.dumps(value).encode()
-
-
-def _packed(schema: pa.Schema) -> str:
-    return base64.b64encode(schema.serialize().to_pybytes()).decode()
-
-
-def _unpacked(text: str) -> pa.Schema:
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
-
-
-def _recall(probes: Path | None, name: str) -> Probe | None:
-    if probes is None or not (probes / f"{name}.json").is_file():
-        return None
-    try:
-        value = json.loads((probes / f"{name}.json").read_bytes())
-        return Probe(
-            rows=value["rows"],
-            schema=_unpacked(value["schema"]),
-            marks=tuple(Mark(*mark) for mark in value["marks"]),
-            dialect=value["dialect"],
-            recoded=tuple(value["recoded"]),
-            uuids=tuple(value["uuids"]),
-            labels={column: tuple(names) for column, names in value["labels"].items()},
-            source=None if value["source"] is None else _unpacked(value["source"]),
-            places=tuple(value["places"]),
-            bad_lines=tuple(BadLine(*line) for line in value["bad"]),
-            notes=tuple(value["notes"]),
-            maker=value.get("maker", ""),
-        )
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
-        return None
 
 
 def sample_values(files: Sequence[OpenedFile], wanted: Sequence[str]) -> dict[str, list[str | None]]:

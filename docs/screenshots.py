@@ -23,7 +23,7 @@ from clicks import open_row, search  # noqa: E402
 from dashboard import browser, served, settle  # noqa: E402
 
 from tamis.analytics.duplicates.evaluation_sets import save_evaluation  # noqa: E402
-from tamis.data.corpus import open_corpus  # noqa: E402
+from tamis.data.open_corpus import open_corpus  # noqa: E402
 from tamis.data.parquet import write_bytes  # noqa: E402
 from tamis.data.workspace import Workspace  # noqa: E402
 

@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.schema import type_at
 from tamis.data.workspace import Workspace
 

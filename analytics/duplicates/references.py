@@ -22,9 +22,10 @@ from tamis.analytics.duplicates.shingles import Shingles, Unit, units_of
 from tamis.analytics.steps.stored_arrays import pack, unpack
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.normal_form import CONVENTION, Convention, normalise
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.names import check_name, inside
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 

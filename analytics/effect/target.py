@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from tamis.analytics.text.ngram_overlap import SHARE, Grams
 from tamis.analytics.text.normal_form import normalise_strings
 from tamis.analytics.text.word_stream import WordHashes
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError, SettingError
 from tamis.data.hashing import key64, uniform
 from tamis.data.names import check_name, inside
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.export.bundle import Bundle
-from tamis.analytics.export.run import open_for, study_for
+from tamis.analytics.export.bundle_study import open_for, study_for
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.ledger import ledger
 from tamis.analytics.recipe.outcome import Outcome

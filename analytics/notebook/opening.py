@@ -10,7 +10,7 @@ from tamis.analytics.notebook.study import NotebookStudy
 from tamis.analytics.steps.pipeline import size_of
 from tamis.analytics.study.standard_analysis import analysis_steps, some_steps
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress_display import Shown, choose_progress
 from tamis.data.remote import fetch, is_remote
 from tamis.data.workspace import Workspace

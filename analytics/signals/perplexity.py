@@ -21,8 +21,9 @@ from tamis.analytics.steps.engine import Part, PieceInput, Work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.trigram_model import NgramModel
 from tamis.analytics.text.word_stream import Vocabulary, WordHashes, WordStream
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.hashing import mix_keys
+from tamis.data.open_corpus import open_corpus
 
 NAME = "perplexity"
 VERSION = 1

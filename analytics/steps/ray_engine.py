@@ -30,9 +30,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.steps.engine import K, Part, PieceInput, Work
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError, SettingError, TamisError
 from tamis.data.hashing import canonical_json
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import Progress
 
 

@@ -9,8 +9,8 @@ import typer
 from tamis.app.cli.options import ReadingOptions, TextRole, spread
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, print_notes
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 evaluation = typer.Typer(no_args_is_help=True, help="Evaluation sets: store them, find their items, measure recall.")

@@ -28,10 +28,11 @@ from tamis.app.cli.terminal import (
 )
 from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.demo import build_demo, installed_sources
 from tamis.data.find_shape import rendered_note, tagged_note
 from tamis.data.jobs import find_job, list_jobs
+from tamis.data.open_corpus import open_corpus
 from tamis.data.people import People
 from tamis.data.workspace import CorpusEntry, Workspace
 

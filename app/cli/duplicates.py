@@ -11,8 +11,8 @@ import typer
 from tamis.app.cli.options import RoleOptions, spread
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

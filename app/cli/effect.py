@@ -9,7 +9,7 @@ import typer
 
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 RecipeFile = Annotated[Path, typer.Argument(help="A recipe.yaml.")]

@@ -11,8 +11,8 @@ from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import CorpusPath, app, err, out
 from tamis.data.chat import ChatEndpoint
 from tamis.data.cluster_names import forget_model_names
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from tamis.app.cli.options import RoleOptions, spread
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, local, out
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

@@ -9,7 +9,7 @@ import typer
 
 from tamis.app.cli.options import IdRole, RoleOptions, TextRole
 from tamis.app.cli.terminal import app, out, read_text
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 

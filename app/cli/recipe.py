@@ -19,7 +19,7 @@ from tamis.app.cli.terminal import (
     out,
     print_notes,
 )
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_bytes
 from tamis.data.roles import ROLES
 from tamis.data.shapes import spoken_role

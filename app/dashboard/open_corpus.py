@@ -21,10 +21,11 @@ from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Said, Snippet
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import read_model_names, read_people_names
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
 from tamis.data.listing import list_files
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 

@@ -39,7 +39,8 @@ from tamis.analytics.signals.relevance_step import METHODS
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 PROTOCOL = Protocol(budget_bytes=4_000, draws=2, holdout_bytes=4_000)

@@ -127,12 +127,7 @@ def _group_list(here: Stage, found: Look) -> None:
         first + k: f"{count(first + k + 1)}. {plain(words) or 'no visible text'}" for k, words in enumerate(firsts)
     }
     captions = [_group_words(row) for row in rows]
-    key = _list_key("group", labels, at)
-    with st.container(height=430, border=True, key="dup_list"):
-        st.radio(
-            "Groups", list(labels), index=at - first, format_func=labels.__getitem__, captions=captions, key=key,
-            label_visibility="collapsed", on_change=_choose_group, args=(key,),
-        )  # fmt: skip
+    _list("Groups", labels, captions, at, _choose_group)
     _pages(first, total, GROUPS, "groups", "dup_group")
 
 
@@ -143,6 +138,18 @@ def _group_words(row: Mapping[str, Any]) -> str:
     if row.get("source"):
         parts.append(plain(row["source"]))
     return " · ".join(parts) + (" · **large: look first**" if row["large"] else "")
+
+
+def _list(
+    title: str, labels: Mapping[int, str], captions: Sequence[str], at: int, choose: Callable[[str], None]
+) -> None:
+    """Show the entries of a page, one of which is chosen."""
+    key = _list_key(title, labels, at)
+    with st.container(height=430, border=True, key="dup_list"):
+        st.radio(
+            title, list(labels), index=list(labels).index(at), format_func=labels.__getitem__, captions=captions,
+            key=key, label_visibility="collapsed", on_change=choose, args=(key,),
+        )  # fmt: skip
 
 
 def _list_key(what: str, labels: Mapping[int, str], at: int) -> str:
@@ -184,12 +191,7 @@ def _pair_list(here: Stage, found: Look) -> None:
         first + k: f"{first + k + 1}. {plain(words) or 'no visible text'}" for k, words in enumerate(firsts)
     }  # fmt: skip
     captions = [f"{row['similarity']:.3f} · {'a' if row['duplicate'] else 'not a'} duplicate here" for row in part]
-    key = _list_key("pair", labels, at)
-    with st.container(height=430, border=True, key="dup_list"):
-        st.radio(
-            "Pairs", list(labels), index=at - first, format_func=labels.__getitem__, captions=captions, key=key,
-            label_visibility="collapsed", on_change=_choose_pair, args=(key,),
-        )  # fmt: skip
+    _list("Pairs", labels, captions, at, _choose_pair)
     _pages(first, len(rows), GROUPS, "pairs", "dup_at")
     duplicates = sum(bool(row["duplicate"]) for row in rows)
     st.caption(f"{count(duplicates)} of these {count(len(rows))} nearest pairs are duplicates at this threshold.")

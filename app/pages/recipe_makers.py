@@ -8,8 +8,9 @@ import streamlit as st
 from tamis.analytics.effect.scorer_fit import OPERATOR_OF
 from tamis.analytics.effect.target import list_targets
 from tamis.analytics.map.concepts import MEASURED, Concepts
-from tamis.analytics.operators.budget import COMPLEXITIES, FLOOR, quotas
+from tamis.analytics.operators.budget import COMPLEXITIES
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.operators.quotas import FLOOR, quotas
 from tamis.analytics.recipe.presets import d4_recipe
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard import login, rule_preview, session

@@ -18,8 +18,8 @@ from tamis.analytics.study.study import Study
 from tamis.app.jobs.corpus import opening_params
 from tamis.app.jobs.place import place_other
 from tamis.app.jobs.worker import ANALYZE, find_analysis
-from tamis.data.corpus import open_corpus
 from tamis.data.jobs import Request, start
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
 

@@ -11,7 +11,7 @@ from session_client import Session
 from shared_corpus import SharedCorpus
 
 from tamis.analytics.map.options import MapOptions, read_options, write_options
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import shared_folder
 
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
 pytestmark = pytest.mark.browser

@@ -12,8 +12,8 @@ import pyarrow.feather as feather
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, disable_progress_bars
 
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 
 disable_progress_bars()
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.repair import Repairs
 
 LINES = b"".join(b'{"text": "line %d of a good file"}\n' % n for n in range(2000))

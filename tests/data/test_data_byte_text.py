@@ -17,8 +17,9 @@ from tamis.analytics.export.run import run_bundle
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.data.byte_text import text_uuid, uuid_text, with_text
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.curated import curated_schema, kept_batches, write_sorted
+from tamis.data.open_corpus import open_corpus
 from tamis.data.repair import Repairs
 from tamis.data.workspace import Workspace
 

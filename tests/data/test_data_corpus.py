@@ -16,8 +16,9 @@ import pytest
 import zstandard
 
 from tamis.data import shards
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError
+from tamis.data.open_corpus import open_corpus
 
 ROWS: list[dict[str, Any]] = [
     {"text": "The first document.", "source": "web", "score": 1, "ratio": 0.5, "flag": True},

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.curated import RankedBatch, curated_schema, kept_batches, write_sorted, written_schema
 from tamis.data.documents import Documents
 from tamis.data.errors import Cancelled, StoreError
 from tamis.data.identification import identify
 from tamis.data.markers import Markers, WrittenFile
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import atomic_write, read_parquet, write_parquet
 from tamis.data.progress import NullProgress
 from tamis.data.store import ArtifactKey, Store

@@ -14,8 +14,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 
 PLAIN = b'{"text": "a document", "n": 1}\n{"text": "another", "n": 2.5, "m": {"k": [1, null]}}\n'
 CSV = b'text,n,tag\n"a, b",1,x\nc,2,"y\nz"\n'

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from tamis.data import jsonl_reader, shards
 from tamis.data.artifact import Artifact
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents, load_array, load_column, load_table
 from tamis.data.errors import StoreError
 from tamis.data.hashing import hash128
 from tamis.data.identification import identify
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.store import ArtifactKey, Store
 

@@ -16,9 +16,10 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError
 from tamis.data.json_stream import JsonStream
+from tamis.data.open_corpus import open_corpus
 
 ROWS = [
     {"id": f"d{k}", "text": f"Document {k} says “né” {'wörd ' * (k % 7)}", "n": k, "tags": ["a"] * (k % 3)}

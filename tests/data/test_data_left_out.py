@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis.data import csv_reader, jsonl_reader
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.opening import OnBad
 
 JSONL = b'{"text": "one"}\n{"text": broken}\n\n[1]\n{"text": "two"}\n'

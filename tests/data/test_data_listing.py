@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError, StoreError
 from tamis.data.listing import list_files
+from tamis.data.open_corpus import open_corpus
 from tamis.data.outputs import output_folder
 
 LINES = b'{"text": "one document"}\n{"text": "another one"}\n'

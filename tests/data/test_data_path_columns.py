@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.curated import written_schema
+from tamis.data.open_corpus import open_corpus
 from tamis.data.path_columns import split_of
 
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import RoleError
 from tamis.data.nearest import did_you_mean, nearest_names
 from tamis.data.never_text import has_few_words, why_never, why_never_by_values
+from tamis.data.open_corpus import open_corpus
 
 PROSE = "Many words about rivers and the towns beside them, number {}."
 LINES = [{"who": "me", "said": PROSE}, {"who": "you", "said": PROSE}]

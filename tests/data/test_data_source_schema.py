@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tamis.data.byte_text import text_uuid
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.curated import written_schema
+from tamis.data.open_corpus import open_corpus
 from tamis.data.restoration import restore_types
 
 COLUMNS: dict[str, pa.Array] = {

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 
 Members = list[tuple[str, bytes]]
 

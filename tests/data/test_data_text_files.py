@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 
 FILES = {
     "readme.md": "# A readme\n\nWith words.\n",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError, SettingError
+from tamis.data.open_corpus import open_corpus
 
 PAGE = (
     "<html><head><title>A title</title></head><body><nav><a href=/>Home</a> <a href=/a>About us</a></nav><main>"

@@ -16,8 +16,8 @@ from moto.server import ThreadedMotoServer
 
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import CorpusError, SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.remote import check_address, fetch
 
 SECRET = "planted-secret-Qx71"

@@ -12,8 +12,9 @@ import pytest
 from command_line import tamis
 from layouts import LAYOUTS, session_events
 
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES
 
 [LAYOUT] = [layout for layout in LAYOUTS if "sessions of agents" in layout.name]

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from layouts import LAYOUTS, Layout, chat, share
 
 from tamis.data.batch_parts import read_batch
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import RoleError, SettingError
 from tamis.data.identification import hash_parts
 from tamis.data.message import MalformedError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES, SCOPES
 from tamis.data.row_parts import map_texts, read_row, texts_of
 from tamis.data.schema import conform, plain, settled

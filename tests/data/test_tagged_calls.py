@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from layouts import chat, share
 
 from tamis.data.batch_parts import read_batch
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.find_shape import tagged_note
 from tamis.data.message import MalformedError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES
 from tamis.data.row_parts import map_texts, read_row
 from tamis.data.schema import conform, plain, settled

@@ -20,7 +20,7 @@ from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 text = st.text(alphabet=st.sampled_from("ab \n\t.é\r"), max_size=40)

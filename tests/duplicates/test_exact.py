@@ -18,8 +18,8 @@ from tamis.analytics.duplicates.exact import TextHashes, duplicate_columns, dupl
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.text.normal_form import Convention, normalise_strings
 from tamis.analytics.text.siphash import hash_slices
-from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 TRICKY = (

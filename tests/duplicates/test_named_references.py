@@ -15,8 +15,8 @@ from tamis.analytics.duplicates.references import list_references, save_referenc
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 QUESTION = "how many grains of sand pass through a fine kitchen sieve in the course of one long summer afternoon"

@@ -18,8 +18,8 @@ from tamis.analytics.duplicates.near import near_pairs, near_step
 from tamis.analytics.duplicates.near_passes import NearParams, expected_recall
 from tamis.analytics.duplicates.shingles import Shingles, band_keys, coefficients, signatures
 from tamis.analytics.steps.pipeline import analyze
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import Cancelled
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
 

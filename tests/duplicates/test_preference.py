@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tamis.analytics.duplicates.preference import PAIR_SIGNALS, find_contradictions, pair_table, preference_step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.length_bias import bias_of
-from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_table
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import CHOSEN, REJECTED, USER, MessagePart, Parts
 from tamis.data.workspace import Workspace
 

@@ -26,8 +26,9 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.stored_arrays import pack
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import StoreError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 phrases = st.lists(st.sampled_from(["a", "b", "C", "d!"]), max_size=9).map(" ".join)

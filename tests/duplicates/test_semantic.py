@@ -24,8 +24,8 @@ from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

@@ -24,8 +24,8 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import Pairs
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.hashing import key64
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 PLAIN = settings(max_examples=100, deadline=None)

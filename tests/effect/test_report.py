@@ -41,7 +41,7 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.extrapolation import Prediction
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 PAYLOADS = (

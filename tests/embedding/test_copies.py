@@ -22,7 +22,7 @@ from tamis.analytics.map.density_clusters import DensityTree
 from tamis.analytics.map.layout import EXTENT, Edges, fuzzy_edges, optimise, pca_start, umap_layout
 from tamis.analytics.map.steps import knn_step, map_quality, map_step
 from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 SHARES = (0.0, 0.5, 0.9, 0.99)

@@ -22,8 +22,8 @@ from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study, find_artifact
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import StoreError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

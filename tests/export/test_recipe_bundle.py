@@ -26,10 +26,10 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.study.queries import polygon_rule
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError, StoreError, TamisError, VerifyError
 from tamis.data.hashing import digest
 from tamis.data.markers import Markers, WrittenFile
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 CHEAP = ("documents", "columns", "signals", "language", "tokens", "exact")

@@ -20,9 +20,10 @@ from tamis.analytics.recipe.plan import evaluate
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.evidence import GivenEvidence
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.workspace import Workspace
 

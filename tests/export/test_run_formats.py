@@ -20,9 +20,9 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.study.study import Study
 from tamis.app.cli.main import app
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import file_sha256
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 RECIPE = """

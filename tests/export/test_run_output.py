@@ -15,8 +15,8 @@ from tamis.analytics.export.run import Run, run_bundle, verify_bundle
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.app.cli.main import app
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import StoreError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 RECIPE = """

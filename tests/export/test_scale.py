@@ -12,7 +12,8 @@ from docstrings import docstrings, write_corpus
 
 from tamis.analytics.duplicates.near_passes import NearParams, sign
 from tamis.analytics.export.bundle import Bundle
-from tamis.analytics.export.run import run_bundle, study_for
+from tamis.analytics.export.bundle_study import study_for
+from tamis.analytics.export.run import run_bundle
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger, ledger_blocks
 from tamis.analytics.recipe.plan import attach
@@ -20,9 +21,9 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.documents import Documents
 from tamis.data.hashing import key64
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_blocks, write_parquet
 from tamis.data.workspace import Workspace
 

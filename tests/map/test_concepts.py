@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from planted import Domain, invented
 
 from tamis.analytics.map.concepts import Concepts, complexities, isolation, profile_sample, spread, text_profile
-from tamis.analytics.operators.budget import quotas
+from tamis.analytics.operators.quotas import quotas
 from tamis.analytics.text.word_stream import Vocabulary, WordHashes
 from tamis.data.errors import StoreError
 from tamis.data.hashing import key64

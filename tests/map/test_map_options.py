@@ -29,9 +29,10 @@ from tamis.analytics.study.standard_analysis import analysis_steps, steps_stamp
 from tamis.app.dashboard.open_corpus import stamp
 from tamis.app.jobs.clusters import start_edit
 from tamis.data.cluster_names import name_cluster, read_people_names
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RoleError, SettingError
 from tamis.data.jobs import find_job
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
 N = 240

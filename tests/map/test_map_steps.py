@@ -21,8 +21,8 @@ from tamis.analytics.map.steps import knn_step, map_step, read_graph
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
 from tamis.analytics.steps.step import StepSpec
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 STRANGE = ["", "\U0001d573\U0001d574", "😀🙃"]

@@ -22,8 +22,9 @@ from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
 from tamis.data.cluster_names import name_cluster
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError, SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

@@ -8,15 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tamis.analytics.operators.budget import (
-    compute_floors,
-    effective_tokens,
-    fill_shares,
-    preferences,
-    project,
-    quotas,
-    whole_numbers,
-)
+from tamis.analytics.operators.budget import effective_tokens
+from tamis.analytics.operators.quotas import compute_floors, fill_shares, preferences, project, quotas, whole_numbers
 from tamis.data.errors import RecipeError
 
 quick = settings(max_examples=60, deadline=None)

@@ -21,9 +21,9 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import Pairs
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.tfidf import Features
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import key64
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

@@ -27,8 +27,8 @@ from tamis.analytics.study.contamination import Contamination, find_contaminatio
 from tamis.analytics.study.queries import find_items
 from tamis.analytics.study.study import Study
 from tamis.data import shards
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError, StoreError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.reviews import Event
 from tamis.data.workspace import Workspace
 

@@ -29,8 +29,8 @@ from tamis.analytics.steps.measures import step_name
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

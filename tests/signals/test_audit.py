@@ -21,9 +21,9 @@ from tamis.analytics.signals.audit_signals import AUDIT
 from tamis.analytics.signals.audit_tools import declared_tools, follows_schema, read_calls
 from tamis.analytics.signals.phrase_lists import PhraseList, packaged_list, workspace_list
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.message import MalformedError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import MessagePart, Parts
 from tamis.data.row_parts import read_row
 from tamis.data.shapes import Shape

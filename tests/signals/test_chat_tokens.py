@@ -18,9 +18,9 @@ from tamis.analytics.signals.chat_template import compiled, messages_of, rendere
 from tamis.analytics.signals.tokens import count_tokens
 from tamis.analytics.steps.measures import steps_of
 from tamis.analytics.steps.pipeline import analyze
-from tamis.data.corpus import open_corpus
 from tamis.data.documents import load_column
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import Parts
 from tamis.data.row_parts import read_row
 from tamis.data.shapes import Shape

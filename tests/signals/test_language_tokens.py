@@ -22,8 +22,8 @@ from tamis.analytics.signals.tokens import count_tokens, token_columns, tokenize
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 TEXTS = {

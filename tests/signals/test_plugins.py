@@ -17,8 +17,9 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 PLUGIN = """

@@ -21,8 +21,9 @@ from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 NAMES = ("n_words", "alpha_word_share", "mean_word_length", "stop_words", "bullet_line_share")

@@ -27,8 +27,9 @@ from tamis.analytics.study.numbers import extent, histogram
 from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study
 from tamis.app.dashboard.open_corpus import notes_of
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.errors import CorpusError, RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 HUGE = [0, 2**53 + 1, 2**63, 2**64 - 1]

@@ -18,10 +18,11 @@ from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.pipeline import analyze, documents_step, plan_steps, size_of, sort_steps
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data import jsonl_reader, shards
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
 from tamis.data.documents import load_column, load_table
 from tamis.data.errors import Cancelled, JobError
 from tamis.data.lock import Owner, machine
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress, ProgressState, TrackedProgress
 from tamis.data.workspace import Workspace
 

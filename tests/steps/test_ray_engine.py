@@ -42,8 +42,8 @@ from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.data import shards
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import JobError, SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import NullProgress
 from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace

@@ -15,9 +15,9 @@ from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps import text_processes
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.steps.text_processes import TextFunction, TextWorkers, processes_for
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
 from tamis.data.hashing import file_sha256
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 TOKENS = TextFunction("signals.tokens", "token_columns", ("minilm-wordpiece",))

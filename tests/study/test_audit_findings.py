@@ -19,8 +19,8 @@ from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.length_bias import bias_of_facts
 from tamis.analytics.study.readings import read_documents
 from tamis.analytics.study.scene import Scene
-from tamis.data.corpus import open_corpus
 from tamis.data.hashing import digest
+from tamis.data.open_corpus import open_corpus
 
 N = 40
 

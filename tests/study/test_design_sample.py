@@ -19,8 +19,8 @@ from tamis.analytics.export.run import Run
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import ID, OTHERS, draw, draw_rows, sample_at, sample_size
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 IDS = pa.array([f"document-{number:05d}" for number in range(3_000)])

@@ -49,8 +49,8 @@ from tamis.analytics.study.duplicate_sweeps import (
 from tamis.analytics.study.nearest_documents import nearest_documents, neighbours_of, vectors_of
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 FACTS = synthetic_facts(800, seed=4, threads=1)

@@ -16,7 +16,7 @@ from tamis.analytics.study.likeness import likeness
 from tamis.analytics.study.meaning import document_example, sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

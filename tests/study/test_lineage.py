@@ -18,8 +18,8 @@ from narrow_analysis import narrow_steps
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.lineage import NO_SOURCE, lineage_recipe, study_lineage
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 SETS = ("wiki", "web", "forum", None)

@@ -37,8 +37,8 @@ from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError, SettingError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 SENTENCE = "Parse an XML document into a tree of elements."

@@ -19,8 +19,8 @@ from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, Measu
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.evidence import GivenEvidence, LocalEvidence
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import RecipeError, StoreError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 FACTS = synthetic_facts(300, seed=6, threads=2)

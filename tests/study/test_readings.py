@@ -13,7 +13,8 @@ from tamis.analytics.steps.part_counts import PartCounts, part_counts_step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.error_rows import error_places, error_rows
 from tamis.analytics.study.readings import Reading, count_reasons, preview_shape, read_documents
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 OPENED = [layout for layout in LAYOUTS if layout.shape]

@@ -19,8 +19,8 @@ from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps, some_steps
 from tamis.analytics.study.study import Study
-from tamis.data.corpus import open_corpus
 from tamis.data.errors import PredicateError, TamisError
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 ANSWERS = (

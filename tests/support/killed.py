@@ -17,7 +17,7 @@ from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data import jsonl_reader, shards
-from tamis.data.corpus import open_corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 

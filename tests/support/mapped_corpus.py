@@ -15,7 +15,8 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
 from tamis.analytics.steps.step import StepSpec
 from tamis.app.dashboard import open_corpus as library
-from tamis.data.corpus import Corpus, open_corpus
+from tamis.data.corpus import Corpus
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
 GROUPS = 60
