@@ -55,7 +55,7 @@ class FirstLook:
         read: rows read; all of them, or those of shards drawn by keyed hash.
         documents: rows read that have a text.
         bytes: UTF-8 bytes of these texts.
-        longest: bytes of the longest one.
+        shortest, longest: bytes of the shortest and of the longest one, 0 without documents.
         median: lower median of their bytes, 0 without documents.
         edges: float64 (b + 1,), bytes, even in log(1 + bytes).
         counts: int64 (b,), documents in each bin.
@@ -66,6 +66,7 @@ class FirstLook:
     read: int
     documents: int
     bytes: int
+    shortest: int
     longest: int
     median: int
     edges: NDArray[np.float64]
@@ -126,14 +127,15 @@ def take_first_look(corpus: Corpus, *, most_bytes: int = MOST_BYTES, shown: int 
                 values[role].append(_as_text(batch.column(place)))
         read += shard.rows
     found = np.concatenate(sizes) if sizes else np.empty(0, dtype=np.int64)
-    longest = int(found.max(initial=0))
-    edges = np.expm1(np.linspace(0.0, np.log1p(max(longest, 1)), BINS + 1))
-    edges[-1] = max(longest, 1)
+    shortest, longest = (int(found.min()), int(found.max())) if len(found) else (0, 0)
+    edges = np.expm1(np.linspace(np.log1p(shortest), np.log1p(max(longest, shortest + 1)), BINS + 1))
+    edges[[0, -1]] = shortest, max(longest, shortest + 1)
     return FirstLook(
         rows=corpus.rows,
         read=read,
         documents=len(found),
         bytes=taken,
+        shortest=shortest,
         longest=longest,
         median=int(np.partition(found, (len(found) - 1) // 2)[(len(found) - 1) // 2]) if len(found) else 0,
         edges=edges,

@@ -99,9 +99,7 @@ def demo(
         Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
     ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Build it again when the installed versions differ.")] = False,
-    open_: Annotated[
-        bool, typer.Option("--open", help="Serve the dashboard at once, analyse meanwhile.")
-    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Serve the dashboard at once, analyse meanwhile.")] = False,
     analyse: Annotated[bool, typer.Option("--analyze", help="Analyse it, without the dashboard.")] = False,
     only: Annotated[
         list[str] | None,

@@ -129,15 +129,15 @@ def _look(whole: CorpusKey) -> Found:
 
 def _load(whole: CorpusKey) -> open_corpus.Opened:
     """Return what is done of an analysis."""
-    found = open_corpus.open_so_far(Workspace(Path(whole.root)), whole.name, corpus(whole))
-    return _open_whole(whole) if found is None else found
+    workspace = Workspace(Path(whole.root))
+    found = open_corpus.open_so_far(workspace, whole.name, corpus(whole))
+    return open_corpus.open_analysed(workspace, whole.name, corpus(whole)) if found is None else found
 
 
 def open_analysed(key: CorpusKey) -> open_corpus.Opened:
     """Return an analysed corpus; of an unfinished analysis what is done, see ``key_of``."""
     whole = replace(key, parts="")
-    found = _GROWING.opened(whole, key.parts) if key.parts else None
-    return found or _open_whole(whole)
+    return _GROWING.opened(whole, key.parts) or _open_whole(whole)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})

@@ -70,7 +70,7 @@ class Growing:
         Args:
             name: of the corpus with its files and steps.
             find: looks at what is done; quick.
-            load: opens what is done; what it returns for a complete analysis is not kept here.
+            load: opens what is done.
         """
         growth = self._of(name)
         with growth.lock:
@@ -81,7 +81,10 @@ class Growing:
             return next(reversed(growth.ready), "")
 
     def opened(self, name: Hashable, parts: str) -> Opened | None:
-        """Return an unfinished state, the latest one in place of one that is no longer kept; None without any."""
+        """Return a state, the latest one in place of one that is no longer kept; None without any.
+
+        A complete analysis is kept, under no name, only if it was seen unfinished.
+        """
         growth = self._of(name)
         with growth.lock:
             return growth.ready.get(parts) or next(reversed(growth.ready.values()), None)
@@ -127,7 +130,7 @@ class Growing:
             # Pages that run now may still ask for the state before.
             kept = list(growth.ready.items())[-1:]
             growth.complete = found.complete
-            growth.ready = {} if found.complete else {**dict(kept), found.parts: opened}
+            growth.ready = {"": opened} if found.complete else {**dict(kept), found.parts: opened}
         self._changed()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import streamlit as st
 
 from tamis.analytics.steps.pipeline import PlannedStep
 from tamis.app.dashboard import cache, login, session
-from tamis.app.dashboard.look import count, duration
+from tamis.app.dashboard.look import duration
 from tamis.app.dashboard.open_corpus import plan_of
 from tamis.app.dashboard.page_context import plain
 from tamis.app.jobs.outlook import Awaited, awaited_steps, time_until
@@ -68,7 +68,7 @@ def look(workspace: Workspace, corpus: Corpus) -> tuple[Job | None, tuple[Planne
 def pull(workspace: Workspace, corpus: Corpus, steps: Collection[str]) -> None:
     """Ask the running analysis to make these steps next."""
     job = find_analysis(corpus, workspace)
-    if job is not None and login.may("viewer"):
+    if job is not None:
         ask_first(job, sorted(steps))
 
 
@@ -95,14 +95,24 @@ def say(workspace: Workspace, corpus: Corpus, steps: frozenset[str], *, what: st
         st.caption(f"{plain(each.title)}: {'running, done ' if each.running else ''}{until_words(each.seconds)}")
 
 
+@st.fragment(run_every=REFRESH_SECONDS)
+def say_later(workspace: Workspace, corpus: Corpus, steps: Mapping[str, str]) -> None:
+    """Say in a line what a part of a page will show later, and when.
+
+    Args:
+        workspace: the workspace.
+        corpus: the corpus.
+        steps: what each step brings, by its name; those that are done are not named.
+    """
+    _, _, awaited = look(workspace, corpus)
+    found = [f"{steps[each.name]} {until_words(each.seconds)}" for each in awaited if each.name in steps]
+    if found:
+        st.caption(f":material/hourglass_top: Not counted yet: {', '.join(found)}")
+
+
 def offer_start(workspace: Workspace, corpus: Corpus) -> None:
     """Show the button that starts the analysis, or goes on with one that was stopped."""
     if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
         login.demand("owner", to="start an analysis")
         session.choose(job=start_analysis(corpus, workspace).id)
         st.rerun()
-
-
-def steps_in_words(number: int) -> str:
-    """Return a number of steps in words."""
-    return "1 step" if number == 1 else f"{count(number)} steps"

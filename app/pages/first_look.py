@@ -33,7 +33,7 @@ def overview(here: Workspace, name: str) -> Corpus:
     shape_form.note(here, name, corpus)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _lengths(look)
+        lengths(look)
         if shape_form.show(here, name, corpus):
             pass
         elif corpus.shape.kind == "text":
@@ -42,8 +42,7 @@ def overview(here: Workspace, name: str) -> Corpus:
             shape_form.preview(preview_shape(corpus, shown=shape_form.SHOWN))
         roles_form.show(here, name, corpus)
     with right:
-        for group in look.groups:
-            _group(group, look)
+        groups(look)
     return corpus
 
 
@@ -117,13 +116,20 @@ def _headline(corpus: Corpus, look: FirstLook) -> None:
     stats(figures)
 
 
-def _lengths(look: FirstLook) -> None:
+def lengths(look: FirstLook) -> None:
     """Show how long the texts are."""
     read = "" if look.exact else f", of {count(look.read)} rows"
-    heading("Length of the texts", f"bytes, logarithmic, up to {size(look.longest)}{read}")
+    heading("Length of the texts", f"bytes, logarithmic{read}")
     bars = picture(spark(look.counts.tolist(), [0] * len(look.counts), width=600, height=60))
-    words = f"Half of the texts have at most {size(look.median)}, the longest has {size(look.longest)}."
-    st.html(f'<div class="tamis-lengths" role="img" aria-label="{escape(words)}">{bars}</div>')
+    ends = [f"shortest {size(look.shortest)}", f"median {size(look.median)}", f"longest {size(look.longest)}"]
+    under = "".join(f"<span>{escape(words)}</span>" for words in ends)
+    st.html(f'<div class="tamis-lengths">{bars}<div>{under}</div></div>')
+
+
+def groups(look: FirstLook) -> None:
+    """Show the largest sources and languages as the files state them."""
+    for group in look.groups:
+        _group(group, look)
 
 
 def _group(group: ValueCounts, look: FirstLook) -> None:

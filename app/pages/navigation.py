@@ -11,7 +11,6 @@ from streamlit.navigation.page import StreamlitPage
 from tamis.analytics.map.cluster_steps import EDITED
 from tamis.app.dashboard import cache, session, waiting
 from tamis.app.dashboard.page_context import guard_page, workspace
-from tamis.app.pages import first_look
 from tamis.data.workspace import Workspace
 
 PAGES = (
@@ -66,7 +65,7 @@ def _waits(name: str) -> bool:
     key = cache.key_of(here, now.corpus)
     if not cache.is_open(key):
         if name == "documents":
-            first_look.documents(here, now.corpus)
+            import_module("tamis.app.pages.first_look").documents(here, now.corpus)
         else:
             steps, what = NEEDS.get(name, (frozenset({"documents"}), "The documents are"))
             _say(here, now.corpus, steps, what)

@@ -23,7 +23,7 @@ from tamis.analytics.study.queries import (
     histogram,
     totals,
 )
-from tamis.app.dashboard import login, session, waiting
+from tamis.app.dashboard import cache, login, session, waiting
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import KIND_TITLES, role_counts
 from tamis.app.dashboard.job_view import time_left, watch
@@ -33,6 +33,7 @@ from tamis.app.dashboard.rail import is_ready
 from tamis.app.dashboard.waiting import until_words
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.outlook import Awaited
+from tamis.app.jobs.worker import find_analysis
 from tamis.app.pages import (
     audit_cards,
     corpora_beside,
@@ -48,6 +49,8 @@ from tamis.data.workspace import Workspace
 
 REFRESH_SECONDS = 1.5
 SEVERITIES = ("high", "medium", "low")
+LATER = {"exact": "duplicates", "signals": "signals", "tokens": "tokens", "map": "the map"}
+"""What the findings still wait for, by the step that makes it."""
 GLANCE = ("n_tokens", "alpha_word_share", "mean_word_length", "stop_words", "duplicate_5gram_share", "outlier")
 
 
@@ -70,9 +73,9 @@ def page() -> None:
 
 
 def _analysed(here: Stage) -> None:
-    if here.opened.missing:
-        with st.expander("The analysis goes on: what is here is exact, the rest fills in", expanded=False):
-            _analysis(here.workspace, here.opened.study.corpus)
+    missing = here.opened.missing
+    if missing:
+        _unfinished(here)
     issues = here.ask(find_issues)
     _headline(here, here.ask(totals), issues)
     if here.opened.analysis is not None:
@@ -90,14 +93,29 @@ def _analysed(here: Stage) -> None:
         with st.container(gap="xsmall"):
             for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
                 _issue(here, issue)
+        if missing & LATER.keys():
+            waiting.say_later(here.workspace, here.opened.study.corpus, LATER)
         audit_cards.show(here)
         _glance(here)
+        if "signals" in missing:
+            first_look.lengths(cache.first_look(here.key.corpus))
     with right:
+        if "columns" in missing:
+            first_look.groups(cache.first_look(here.key.corpus))
         for name in ("source", "lang", "label"):
             if name in here.facts.columns:
                 _groups(here, name)
     corpora_beside.unfold(here)
     _files(here)
+
+
+def _unfinished(here: Stage) -> None:
+    """Show what the analysis still does; if nothing works on it, how to go on stands open."""
+    corpus = here.opened.study.corpus
+    works = find_analysis(corpus, here.workspace) is not None
+    label = "The analysis goes on: what is here is exact, the rest fills in"
+    with st.expander(label if works else "The analysis is not complete: what is here is exact", expanded=not works):
+        _analysis(here.workspace, corpus)
 
 
 _COUNTED = {
