@@ -55,6 +55,8 @@ def first_moments(page: Page, url: str, story: Story) -> None:
     page.goto(url, timeout=60_000)
     page.locator(".tamis-stats").first.wait_for(timeout=120_000)
     story.note("Overview with counts")
+    page.locator(".tamis-lengths").first.wait_for(timeout=120_000)
+    story.note("Overview with lengths and sources")
     page.get_by_role("link", name="Documents").first.click()
     page.locator(".tamis-card, .tamis-table tr").first.wait_for(timeout=120_000)
     story.note("Documents listed")

@@ -21,7 +21,7 @@ from tamis.analytics.study.queries import Scene, SideBySide, prepare_polygons, s
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
-from tamis.app.dashboard.growing import Found, Growing
+from tamis.app.dashboard.growing import DoneSoFar, Growing
 from tamis.app.jobs.worker import find_analysis
 from tamis.data.corpus import Corpus
 from tamis.data.hashing import digest
@@ -118,13 +118,13 @@ def is_open(key: CorpusKey) -> bool:
     return bool(key.parts) or is_analysed(key)
 
 
-def _look(whole: CorpusKey) -> Found:
+def _look(whole: CorpusKey) -> DoneSoFar:
     """Return what is done of an analysis now."""
     workspace, found = Workspace(Path(whole.root)), corpus(whole)
     plan = open_corpus.plan_of(workspace, found)
     done = {step.spec.name: step.key.digest for step in plan if step.done}
     parts = digest(done)[:24] if "documents" in done else ""
-    return Found(parts, len(done) == len(plan), find_analysis(found, workspace) is not None)
+    return DoneSoFar(parts, len(done) == len(plan), find_analysis(found, workspace) is not None)
 
 
 def _load(whole: CorpusKey) -> open_corpus.Opened:

@@ -23,7 +23,7 @@ Load = Callable[[], Opened]
 
 
 @dataclass(frozen=True)
-class Found:
+class DoneSoFar:
     """What is done of an analysis at one moment.
 
     Attributes:
@@ -62,7 +62,7 @@ class Growing:
         self._lock = threading.Lock()
         self._known: dict[Hashable, _Growth] = {}
 
-    def parts(self, name: Hashable, find: Callable[[], Found], load: Load) -> str:
+    def parts(self, name: Hashable, find: Callable[[], DoneSoFar], load: Load) -> str:
         """Return the name of the latest unfinished state that can be shown, empty while there is none.
 
         The first state of an analysis that nothing works on is loaded at once, everything else in the background.
@@ -105,7 +105,7 @@ class Growing:
         with self._lock:
             return self._known.setdefault(name, _Growth())
 
-    def _look(self, growth: _Growth, find: Callable[[], Found], load: Load) -> None:
+    def _look(self, growth: _Growth, find: Callable[[], DoneSoFar], load: Load) -> None:
         found = find()
         if found.complete and not growth.ready:
             growth.complete = True
@@ -117,7 +117,7 @@ class Growing:
             growth.renewal = threading.Thread(target=self._renew, args=(growth, found, load), daemon=True)
             growth.renewal.start()
 
-    def _renew(self, growth: _Growth, found: Found, load: Load) -> None:
+    def _renew(self, growth: _Growth, found: DoneSoFar, load: Load) -> None:
         begun = self._clock()
         try:
             opened = load()

@@ -27,8 +27,13 @@ PREVIEW = 320
 def overview(here: Workspace, name: str) -> Corpus:
     """Show the figures of a corpus as its files tell them, and what a row is; return the corpus."""
     key = cache.key_of(here, name)
-    corpus, look = cache.corpus(key), cache.first_look(key)
-    _headline(corpus, look)
+    corpus, strip = cache.corpus(key), st.empty()
+    # What the files say of themselves stands there while the texts are read.
+    with strip.container():
+        stats(_of_files(corpus))
+    look = cache.first_look(key)
+    with strip.container():
+        stats([*_of_files(corpus), *_of_texts(look)])
     st.caption(roles_form.reads(corpus))
     shape_form.note(here, name, corpus)
     left, right = st.columns([3, 2], gap="medium")
@@ -96,24 +101,28 @@ def _pager(found: WordHits | None, shown: range, total: int) -> None:
             st.rerun()
 
 
-def _headline(corpus: Corpus, look: FirstLook) -> None:
-    method = "Exact." if look.exact else f"Of {count(look.read)} rows in shards drawn by keyed hash."
+def _of_files(corpus: Corpus) -> list[Stat]:
+    """Return the figures that the files state: no text is read for them."""
     files = f"{count(len(corpus.files))} file{'s' * (len(corpus.files) != 1)}"
-    rows = Stat("Rows", count(corpus.rows), files, help="Exact, as the files say.")
-    shares = "" if look.exact else "sampled"
-    figures = [
-        rows,
-        Stat("With a text", share(look.documents, look.read), shares, help=method),
-        Stat("Text", size(look.bytes), "" if look.exact else "in the sample", help=f"UTF-8 bytes of texts. {method}"),
-        Stat("Median length", size(look.median), shares, help=f"UTF-8 bytes. {method}"),
-        Stat("Longest", size(look.longest), shares, help=f"UTF-8 bytes. {method}"),
+    return [
+        Stat("Rows", count(corpus.rows), files, help="Exact, as the files say."),
         Stat("Columns", count(len(corpus.schema.names)), help=", ".join(corpus.schema.names)[:400]),
     ]
-    figures += [
-        Stat("Sources" if group.role == "source" else "Languages", count(group.distinct), shares, help=method)
-        for group in look.groups
+
+
+def _of_texts(look: FirstLook) -> list[Stat]:
+    method = "Exact." if look.exact else f"Of {count(look.read)} rows in shards drawn by keyed hash."
+    note = "" if look.exact else "sampled"
+    return [
+        Stat("With a text", share(look.documents, look.read), note, help=method),
+        Stat("Text", size(look.bytes), "" if look.exact else "in the sample", help=f"UTF-8 bytes of texts. {method}"),
+        Stat("Median length", size(look.median), note, help=f"UTF-8 bytes. {method}"),
+        Stat("Longest", size(look.longest), note, help=f"UTF-8 bytes. {method}"),
+        *(
+            Stat("Sources" if group.role == "source" else "Languages", count(group.distinct), note, help=method)
+            for group in look.groups
+        ),
     ]
-    stats(figures)
 
 
 def lengths(look: FirstLook) -> None:

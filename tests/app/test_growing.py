@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from tamis.app.dashboard.growing import LOOK_SECONDS, REST, Found, Growing
+from tamis.app.dashboard.growing import LOOK_SECONDS, REST, DoneSoFar, Growing
 from tamis.app.dashboard.open_corpus import Opened
 from tamis.data.errors import CorpusError
 
@@ -24,7 +24,7 @@ class Analysis:
 
     def __init__(self) -> None:
         self.now, self.changes = 0.0, 0
-        self.found = Found("", complete=False, working=True)
+        self.found = DoneSoFar("", complete=False, working=True)
         self.may_load = threading.Event()
         self.may_load.set()
         self.loads: list[str] = []
@@ -61,7 +61,7 @@ def test_nothing_is_shown_before_documents_have_ids(analysis: Analysis) -> None:
 
 
 def test_a_running_analysis_is_loaded_beside_the_pages(analysis: Analysis) -> None:
-    analysis.found = Found("one", complete=False, working=True)
+    analysis.found = DoneSoFar("one", complete=False, working=True)
     analysis.may_load.clear()
     assert analysis.look() == "" and analysis.look() == ""
     analysis.may_load.set()
@@ -71,10 +71,10 @@ def test_a_running_analysis_is_loaded_beside_the_pages(analysis: Analysis) -> No
 
 
 def test_pages_show_the_state_before_until_the_next_one_is_loaded(analysis: Analysis) -> None:
-    analysis.found = Found("one", complete=False, working=True)
+    analysis.found = DoneSoFar("one", complete=False, working=True)
     analysis.look()
     analysis.settle()
-    analysis.found = Found("two", complete=False, working=True)
+    analysis.found = DoneSoFar("two", complete=False, working=True)
     analysis.may_load.clear()
     assert analysis.look(after=60) == "one" and analysis.look() == "one"
     analysis.may_load.set()
@@ -82,20 +82,20 @@ def test_pages_show_the_state_before_until_the_next_one_is_loaded(analysis: Anal
     assert analysis.look() == "two"
     assert analysis.growing.opened("corpus", "one") == "state one", "a page that runs now may still ask for it"
 
-    analysis.found = Found("three", complete=False, working=True)
+    analysis.found = DoneSoFar("three", complete=False, working=True)
     analysis.look(after=60)
     analysis.settle()
     assert analysis.growing.opened("corpus", "one") == "state three", "older states leave memory"
 
 
 def test_a_slow_load_is_followed_by_a_rest(analysis: Analysis) -> None:
-    analysis.found = Found("one", complete=False, working=True)
+    analysis.found = DoneSoFar("one", complete=False, working=True)
     analysis.may_load.clear()
     analysis.look()
     analysis.now += 5
     analysis.may_load.set()
     analysis.settle()
-    analysis.found = Found("two", complete=False, working=True)
+    analysis.found = DoneSoFar("two", complete=False, working=True)
     analysis.look(after=5 * REST - 2 * LOOK_SECONDS)
     analysis.settle()
     assert analysis.loads == ["one"]
@@ -105,20 +105,20 @@ def test_a_slow_load_is_followed_by_a_rest(analysis: Analysis) -> None:
 
 
 def test_what_a_killed_analysis_has_left_is_shown_at_once(analysis: Analysis) -> None:
-    analysis.found = Found("half", complete=False, working=False)
+    analysis.found = DoneSoFar("half", complete=False, working=False)
     assert analysis.look() == "half" and not analysis.growing.complete("corpus")
 
 
 def test_an_analysis_that_was_never_seen_unfinished_is_not_kept_here(analysis: Analysis) -> None:
-    analysis.found = Found("all", complete=True, working=False)
+    analysis.found = DoneSoFar("all", complete=True, working=False)
     assert analysis.look() == "" and analysis.growing.complete("corpus") and not analysis.loads
 
 
 def test_an_analysis_that_becomes_complete_is_loaded_before_pages_change(analysis: Analysis) -> None:
-    analysis.found = Found("one", complete=False, working=True)
+    analysis.found = DoneSoFar("one", complete=False, working=True)
     analysis.look()
     analysis.settle()
-    analysis.found = Found("all", complete=True, working=False)
+    analysis.found = DoneSoFar("all", complete=True, working=False)
     assert analysis.look(after=60) == "one" and not analysis.growing.complete("corpus")
     analysis.settle()
     assert analysis.look() == "" and analysis.growing.complete("corpus") and analysis.loads == ["one", "all"]
@@ -126,10 +126,10 @@ def test_an_analysis_that_becomes_complete_is_loaded_before_pages_change(analysi
 
 
 def test_a_corpus_that_cannot_be_read_again_leaves_the_state_before(analysis: Analysis) -> None:
-    analysis.found = Found("one", complete=False, working=True)
+    analysis.found = DoneSoFar("one", complete=False, working=True)
     analysis.look()
     analysis.settle()
-    analysis.found = Found("two", complete=False, working=True)
+    analysis.found = DoneSoFar("two", complete=False, working=True)
 
     def fail() -> Opened:
         raise CorpusError("The file is gone")
