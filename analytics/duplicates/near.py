@@ -197,7 +197,7 @@ class _PairSearch:
         out.write_array("first", twins.first)
         for part in out.parts():
             if part not in (*_COLUMNS, "first"):
-                out.drop_part(part)
+                out.drop_part(part, keep=part.startswith("sign-"))
         facts = {
             "sets": len(twins.alone),
             "candidates": count,

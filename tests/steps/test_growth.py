@@ -1,0 +1,159 @@
+"""A corpus that grew is analysed to the bytes of a fresh workspace, and only its new rows are made."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.duplicates.near import near_step
+from tamis.analytics.duplicates.near_passes import NearParams
+from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.signals.language import language_step
+from tamis.analytics.signals.step import signals_step
+from tamis.analytics.signals.tokens import tokens_step
+from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.engine import K, LocalEngine, Part, Work
+from tamis.analytics.steps.measures import Measure, steps_of
+from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.step import StepSpec
+from tamis.data import jsonl_reader, shards
+from tamis.data.corpus import Corpus
+from tamis.data.hashing import file_sha256
+from tamis.data.open_corpus import open_corpus
+from tamis.data.progress import Progress
+from tamis.data.workspace import Workspace
+
+WORDS = "river stone cloud green house letter seven window table mountain paper silent".split()
+SHARD_ROWS, BLOCK_ROWS = 40, 7
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_ROWS", SHARD_ROWS)
+    monkeypatch.setattr(jsonl_reader, "BLOCK_ROWS", BLOCK_ROWS)
+
+
+class Counting(LocalEngine):
+    """Counts the rows of the shards it makes, by the name of their parts without the number."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, int] = {}
+
+    def made(
+        self, work: Work[K], pieces: Sequence[K], corpus: Corpus, progress: Progress
+    ) -> Iterator[tuple[K, Mapping[str, Part]]]:
+        for piece, parts in super().made(work, pieces, corpus, progress):
+            if work.rows_of is not None:
+                name = work.rows_of.name
+                self.rows[name] = self.rows.get(name, 0) + work.rows(piece)
+            yield piece, parts
+
+
+def rows(seed: int, count: int) -> list[dict[str, object]]:
+    """Return rows with twins, near twins, rows without a text, and a column with a few long values."""
+    chance = random.Random(seed)
+    found: list[dict[str, object]] = []
+    for number in range(count):
+        text = " ".join(chance.choices(WORDS, k=chance.randint(3, 14)))
+        if found and chance.random() < 0.2:
+            text = f"{chance.choice(found)['text']}" + ("" if chance.random() < 0.5 else " more")
+        title = "long " * 40 if chance.random() < 0.01 else f"title {number % 3}"
+        absent = chance.random() < 0.05
+        found.append({"text": None if absent else text, "title": title, "n": number, "body": text * 20})
+    return found
+
+
+def write(path: Path, seed: int, count: int) -> None:
+    """Write a file of JSON Lines or Parquet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows(seed, count)), path, row_group_size=9)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows(seed, count)))
+
+
+def all_steps(corpus: Corpus) -> tuple[StepSpec, ...]:
+    """Return every step whose parts are taken over."""
+    near = near_step(NearParams(n=2).measure)
+    sampled = near_step(NearParams(n=2, metric="containment").measure)
+    regex = steps_of([Measure("regex", (("ignore_case", True), ("pattern", "river")), column="x")])
+    measured = (signals_step(), language_step(), tokens_step(), exact_step(), embeddings_step())
+    return (documents_step(), columns_step(corpus), *measured, near, sampled, *regex)
+
+
+def few_steps(corpus: Corpus) -> tuple[StepSpec, ...]:
+    """Return steps of each kind of part: tables, tables and kept tables, dropped tables, arrays of several a row."""
+    sampled = near_step(NearParams(n=2, metric="containment").measure)
+    return (documents_step(), columns_step(corpus), exact_step(), sampled)
+
+
+def artifacts(workspace: Workspace, corpus: Corpus, steps: Sequence[StepSpec], **more: object) -> dict[str, str]:
+    """Analyse a corpus and return the checksum of every file of its artifacts."""
+    analysis = analyze(corpus, workspace, steps=steps, **more)  # type: ignore[arg-type]
+    found = {}
+    for name, artifact in analysis.artifacts.items():
+        artifact.verify()
+        for path in artifact.path.iterdir():
+            found[f"{name} {artifact.digest[:8]} {path.name}"] = file_sha256(path)
+    return found
+
+
+def test_all_steps_take_over_known_rows_to_the_same_bytes(tmp_path: Path) -> None:
+    folder, home = tmp_path / "texts", Workspace(tmp_path / "home")
+    for seed in range(6):
+        write(folder / f"{seed}.{'parquet' if seed % 2 else 'jsonl'}", seed, 30 + seed)
+    corpus = open_corpus(folder)
+    artifacts(home, corpus, all_steps(corpus))
+    write(folder / "new.jsonl", 77, 21)
+    grown, counting = open_corpus(folder), Counting()
+    found = artifacts(home, grown, all_steps(grown), engine=counting)
+    assert found == artifacts(Workspace(tmp_path / "fresh"), grown, all_steps(grown))
+    assert counting.rows.pop("columns") <= 21 + 2 * SHARD_ROWS
+    assert set(counting.rows) == {"hash", "part", "sign"}
+    assert counting.rows["sign"] == 2 * 21
+    # The hashes of the documents and of the texts; signals, languages, tokens, vectors and matches.
+    assert counting.rows["hash"] == 2 * 21
+    assert counting.rows["part"] == 5 * 21
+
+
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["add", "change", "remove", "rename"]), st.integers(0, 5), st.integers(0, 10**6)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(edits=EDITS, sizes=st.lists(st.integers(1, 60), min_size=2, max_size=6))
+def test_any_edits_give_the_bytes_of_a_fresh_workspace(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, int, int]], sizes: list[int]
+) -> None:
+    root = tmp_path_factory.mktemp("growth")
+    folder, home = root / "texts", Workspace(root / "home")
+    write(folder / "first.jsonl", 5, 50)
+    for number, size in enumerate(sizes):
+        write(folder / f"{number}.jsonl", number, size)
+    corpus = open_corpus(folder)
+    artifacts(home, corpus, few_steps(corpus))
+    for step, (edit, which, seed) in enumerate(edits):
+        files = sorted(folder.iterdir())
+        chosen = files[which % len(files)]
+        if edit == "remove" and len(files) > 1:
+            chosen.unlink()
+        elif edit == "rename":
+            chosen.rename(folder / f"renamed-{step}.jsonl")
+        else:
+            write(folder / f"new-{step}.jsonl" if edit == "add" else chosen, seed, 1 + seed % 50)
+        corpus = open_corpus(folder)
+        found = artifacts(home, corpus, few_steps(corpus))
+        assert found == artifacts(Workspace(root / f"fresh-{step}"), corpus, few_steps(corpus))
+        assert home.store.verify() == []
