@@ -149,6 +149,8 @@ class ArtifactWriter:
             return
         try:
             self._kept.mkdir(parents=True, exist_ok=True)
+            # A rename onto another name of the same file would leave both.
+            (self._kept / part.file).unlink(missing_ok=True)
             (self._partial / part.file).replace(self._kept / part.file)
         except OSError as error:
             raise write_error(self._kept, error) from error
