@@ -8,11 +8,12 @@ are those of a known part, in the same order, is linked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,7 +82,8 @@ class Units:
     @cached_property
     def _rows(self) -> Layout:
         keys = [_file_key(opened) for opened in self.corpus.opened]
-        shard, row, rows = (np.empty(len(self._all), dtype=kind) for kind in (np.int32, np.int64, np.int64))
+        shard = np.empty(len(self._all), dtype=np.int32)
+        row, rows = (np.empty(len(self._all), dtype=np.int64) for _ in range(2))
         files = []
         for at, (number, file, mark) in enumerate(self._all):
             opened = self.corpus.opened[file]
@@ -179,10 +181,44 @@ class Growth:
     ) -> _Filling:
         """Return the filling of the parts of a work."""
         layout, layout_name = self.layout(None if rows.every_row else documents)
-        told = {name: out.ingredients[name] for name in ("step", "version", "params")}
         own = {"part": rows.name, "content": rows.content, "every_row": rows.every_row}
-        key = digest([told, own, reading_of(corpus, rows.columns)])
+        key = self.key(out, corpus, own, rows.columns)
         return _Filling(self, work, rows, corpus, out, layout, layout_name, key)
+
+    def key(self, out: ArtifactWriter, corpus: Corpus, own: Mapping[str, Any], columns: Sequence[str] = ()) -> str:
+        """Return the name of a work of a step, whatever the corpus.
+
+        Args:
+            out: of the step.
+            corpus: as the step reads it.
+            own: what the work depends on besides the parameters of the step, and its name in the step.
+            columns: paths of the columns that it reads besides the text.
+        """
+        told = {name: out.ingredients[name] for name in ("step", "version", "params")}
+        return digest([told, own, reading_of(corpus, columns)])
+
+    def note_whole(self, key: str, out: ArtifactWriter, names: Sequence[str], documents: Documents) -> None:
+        """Remember parts that belong to all shards together; they are recorded as those of shard 0."""
+        _, layout = self.layout(documents)
+        self._records.append((key, KnownSet(out.digest, layout, {0: tuple(map(out.part, names))})))
+
+    def arrays(self, known: KnownSet, shard: int) -> list[NDArray[Any]] | None:
+        """Return the arrays that a set has of a shard, None if one is gone or damaged."""
+        found = self.read(known, shard)
+        return None if any(isinstance(each, pa.Table) for each in found or ()) else found
+
+    def read(self, known: KnownSet, shard: int) -> list[Any] | None:
+        """Return the parts that a set has of a shard, arrays mapped into memory; None if one is gone or damaged."""
+        parts: list[Any] = []
+        for part in known.parts.get(shard, ()):
+            path = self.known.path(known, part)
+            if path is None:
+                return None
+            try:
+                parts.append(read_parquet(path) if part.kind == "table" else np.load(path, mmap_mode="r"))
+            except (OSError, StoreError, ValueError):
+                return None
+        return parts or None
 
     def note(self, filling: _Filling) -> None:
         """Remember the parts of a filled work; they are recorded when their artifact is complete."""
@@ -337,16 +373,8 @@ class _Filling:
         """Return the rows of a segment from its known part."""
         if segment.known is None:
             return None
-        parts: list[pa.Table | NDArray[np.generic]] = []
-        for part in segment.known.parts.get(segment.shard, ()):
-            path = self.growth.known.path(segment.known, part)
-            if path is None:
-                return None
-            try:
-                parts.append(read_parquet(path) if part.kind == "table" else np.load(path, mmap_mode="r"))
-            except (OSError, StoreError, ValueError):
-                return None
-        return self.rows.cut(tuple(parts), segment.start, segment.stop) if parts else None
+        parts = self.growth.read(segment.known, segment.shard)
+        return None if parts is None else self.rows.cut(tuple(parts), segment.start, segment.stop)
 
 
 def _cuts(

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from killing import ALL, run_until
 
+from tamis.analytics.duplicates import near
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.duplicates.near import near_step
 from tamis.analytics.duplicates.near_passes import NearParams
@@ -99,17 +100,17 @@ def write(path: Path, seed: int, count: int) -> None:
 
 def all_steps(corpus: Corpus) -> tuple[StepSpec, ...]:
     """Return every step whose parts are taken over."""
-    near = near_step(NearParams(n=2).measure)
+    near_pairs = near_step(NearParams(n=2).measure)
     sampled = near_step(NearParams(n=2, metric="containment").measure)
     regex = steps_of([Measure("regex", (("ignore_case", True), ("pattern", "river")), column="x")])
     measured = (signals_step(), language_step(), tokens_step(), exact_step(), embeddings_step())
-    return (documents_step(), columns_step(corpus), *measured, near, sampled, *regex)
+    return (documents_step(), columns_step(corpus), *measured, near_pairs, sampled, *regex)
 
 
 def few_steps(corpus: Corpus) -> tuple[StepSpec, ...]:
     """Return steps of each kind of part: tables, tables and kept tables, dropped tables, arrays of several a row."""
-    sampled = near_step(NearParams(n=2, metric="containment").measure)
-    return (documents_step(), columns_step(corpus), exact_step(), sampled)
+    banded, sampled = (near_step(NearParams(n=2, metric=metric).measure) for metric in ("jaccard", "containment"))
+    return (documents_step(), columns_step(corpus), exact_step(), banded, sampled)
 
 
 def artifacts(workspace: Workspace, corpus: Corpus, steps: Sequence[StepSpec], **more: object) -> dict[str, str]:
@@ -180,6 +181,7 @@ import sys
 from pathlib import Path
 from tamis.data import jsonl_reader, shards
 shards.SHARD_ROWS, jsonl_reader.BLOCK_ROWS = 40, 7
+from tamis.analytics.duplicates import near
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.pipeline import analyze, documents_step
@@ -271,7 +273,41 @@ def test_texts_in_files_of_their_own_are_taken_over_one_by_one(tmp_path: Path) -
     grown, counting = open_corpus(folder), Counting()
     found = artifacts(home, grown, few_steps(grown), engine=counting)
     assert found == artifacts(Workspace(tmp_path / "fresh"), grown, few_steps(grown))
-    assert counting.rows == {"hash": 2 * 2, "columns": 2, "sign": 2}
+    assert counting.rows == {"hash": 2 * 2, "columns": 2, "sign": 2 * 2}
+
+
+def test_only_pairs_with_a_new_set_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, home = tmp_path / "texts", Workspace(tmp_path / "home")
+    for seed in range(4):
+        write(folder / f"{seed}.jsonl", seed, 40)
+    corpus = open_corpus(folder)
+    steps = (documents_step(), near_step(NearParams(n=2).measure))
+    artifacts(home, corpus, steps)
+    (folder / "copies.jsonl").write_bytes((folder / "1.jsonl").read_bytes() + (folder / "2.jsonl").read_bytes())
+    for seed in (None, 71):
+        if seed is not None:
+            write(folder / "more.jsonl", seed, 30)
+        grown = open_corpus(folder)
+        expected = artifacts(Workspace(tmp_path / f"fresh-{seed}"), grown, steps)
+        with monkeypatch.context() as patch:
+            patch.setattr(near, "candidates", None)
+            assert artifacts(home, grown, steps) == expected
+
+
+@pytest.mark.parametrize("before", [900, 1150])
+def test_crowded_buckets_take_no_pairs_over(tmp_path: Path, before: int) -> None:
+    folder, home = tmp_path / "texts", Workspace(tmp_path / "home")
+    folder.mkdir()
+    common = " ".join(f"word{number}" for number in range(200))
+    lines = [json.dumps({"text": f"{common} {number} end"}) + "\n" for number in range(before + 250)]
+    (folder / "a.jsonl").write_text("".join(lines[:before]))
+    steps = (documents_step(), near_step(NearParams(n=2, floor=0.95).measure))
+    artifacts(home, open_corpus(folder), steps)
+    (folder / "b.jsonl").write_text("".join(lines[before:]))
+    grown = open_corpus(folder)
+    found = analyze(grown, home, steps=steps).artifacts[steps[1].name]
+    assert found.facts["crowded_buckets"] > 0
+    assert artifacts(home, grown, steps) == artifacts(Workspace(tmp_path / "fresh"), grown, steps)
 
 
 def test_a_column_whose_type_changes_is_read_again_and_a_role_makes_another_corpus(tmp_path: Path) -> None:
