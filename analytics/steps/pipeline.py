@@ -21,6 +21,7 @@ from tamis.analytics.steps.row_by_row import Part, Parts, joined, slices
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
+from tamis.data.corpus_states import CorpusStates
 from tamis.data.documents import Documents, check_ids
 from tamis.data.errors import JobError, LockedError
 from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify, without_repairs
@@ -216,6 +217,8 @@ def analyze(
             check_ids(corpus, documents)
     if documents is None:
         raise JobError("The documents step did not run", value=sorted(artifacts))
+    if "facts" in artifacts:
+        CorpusStates.of(workspace.root, corpus).note(corpus)
     return Analysis(corpus, documents, artifacts)
 
 

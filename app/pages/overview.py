@@ -33,7 +33,7 @@ from tamis.app.dashboard.page_context import Stage, plain, stage, workspace
 from tamis.app.dashboard.rail import is_analysed
 from tamis.app.figures.figures import share_bars
 from tamis.app.jobs.worker import find_analysis, start_analysis
-from tamis.app.pages import audit_cards, corpora_beside, errors_list, roles_form, shape_form, tier_choice
+from tamis.app.pages import audit_cards, corpora_beside, drift_card, errors_list, roles_form, shape_form, tier_choice
 from tamis.data.corpus import Corpus
 from tamis.data.parts import ROLES
 from tamis.data.workspace import Workspace
@@ -82,6 +82,7 @@ def _analysed(here: Stage) -> None:
         for name in ("source", "lang", "label"):
             if name in here.facts.columns:
                 _groups(here, name)
+    drift_card.unfold(here)
     corpora_beside.unfold(here)
     _files(here)
 
