@@ -30,6 +30,7 @@ from tamis.app.cli import (
     rephrase,
     review,
     search,
+    watch,
 )
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
@@ -54,6 +55,7 @@ __all__ = [
     "rephrase",
     "review",
     "search",
+    "watch",
 ]
 
 
