@@ -43,7 +43,7 @@ WATCH_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Batch:
+class WatchedBatch:
     """The files that came together, and what became of their documents.
 
     Attributes:
@@ -74,7 +74,7 @@ class WatchState:
 
     recipe: str
     roles: Mapping[str, str] = field(default_factory=dict)
-    batches: tuple[Batch, ...] = ()
+    batches: tuple[WatchedBatch, ...] = ()
 
     @classmethod
     def read(cls, out: Path, recipe: str) -> WatchState:
@@ -91,7 +91,7 @@ class WatchState:
         try:
             value = json.loads(path.read_bytes())
             batches = tuple(
-                Batch(**{**each, "files": tuple((name, sha256) for name, sha256 in each["files"])})
+                WatchedBatch(**{**each, "files": tuple((name, sha256) for name, sha256 in each["files"])})
                 for each in value["batches"]
             )
             found = cls(value["recipe"], value["roles"], batches)
@@ -117,7 +117,7 @@ def watch_once(
     workspace: Workspace | None = None,
     options: CuratedOptions | None = None,
     progress: Progress | None = None,
-) -> Batch | None:
+) -> WatchedBatch | None:
     """Curate the files that came since the last batch; return the batch, None if nothing came.
 
     A killed call is started again with the same arguments: parts are whole or absent, and have the same bytes.
@@ -194,7 +194,7 @@ def _check_decisions(study: Study, outcome: Outcome, state: WatchState) -> None:
             )  # fmt: skip
 
 
-def _of(study: Study, batch: Batch) -> NDArray[np.bool_]:
+def _of(study: Study, batch: WatchedBatch) -> NDArray[np.bool_]:
     """Return which documents are of a batch, bool (n,)."""
     others = set(file_contents(study.corpus)) - {sha256 for _, sha256 in batch.files}
     return new_documents(study.corpus, study.documents, others)
@@ -217,7 +217,7 @@ def _write(
     state: WatchState,
     options: CuratedOptions,
     progress: Progress,
-) -> Batch:
+) -> WatchedBatch:
     """Write the part of the new files, the selection of all files, and the record, which makes the batch count."""
     known = {sha256 for batch in state.batches for _, sha256 in batch.files}
     new = new_documents(study.corpus, study.documents, known)
@@ -237,7 +237,7 @@ def _write(
     draft.rename(part)
     write_parquet(selection.table(), target / SELECTION)
     files = sorted((file.sha256, file.name) for file in study.corpus.files if file.sha256 not in known)
-    batch = Batch(
+    batch = WatchedBatch(
         name,
         tuple((file, sha256) for sha256, file in files),
         int(np.count_nonzero(new)),
