@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -31,36 +32,39 @@ class ArtifactWriter:
         *,
         sums: Path,
         final: Path,
+        kept: Path,
         lock: Lock,
         ingredients: Mapping[str, Any],
         digest: str,
         parts: Mapping[str, Part],
     ) -> None:
-        self.digest = digest
-        self._partial, self._sums, self._final = partial, sums, final
-        self._lock, self._ingredients = lock, ingredients
+        self.digest, self.ingredients = digest, ingredients
+        self._partial, self._sums, self._final, self._kept = partial, sums, final, kept
+        self._lock = lock
         self._parts = dict(parts)
 
     @classmethod
     def resume(
-        cls, partial: Path, *, sums: Path, final: Path, lock: Lock, ingredients: Mapping[str, Any], digest: str
+        cls, partial: Path, *, sums: Path, final: Path, kept: Path, lock: Lock, key: tuple[str, Mapping[str, Any]]
     ) -> ArtifactWriter:
         """Open the partial folder; keep the parts that match their recorded checksum and remove all other files."""
         try:
             partial.mkdir(parents=True, exist_ok=True)
             sums.mkdir(parents=True, exist_ok=True)
-            kept: dict[str, Part] = {}
+            found: dict[str, Part] = {}
             for record in sorted(sums.glob("*.json")):
                 part = _recorded(record)
                 if part is not None and _agrees(partial / part.file, part):
-                    kept[part.name] = part
-            known = {part.file for part in kept.values()}
+                    found[part.name] = part
+            known = {part.file for part in found.values()}
             for path in partial.iterdir():
                 if path.name not in known:
                     path.unlink()
         except OSError as error:
             raise write_error(partial, error) from error
-        return cls(partial, sums=sums, final=final, lock=lock, ingredients=ingredients, digest=digest, parts=kept)
+        digest, ingredients = key
+        folders = {"sums": sums, "final": final, "kept": kept}
+        return cls(partial, **folders, lock=lock, ingredients=ingredients, digest=digest, parts=found)
 
     def has_part(self, name: str) -> bool:
         """Return whether a part of this name is already complete."""
@@ -116,12 +120,40 @@ class ArtifactWriter:
         array: NDArray[Any] = np.load(self._path(name, "array"), mmap_mode="r" if mmap else None, allow_pickle=False)
         return array
 
-    def drop_part(self, name: str) -> None:
-        """Remove a part that was only needed for resuming."""
+    def part(self, name: str) -> Part:
+        """Return the record of a complete part."""
+        return self._parts[name]
+
+    def link_part(self, name: str, source: Path, part: Part) -> None:
+        """Take a part over from a file whose bytes have the checksum of ``part``: linked, or copied where links fail.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+        path = self._path(name, part.kind)
+        with atomic_write(path) as temporary:
+            try:
+                os.link(source, temporary)
+            except OSError:
+                shutil.copyfile(source, temporary)
+        self._record(name, part.kind, part.rows, path, sha256=part.sha256)
+
+    def drop_part(self, name: str, *, keep: bool = False) -> None:
+        """Remove a part that the artifact does not have; with ``keep`` it stays beside it, for corpora that grow."""
         part = self._parts.pop(name, None)
-        if part is not None:
-            (self._sums / f"{part.file}.json").unlink(missing_ok=True)
+        if part is None:
+            return
+        (self._sums / f"{part.file}.json").unlink(missing_ok=True)
+        if not keep:
             (self._partial / part.file).unlink(missing_ok=True)
+            return
+        try:
+            self._kept.mkdir(parents=True, exist_ok=True)
+            # A rename onto another name of the same file would leave both.
+            (self._kept / part.file).unlink(missing_ok=True)
+            (self._partial / part.file).replace(self._kept / part.file)
+        except OSError as error:
+            raise write_error(self._kept, error) from error
 
     def commit(self, *, rows: int, facts: Mapping[str, Any] | None = None) -> Artifact:
         """Write the manifest, move the folder to its final place and return the artifact.
@@ -137,7 +169,7 @@ class ArtifactWriter:
         if not self._lock.is_mine():
             raise LockedError(f"The lock of artifact {self.digest[:12]} was taken over by another process")
         parts = tuple(self._parts[name] for name in sorted(self._parts))
-        manifest = Manifest(self.digest, self._ingredients, rows, dict(facts or {}), parts)
+        manifest = Manifest(self.digest, self.ingredients, rows, dict(facts or {}), parts)
         try:
             write_bytes(self._partial / MANIFEST, manifest.to_json())
             sync(self._partial)
@@ -155,8 +187,8 @@ class ArtifactWriter:
     def _path(self, name: str, kind: str) -> Path:
         return self._partial / (check_name(name, what="Part") + SUFFIXES[kind])
 
-    def _record(self, name: str, kind: str, rows: int, path: Path) -> None:
-        part = Part(name, kind, rows, path.stat().st_size, file_sha256(path))
+    def _record(self, name: str, kind: str, rows: int, path: Path, *, sha256: str | None = None) -> None:
+        part = Part(name, kind, rows, path.stat().st_size, sha256 or file_sha256(path))
         write_bytes(self._sums / f"{path.name}.json", json.dumps(asdict(part)).encode())
         self._parts[name] = part
 

@@ -53,11 +53,11 @@ def examine(workspace: Workspace, *, checksums: bool = True) -> tuple[Finding, .
 
 
 def repair(workspace: Workspace) -> tuple[Orphan, ...]:
-    """Remove the locks of dead processes and damaged artifacts; return what was removed.
+    """Remove the locks of dead processes, damaged artifacts and kept parts without a record; return what was removed.
 
     Unfinished artifacts stay: the next analysis resumes them. It makes damaged ones again.
     """
-    gone = tuple(orphan for orphan in workspace.store.orphans() if orphan.kind in ("lock", "damaged"))
+    gone = tuple(orphan for orphan in workspace.store.orphans() if orphan.kind in ("lock", "damaged", "kept"))
     for orphan in gone:
         workspace.store.remove(orphan)
     return gone
@@ -117,6 +117,7 @@ def _store(workspace: Workspace, *, checksums: bool) -> Iterator[Finding]:
         "damaged": ("failed", "tamis doctor --fix removes them; the next analysis makes them again"),
         "partial": ("ok", "tamis analyze goes on from here"),
         "lock": ("warning", "tamis doctor --fix removes them"),
+        "kept": ("ok", "tamis doctor --fix removes them"),
     }
     for kind, (state, fix) in advice.items():
         found = [orphan for orphan in orphans if orphan.kind == kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from itertools import pairwise
@@ -77,7 +77,7 @@ def identify(corpus: Corpus, out: ArtifactWriter, progress: Progress) -> Artifac
     errors = _errors_table(shards, np.flatnonzero(first.bytes < 0), first.reasons)
     out.write_table("errors", errors)
     for shard in shards:
-        out.drop_part(hash_part(shard))
+        out.drop_part(hash_part(shard), keep=True)
         out.drop_part(f"twins-{shard.index:05d}")
     texts = sha256(first.hash[order].tobytes()).hexdigest()
     facts = {"id_source": id_source, "notes": notes, "errors": errors.num_rows, "repaired": first.repaired}
@@ -118,6 +118,11 @@ def hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
     repaired = np.zeros(table.num_rows, dtype=np.int32)
     repaired[:1] = max(repairs[corpus.head(path)] for path in source)
     return table.append_column("repaired", pa.array(repaired))
+
+
+def without_repairs(tables: Sequence[pa.Table]) -> bool:
+    """Return whether no text was repaired: the number of repaired ones belongs to a shard, not to a row."""
+    return not any(pc.any(pc.not_equal(table.column("repaired"), 0)).as_py() for table in tables)
 
 
 def hash_texts(texts: pa.Array) -> pa.Array:

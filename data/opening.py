@@ -13,6 +13,7 @@ import pyarrow as pa
 from tamis.data.arrow_reader import ArrowReader
 from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
+from tamis.data.file_hashes import FileHashes
 from tamis.data.formats import (
     TEXTS,
     BadLine,
@@ -221,6 +222,7 @@ def open_files(
     opened, bad, notes = [], [], list(listing.notes)
     logs = sessions and are_sessions(listing.files)
     sizes = [file.stat().st_size for file in listing.files]
+    hashes = FileHashes.of(probes)
     progress.step("opening", sum(sizes), "bytes")
     for file, size in zip(listing.files, sizes, strict=True):
         progress.check()
@@ -228,7 +230,8 @@ def open_files(
         try:
             notes_in = probes if size >= SMALL or len(sizes) <= FEW else None
             thorough = on_bad_file == "skip"
-            one = _open_file(file, name, thorough=thorough, on_bad_line=on_bad_line, probes=notes_in, logs=logs)
+            reading = _Reading(thorough, on_bad_line, notes_in, logs)
+            one = _open_file(file, name, reading, hashes if notes_in is not None else FileHashes(None))
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise with_way_out(error, len(sizes)) from error
@@ -238,6 +241,7 @@ def open_files(
             bad += [_left_out(name, line) for line in one.probe.bad_lines]
             notes += [f"{name}: {note}" for note in one.probe.notes]
         progress.advance(size)
+    hashes.save()
     if not opened:
         raise CorpusError("No file can be read", value=[item.reason for item in bad])
     return Opening(str(listing.root), _with_paths(listing.root, opened, path_columns), tuple(bad), tuple(notes))
@@ -305,17 +309,26 @@ def _with_paths(root: Path, files: Sequence[OpenedFile], wanted: PathColumns) ->
     return tuple(sorted(known, key=lambda file: (*file.content[:3], canonical_json(file.content[3:]), file.name)))
 
 
-def _open_file(
-    path: Path, name: str, *, thorough: bool, on_bad_line: OnBad, probes: Path | None, logs: bool
-) -> OpenedFile:
+@dataclass(frozen=True)
+class _Reading:
+    """How files are opened: the arguments of ``open_files`` that concern one file."""
+
+    thorough: bool
+    on_bad_line: OnBad
+    probes: Path | None
+    logs: bool
+
+
+def _open_file(path: Path, name: str, reading: _Reading, hashes: FileHashes) -> OpenedFile:
+    thorough, on_bad_line, probes = reading.thorough, reading.on_bad_line, reading.probes
     kind, compression = format_of(path) or ("parquet", "")
     try:
         stat = path.stat()
-        sha256 = file_sha256(path)
+        sha256 = hashes.sha256(path)
         compression = compression if kind in _WITHOUT_LINES else detect_compression(path, compression)
         if kind == "jsonl" and named_json(path) and holds_json(path, compression):
             kind = "json"
-        kind = SESSIONS if logs else kind
+        kind = SESSIONS if reading.logs else kind
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]

@@ -6,6 +6,7 @@ Layout under the root::
     partial/<digest>/parts                       being written; a later writer resumes an earlier one
     sums/<digest>/<part>.json                    checksums of the complete parts in partial/
     locks/<digest>.lock                          one writer per artifact
+    known/, layouts/, kept/                      what a corpus that grew takes over, see ``known_parts``
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Orphan:
 
     Attributes:
         path: its path.
-        kind: ``partial`` (unfinished, can be resumed), ``damaged`` (fails its manifest) or ``lock`` (owner is dead).
+        kind: ``partial`` (unfinished, can be resumed), ``damaged`` (fails its manifest), ``lock`` (owner is dead) or
+            ``kept`` (parts that no record names).
         bytes: its size.
         reason: one clause.
     """
@@ -137,9 +139,9 @@ class Store:
                 self._partial / name,
                 sums=self.root / "sums" / name,
                 final=self._artifacts / name,
+                kept=self.root / "kept" / name,
                 lock=lock,
-                ingredients=key.ingredients,
-                digest=name,
+                key=(name, key.ingredients),
             )
 
     def artifacts(self) -> list[Artifact]:
@@ -161,6 +163,10 @@ class Store:
         for path in self._folders(self._partial):
             if not is_held(self._locks / f"{path.name}.lock"):
                 found.append(Orphan(path, "partial", _size(path), "unfinished; the next run resumes it"))
+        recorded = {path.stem for path in (self.root / "known").glob("*/*.json")}
+        for path in self._folders(self.root / "kept"):
+            if path.name not in recorded and not is_held(self._locks / f"{path.name}.lock"):
+                found.append(Orphan(path, "kept", _size(path), "no record names its parts"))
         for path in sorted(self._locks.glob("*.lock")) if self._locks.is_dir() else []:
             if not is_held(path):
                 found.append(Orphan(path, "lock", path.stat().st_size, "its process is dead"))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.steps.engine import shard_work
+from tamis.analytics.steps.engine import RowByRow, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.normal_form import CONVENTION, normalise
@@ -115,7 +115,12 @@ def exact_step() -> StepSpec:
 
     def run(context: StepContext) -> None:
         shards = context.corpus.shards()
-        make = shard_work(context.corpus, lambda shard, given: _hashes(given.corpus, shard), part=_hash_part)
+        make = shard_work(
+            context.corpus,
+            lambda shard, given: _hashes(given.corpus, shard),
+            part=_hash_part,
+            rows_of=RowByRow("hash"),
+        )
         context.fill(make)
         parts = [context.out.read_table(_hash_part(shard)) for shard in shards]
         documents = context.documents
@@ -124,7 +129,7 @@ def exact_step() -> StepSpec:
         first = 0
         for shard, part in zip(shards, parts, strict=True):
             context.out.write_table(shard.part, columns.slice(first, part.num_rows))
-            context.out.drop_part(_hash_part(shard))
+            context.out.drop_part(_hash_part(shard), keep=True)
             first += part.num_rows
         context.out.commit(rows=documents.n)
 

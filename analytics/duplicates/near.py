@@ -19,8 +19,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates import near_passes
-from tamis.analytics.duplicates.candidates import Crowding, Pair, split
+from tamis.analytics.duplicates.candidates import Candidates, Crowding, Pair, split
 from tamis.analytics.duplicates.exact import duplicate_groups
+from tamis.analytics.duplicates.known_pairs import FreshCandidates, KnownPairs, note_pairs
 from tamis.analytics.duplicates.near_passes import KIND, NearParams, Signed, candidates, sign
 from tamis.analytics.duplicates.shingles import similarities
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, Pairs, step_name
@@ -139,9 +140,17 @@ class _PairSearch:
         context.fill(near_passes.signing(context.corpus, params, threads=self.threads))
         head = self._heads()
         twins = Twins.of(head[:, :2])
-        found = candidates(self._signed(twins.alone), context.documents.bytes[twins.alone], params)
-        context.fill(near_passes.pairing(found))
-        codes = [context.out.read_array(name, mmap=True) for name in near_passes.code_parts(found)]
+        identity = head[twins.alone, :2]
+        known = KnownPairs.find(context, params, identity)
+        signed, lengths = self._signed(head, twins.alone), context.documents.bytes[twins.alone]
+        fresh = None if known is None else FreshCandidates.of(signed, lengths, params, known)
+        if known is None or fresh is None or fresh.found.crowding.crowded:
+            known, found = None, candidates(signed, lengths, params)
+            codes, crowding, compared = self._paired(found, "all"), found.crowding, 0
+        else:
+            codes = list(fresh.chosen(self._paired(fresh.found, known.artifact)))
+            crowding = Crowding(max(known.largest, fresh.found.crowding.largest), 0)
+            compared = known.candidates
         wanted = np.zeros(context.documents.n, dtype=bool)
         for some in codes:
             context.progress.check()
@@ -157,7 +166,21 @@ class _PairSearch:
             table = context.out.read_table(chunk.part)
             left, right = split(codes[chunk.range][chunk.slice][table.column("place").to_numpy()])
             parts.append(Pairs(twins.alone[left], twins.alone[right], table.column("similarity").to_numpy()))
-        self._commit(_joined(parts), twins, found.crowding, sum(map(len, codes)))
+        if known is not None:
+            old = known.pairs
+            parts.append(Pairs(twins.alone[old.left], twins.alone[old.right], old.similarity))
+        self._commit(_joined(parts), twins, identity, crowding, compared + sum(map(len, codes)))
+
+    def _paired(self, found: Candidates, among: str) -> list[NDArray[np.uint64]]:
+        """Return the codes of candidates; parts of a stopped run that looked among others are removed."""
+        out, marker = self.context.out, f"among-{among}"
+        if not out.has_part(marker):
+            for name in out.parts():
+                if name.startswith(("among-", "codes-", "sets-", "pairs-")):
+                    out.drop_part(name)
+            out.write_array(marker, np.zeros(0, dtype=np.uint8))
+        self.context.fill(near_passes.pairing(found))
+        return [out.read_array(name, mmap=True) for name in near_passes.code_parts(found)]
 
     def _heads(self) -> NDArray[np.uint64]:
         """Return the heads of all documents in facts order, uint64 (n, 4)."""
@@ -169,9 +192,9 @@ class _PairSearch:
     def _head(self, shard: int) -> NDArray[np.uint64]:
         return self.context.out.read_array(f"sign-{shard:05d}-head")
 
-    def _signed(self, chosen: NDArray[np.int64]) -> Signed:
+    def _signed(self, heads: NDArray[np.uint64], chosen: NDArray[np.int64]) -> Signed:
         """Return the documents at the ascending facts rows ``chosen``, in facts order."""
-        head = self._heads()[chosen]
+        head = heads[chosen]
         ends = np.cumsum(head[:, 3].astype(np.int64))
         signed = Signed(head, np.empty(int(ends[-1]) if len(ends) else 0, dtype=np.uint64))
         wanted = np.zeros(self.context.documents.n, dtype=bool)
@@ -190,14 +213,15 @@ class _PairSearch:
             begin[inside] = np.cumsum(sizes[inside]) - sizes[inside]
         return begin, begin + sizes
 
-    def _commit(self, pairs: Pairs, twins: Twins, crowding: Crowding, count: int) -> None:
+    def _commit(self, pairs: Pairs, twins: Twins, identity: NDArray[np.uint64], crowding: Crowding, count: int) -> None:
         out = self.context.out
         for name in _COLUMNS:
             out.write_array(name, getattr(pairs, name))
         out.write_array("first", twins.first)
+        note_pairs(self.context, identity, twins.alone)
         for part in out.parts():
             if part not in (*_COLUMNS, "first"):
-                out.drop_part(part)
+                out.drop_part(part, keep=part.startswith(("sign-", "keep-")))
         facts = {
             "sets": len(twins.alone),
             "candidates": count,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -26,8 +26,9 @@ from tamis.analytics.duplicates.candidates import (
     split,
 )
 from tamis.analytics.duplicates.shingles import Metric, Shingles, Unit, band_keys, signatures, similarities
-from tamis.analytics.steps.engine import Part, PieceInput, Work, shard_work
+from tamis.analytics.steps.engine import Part, PieceInput, RowByRow, Work, shard_work
 from tamis.analytics.steps.measures import Measure
+from tamis.analytics.steps.row_by_row import counted_slices
 from tamis.analytics.text.block import block_ranges, utf8_buffers
 from tamis.analytics.text.normal_form import CONVENTION, Convention, normalise
 from tamis.data.artifact_writer import ArtifactWriter
@@ -209,7 +210,8 @@ def signing(corpus: Corpus, params: NearParams, *, threads: int) -> Work[Shard]:
         signed = Signed.joined(sign(some, params, threads=given.threads) for some in texts)
         return dict(zip(parts(shard), (signed.keys, signed.head), strict=True))
 
-    return Work(corpus.shards(), parts, make, lambda shard: shard.rows, threads=threads)
+    rows = RowByRow("sign", cut=partial(counted_slices, counts=3))
+    return Work(corpus.shards(), parts, make, lambda shard: shard.rows, threads=threads, rows_of=rows)
 
 
 def code_parts(found: Candidates) -> list[str]:

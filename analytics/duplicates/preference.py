@@ -22,7 +22,7 @@ from tamis.analytics.duplicates.exact import TextHashes
 from tamis.analytics.duplicates.shingles import Shingles, similarities
 from tamis.analytics.signals.preference_signals import PAIR_SIGNALS, STEP
 from tamis.analytics.signals.signal import SIGNALS
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.normal_form import CONVENTION
 from tamis.data.parts import CHOSEN, REJECTED, Parts
@@ -117,7 +117,7 @@ def preference_step() -> StepSpec:
 
     def run(context: StepContext) -> None:
         shards: Sequence[Shard] = context.corpus.shards()
-        context.fill(shard_work(context.corpus, paired, part=_pair_part))
+        context.fill(shard_work(context.corpus, paired, part=_pair_part, rows_of=RowByRow("pair")))
         parts = [context.out.read_table(_pair_part(shard)) for shard in shards]
         keys = [np.column_stack([part.column(name).to_numpy() for name in _KEYS]) for part in parts]
         both = np.concatenate([part.column("both").to_numpy() for part in parts])
@@ -131,7 +131,7 @@ def preference_step() -> StepSpec:
                 for name in _SCHEMA.names
             ]
             context.out.write_table(shard.part, pa.table(columns, schema=_SCHEMA))
-            context.out.drop_part(_pair_part(shard))
+            context.out.drop_part(_pair_part(shard), keep=True)
             first += part.num_rows
         context.out.commit(rows=context.documents.n, facts={"signals": [signal.key for signal in PAIR_SIGNALS]})
 

@@ -18,7 +18,7 @@ from tamis.analytics.embedding.embedder import (
     tuned_embedder,
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
@@ -119,7 +119,9 @@ def _step(
 
 def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     """Embed every shard that is not done yet and commit."""
-    context.fill(shard_work(context.corpus, _embedded, common=embedder))
+    # A transformer's vectors depend on the batch they are made in, those of the other tiers on the text alone.
+    rows = None if isinstance(embedder, PreciseEmbedder) else RowByRow(content=embedder.space)
+    context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=rows))
     missing = 0
     for shard in context.corpus.shards():
         missing += int((~context.out.read_array(shard.part).any(axis=1)).sum())

@@ -15,7 +15,7 @@ from tamis.analytics.signals.audit_tools import tool_columns
 from tamis.analytics.signals.audit_turns import turn_columns
 from tamis.analytics.signals.language import model_params
 from tamis.analytics.signals.phrase_lists import IDENTITY, REFUSALS, PhraseList, packaged_list, workspace_list
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.word_stream import CONVENTION as WORDS
 from tamis.data.corpus import Corpus
@@ -80,7 +80,7 @@ def audit_step(corpus: Corpus, lists: AuditLists) -> StepSpec:
         return pa.concat_tables(found).combine_chunks()
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, audited))
+        context.fill(shard_work(context.corpus, audited, rows_of=RowByRow(columns=columns)))
         context.out.commit(rows=context.documents.n, facts={"signals": [signal.key for signal in AUDIT]})
 
     return StepSpec(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tamis.analytics.signals.audit_tools import declared_tools
 from tamis.analytics.signals.chat_template import compiled, messages_of, rendered_pieces, template_text
 from tamis.analytics.signals.token_counter import PACKAGED, count, tokenizer_path
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -117,7 +117,9 @@ def _step(measure: Measure) -> StepSpec:
                 "Only conversations have tokens under a chat template", value=context_.corpus.shape.words,
                 fix="open the corpus with --shape conversation:",
             )  # fmt: skip
-        context_.fill(shard_work(context_.corpus, counted))
+        tools = context_.corpus.shape.columns.get("tools")
+        rows = RowByRow(columns=() if tools is None else (tools,))
+        context_.fill(shard_work(context_.corpus, counted, rows_of=rows))
         context_.out.commit(rows=context_.documents.n)
 
     return StepSpec(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.signals.gopher import character_shares
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
@@ -117,7 +117,7 @@ def _whole_step(measure: Measure) -> StepSpec:
         return pa.table({"value": pa.chunked_array(parts, pa.float32())})
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, sure))
+        context.fill(shard_work(context.corpus, sure, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(
@@ -152,7 +152,7 @@ def language_step() -> StepSpec:
 
     def run(context: StepContext) -> None:
         processes = processes_for(int(np.minimum(context.documents.bytes, MAX_CHARACTERS).sum()))
-        context.fill(shard_work(context.corpus, detect, processes=processes))
+        context.fill(shard_work(context.corpus, detect, processes=processes, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.signals.measure import measure
 from tamis.analytics.signals.signal import SIGNALS
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.conventions import CONVENTIONS
@@ -64,7 +64,7 @@ def signals_step(names: Sequence[str] | None = None, *, threads: int | None = No
         return pa.Table.from_batches(batches)
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, table, threads=workers))
+        context.fill(shard_work(context.corpus, table, threads=workers, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n, facts={"signals": [SIGNALS[name].key for name in chosen]})
 
     return StepSpec(

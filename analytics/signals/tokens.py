@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.signals.token_counter import BYTES, PACKAGED, WORDPIECE, count, tokenizer_path
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
 from tamis.data.errors import SettingError
@@ -67,7 +67,7 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
 
     def run(context: StepContext) -> None:
         processes = processes_for(int(context.documents.bytes.sum()))
-        context.fill(shard_work(context.corpus, measure, processes=processes))
+        context.fill(shard_work(context.corpus, measure, processes=processes, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n, facts={"tokenizer": tokenizer})
 
     return StepSpec(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.steps.engine import shard_work
+from tamis.analytics.steps.engine import Part, PieceInput, RowByRow, Work
+from tamis.analytics.steps.row_by_row import Parts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.byte_text import is_bytes
@@ -29,6 +31,7 @@ COLUMNS_VERSION = 2
 """2 keeps exact uint64, infinities and label names; a corpus without such columns still has version 1."""
 
 _ROLES = ("source", "language", "label")
+_ALL = "*"
 
 
 def columns_step(corpus: Corpus) -> StepSpec:
@@ -43,7 +46,9 @@ def columns_step(corpus: Corpus) -> StepSpec:
     labels = {name: list(corpus.labels[path]) for name, path in columns.items() if path in corpus.labels}
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, lambda shard, given: _read(given.corpus, shard, columns, labels)))
+        context.fill(_reading(context.corpus, columns, labels))
+        for shard in context.corpus.shards():
+            context.out.drop_part(_short_part(shard), keep=True)
         parts = [set(context.out.read_table(shard.part).column_names) for shard in context.corpus.shards()]
         there = [name for name in columns if all(name in part for part in parts)]
         facts = {"columns": columns, "left_out": left_out(context.corpus, columns, there)}
@@ -173,21 +178,89 @@ def _is_short_scalar(kind: pa.DataType) -> bool:
     )
 
 
-def _read(corpus: Corpus, shard: Shard, columns: Mapping[str, str], labels: Mapping[str, Sequence[str]]) -> pa.Table:
-    """Return the columns of a shard's documents that can be read and are short."""
+def _reading(corpus: Corpus, columns: Mapping[str, str], labels: Mapping[str, Sequence[str]]) -> Work[Shard]:
+    """Return the work of reading the columns of each shard, and the table ``short-...`` of those left out."""
+
+    def make(shard: Shard, given: PieceInput) -> dict[str, Part]:
+        found, short = _read(given.corpus, shard, columns, labels)
+        return {shard.part: found, _short_part(shard): short}
+
+    rows = RowByRow("columns", columns=tuple(columns.values()), cut=_cut, join=partial(_join, list(columns)))
+    return Work(
+        corpus.shards(), lambda shard: (shard.part, _short_part(shard)), make, lambda shard: shard.rows, rows_of=rows
+    )
+
+
+def _short_part(shard: Shard) -> str:
+    return f"short-{shard.index:05d}"
+
+
+def _read(
+    corpus: Corpus, shard: Shard, columns: Mapping[str, str], labels: Mapping[str, Sequence[str]]
+) -> tuple[pa.Table, pa.Table]:
+    """Return the columns of a shard's documents that can be read and are short, and which values of the others are.
+
+    The second table has a column ``_ALL``, true, and for each column left out whether its value is short, NULL where
+    it cannot be read.
+    """
     held: dict[str, list[pa.Array]] = {name: [] for name in columns}
+    short: dict[str, list[pa.Array]] = {name: [] for name in (_ALL, *columns)}
+    unread = set()
     for batch in corpus.batches(shard, columns=[corpus.roles.text, *columns.values()]):
         kept = batch.filter(batch.column(0).is_valid())
+        short[_ALL].append(pa.repeat(True, kept.num_rows))
         for index, name in enumerate(columns, start=1):
-            if name not in held:
-                continue
             values = _value(kept.column(index), role=name in _ROLES, names=labels.get(name))
             if values is None:
-                del held[name]
+                unread.add(name)
+                short[name].append(pa.nulls(kept.num_rows, pa.bool_()))
             else:
                 held[name].append(values)
-    table = pa.table({name: pa.chunked_array(arrays) for name, arrays in held.items()})
-    return table.select([name for name in held if name in _ROLES or _fits(table.column(name))])
+                short[name].append(_are_short(values, role=name in _ROLES))
+    table = pa.table({name: pa.chunked_array(held[name]) for name in columns if name not in unread})
+    there = {name for name in table.column_names if pc.all(pa.chunked_array(short[name])).as_py() in (True, None)}
+    told = {name: pa.chunked_array(short[name], pa.bool_()) for name in short if name not in there}
+    return table.select([name for name in table.column_names if name in there]), pa.table(told)
+
+
+def _are_short(values: pa.Array, *, role: bool) -> pa.Array:
+    """Return whether each value may be a property, bool (n,) without NULL."""
+    if role or not is_text(values.type):
+        return pa.repeat(True, len(values))
+    return pc.fill_null(pc.less_equal(pc.binary_length(values), LONGEST), True)
+
+
+def _cut(parts: Parts, start: int, stop: int) -> Parts | None:
+    found, short = parts
+    if not (isinstance(found, pa.Table) and isinstance(short, pa.Table)) or stop > short.num_rows:
+        return None
+    return found.slice(start, stop - start), short.slice(start, stop - start)
+
+
+def _join(names: Sequence[str], several: Sequence[Parts]) -> Parts | None:
+    """Return the columns that all rows allow, and ``short`` of the others; None if some are not known."""
+    pairs = [(found, short) for found, short in several if isinstance(found, pa.Table) and isinstance(short, pa.Table)]
+    there, left = [], {_ALL: pa.concat_tables([short.select([_ALL]) for _, short in pairs]).column(_ALL)}
+    for name in names:
+        if all(name in found.column_names for found, _ in pairs):
+            there.append(name)
+            continue
+        told = [
+            pa.repeat(True, short.num_rows) if name in found.column_names else short.column(name)
+            for found, short in pairs
+        ]
+        left[name] = pa.chunked_array([chunk for some in told for chunk in _chunks(some)], pa.bool_())
+        if pc.min(left[name].cast(pa.int8())).as_py() != 0:
+            # No long value: one that cannot be read, or the values are in no part.
+            return None
+    tables = [found.select(there) for found, _ in pairs]
+    if any(table.schema != tables[0].schema for table in tables):
+        return None
+    return pa.concat_tables(tables), pa.table(left)
+
+
+def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return values.chunks if isinstance(values, pa.ChunkedArray) else [values]
 
 
 def _value(array: pa.Array, *, role: bool, names: Sequence[str] | None = None) -> pa.Array | None:
@@ -218,11 +291,6 @@ def label_values(array: pa.Array, names: Sequence[str]) -> pa.Array:
     found = pa.array(names, pa.string()).take(pc.if_else(known, numbers, None))
     other = pc.if_else(pc.less(numbers, 0), pa.scalar(None, pa.string()), numbers.cast(pa.string()))
     return pc.if_else(known, found, other)
-
-
-def _fits(column: pa.ChunkedArray) -> bool:
-    longest = pc.max(pc.binary_length(column)).as_py() if is_text(column.type) else None
-    return longest is None or longest <= LONGEST
 
 
 COLUMNS.declare(

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from tamis.analytics.steps.row_by_row import Part, RowByRow
 from tamis.analytics.steps.text_processes import TextFunction, TextWorkers
 from tamis.data.corpus import Corpus
 from tamis.data.progress import Progress
 from tamis.data.shards import Shard
 
+__all__ = ["Engine", "LocalEngine", "Part", "PieceInput", "RowByRow", "Work", "shard_work"]
+
 K = TypeVar("K")
-Part: TypeAlias = pa.Table | NDArray[Any]
 
 
 def _nothing(*_: object) -> None:
@@ -62,6 +63,7 @@ class Work(Generic[K]):
         own: returns the input of a single piece, called when its turn comes; None for no input.
         threads: number of threads a piece may use on this machine.
         processes: number of processes ``PieceInput.columns`` may use on this machine.
+        rows_of: for pieces that are shards: states that parts are made row by row, so that known ones are taken over.
     """
 
     pieces: Sequence[K]
@@ -72,6 +74,7 @@ class Work(Generic[K]):
     own: Callable[[K], Any] | None = None
     threads: int = 1
     processes: int = 1
+    rows_of: RowByRow | None = None
 
 
 def shard_work(
@@ -83,6 +86,7 @@ def shard_work(
     own: Callable[[Shard], Any] | None = None,
     threads: int = 1,
     processes: int = 1,
+    rows_of: RowByRow | None = None,
 ) -> Work[Shard]:
     """Return the work of making one part from each shard."""
     return Work(
@@ -94,6 +98,7 @@ def shard_work(
         own,
         threads,
         processes,
+        rows_of,
     )
 
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.facts_step import columns_of, step_of
 from tamis.analytics.steps.scopes import SIZES, find_step, scoped, split_scope
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -247,7 +247,7 @@ def _regex_step(measure: Measure) -> StepSpec:
         return pa.table({"value": pa.chunked_array(counts, pa.int32())})
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, count))
+        context.fill(shard_work(context.corpus, count, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
+from itertools import chain
+
+import pyarrow as pa
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.steps.engine import Engine, LocalEngine, shard_work
+from tamis.analytics.steps.engine import Engine, LocalEngine, RowByRow, shard_work
 from tamis.analytics.steps.facts_step import facts_so_far, read_facts
+from tamis.analytics.steps.growth import Growth
+from tamis.analytics.steps.row_by_row import Part, Parts, joined, slices
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
+from tamis.data.corpus_states import CorpusStates
 from tamis.data.documents import Documents, check_ids
 from tamis.data.errors import JobError, LockedError
-from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify
+from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify, without_repairs
+from tamis.data.known_parts import KnownParts
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey, Store
 from tamis.data.workspace import Workspace
@@ -101,8 +108,12 @@ def documents_step() -> StepSpec:
     """Return the step that gives every document its id."""
 
     def run(context: StepContext) -> None:
-        hashed = shard_work(context.corpus, lambda shard, given: hash_shard(given.corpus, shard), part=hash_part)
-        context.fill(hashed)
+        named = tuple(filter(None, [context.corpus.roles.id]))
+        rows = RowByRow("hash", columns=named, every_row=True, cut=_cut_hashes, join=_join_hashes)
+        make = shard_work(
+            context.corpus, lambda shard, given: hash_shard(given.corpus, shard), part=hash_part, rows_of=rows
+        )
+        context.fill(make)
         identify(context.corpus, context.out, context.progress)
 
     return StepSpec(
@@ -114,6 +125,18 @@ def documents_step() -> StepSpec:
         estimate=lambda size: Estimate(size.documents * 8e-6 + size.bytes / 150e6, size.documents * 60),
         run=run,
     )
+
+
+def _cut_hashes(parts: Parts, start: int, stop: int) -> Parts | None:
+    return slices(parts, start, stop) if without_repairs(_tables(parts)) else None
+
+
+def _join_hashes(several: Sequence[Parts]) -> Parts | None:
+    return joined(several) if len(several) == 1 or without_repairs(_tables(chain(*several))) else None
+
+
+def _tables(parts: Iterable[Part]) -> list[pa.Table]:
+    return [part for part in parts if isinstance(part, pa.Table)]
 
 
 def sort_steps(steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
@@ -236,16 +259,21 @@ def analyze(
     watch.plan({step.spec.name: step.estimate.seconds for step in plan if not step.done})
     artifacts: dict[str, Artifact] = {}
     documents: Documents | None = None
+    growth = Growth(KnownParts(workspace.store.root), corpus)
     todo = {step.spec.name: replace(step, done=False) for step in plan}
     while todo:
         planned = todo.pop(running_order(tuple(todo.values()), first())[0].spec.name)
         watch.check()
-        artifacts[planned.spec.name] = _complete(corpus, workspace, planned, artifacts, documents, engine, watch)
+        artifacts[planned.spec.name] = _complete(
+            corpus, workspace, planned, artifacts, documents, engine, watch, growth
+        )
         if planned.spec.name == "documents":
             documents = Documents.read(artifacts["documents"])
             check_ids(corpus, documents)
     if documents is None:
         raise JobError("The documents step did not run", value=sorted(artifacts))
+    if "facts" in artifacts:
+        CorpusStates.of(workspace.root, corpus).note(corpus)
     return Analysis(corpus, documents, artifacts)
 
 
@@ -257,6 +285,7 @@ def _complete(
     documents: Documents | None,
     engine: Engine | None,
     progress: Progress,
+    growth: Growth,
 ) -> Artifact:
     """Return the artifact of a step: found, waited for, or made."""
     store, spec = workspace.store, planned.spec
@@ -274,7 +303,8 @@ def _complete(
                 progress.step(spec.name, corpus.rows)
                 inputs = {name: artifacts[name] for name in spec.upstream}
                 context = (corpus, inputs, out, spec.params, progress, workspace.models, documents, workspace)
-                spec.run(StepContext(*context, engine or LocalEngine()))
+                spec.run(StepContext(*context, engine or LocalEngine(), growth))
+            growth.record()
             return _committed(store, planned)
         except LockedError:
             progress.check()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.analytics.facts.column_info import ColumnInfo
-from tamis.analytics.steps.engine import PieceInput, shard_work
+from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.documents import load_column
 from tamis.data.parts import SCOPES, WHOLE
@@ -39,7 +39,7 @@ def sizes_step() -> StepSpec:
         return pa.table({"bytes": pa.chunked_array(sizes, pa.int64())})
 
     def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, measure))
+        context.fill(shard_work(context.corpus, measure, rows_of=RowByRow()))
         context.out.commit(rows=context.documents.n)
 
     return StepSpec(

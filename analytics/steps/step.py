@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
 from tamis.analytics.steps.engine import Engine, K, LocalEngine, Work
+from tamis.analytics.steps.growth import Growth
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.corpus import Corpus
@@ -60,6 +61,7 @@ class StepContext:
         found: the documents, None only while they are being found.
         workspace: holds stored tables, for steps that read one.
         engine: makes the pieces of the work passed to ``fill``.
+        growth: takes over what earlier analyses made of the same rows; None to make everything.
     """
 
     corpus: Corpus
@@ -71,6 +73,7 @@ class StepContext:
     found: Documents | None = None
     workspace: Workspace | None = None
     engine: Engine = field(default_factory=LocalEngine)
+    growth: Growth | None = None
 
     @property
     def documents(self) -> Documents:
@@ -107,7 +110,7 @@ class StepContext:
             self.progress.advance(shard.rows)
 
     def fill(self, work: Work[K]) -> None:
-        """Write the parts of a work that are not written yet, made by the engine.
+        """Write the parts of a work that are not written yet: taken over where they are known, else by the engine.
 
         Pieces that an earlier, stopped run finished count as done.
 
@@ -121,6 +124,15 @@ class StepContext:
                 self.progress.advance(work.rows(piece))
             else:
                 todo.append(piece)
+        if self.growth is None or work.rows_of is None:
+            self._make(work, todo)
+            return
+        shards = cast("Work[Shard]", work)
+        filling = self.growth.filling(shards, work.rows_of, self.corpus, self.out, self.found)
+        self._make(shards, filling.run(cast("list[Shard]", todo), self.engine, self.progress))
+        self.growth.note(filling)
+
+    def _make(self, work: Work[K], todo: Sequence[K]) -> None:
         for piece, made in self.engine.made(work, todo, self.corpus, self.progress):
             for name in work.parts(piece):
                 value = made[name]

@@ -25,6 +25,7 @@ from tamis.analytics.study.documents import (
     sample_rows,
     why,
 )
+from tamis.analytics.study.drift import Drift, find_drift
 from tamis.analytics.study.duplicate_groups import (
     Look,
     Order,
@@ -108,6 +109,7 @@ __all__ = [
     "Bounds",
     "CutEffect",
     "Density",
+    "Drift",
     "DuplicateSweep",
     "Extent",
     "GroupContrast",
@@ -151,6 +153,7 @@ __all__ = [
     "duplicate_groups",
     "duplicate_totals",
     "extent",
+    "find_drift",
     "find_issues",
     "find_items",
     "group_bounds",

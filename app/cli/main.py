@@ -18,6 +18,7 @@ from tamis.app.cli import (
     contamination,
     corpus,
     doctor,
+    drift,
     duplicates,
     effect,
     names,
@@ -29,6 +30,7 @@ from tamis.app.cli import (
     rephrase,
     review,
     search,
+    watch,
 )
 from tamis.app.cli.docs import write_docs
 from tamis.app.cli.terminal import app, err, out
@@ -40,6 +42,7 @@ __all__ = [
     "contamination",
     "corpus",
     "doctor",
+    "drift",
     "duplicates",
     "effect",
     "main",
@@ -52,6 +55,7 @@ __all__ = [
     "rephrase",
     "review",
     "search",
+    "watch",
 ]
 
 

@@ -17,13 +17,14 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.first_look import FirstLook, WordHits, find_words, take_first_look
 from tamis.analytics.study.meaning import sentence_embedder, vector_space
-from tamis.analytics.study.queries import Scene, SideBySide, prepare_polygons, side_by_side
+from tamis.analytics.study.queries import Drift, Scene, SideBySide, find_drift, prepare_polygons, side_by_side
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
 from tamis.app.dashboard.growing import DoneSoFar, Growing
 from tamis.app.jobs.worker import find_analysis
 from tamis.data.corpus import Corpus
+from tamis.data.corpus_states import CorpusStates
 from tamis.data.hashing import digest
 from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
@@ -276,6 +277,19 @@ class CorpusPair:
 def beside(pair: CorpusPair) -> SideBySide:
     """Return what differs between two analysed corpora."""
     return side_by_side(open_analysed(pair.first).facts, open_analysed(pair.second).facts)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def known_before(key: CorpusKey) -> frozenset[str] | None:
+    """Return the contents of the files that a corpus grew from, None if it did not grow."""
+    study = open_analysed(key).study
+    return CorpusStates.of(study.workspace.root, study.corpus).before(study.corpus)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing …", hash_funcs={CorpusKey: repr})
+def drift(key: CorpusKey) -> Drift:
+    """Return what the new files of a corpus have against those that were there."""
+    return find_drift(open_analysed(key).study, known_before(key) or frozenset())
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})

@@ -37,6 +37,7 @@ from tamis.app.jobs.worker import find_analysis
 from tamis.app.pages import (
     audit_cards,
     corpora_beside,
+    drift_card,
     errors_list,
     first_look,
     roles_form,
@@ -105,6 +106,7 @@ def _analysed(here: Stage) -> None:
         for name in ("source", "lang", "label"):
             if name in here.facts.columns:
                 _groups(here, name)
+    drift_card.unfold(here)
     corpora_beside.unfold(here)
     _files(here)
 

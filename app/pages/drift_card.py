@@ -1,0 +1,78 @@
+"""What the files that came since the last analysis have against those that were there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tamis.analytics.study.queries import Drift
+from tamis.app.dashboard import cache
+from tamis.app.dashboard.look import Stat, count, heading, share, short, size, stats
+from tamis.app.dashboard.page_context import Stage, show_fault
+from tamis.data.errors import TamisError
+
+
+def unfold(here: Stage) -> None:
+    """Offer the comparison of the new part with the old one, where the corpus grew."""
+    if cache.known_before(here.key.corpus) is None:
+        return
+    unfolded = st.expander("What the new files brought", icon=":material/trending_up:", key="drift", on_change="rerun")
+    if unfolded.open:
+        with unfolded:
+            try:
+                _show(here, cache.drift(here.key.corpus))
+            except TamisError as error:
+                show_fault(error)
+
+
+def _show(here: Stage, found: Drift) -> None:
+    figures = [
+        Stat("New documents", count(found.new.documents), help="In files that the last analysis did not have; exact."),
+        Stat("Old documents", count(found.old.documents), help="In files that were there; exact."),
+        Stat("New tokens", short(found.new.tokens), help="Exact."),
+        Stat("New text", size(found.new.bytes), help="UTF-8 bytes, exact."),
+    ]
+    if found.repeated is not None:
+        help_ = f"{count(found.repeated)} new documents have the normalised text of an old one; exact."
+        figures.append(Stat("Copies of old ones", share(found.repeated, found.new.documents), help=help_))
+    stats(figures)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _signals(found)
+    with right:
+        _groups(here, found)
+
+
+def _signals(found: Drift) -> None:
+    heading("Signals", "the most different first, exact")
+    st.dataframe(
+        [
+            {
+                "signal": row.column,
+                "median of old": f"{row.rest:.4g}",
+                "median of new": f"{row.selected:.4g}",
+                "new has more": row.auc,
+            }
+            for row in found.signals
+        ],
+        hide_index=True, row_height=28,
+        column_config={"new has more": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1)},
+    )  # fmt: skip
+    st.caption("“New has more” is the chance that a new document has a larger value than an old one; 0.50 is no drift.")
+
+
+def _groups(here: Stage, found: Drift) -> None:
+    heading("Sources, languages, labels, clusters", "shares of documents in per cent, exact")
+    names = here.opened.cluster_names() if "cluster" in found.groups else {}
+    st.dataframe(
+        [
+            {
+                "by": here.facts.info(column).title,
+                "value": names.get(row["value"], row["value"]) if column == "cluster" else row["value"] or "(none)",
+                "old": round(100 * row["first"], 2),
+                "new": round(100 * row["second"], 2),
+            }
+            for column, table in found.groups.items()
+            for row in table.to_pylist()
+        ],
+        hide_index=True, row_height=28,
+    )  # fmt: skip
