@@ -43,8 +43,9 @@ def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: 
     figure.update_yaxes(type="log", tickvals=round_values(1, max(most, 2)).tolist(), range=[-0.05, _above(most)])
     marks_of_share = share_marks(max((point["unclustered"] for point in sweep), default=1.0))
     figure.update_layout(
-        yaxis2={"overlaying": "y", "side": "right", "type": "linear", "range": [-0.02 * marks_of_share[-1], 1.02 * marks_of_share[-1]],
-                "showgrid": False, "tickvals": marks_of_share, "tickformat": ".2~p", "title": {"text": "in no cluster"}}
+        yaxis2={"overlaying": "y", "side": "right", "type": "linear", "showgrid": False, "tickformat": ".2~p",
+                "range": [-0.02 * marks_of_share[-1], 1.02 * marks_of_share[-1]], "tickvals": marks_of_share,
+                "title": {"text": "in no cluster"}}
     )  # fmt: skip
     return figure
 

@@ -19,7 +19,7 @@ from tamis.app.pages import roles_form
 from tamis.data.corpus import Corpus
 from tamis.data.errors import RoleError, SettingError, TamisError
 from tamis.data.repair import is_text
-from tamis.data.schema import at_path, paths
+from tamis.data.schema import paths
 from tamis.data.shapes import KIND_NAMES, SIDE_SLOTS, SLOTS, Shape
 from tamis.data.workspace import Workspace
 

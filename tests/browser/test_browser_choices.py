@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from clicks import open_row, search
+from clicks import SLOW, open_row, search
 from dashboard import Dashboard, served, settle, small_corpus, tamis
 from docstrings import write_corpus
 from playwright.sync_api import Page, expect
@@ -20,7 +20,6 @@ from tamis.app.dashboard.session import SharedView
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-SLOW = 30_000  # Milliseconds that a busy machine may take for one answer.
 
 ARABIC = "هذا نص عربي يقرأ من اليمين إلى اليسار، وفيه كلمة English في الوسط."
 FIRST = re.compile("Words, a sentence")

@@ -6,28 +6,23 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from clicks import ClickCounter, funnel, number
+from clicks import SLOW, funnel, number
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Page, expect
 from shared_corpus import SharedCorpus
 
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.app.dashboard.session import SharedView
-from tamis.data.saved import save_entry
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-SLOW = 30_000
-LAST_WEEK = Recipe(title="Weekly").with_operator("signal_range", signal="n_tokens", min=5)
 NOW = Recipe(title="Weekly").with_operator("signal_range", signal="n_tokens", min=25)
 
 
 @pytest.fixture(scope="module")
 def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """Serve a few hundred real docstrings, and a recipe saved last week."""
+    """Serve a few hundred real docstrings."""
     home = docstring_corpus.copy_home(tmp_path_factory.mktemp("rules") / "home")
-    at = "2026-01-05T09:00:00+00:00"
-    save_entry(Workspace(home), "recipe", "weekly", LAST_WEEK.to_dict(), who="Ann", at=at)
     with served(home, docstring_corpus.corpus) as running:
         yield running
 
@@ -156,26 +151,6 @@ def test_escape_closes_an_open_list_before_it_clears_the_selection(dashboard: Da
     expect(rail.get_by_role("button", name="Clear")).to_be_visible()
     page.keyboard.press("Escape")
     expect(rail).to_contain_text("nothing selected", timeout=SLOW)
-
-
-def test_what_is_lost_since_last_week_takes_three_clicks_and_becomes_a_selection(
-    dashboard: Dashboard, page: Page
-) -> None:
-    show(page, dashboard, NOW, "")
-    total, kept = funnel(page)
-    person = ClickCounter(page)
-    person.click(page.get_by_role("link", name="Recipe").first)
-    person.click(page.get_by_role("tab", name="Compare"))
-    person.click(page.get_by_test_id("stRadio").get_by_text("weekly", exact=True))
-    said = page.get_by_text("documents lost")
-    expect(said).to_be_visible(timeout=SLOW)
-    lost = number(said.inner_text())
-    expect(page.get_by_test_id("stMain").locator(".tamis-samples .tamis-card")).to_have_count(6)
-    assert person.clicks <= 3 and 0 < lost < total - kept
-    page.get_by_role("button", name=re.compile(r"^Select the .* lost$")).click()
-    expect(page.get_by_test_id("stSidebar")).to_contain_text(
-        re.compile(rf"^[\s\S]*{lost} of .* selected"), timeout=SLOW
-    )
 
 
 def test_a_recipe_that_cannot_run_leaves_clear_and_undo(dashboard: Dashboard, page: Page) -> None:
