@@ -93,9 +93,11 @@ def preview_edits(
             changed.setdefault(owner, []).append((one, other))
         if other.strip():
             filled.add(owner)
+    # Those whose words change come before those that only lose white space.
+    shown = sorted(changed.items(), key=lambda item: all(one.split() == other.split() for one, other in item[1]))
     examples = [
         TextChange(int(rows[owner]), *("\n\n".join(side) for side in zip(*pairs, strict=True)))
-        for owner, pairs in list(changed.items())[:n]
+        for owner, pairs in shown[:n]
     ]
     return EditPreview(len(reach), len(rows), len(changed), len(changed.keys() - filled), tuple(examples))
 

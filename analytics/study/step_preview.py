@@ -57,9 +57,7 @@ class StepPreview:
         return self.before.tokens - self.after.tokens
 
 
-def preview_step(
-    scene: Scene, step: str, *, last: str | None = None, n: int = EXAMPLES, seed: int = 0
-) -> StepPreview:
+def preview_step(scene: Scene, step: str, *, last: str | None = None, n: int = EXAMPLES, seed: int = 0) -> StepPreview:
     """Return what an active step of the scene's recipe, or a run of steps, does to the documents that reach it.
 
     Args:

@@ -84,6 +84,34 @@ def test_a_rule_says_what_it_drops_before_it_is_added_and_drops_just_that(dashbo
     assert funnel(page)[0] == total and len(funnel(page)) == 2 and funnel(page)[-1] < kept
 
 
+def test_a_text_step_shows_texts_before_and_after_and_a_rule_set_both_sides_before_they_are_added(
+    dashboard: Dashboard, page: Page
+) -> None:
+    visit(page, dashboard, "recipe")
+    pick(page, "Rule", "Text: line-wise cleaning · c4_lines")
+    expect(page.get_by_text(re.compile(r"drops nothing and changes \d+ of the documents looked at"))).to_be_visible(
+        timeout=SLOW
+    )
+    cards = page.get_by_test_id("stMain").locator(".tamis-card .tamis-text")
+    expect(cards).to_have_count(6)
+    for place in range(0, 6, 2):
+        assert len(cards.nth(place).inner_text()) > len(cards.nth(place + 1).inner_text())
+
+    page.get_by_text("Add a published rule set").click()
+    page.get_by_role("button", name="Look at Gopher quality").click()
+    looked = page.locator(".st-key-rule_set_preview")
+    said = looked.get_by_text("documents that reach it")
+    expect(said).to_be_visible(timeout=SLOW)
+    gone = number(said.inner_text())
+    samples = looked.locator(".tamis-samples")
+    assert [samples.nth(side).locator(".tamis-card").count() for side in (0, 1)] == [6, 6]
+    expect(samples.first).to_contain_text("by gopher-quality-")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("The recipe has no rules yet")
+    page.get_by_role("button", name="Add the 10 rules").click()
+    counts = funnel(page)
+    assert counts[0] - counts[-1] == gone > 0 and len(counts) == 11
+
+
 def test_a_wrong_rule_is_told_at_its_field_aloud_and_keeps_what_was_typed(dashboard: Dashboard, page: Page) -> None:
     visit(page, dashboard, "recipe")
     pick(page, "Rule", "Filter: SQL predicate · sql_predicate")
@@ -117,22 +145,25 @@ def test_a_step_gets_a_name_that_all_places_show(dashboard: Dashboard, page: Pag
 
 
 def test_the_funnel_opens_what_a_step_drops_and_a_reload_keeps_undo(dashboard: Dashboard, page: Page) -> None:
-    show(page, dashboard, NOW, "")
-    total, kept = funnel(page)
-    page.get_by_role("button", name=re.compile(r"Step 1, signal-range: read the")).click()
+    show(page, dashboard, NOW.with_operator("signal_range", signal="n_tokens", max=200), "")
+    total, reached, kept = counts = funnel(page)
+    page.get_by_role("button", name=re.compile(r"Step 2, signal-range-2: read the")).click()
     expect(page).to_have_url(re.compile("/documents"), timeout=SLOW)
     settle(page)
-    expect(page.get_by_test_id("stMain")).to_contain_text(f"of {total - kept:,}".replace(",", "\u202f"), timeout=SLOW)
+    # Those of this step alone, not those of the step before it.
+    assert 0 < reached - kept != total - reached
+    expect(page.get_by_test_id("stMain")).to_contain_text(f"of {reached - kept} documents, exact", timeout=SLOW)
     visit(page, dashboard, "recipe")
     page.get_by_test_id("stMain").get_by_role("button", name="Remove step").first.click()
-    expect(page.get_by_test_id("funnel")).to_have_count(0, timeout=SLOW)
+    expect(page.locator("[data-testid=funnel] .count")).to_have_count(2, timeout=SLOW)
     settle(page)
     page.reload()
     settle(page)
     undo = page.get_by_role("button", name="Undo")
     expect(undo).to_be_enabled(timeout=SLOW)
     undo.click()
-    assert funnel(page) == [total, kept]
+    expect(page.locator("[data-testid=funnel] .count")).to_have_count(3, timeout=SLOW)
+    assert funnel(page) == counts
 
 
 def test_escape_closes_an_open_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:
