@@ -75,7 +75,8 @@ def verdict_words(verdict: Verdict, rule: Operator) -> str:
     word = "passes" if verdict.passed else "fails"
     if isinstance(rule, Keeping):
         if not verdict.passed:
-            like = "the same as" if verdict.similarity is None else f"{verdict.similarity:.2f} similar to"
+            measured = isinstance(rule, PairDedup) and verdict.similarity is not None
+            like = f"{verdict.similarity:.2f} similar to" if measured else "the same as"
             return f"{word}, {like} a kept document" + (f" ({verdict.threshold})" if verdict.threshold else "")
         others = int(verdict.value or 1) - 1
         return word if others < 1 else f"{word}, kept for {others} other{'s' * (others > 1)}"

@@ -140,8 +140,10 @@ def _verdict(effect: Effect, target: TargetEntry | None) -> None:
         icon = ":material/swap_vert:" if headline.mixed else MARKS.get(headline.verdict, ":material/drag_handle:")
         st.markdown(f"### {icon} {plain(headline.title)}")
         stats([_figure(name, item) for name, item in ((effect.target, effect.headline), ("General", general))])
+        proxy = effect.headline.proxy
         st.caption(
-            f"Bits per byte, fewer are better, with the interval of two standard deviations. {effect.headline.proxy}."
+            "Bits per byte, fewer are better, with the interval of two standard deviations. "
+            f"{proxy[:1].upper()}{proxy[1:]}."
         )
         if target is not None and (warning := small_target(effect, target.documents)):
             st.warning(plain(warning), icon=":material/warning:")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from accessibility import violations
-from clicks import SLOW, ClickCounter, funnel, number, open_row, search
+from clicks import SLOW, ClickCounter, funnel, number, open_row, search, summon
 from dashboard import Dashboard, served, settle
 from playwright.sync_api import Browser, Locator, Page, expect
 from shared_corpus import SharedCorpus
@@ -57,6 +57,13 @@ def test_the_reader_follows_to_the_twin_back_and_closes(dashboard: Dashboard, pa
     button(page, "Close").click()
     expect(why).to_have_count(0, timeout=SLOW)
     open_row(page, 1)
+    # Other rows in the table leave the document that is read.
+    shown = page.locator(".st-key-reader .tamis-text").first
+    read = shown.inner_text()
+    page.get_by_role("radio", name="kept").or_(page.get_by_role("button", name="kept", exact=True)).first.click()
+    expect(page.locator(".tamis-table tbody tr").first).to_contain_text("no step", timeout=SLOW)
+    settle(page)
+    assert shown.inner_text() == read
     page.get_by_text("Nearest documents").click()
     before = why.inner_text()
     button(page, "Read").first.click()
@@ -147,6 +154,46 @@ def test_names_lead_where_they_say_and_wrong_ones_are_told_at_the_field(dashboar
     search(page, "undo", kind="Action")
     expect(rail(page)).to_contain_text("nothing selected", timeout=SLOW)
     assert violations(page) == []
+
+
+def test_names_are_suggested_while_one_types_and_taken_by_keys_or_a_click(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "documents")
+    summon(page, "/")
+    field = page.get_by_role("textbox", name="Search", exact=True)
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    page.keyboard.type("asyn")
+    expect(options.filter(has_text="source")).to_contain_text("asyncio", timeout=SLOW)
+    assert violations(page) == []
+    # Escape closes the list first; without a choice Enter sends what is typed.
+    page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
+    page.keyboard.type("c")
+    expect(options.first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("whose text has the words “async”", timeout=SLOW)
+    settle(page)
+
+    # A source is selected with two keys; a column completes the condition under way.
+    field.press("End")
+    page.keyboard.type("i")
+    expect(options.first).to_contain_text("asyncio")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("with source asyncio", timeout=SLOW)
+    expect(field).to_have_value("asyncio")
+    settle(page)
+    field.fill("")
+    page.keyboard.type("n_words > 20 and n_tok")
+    options.filter(has_text="n_tokens").first.click()
+    expect(field).to_have_value("n_words > 20 and n_tokens ")
+    page.keyboard.type("< 900")
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("n_words > 20 and n_tokens < 900", timeout=SLOW)
+    settle(page)
+    field.fill("")
+    page.keyboard.type("qual")
+    options.filter(has_text="page").first.click()
+    expect(page).to_have_url(re.compile("/quality"), timeout=SLOW)
 
 
 def test_escape_closes_a_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:
