@@ -132,10 +132,11 @@ def _submit(here: Stage, pages: Pages, typed: dict[str, str]) -> None:
 
 
 def reachable(here: Stage, pages: Pages) -> Reachable:
-    """Return what names can mean in the open corpus."""
-    column = here.facts.columns.get("cluster")
+    """Return what names can mean in the open corpus, also where its recipe cannot run."""
+    facts = here.opened.facts
+    column = facts.columns.get("cluster")
     return Reachable(
-        facts=here.facts,
+        facts=facts,
         clusters=here.opened.cluster_names(),
         clustering=column.origin if column is not None else "",
         pages={path: page.title for path, page in pages.items()},
@@ -145,9 +146,9 @@ def reachable(here: Stage, pages: Pages) -> Reachable:
 
 
 def _suggestions(here: Stage, pages: Pages) -> tuple[Suggestion, ...]:
-    known = reachable(here, pages)
-    found: tuple[Suggestion, ...] = here.facts.memo.through(
-        ("suggestions", here.facts.digest, known.clustering, tuple(known.clusters.items())),
+    known, facts = reachable(here, pages), here.opened.facts
+    found: tuple[Suggestion, ...] = facts.memo.through(
+        ("suggestions", facts.digest, known.clustering, tuple(known.clusters.items())),
         lambda: suggestions(known),
         size=lambda names: 100 * len(names),
     )

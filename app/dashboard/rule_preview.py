@@ -20,9 +20,8 @@ from tamis.app.dashboard.changes import QUICK_SECONDS
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
-from tamis.app.dashboard.marked_text import cut_spans, mark_places
 from tamis.app.dashboard.page_context import Stage, plain
-from tamis.app.dashboard.text_view import card
+from tamis.app.dashboard.text_view import card, extract
 
 PREVIEW = 300
 EDITED, LEAD = 420, 80
@@ -155,14 +154,8 @@ def _show_edits(here: Stage, recipe: Recipe, step: str) -> None:
         begin = max(0, next((span.start for span in differ.left if not span.same), 0) - LEAD)
         sides = (("Before", change.before, differ.left), ("After", change.after, differ.right))
         for cell, (title, text, marks) in zip(st.columns(2, gap="medium"), sides, strict=True):
-            shown = text[begin : begin + EDITED]
-            marked = mark_places(shown, cut_spans(unlike(marks), begin, begin + EDITED))
-            body = f"{'… ' if begin else ''}{marked}{' …' if len(text) > begin + EDITED else ''}"
-            cell.html(
-                f'<div class="tamis-muted">{title}</div>'
-                f'<div class="tamis-card"><div class="tamis-text" dir="auto">{body.strip() or "<i>nothing is left</i>"}'
-                "</div></div>"
-            )
+            body = extract(text, unlike(marks), begin=begin, length=EDITED)
+            cell.html(f'<div class="tamis-muted">{title}</div>{body}')
 
 
 def changes(found: EditPreview) -> str:
