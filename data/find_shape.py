@@ -272,6 +272,22 @@ def _rendered(columns: _Columns) -> Shape | None:
     return None
 
 
+def unread_by_shape(shape: Shape, schema: pa.Schema, samples: Sampler) -> tuple[str, Shape] | None:
+    """Return what a shape leaves unread in the sampled texts, in words, and the shape that reads it; None for nothing.
+
+    Args:
+        shape: how rows become documents now.
+        schema: of the corpus.
+        samples: first values of columns.
+    """
+    if shape.kind == "text":
+        (path,) = shape.paths
+        said = rendered_note(schema, path, samples)
+        return None if said is None else (said, Shape("conversation", {"messages": path}))
+    said = tagged_note(shape, samples)
+    return None if said is None else (said, replace(shape, calls=TAGGED))
+
+
 def rendered_note(schema: pa.Schema, path: str, samples: Sampler) -> str | None:
     """Return a note if a plain text column holds conversations rendered by a template."""
     columns = _Columns(schema, samples)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import params_of
+from tamis.analytics.study.documents import sample_of
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import RecipeError, SettingError
 from tamis.data.hashing import digest, mix_keys
@@ -119,6 +120,37 @@ def _mark(event: Event) -> SelectionMark:
         event.subject, event.value, event.reviewer, event.at, documents if isinstance(documents, int) else 0,
         tuple(rules) if isinstance(rules, list) else (),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CapPreview:
+    """What a cap on a selection drops.
+
+    Attributes:
+        reached: selected documents that the recipe keeps.
+        documents, tokens: what it drops of them, exact.
+        dropped, kept: int64 (<= n,), facts rows of examples of both sides.
+    """
+
+    reached: int
+    documents: int
+    tokens: int
+    dropped: NDArray[np.int64]
+    kept: NDArray[np.int64]
+
+
+def preview_cap(scene: Scene, *, most: int, n: int = 6, seed: int = 0) -> CapPreview:
+    """Return what ``over_cap`` drops, with at most ``n`` examples of both sides by keyed hash.
+
+    Raises:
+        RecipeError: ``most`` is negative.
+    """
+    rows, reached = over_cap(scene, most=most, seed=seed), scene.selected & scene.kept
+    gone = np.zeros(scene.facts.n, dtype=np.bool_)
+    gone[rows] = True
+    sides = (sample_of(scene.facts, mask, n=n, seed=seed) for mask in (gone, reached & ~gone))
+    tokens = int(scene.facts.whole("n_tokens")[rows].sum()) if "n_tokens" in scene.facts.columns else 0
+    return CapPreview(int(reached.sum()), len(rows), tokens, *sides)
 
 
 def over_cap(scene: Scene, *, most: int, seed: int = 0) -> NDArray[np.int64]:

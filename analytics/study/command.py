@@ -41,6 +41,9 @@ JOINS: Mapping[str, str] = {"all": "all of", "any": "any of", "not": "not"}
 MOST = 5
 """Names of one kind offered at most."""
 
+MOST_NAMED = 300
+"""Clusters and sources that are suggested while one types; all others are found once the text is sent."""
+
 _COMPARES = re.compile(r"[<>=]|\b(in|between|like|ilike|is)\b", re.IGNORECASE)
 _PATTERN = re.compile(r"/(?P<pattern>.+)/(?P<flags>i?)", re.DOTALL)
 _LEAST_PREFIX = 4
@@ -83,6 +86,36 @@ class Command:
     value: str = ""
     rule: RowOperator | None = None
     exact: bool = False
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Something that people can name, for a list while they type.
+
+    Attributes:
+        kind: ``column``, ``cluster``, ``source``, ``page`` or ``action``.
+        title: what people see.
+        value: what stands in the field; for all but columns ``read_command`` reads it as this thing.
+    """
+
+    kind: str
+    title: str
+    value: str
+
+
+def suggestions(known: Reachable) -> tuple[Suggestion, ...]:
+    """Return what can be named in a corpus: pages and actions, columns, at most ``MOST_NAMED`` clusters and sources."""
+    facts = known.facts
+    found = [Suggestion("page", title, title) for title in known.pages.values()]
+    found += [Suggestion("action", title, title) for title in known.actions.values()]
+    columns = [info for info in facts.columns.values() if info.role != "measure"]
+    found += [Suggestion("column", f"{info.title} · {info.name}", info.name) for info in columns]
+    named = list(known.clusters.items())[:MOST_NAMED] if known.clustering else []
+    found += [Suggestion("cluster", f"{shorten(name, 60)} · {number}", f"cluster {number}") for number, name in named]
+    for info in facts.named(role="source"):
+        values = column_values(facts, info.name)[0].slice(0, MOST_NAMED).to_pylist()
+        found += [Suggestion("source", shorten(value, 60), value) for value in values if value.strip()]
+    return tuple(found)
 
 
 def read_command(text: str, kind: str, known: Reachable, *, scope: str = WHOLE) -> tuple[Command, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.duplicates import PairDedup
+from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import Operator
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.study.documents import Verdict, why
@@ -61,6 +62,27 @@ def reason(outcome: Outcome, facts: Facts, row: int) -> Reason:
         before, after = _beside_twin(rule, verdict)
         return Reason(number, rule, f"{opening}{before}", after, verdict.twin)
     return Reason(number, rule, f"{opening}{_by_value(verdict)}. The rule: {rule.sentence()}")
+
+
+def verdict_words(verdict: Verdict, rule: Operator) -> str:
+    """Return the verdict of one step on a document in words: what was compared, and with what.
+
+    A rule that keeps one of a group compares documents with each other: how many a kept one stands for is no value
+    that any threshold is asked of.
+    """
+    if verdict.passed is None:
+        return "not reached"
+    word = "passes" if verdict.passed else "fails"
+    if isinstance(rule, Keeping):
+        if not verdict.passed:
+            measured = isinstance(rule, PairDedup) and verdict.similarity is not None
+            like = f"{verdict.similarity:.2f} similar to" if measured else "the same as"
+            return f"{word}, {like} a kept document" + (f" ({verdict.threshold})" if verdict.threshold else "")
+        others = int(verdict.value or 1) - 1
+        return word if others < 1 else f"{word}, kept for {others} other{'s' * (others > 1)}"
+    if verdict.threshold is None:
+        return word
+    return f"{word}, {'no value' if verdict.value is None else _rounded(verdict.value)}; asked for: {verdict.threshold}"
 
 
 def _beside_twin(rule: Operator, verdict: Verdict) -> tuple[str, str]:

@@ -26,10 +26,11 @@ class StepPreview:
     """What a step does. Counts are exact; the examples are the first by a keyed hash of the ids.
 
     Attributes:
-        step: its id.
+        step: its id; of several steps looked at together, that of the first.
         before, after: what reaches it and what it leaves.
         output: what the whole recipe keeps.
         dropped: int64 (<= n,), facts rows of documents it drops.
+        reasons: the id of the step that drops each of them.
         twins: the facts row of the kept twin of each of them, -1 where the step names none.
         kept: int64 (<= n,), facts rows of documents that reach it and that it lets pass.
         seed: of the keyed hash.
@@ -40,6 +41,7 @@ class StepPreview:
     after: Count
     output: Count
     dropped: NDArray[np.int64]
+    reasons: tuple[str, ...]
     twins: tuple[int, ...]
     kept: NDArray[np.int64]
     seed: int
@@ -55,12 +57,13 @@ class StepPreview:
         return self.before.tokens - self.after.tokens
 
 
-def preview_step(scene: Scene, step: str, *, n: int = EXAMPLES, seed: int = 0) -> StepPreview:
-    """Return what an active step of the scene's recipe does to the documents that reach it.
+def preview_step(scene: Scene, step: str, *, last: str | None = None, n: int = EXAMPLES, seed: int = 0) -> StepPreview:
+    """Return what an active step of the scene's recipe, or a run of steps, does to the documents that reach it.
 
     Args:
         scene: with the recipe that has the step.
         step: its id.
+        last: the id of the last of the steps looked at together, the step itself by default.
         n: examples of each side at most.
         seed: of the keyed hash that draws them.
 
@@ -68,11 +71,22 @@ def preview_step(scene: Scene, step: str, *, n: int = EXAMPLES, seed: int = 0) -
         RecipeError: the recipe has no such active step.
     """
     outcome, number = _found(scene, step)
+    end = number if last is None else _found(scene, last)[1]
     deciding = outcome.deciding
-    dropped = sample_of(scene.facts, deciding == number, n=n, seed=seed)
-    kept = sample_of(scene.facts, (deciding == 0) | (deciding > number), n=n, seed=seed)
-    before, after = outcome.counts[number - 1], outcome.counts[number]
-    return StepPreview(step, before, after, outcome.output, dropped, _twins(outcome, step, dropped), kept, seed)
+    dropped = sample_of(scene.facts, (deciding >= number) & (deciding <= end), n=n, seed=seed)
+    kept = sample_of(scene.facts, (deciding == 0) | (deciding > end), n=n, seed=seed)
+    reasons = tuple(outcome.steps[place - 1].id for place in deciding[dropped].tolist())
+    return StepPreview(
+        step,
+        before=outcome.counts[number - 1],
+        after=outcome.counts[end],
+        output=outcome.output,
+        dropped=dropped,
+        reasons=reasons,
+        twins=tuple(_twin(outcome, reason, row) for reason, row in zip(reasons, dropped.tolist(), strict=True)),
+        kept=kept,
+        seed=seed,
+    )
 
 
 def dropped_in_groups(scene: Scene, step: str, *, by: str) -> Mapping[str, int]:
@@ -113,9 +127,9 @@ def _found(scene: Scene, step: str) -> tuple[Outcome, int]:
     return scene.outcome, number
 
 
-def _twins(outcome: Outcome, step: str, rows: NDArray[np.int64]) -> tuple[int, ...]:
-    """Return the kept twin of each dropped document, -1 where the step names none."""
+def _twin(outcome: Outcome, step: str, row: int) -> int:
+    """Return the kept twin of a document that a step drops, -1 where the step names none."""
     trace = outcome.traces.get(step)
     if trace is None or trace.decision.twin is None:
-        return (-1,) * len(rows)
-    return tuple(trace.decision.twin[np.searchsorted(trace.rows, rows)].tolist())
+        return -1
+    return int(trace.decision.twin[np.searchsorted(trace.rows, row)])

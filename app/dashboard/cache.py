@@ -25,8 +25,10 @@ from tamis.app.dashboard.growing import DoneSoFar, Growing
 from tamis.app.jobs.worker import find_analysis
 from tamis.data.corpus import Corpus
 from tamis.data.corpus_states import CorpusStates
+from tamis.data.find_shape import unread_by_shape
 from tamis.data.hashing import digest
 from tamis.data.reviews import ReviewLog, ReviewStore
+from tamis.data.shapes import Shape
 from tamis.data.workspace import Workspace
 
 RANKING_SECONDS = 0.1
@@ -103,6 +105,13 @@ def corpus(key: CorpusKey) -> Corpus:
     """Return an open corpus."""
     workspace = Workspace(Path(key.root))
     return open_corpus.corpus_of(workspace, workspace.corpus(key.name))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={CorpusKey: _files})
+def unread_shape(key: CorpusKey) -> tuple[str, Shape] | None:
+    """Return what the shape of a corpus leaves unread in its first texts, in words, and the shape that reads it."""
+    found = corpus(key)
+    return unread_by_shape(found.shape, found.schema, found.sampled)
 
 
 class _UnfinishedError(Exception):

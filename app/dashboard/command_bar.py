@@ -10,10 +10,20 @@ from streamlit.navigation.page import StreamlitPage
 
 from tamis.analytics.operators.operator import RowOperator, spoken
 from tamis.analytics.recipe.recipe import Recipe, operator_digest
-from tamis.analytics.study.command import JOINS, KINDS, Command, Join, Reachable, join_condition, read_command
+from tamis.analytics.study.command import (
+    JOINS,
+    KINDS,
+    Command,
+    Join,
+    Reachable,
+    Suggestion,
+    join_condition,
+    read_command,
+    suggestions,
+)
 from tamis.analytics.study.meaning import sentence_example
 from tamis.analytics.study.queries import row_of
-from tamis.app.dashboard import cache, meaning_panel, session
+from tamis.app.dashboard import cache, meaning_panel, session, suggest
 from tamis.app.dashboard.changes import attempt
 from tamis.app.dashboard.page_context import Stage, brief, plain, stage
 from tamis.app.dashboard.rail import is_ready
@@ -52,6 +62,9 @@ def show(pages: Pages, here: str) -> None:
     opened = stage()
     with st.container(key="command_bar", gap="xsmall"):
         typed, sent = _field(opened)
+        chosen = suggest.show(_suggestions(opened, pages), field=SEARCH)
+        if chosen is not None:
+            typed, sent = {**typed, "find": chosen[1], "find_kind": chosen[0], "find_in": WHOLE}, True
         if sent:
             _submit(opened, pages, typed)
         _readings(opened, pages, here)
@@ -119,16 +132,27 @@ def _submit(here: Stage, pages: Pages, typed: dict[str, str]) -> None:
 
 
 def reachable(here: Stage, pages: Pages) -> Reachable:
-    """Return what names can mean in the open corpus."""
-    column = here.facts.columns.get("cluster")
+    """Return what names can mean in the open corpus, also where its recipe cannot run."""
+    facts = here.opened.facts
+    column = facts.columns.get("cluster")
     return Reachable(
-        facts=here.facts,
+        facts=facts,
         clusters=here.opened.cluster_names(),
         clustering=column.origin if column is not None else "",
         pages={path: page.title for path, page in pages.items()},
         actions=ACTIONS,
         meaning=cache.space_of(cache.SpaceKey(here.key.corpus, "analysis")) is not None,
     )
+
+
+def _suggestions(here: Stage, pages: Pages) -> tuple[Suggestion, ...]:
+    known, facts = reachable(here, pages), here.opened.facts
+    found: tuple[Suggestion, ...] = facts.memo.through(
+        ("suggestions", facts.digest, known.clustering, tuple(known.clusters.items())),
+        lambda: suggestions(known),
+        size=lambda names: 100 * len(names),
+    )
+    return found
 
 
 def take(here: Stage, pages: Pages, command: Command) -> None:

@@ -19,7 +19,7 @@ from tamis.analytics.duplicates.evaluation_sets import list_evaluations
 from tamis.analytics.duplicates.references import list_references
 from tamis.analytics.facts.column_info import Kind
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import OPERATORS, Operator, new_params
+from tamis.analytics.operators.operator import OPERATORS, Operator, new_params, spoken
 from tamis.analytics.steps.scopes import scope_columns
 from tamis.app.dashboard.open_corpus import Opened
 from tamis.app.dashboard.page_context import brief, plain, show_fault
@@ -202,7 +202,20 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
         return _stored_field(title, key, info, value)
     if name == "clusters":
         return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
+    if name == "of":
+        return _part_field(title, key, info, value, known)
     return _plain_field(title, key, info, value)
+
+
+def _part_field(title: str, key: str, info: FieldInfo, value: str | None, known: Known) -> str | None:
+    """Show the parts that documents of the corpus have; another part stays as it is."""
+    choices = [None, *known.opened.study.corpus.shape.scopes]
+    if value not in choices:
+        choices.append(value)
+    return st.selectbox(
+        title, choices, index=choices.index(value), key=key, help=info.description,
+        format_func=lambda part: "(the whole text)" if part is None else spoken(part),
+    )  # fmt: skip
 
 
 def _column_field(title: str, key: str, info: FieldInfo, value: Any, options: Mapping[str, str]) -> str | None:
@@ -288,7 +301,7 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
         choices = [*([None] if kinds[0] is not info.annotation else []), *get_args(kinds[0])]
         return st.selectbox(
             title, choices, index=choices.index(value) if value in choices else 0, key=key, help=help_,
-            format_func=lambda choice: _absent(info) if choice is None else choice,
+            format_func=lambda choice: "(as in older recipes)" if choice is None else choice,
         )  # fmt: skip
     if bool in kinds:
         return st.toggle(title, value=bool(value), key=key, help=help_)
@@ -300,11 +313,6 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     if str in kinds:
         return st.text_input(title, value="" if value is None else str(value), key=key, help=help_)
     raise TypeError(f"no field shows {info.annotation}")
-
-
-def _absent(info: FieldInfo) -> str:
-    """Return what stands for no choice in a list of choices."""
-    return "(the whole text)" if "parts of conversations" in str(info.description) else "(as in older recipes)"
 
 
 def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:

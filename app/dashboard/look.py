@@ -79,9 +79,16 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-lengths img {display: block; width: 100%; height: 90px;}
 .tamis-lengths > div {display: flex; justify-content: space-between; gap: 12px; font-size: 0.82rem;
   border-top: 1px solid rgba(128, 128, 128, 0.35); padding-top: 3px; font-variant-numeric: tabular-nums;}
+@media (max-width: 1100px) {
+  .tamis-stats > div {flex: 1 1 auto; min-width: 82px; padding: 8px 10px;}
+  .tamis-stats b {font-size: 1.15rem;}
+  .tamis-issue {height: auto; min-height: 2.1rem; padding-top: 4px; padding-bottom: 4px; line-height: 1.35;}
+  .tamis-issue {gap: 7px;}
+  .tamis-issue em {width: 3.1rem;}
+  .tamis-issue b {width: 2.9rem;}
+  .tamis-issue .what {white-space: normal; font-size: 0.92rem;}
+}
 @media (max-width: 640px) {
-  .tamis-issue {height: auto; min-height: 2.1rem; padding-top: 4px; padding-bottom: 4px;}
-  .tamis-issue .what {white-space: normal;}
   .tamis-glance {grid-template-columns: repeat(2, 1fr);}
 }
 .tamis-funnel {display: flex; flex-direction: column; gap: 8px; font-variant-numeric: tabular-nums;

@@ -9,6 +9,21 @@ READING = f"""
 .st-key-frame, .st-key-tab {{position: absolute;}}
 .st-key-command_bar {{margin-bottom: 2px;}}
 .st-key-command_bar [data-testid="stForm"] {{padding: 0;}}
+.st-key-command_bar {{position: relative;}}
+:has(> .st-key-command_suggest) {{position: absolute; top: 0; left: 0; width: 0; height: 0; z-index: 1000;}}
+.tamis-suggest {{position: absolute; padding: 4px; border-radius: 6px; font-size: 0.9rem; max-height: 330px;
+  overflow-y: auto; background: light-dark(#ffffff, #1d2226); color: light-dark(#1d2125, #e2e5e7);
+  border: 1px solid rgba(128, 128, 128, 0.35); box-shadow: 0 6px 20px rgba(0, 0, 0, 0.18);}}
+.tamis-suggest[hidden] {{display: none;}}
+.tamis-suggest > div {{display: flex; justify-content: space-between; gap: 12px; align-items: baseline;
+  padding: 5px 9px; border-radius: 4px; cursor: pointer; min-height: 24px;}}
+.tamis-suggest > div:hover {{background: rgba(128, 128, 128, 0.14);}}
+.tamis-suggest > div[aria-selected="true"] {{background: light-dark(#d8e9e7, #20423f);
+  outline: 1px solid light-dark(#0f766e, #4fc3b5);}}
+.tamis-suggest bdi {{overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}}
+.tamis-suggest small {{color: light-dark(#50575f, #b0b6bc); flex: none;}}
+.tamis-said-to-readers {{position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap;}}
 .st-key-command_readings {{font-size: 0.85rem; row-gap: 0;}}
 .tamis-wrong {{color: light-dark(#a3231c, #ff9d94); font-size: 0.88rem; white-space: pre-wrap;
   overflow-wrap: anywhere;}}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import streamlit as st
 
+from tamis.analytics.duplicates.word_diff import word_diff
+from tamis.analytics.export.edit_preview import PLACES, EditPreview, preview_edits
 from tamis.analytics.operators.operator import TextOperator
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
@@ -14,25 +17,34 @@ from tamis.analytics.steps.scopes import split_scope
 from tamis.analytics.study.queries import StepPreview, preview_step
 from tamis.app.dashboard import cache
 from tamis.app.dashboard.changes import QUICK_SECONDS
+from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain
-from tamis.app.dashboard.text_view import card
+from tamis.app.dashboard.text_view import card, extract
 
 PREVIEW = 300
+EDITED, LEAD = 420, 80
+"""Characters shown of a text that a step changes, and of those before the first change."""
 SCANNED = 20_000
 """Characters of an example in which the places of a signal are looked for."""
 
 
-def preview(here: Stage, recipe: Recipe, step: str) -> StepPreview | None:
+def preview(here: Stage, recipe: Recipe, step: str, *, last: str | None = None) -> StepPreview | None:
     """Return what a step of a recipe under trial does; None where a long measurement must run first.
+
+    Args:
+        here: the stage.
+        recipe: the recipe under trial.
+        step: id of the step.
+        last: id of the last of several steps looked at together.
 
     Raises:
         TamisError: the recipe cannot run on this corpus.
     """
     if sum(each.estimate.seconds for each in here.opened.study.pending(recipe)) > QUICK_SECONDS:
         return None
-    found: StepPreview = cache.ask(cache.SceneKey(here.key.corpus, (), recipe), preview_step, step=step)
+    found: StepPreview = cache.ask(cache.SceneKey(here.key.corpus, (), recipe), preview_step, step=step, last=last)
     return found
 
 
@@ -48,6 +60,8 @@ def show_price(here: Stage, recipe: Recipe, found: StepPreview | None, *, name: 
     if found is None:
         offer_measurement(here, recipe, what="What it drops is not known yet: the values that it reads", name=name)
         return
+    if isinstance(recipe.step(found.step).operator, TextOperator):
+        return  # It drops nothing: what it changes is said beside the examples.
     st.markdown(price(found, _now(here)))
 
 
@@ -77,12 +91,16 @@ def _now(here: Stage) -> Count | None:
 
 
 def show_examples(here: Stage, recipe: Recipe, found: StepPreview) -> None:
-    """Show documents that the step drops beside those that it lets pass, duplicates with the twin that is kept."""
+    """Show documents that the steps drop beside those that they let pass, duplicates with the twin that is kept.
+
+    A text step drops nothing: documents that it changes are shown, before and after.
+    """
     operator = recipe.step(found.step).operator
     if isinstance(operator, TextOperator):
-        st.caption("It drops nothing: it changes texts when the curated files are written.")
+        _show_edits(here, recipe, found.step)
         return
     signal = str(getattr(operator, "signal", None) or "")
+    several = bool(set(found.reasons) - {found.step})
     left, right = st.columns(2, gap="medium")
     marked = False
     for place, title, rows, twins in (
@@ -91,25 +109,58 @@ def show_examples(here: Stage, recipe: Recipe, found: StepPreview) -> None:
     ):
         with place:
             st.markdown(f"**{title}**")
-            body, some = _cards(here, rows, twins, signal)
+            notes = [f"by {reason}" for reason in found.reasons] if several and place is left else [""] * len(rows)
+            body, some = _cards(here, rows, twins, "" if several else signal, notes)
             st.html(body)
             marked = marked or some
     more = f"; marked: what {plain(here.facts.info(signal).title.lower())} comes from" if marked else ""
     st.caption(f"At most {len(found.dropped) or len(found.kept)} of each side by keyed hash, seed {found.seed}{more}.")
 
 
-def _cards(here: Stage, rows: Sequence[int], twins: Sequence[int], signal: str) -> tuple[str, bool]:
-    """Return examples as cards, each followed by its kept twin where it has one, and whether places are marked."""
+def _cards(
+    here: Stage, rows: Sequence[int], twins: Sequence[int], signal: str, notes: Sequence[str]
+) -> tuple[str, bool]:
+    """Return examples as cards, each followed by its note and its kept twin, and whether places are marked."""
     if not rows:
         return '<div class="tamis-muted">No documents.</div>', False
     others = [twin for twin in twins if twin >= 0]
     read = dict(zip([*rows, *others], here.opened.readings([*rows, *others]), strict=True))
     cards, marked = [], False
-    for row, twin in zip(rows, twins, strict=True):
+    for row, twin, note in zip(rows, twins, notes, strict=True):
         name = split_scope(signal)[1] if signal in here.facts.columns else ""
         places = spans(read[row].text[:SCANNED], name) if name else []
         marked = marked or bool(places)
         cards.append(card(read[row], places, length=PREVIEW))
+        if note:
+            cards.append(f'<div class="tamis-twin"><span>{escape(note)}</span></div>')
         if twin >= 0:
             cards.append(f'<div class="tamis-twin"><span>kept twin</span>{card(read[twin], length=PREVIEW)}</div>')
     return f'<div class="tamis-samples">{"".join(cards)}</div>', marked
+
+
+def _show_edits(here: Stage, recipe: Recipe, step: str) -> None:
+    """Show texts that a text step changes, before and after, with the words that differ marked."""
+    scene, study = cache.scene(cache.SceneKey(here.key.corpus, (), recipe)), here.opened.study
+    outcome = scene.outcome
+    assert outcome is not None
+    found: EditPreview = here.facts.memo.through(
+        ("edits", here.facts.digest, scene.digest, repr(recipe.step(step).operator), step),
+        lambda: preview_edits(study.corpus, study.documents, outcome, step),
+        size=lambda seen: 100 + sum(len(each.before) + len(each.after) for each in seen.examples),
+    )
+    st.markdown(changes(found))
+    for change in found.examples:
+        differ = word_diff(change.before[:SCANNED], change.after[:SCANNED])
+        begin = max(0, next((span.start for span in differ.left if not span.same), 0) - LEAD)
+        sides = (("Before", change.before, differ.left), ("After", change.after, differ.right))
+        for cell, (title, text, marks) in zip(st.columns(2, gap="medium"), sides, strict=True):
+            body = extract(text, unlike(marks), begin=begin, length=EDITED)
+            cell.html(f'<div class="tamis-muted">{title}</div>{body}')
+
+
+def changes(found: EditPreview) -> str:
+    """Return how many texts a text step changes, as Markdown; it says what was looked at."""
+    looked = f"all {count(found.reached)}" if found.exact else f"{count(found.looked)} of {count(found.reached)}"
+    sampled = "exact" if found.exact else f"from {PLACES} places by keyed hash, seed 0"
+    words = f"drops nothing and changes **{count(found.changed)}** of the documents looked at, {looked} that reach it"
+    return f"{words} ({sampled})" + (f"; **{count(found.emptied)}** of them have no text left" if found.emptied else "")

@@ -7,17 +7,29 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.review.tags import LONGEST_TAG, SelectionMark, make_mark, notes_of, over_cap, tags_of
+from tamis.analytics.review.tags import (
+    LONGEST_TAG,
+    CapPreview,
+    SelectionMark,
+    make_mark,
+    notes_of,
+    over_cap,
+    preview_cap,
+    tags_of,
+)
 from tamis.analytics.study.queries import totals
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
-from tamis.app.dashboard.look import count
+from tamis.app.dashboard.look import count, short
 from tamis.app.dashboard.page_context import Stage, brief, plain
+from tamis.app.dashboard.text_view import cards
 from tamis.data.errors import TamisError
 from tamis.data.reviews import Kind, ReviewLog
 
 SHOWN = 30
+CAP_HEIGHT, CAP_PREVIEW = 330, 150
+"""Pixels of the examples of a cap, and characters of each."""
 
 
 def log_of(here: Stage) -> ReviewLog:
@@ -60,22 +72,39 @@ def show_tagged(here: Stage) -> None:
 
 
 def _cap(here: Stage) -> None:
-    """Offer to cap the number of selected documents that are kept."""
-    with (
-        st.popover("Cap", type="tertiary", help="Keep at most so many of these", key="rail/cap-open"),
-        st.form("rail/cap", border=False),
-    ):
-        most = st.number_input("Keep at most", min_value=0, value=1000, step=100, format="%d")
-        if st.form_submit_button("Add to the recipe"):
-            rows = over_cap(here.scene, most=int(most))
-            if not len(rows):
-                st.text("The recipe keeps no more than that already.")
-                return
-            stored = here.workspace.put_ids(here.facts.ids.take(rows))
-            rule = OPERATORS.build("id_list", {"stored": stored, "mode": "drop"})
-            note = f"cap: keeps {int(most)} of a selection, drops {len(rows)}, by keyed hash, seed 0"
-            adopt(selection=(), recipe=session.current().recipe.with_operator(rule, note=note))
-            st.rerun()
+    """Offer to cap the number of selected documents that are kept; what that drops is seen before it is added."""
+    unfolded = st.popover(
+        "Cap", type="tertiary", help="Keep at most so many of these", key="rail/cap-open", on_change="rerun"
+    )
+    if not unfolded.open:
+        return
+    with unfolded:
+        most = int(st.number_input("Keep at most", min_value=0, value=1000, step=100, format="%d", key="rail/cap"))
+        found: CapPreview = here.ask(preview_cap, most=most)
+        st.button(
+            "Add the cap", key="rail/cap-add", type="primary", on_click=_add_cap, args=(here, most),
+            disabled=not found.documents,
+        )  # fmt: skip
+        if not found.documents:
+            st.caption(f"The recipe keeps {count(found.reached)} of them, no more than that already.")
+            return
+        st.markdown(
+            f"drops **{count(found.documents)}** of the {count(found.reached)} selected that the recipe keeps, "
+            f"**{short(found.tokens)}** tokens · exact"
+        )
+        with st.container(height=CAP_HEIGHT, border=False, key="cap_examples"):
+            sides = (("Would be dropped", found.dropped), ("Would stay", found.kept))
+            for cell, (title, rows) in zip(st.columns(2, gap="small"), sides, strict=True):
+                cell.markdown(f"**{title}**")
+                cell.html(cards(here.opened.readings(rows.tolist()), length=CAP_PREVIEW))
+
+
+def _add_cap(here: Stage, most: int) -> None:
+    """Add the rule that drops what is over the cap."""
+    rows = here.ask(over_cap, most=most)
+    rule = OPERATORS.build("id_list", {"stored": here.workspace.put_ids(here.facts.ids.take(rows)), "mode": "drop"})
+    note = f"cap: keeps {most} of a selection, drops {len(rows)}, by keyed hash, seed 0"
+    adopt(selection=(), recipe=session.current().recipe.with_operator(rule, note=note))
 
 
 def _words(here: Stage, kind: Kind, title: str, help_: str) -> None:

@@ -47,6 +47,13 @@ def card(document: Reading, places: Sequence[Span] = (), *, length: int = 420) -
     return f'<div class="tamis-card" dir="auto">{body if shown.strip() else "<i>no visible text</i>"}</div>'
 
 
+def extract(text: str, places: Sequence[Span] = (), *, begin: int, length: int) -> str:
+    """Return a part of a text as a card that keeps its lines, with the marked places in it."""
+    shown = mark_places(text[begin : begin + length], cut_spans(places, begin, begin + length))
+    body = f"{'… ' if begin else ''}{shown}{' …' if len(text) > begin + length else ''}".strip()
+    return f'<div class="tamis-card"><div class="tamis-text" dir="auto">{body or "<i>nothing is left</i>"}</div></div>'
+
+
 def cards(documents: Sequence[Reading], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
     """Return cards in a column; a muted line if there are none."""
     spans = places if places is not None else [()] * len(documents)

@@ -11,9 +11,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from tamis.analytics.study.concept_profiles import ConceptProfiles
-from tamis.app.figures.figures import CUT, DROPPED, KEPT, frame
+from tamis.app.figures.figures import CUT, DROPPED, KEPT, frame, round_values
 
 MOST_MARKS = 9
+_STEPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 
 
 def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: int = 320) -> go.Figure:
@@ -38,13 +39,30 @@ def fineness_figure(sweep: Sequence[Mapping[str, Any]], *, chosen: int, height: 
     frame(figure, height=height, x="smallest cluster, documents", y="clusters")
     marks = sizes[:: max(1, -(-len(sizes) // MOST_MARKS))]
     figure.update_xaxes(type="log", tickvals=marks, ticktext=[f"{size:,}" for size in marks], showgrid=False)
-    figure.update_yaxes(type="log", dtick=1)
+    most = max((point["clusters"] for point in sweep), default=1)
+    figure.update_yaxes(type="log", tickvals=round_values(1, max(most, 2)).tolist(), range=[-0.05, _above(most)])
+    marks_of_share = share_marks(max((point["unclustered"] for point in sweep), default=1.0))
     figure.update_layout(
-        yaxis2={"overlaying": "y", "side": "right", "tickformat": ".2~p", "nticks": 6, "rangemode": "tozero",
-                "type": "linear", "minallowed": 0, "maxallowed": 1, "showgrid": False,
+        yaxis2={"overlaying": "y", "side": "right", "type": "linear", "showgrid": False, "tickformat": ".2~p",
+                "range": [-0.02 * marks_of_share[-1], 1.02 * marks_of_share[-1]], "tickvals": marks_of_share,
                 "title": {"text": "in no cluster"}}
     )  # fmt: skip
     return figure
+
+
+def _above(most: int) -> float:
+    """Return the end of a logarithmic axis on which the largest number has room."""
+    return float(np.log10(max(most, 2))) * 1.05
+
+
+def share_marks(top: float) -> list[float]:
+    """Return five round marks of an axis of shares from 0 on, as near as reach a share: 0, 25, 50, 75, 100 % at most.
+
+    Args:
+        top: the largest share, 0 to 1.
+    """
+    step = next(step for step in _STEPS if 4 * step >= min(top, 1.0))
+    return [round(step * place, 6) for place in range(5)]
 
 
 def complexity_figure(found: ConceptProfiles, measure: str, *, height: int = 320) -> go.Figure:

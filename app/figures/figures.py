@@ -207,8 +207,9 @@ def dial_figure(found: DuplicateSweep, *, title: str, height: int, log: bool = F
     figure.add_vline(x=found.current, line={"color": NEUTRAL, "width": 1.5, "dash": "dash"})
     frame(figure, height=height, x=escape(title), y="documents dropped")
     figure.update_layout(
-        legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top", "font": {"size": 10}}
-    )
+        legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1.16, "yanchor": "top", "font": {"size": 10},
+                "maxheight": height, "itemwidth": 30}
+    )  # fmt: skip
     if log:
         figure.update_xaxes(type="log", tickvals=[step * 10**power for power in range(7) for step in (1, 2, 5)])
     return figure

@@ -118,14 +118,15 @@ def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
             for row in rows
         ],
         hide_index=True,
-        height=330,
+        height=min(330, 38 + 30 * len(rows)),
         row_height=30,
         on_select="rerun",
         selection_mode="multi-row",
         key=session.widget("clusters", "table", artifact.digest[:16]),
         column_config={
-            "name": st.column_config.TextColumn(width=170),
-            "category": st.column_config.TextColumn(width=130),
+            "name": st.column_config.TextColumn(width=150),
+            "category": st.column_config.TextColumn(width=110),
+            "documents": st.column_config.NumberColumn(width=80),
             "tokens": st.column_config.NumberColumn(format="compact"),
             "kept": st.column_config.ProgressColumn("kept %", format="%.0f", min_value=0, max_value=100, width="small"),
             "duplicates": st.column_config.NumberColumn("twins %", format="%.1f", help="With an exact duplicate"),

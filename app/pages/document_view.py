@@ -17,9 +17,9 @@ from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.duplicate_sources import boilerplate_spans
 from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.meaning import document_example
-from tamis.analytics.study.queries import Verdict, extent, find_items, neighbours_of, why
+from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
-from tamis.analytics.study.reasons import reason
+from tamis.analytics.study.reasons import reason, verdict_words
 from tamis.app.dashboard import login, meaning_panel, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
@@ -172,21 +172,9 @@ def _verdict(here: Stage, row: int, document: Reading) -> None:
     with st.expander("What each step says"):
         rules = {step.id: step.operator for step in outcome.steps}
         for verdict in why(outcome, here.facts, row):
-            st.text(f"{verdict.step}: {_said(verdict)}")
+            st.text(f"{verdict.step}: {verdict_words(verdict, rules[verdict.step])}")
             if item := _item(here, rules[verdict.step], row):
                 st.caption(f"Shared with {plain(item)}")
-
-
-def _said(verdict: Verdict) -> str:
-    """Return the verdict of one step in words."""
-    if verdict.passed is None:
-        return "not reached"
-    word = "passes" if verdict.passed else "fails"
-    if verdict.similarity is not None:
-        return f"{word}, {verdict.similarity:.2f} similar to a kept document ({verdict.threshold})"
-    if verdict.threshold is None:
-        return word
-    return f"{word}, {'no value' if verdict.value is None else verdict.value}; asked for: {verdict.threshold}"
 
 
 def _beside(document: Reading, twin: Reading) -> str:

@@ -34,7 +34,7 @@ from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.figures.figures import dial_figure, sizes_figure
 from tamis.app.pages import contamination, duplicate_reading
 
-HEIGHT = 210
+HEIGHT = 224
 """Pixels of the figures: room for ten sources in the legend."""
 _KINDS: dict[str, type[Rule]] = {"exact": ExactDedup, "near": NearDedup, "semantic": SemanticDedup}
 _START = {"near": 0.8, "semantic": 0.95}

@@ -52,24 +52,25 @@ def _target(here: Stage) -> TargetEntry | None:
     names = ["", *targets]
     now = session.current()
     current = now.setting("target", "")
-    cells = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
-    chosen = cells[0].selectbox(
-        "Target: texts like those the model is for", names, index=names.index(current) if current in names else 0,
-        format_func=lambda name: name or "none: no verdict, only what changes", key=f"effect/target/{len(names)}",
-    )  # fmt: skip
-    if chosen != current:
-        session.choose(target=chosen or None)
-        st.rerun()
-    name = cells[1].text_input(
-        "Name", placeholder="name of a new target", key="effect/name", label_visibility="collapsed"
-    )
-    if cells[2].button(
-        "Save the selection as a target",
-        disabled=not (now.selection and name.strip() and login.may("owner")),
-        key="effect/save",
-    ):
-        _save(here, name.strip())
-    cells[3].caption("One half of the target, chosen by hash, only serves the verdict; recipes never see it.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.selectbox(
+            "Target: texts like those the model is for", names, index=names.index(current) if current in names else 0,
+            format_func=lambda name: name or "none: no verdict, only what changes", width=340,
+            key=f"effect/target/{len(names)}",
+        )  # fmt: skip
+        if chosen != current:
+            session.choose(target=chosen or None)
+            st.rerun()
+        name = st.text_input(
+            "Name", placeholder="name of a new target", key="effect/name", label_visibility="collapsed", width=180
+        )
+        if st.button(
+            "Save the selection as a target",
+            disabled=not (now.selection and name.strip() and login.may("owner")),
+            key="effect/save",
+        ):
+            _save(here, name.strip())
+    st.caption("One half of the target, chosen by hash, only serves the verdict; recipes never see it.")
     return targets.get(chosen)
 
 
@@ -139,8 +140,10 @@ def _verdict(effect: Effect, target: TargetEntry | None) -> None:
         icon = ":material/swap_vert:" if headline.mixed else MARKS.get(headline.verdict, ":material/drag_handle:")
         st.markdown(f"### {icon} {plain(headline.title)}")
         stats([_figure(name, item) for name, item in ((effect.target, effect.headline), ("General", general))])
+        proxy = effect.headline.proxy
         st.caption(
-            f"Bits per byte, fewer are better, with the interval of two standard deviations. {effect.headline.proxy}."
+            "Bits per byte, fewer are better, with the interval of two standard deviations. "
+            f"{proxy[:1].upper()}{proxy[1:]}."
         )
         if target is not None and (warning := small_target(effect, target.documents)):
             st.warning(plain(warning), icon=":material/warning:")

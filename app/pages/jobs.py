@@ -100,7 +100,7 @@ def _ended(jobs: Sequence[Job]) -> None:
         ],
         hide_index=True,
         row_height=30,
-        height=300,
+        height=min(300, 38 + 30 * len(shown)),
         on_select="rerun",
         selection_mode="single-row",
         key="jobs/ended",

@@ -93,7 +93,7 @@ def follow(place: str) -> None:
     """Open what an element of a page leads to, see ``tab.show``; do nothing for an empty or unknown place."""
     kind, _, name = place.partition("/")
     if kind == "step" and any(step.id == name for step in session.current().recipe):
-        session.choose(which="dropped", step=name, offset=None, document=None, trail=None)
+        session.choose(which="dropped", dropped_by=name, offset=None, document=None, trail=None)
         go_to("documents")
     elif kind == "signal":
         session.choose(signal=name, low=None, high=None)

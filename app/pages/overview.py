@@ -251,7 +251,8 @@ def _files(here: Stage) -> None:
     columns = analysis.artifacts.get("columns")
     notes = (*corpus.notes, *analysis.documents.notes, *(left_out_notes(columns) if columns is not None else ()))
     said = f", {len(notes)} note{'s' * (len(notes) > 1)}" if notes else ""
-    label = f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}{said}"
+    files = f"{count(len(corpus.files))} file{'s' * (len(corpus.files) != 1)}"
+    label = f"Files, columns and roles · {files}, fingerprint {corpus.fingerprint[:12]}{said}"
     with st.expander(label):
         st.dataframe(
             [

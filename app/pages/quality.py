@@ -31,6 +31,8 @@ from tamis.data.parts import WHOLE
 SAMPLES = 6
 PREVIEW = 420
 SCANNED = 20_000
+CUT_WIDTH = 150
+"""Pixels of a field of a cut: its title and the sign of its help stand in one line."""
 STARTING = (
     "n_tokens",
     "alpha_word_share",
@@ -120,21 +122,22 @@ def _choose(signals: list[ColumnInfo]) -> ColumnInfo:
     by_name, titles = {info.name: info for info in signals}, distinct_titles(signals)
     current = session.current().setting("signal", signals[0].name)
     current = current if current in by_name else signals[0].name
-    left, right = st.columns([5, 2], vertical_alignment="center")
     quick = [info.name for info in signals[:6]]
     if current not in quick:
         quick[-1] = current
-    key = session.widget("quality", "quick", current)
-    left.segmented_control(
-        "Signal", quick, default=current, required=True, format_func=titles.__getitem__,
-        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
-    )  # fmt: skip
     names = sorted(by_name, key=titles.__getitem__)
-    key = session.widget("quality", "all", current)
-    right.selectbox(
-        "All signals", names, index=names.index(current), format_func=titles.__getitem__,
-        key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
-    )  # fmt: skip
+    # In a row that wraps: on a small screen no word is cut.
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        key = session.widget("quality", "quick", current)
+        st.segmented_control(
+            "Signal", quick, default=current, required=True, format_func=titles.__getitem__, width="content",
+            key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
+        )  # fmt: skip
+        key = session.widget("quality", "all", current)
+        st.selectbox(
+            "All signals", names, index=names.index(current), format_func=titles.__getitem__, width=250,
+            key=key, label_visibility="collapsed", on_change=_choose_signal, args=(key,),
+        )  # fmt: skip
     return by_name[current]
 
 
@@ -238,42 +241,50 @@ def _typed(name: str, key: str) -> None:
 
 def _cut_row(here: Stage, info: ColumnInfo, low: float | None, high: float | None, log: bool) -> SignalRange | None:
     """Show the fields of the cut, what it would drop, and the button that makes it a rule."""
-    reach = extent(here.facts, info.name)
-    cells = st.columns([2, 2, 3, 1.7, 1.3], vertical_alignment="bottom")
-    whole = info.type == "integer"
-    sides = ((cells[0], "Drop below", "low", low, reach.low), (cells[1], "Drop above", "high", high, reach.high))
-    for cell, title, name, value, end in sides:
-        key = session.widget_holding(session.widget("quality", name, info.name), value)
-        cell.number_input(
-            title, value=value, step=1.0 if whole else None, format="%.0f" if whole else "%.4g",
-            placeholder=f"{end:,.6g}", key=key, on_change=_typed, args=(name, key),
-            help=f"Documents {title.split()[1]} this value are dropped.",
-        )  # fmt: skip
-    new_log = cells[4].toggle("Log", value=log, key="quality/log", help="Count the documents on a logarithmic axis.")
+    # In a row that wraps: on a small screen no word is cut.
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _fields(here, info, low, high)
+        buttons = st.container(horizontal=True, width="content", gap="small")
+        new_log = st.toggle(
+            "Log", value=log, key="quality/log", width="content", help="Count the documents on a logarithmic axis."
+        )
+    said = st.container()
     if new_log != log:
         session.choose(log=new_log)
         st.rerun()
     if low is None and high is None:
-        cells[2].caption("Drag the handles or type a cut; click a bar to select its documents.")
+        said.caption("Drag the handles or type a cut; click a bar to select its documents.")
         return None
     if low is not None and high is not None and low > high:
-        show_fault("The lower cut is above the upper one.", at=cells[2])
+        show_fault("The lower cut is above the upper one.", at=said)
         return None
     step = _cut_of(info.name)
     rule = _cut(info.name, low, high, step)
     alone = here.ask(cut, operator=rule)
-    cells[2].markdown(
+    said.markdown(
         f"drops **{share(alone.documents, here.facts.n)}** ({count(alone.documents)}, {short(alone.tokens)} tokens), "
         + _in_recipe(here, rule, step)
     )
-    with cells[3]:
-        st.button(
-            "Save as rule" if step is None else "Change rule", type="primary", key="quality/save", on_click=_save,
-            args=(rule,), disabled=step is not None and step.operator == rule,
-            help=None if step is None else f"Changes step {plain(step.id)} instead of adding a second cut.",
-        )  # fmt: skip
-        st.button("Select these", key="quality/select", on_click=_select, args=(rule,), help="What the cut would drop")
+    buttons.button(
+        "Save as rule" if step is None else "Change rule", type="primary", key="quality/save", on_click=_save,
+        args=(rule,), disabled=step is not None and step.operator == rule,
+        help=None if step is None else f"Changes step {plain(step.id)} instead of adding a second cut.",
+    )  # fmt: skip
+    buttons.button("Select these", key="quality/select", on_click=_select, args=(rule,), help="What the cut would drop")
     return rule
+
+
+def _fields(here: Stage, info: ColumnInfo, low: float | None, high: float | None) -> None:
+    """Show the fields of the cut's ends."""
+    reach, whole = extent(here.facts, info.name), info.type == "integer"
+    sides = (("Drop below", "low", low, reach.low), ("Drop above", "high", high, reach.high))
+    for title, name, value, end in sides:
+        key = session.widget_holding(session.widget("quality", name, info.name), value)
+        st.number_input(
+            title, value=value, step=1.0 if whole else None, format="%.0f" if whole else "%.4g",
+            placeholder=f"{end:,.6g}", key=key, on_change=_typed, args=(name, key), width=CUT_WIDTH,
+            help=f"Documents {title.split()[1]} this value are dropped.",
+        )  # fmt: skip
 
 
 def _in_recipe(here: Stage, rule: SignalRange, step: Step | None) -> str:

@@ -10,15 +10,22 @@ from streamlit.delta_generator import DeltaGenerator
 from tamis.analytics.operators.sets import PercentileBand
 from tamis.analytics.recipe.outcome import Count, Outcome
 from tamis.analytics.recipe.plan import freeze
-from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.queries import attribution
-from tamis.app.dashboard import cache, session
+from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.look import count, share
 from tamis.app.dashboard.page_context import Stage, plain, show_error, stage
-from tamis.app.pages import proposals, recipe_compare, recipe_makers, recipe_rephrase, recipe_rules, recipe_saved
+from tamis.app.pages import (
+    proposals,
+    recipe_compare,
+    recipe_makers,
+    recipe_rephrase,
+    recipe_rules,
+    recipe_saved,
+    recipe_sets,
+)
 from tamis.app.pages.recipe_export import export_panel, rules_menu
 from tamis.data.errors import RecipeError, TamisError
 
@@ -36,7 +43,7 @@ def page() -> None:
         _title()
         _steps(here)
         recipe_rules.add(here)
-        _presets(here)
+        recipe_sets.show(here)
         recipe_makers.show(here)
     with right:
         text, export, compare, saved, team = st.tabs(["YAML", "Export and run", "Compare", "Save and load", "Team"])
@@ -191,26 +198,3 @@ def _fix(outcome: Outcome, corpus: str, step: Step) -> None:
         ):
             _change(frozen)
         st.caption(plain(f"here: {frozen.step(step.id).operator.sentence()}"))
-
-
-def _presets(here: Stage) -> None:
-    """Offer the published rule sets with the share each would keep; each becomes ordinary steps that can be edited."""
-    with st.expander("Add a published rule set", icon=":material/library_add:"):
-        counted = st.toggle("Say what each would keep on its own", key="preset/count")
-        for name, rules in sorted(RULE_SETS.items()):
-            missing = sorted(set(rules.reads()) - set(here.facts.columns))
-            with st.container(horizontal=True, vertical_alignment="center"):
-                with st.container(gap="xsmall"):
-                    kept = f" · {_kept(here, name)}" if counted and not missing else ""
-                    st.markdown(f"**{plain(rules.title)}** · {len(rules.rules)} rules{kept}")
-                    st.caption(plain(f"{rules.note} {rules.source}".strip()))
-                if st.button("Add", key=session.widget("preset", name), disabled=bool(missing)):
-                    _change(with_rule_set(session.current().recipe, name))
-
-
-def _kept(here: Stage, name: str) -> str:
-    """Return the share of the corpus' documents and tokens that a rule set keeps."""
-    scene = cache.scene(cache.SceneKey(here.key.corpus, (), with_rule_set(Recipe(), name)))
-    assert scene.outcome is not None
-    first, last = scene.outcome.input, scene.outcome.output
-    return f"keeps {share(last.documents, first.documents)} of documents, {share(last.tokens, first.tokens)} of tokens"

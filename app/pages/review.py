@@ -15,6 +15,7 @@ from tamis.analytics.review.agreement import Votes
 from tamis.analytics.review.pairs import document_votes, pair_context, pair_subject, twin_rows
 from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
 from tamis.analytics.study.queries import why
+from tamis.analytics.study.reasons import verdict_words
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
@@ -280,9 +281,10 @@ def _verdict(desk: ReviewDesk, row: int, document: str, votes: Votes) -> None:
         number = int(outcome.deciding[row])
         words = f"dropped by {outcome.steps[number - 1].id}" if number else "kept"
         st.markdown(f"The recipe: **{plain(words)}**")
+        rules = {step.id: step.operator for step in outcome.steps}
         for verdict in why(outcome, desk.here.facts, row):
-            if verdict.value is not None and verdict.passed is not None:
-                st.caption(plain(f"{verdict.step}: {verdict.value} against {verdict.threshold}"))
+            if verdict.passed is not None:
+                st.caption(plain(f"{verdict.step}: {verdict_words(verdict, rules[verdict.step])}"))
     if document in votes.documents:
         said = votes.table[votes.documents.index(document)]
         words = ", ".join(

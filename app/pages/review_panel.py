@@ -24,7 +24,7 @@ from tamis.analytics.review.queues import Queue, places
 from tamis.analytics.study.extrapolation import Interval
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.look import count, heading
+from tamis.app.dashboard.look import count, heading, moment, time_zone
 from tamis.app.dashboard.page_context import Stage, plain
 from tamis.app.pages import review_effects
 from tamis.data.errors import TamisError
@@ -171,7 +171,7 @@ def comment(desk: ReviewDesk, subject_kind: Subject, subject: str, *, title: str
         if event.kind == kind and event.subject_kind == subject_kind and event.subject == subject
     ]  # fmt: skip
     for event in said[-5:]:
-        st.text(f"{event.reviewer}, {_when(event)}: {event.value}")
+        st.text(f"{event.reviewer}, {moment(event.at)}: {event.value}")
     if not desk.name or not login.may("reviewer"):
         return
     key = session.widget("review", kind, subject_kind, subject, str(len(said)))
@@ -194,18 +194,17 @@ def add(desk: ReviewDesk, subject_kind: Subject, subject: str, kind: Kind, value
 def _history(desk: ReviewDesk) -> None:
     events = desk.log.events()
     rows = [
-        {"when": _when(event), "who": event.reviewer, "what": event.kind, "said": event.value[:200],
+        {"when": moment(event.at), "who": event.reviewer, "what": event.kind, "said": event.value[:200],
          "about": f"{event.subject_kind} {event.subject[:24]}"} for event in reversed(events[-HISTORY:])
     ]  # fmt: skip
     if not rows:
         st.caption("Nothing has been said yet.")
         return
     st.dataframe(rows, hide_index=True, row_height=28, height=300)
-    st.caption(f"The last {count(len(rows))} of {count(len(events))} events; nothing is ever changed or removed.")
-
-
-def _when(event: Event) -> str:
-    return event.at[:16].replace("T", " ")
+    st.caption(
+        f"The last {count(len(rows))} of {count(len(events))} events, times in {time_zone()}; nothing is ever "
+        "changed or removed."
+    )
 
 
 def _number(value: float) -> str:

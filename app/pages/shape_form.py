@@ -11,22 +11,20 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from tamis.analytics.study.readings import ShapePreview, preview_shape
-from tamis.app.dashboard import login, session
+from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import brief, plain, show_fault
 from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import roles_form
 from tamis.data.corpus import Corpus
 from tamis.data.errors import RoleError, SettingError, TamisError
-from tamis.data.find_shape import rendered_note
 from tamis.data.repair import is_text
-from tamis.data.schema import at_path, paths
+from tamis.data.schema import paths
 from tamis.data.shapes import KIND_NAMES, SIDE_SLOTS, SLOTS, Shape
 from tamis.data.workspace import Workspace
 
 READ_LIMIT = 600
 SHOWN = 3
-NOTED_ROWS = 200
 _NONE = ""
 _KINDS = {
     "text": "text: one column",
@@ -73,18 +71,16 @@ def counted(found: ShapePreview) -> str:
 
 
 def note(workspace: Workspace, name: str, corpus: Corpus) -> None:
-    """Say that a text column holds conversations rendered by a template, and offer to open them as turns."""
-    path = corpus.roles.text
-    if corpus.shape.kind != "text" or not login.may("owner"):
+    """Say what the shape leaves unread in the texts, and offer owners the shape that reads it."""
+    found = cache.unread_shape(cache.key_of(workspace, name))
+    if found is None:
         return
-    rows = corpus.take(range(min(NOTED_ROWS, corpus.rows)))
-    said = rendered_note(corpus.schema, path, lambda wanted: {each: at_path(rows, each).to_pylist() for each in wanted})
-    if said is None:
-        return
+    said, shape = found
+    title = "Read them as calls" if shape.calls else "Open as turns"
     with st.container(horizontal=True, vertical_alignment="center", key="rendered_note"):
         st.markdown(f":material/forum: {plain(said[0].upper() + said[1:].split(';')[0])}.")
-        if st.button("Open as turns", key="shape/rendered"):
-            _keep(workspace, name, corpus, Shape("conversation", {"messages": path}))
+        if login.may("owner") and st.button(title, key="shape/rendered", help="The analysis runs anew"):
+            _keep(workspace, name, corpus, shape)
 
 
 def show(workspace: Workspace, name: str, corpus: Corpus) -> bool:

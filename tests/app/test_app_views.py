@@ -27,7 +27,7 @@ from tamis.analytics.study.queries import Scene
 from tamis.app.dashboard.look import format_distinct
 from tamis.app.dashboard.page_context import brief, plain
 from tamis.app.dashboard.session import SharedView
-from tamis.app.figures.clusters import fineness_figure
+from tamis.app.figures.clusters import fineness_figure, share_marks
 from tamis.app.figures.effect import probe_figure
 from tamis.app.figures.figures import (
     TREEMAP_MOST,
@@ -44,19 +44,30 @@ FACTS = synthetic_facts(3_000, seed=3)
 SCENE = Scene.build(FACTS, GivenEvidence(), recipe=Recipe())
 
 
-def test_no_more_than_all_documents_are_in_no_cluster() -> None:
-    sweep = [{"min_cluster_size": size, "clusters": 0, "unclustered": 1.0, "largest": 0.0} for size in (5, 10)]
+@pytest.mark.parametrize(
+    ("largest", "marks"),
+    [(1.0, [0, 0.25, 0.5, 0.75, 1]), (0.62, [0, 0.25, 0.5, 0.75, 1]), (0.09, [0, 0.025, 0.05, 0.075, 0.1])],
+)
+def test_the_axis_of_what_is_in_no_cluster_has_round_marks_from_0_and_ends_at_all(
+    largest: float, marks: list[float]
+) -> None:
+    sweep = [{"min_cluster_size": size, "clusters": 0, "unclustered": largest, "largest": 0.0} for size in (5, 10)]
     axis = fineness_figure(sweep, chosen=10).layout.yaxis2
-    assert (axis.minallowed, axis.maxallowed) == (0, 1)
+    assert list(axis.tickvals) == marks and axis.range[1] < 1.05 * marks[-1]
 
 
-def test_a_flat_probe_has_an_axis_from_0_to_1_and_shares_below_1_percent_have_ticks_of_their_own() -> None:
+@given(st.floats(0, 1))
+def test_marks_of_shares_reach_every_share_and_no_further_than_five_steps(top: float) -> None:
+    marks = share_marks(top)
+    assert marks[0] == 0 and top <= marks[-1] <= 1 and len(marks) == 5
+    assert len({f"{100 * mark:.3g}" for mark in marks}) == 5
+
+
+def test_a_flat_probe_has_an_axis_from_0_to_1() -> None:
     flat = Difference("macro-F1", "random", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3, False, "a proxy")
     points = tuple(ProbePoint(fraction, 10, (0.0, 0.0), (0.0, 0.0), 0.0, 0.0) for fraction in (0.1, 1.0))
     axis = probe_figure(ProbeCurve("label", 2, 10, 0.5, points, flat, False)).layout.yaxis
     assert (axis.minallowed, axis.maxallowed, axis.rangemode) == (0, 1, "tozero")
-    sweep = [{"min_cluster_size": size, "clusters": 9, "unclustered": size / 2000, "largest": 0.0} for size in (5, 10)]
-    assert fineness_figure(sweep, chosen=10).layout.yaxis2.tickformat == ".2~p"
 
 
 @pytest.mark.parametrize("column", ["n_words", "norm_count", "mean_word_length"])

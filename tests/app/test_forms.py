@@ -57,6 +57,14 @@ def test_a_value_of_a_list_may_hold_commas_and_white_space(values: list[str]) ->
     assert OPERATORS.build("category", filled) == OPERATORS.build("category", params)
 
 
+def test_a_part_is_chosen_from_those_that_the_documents_have() -> None:
+    field = next(box for box in shown("near_dedup", {}).selectbox if box.label == "Of")
+    assert {"(the whole text)", "response", "first user"} <= set(field.options)
+    assert not {"chosen", "rejected"} & set(field.options)
+    kept = next(box for box in shown("near_dedup", {"of": "chosen"}).selectbox if box.label == "Of")
+    assert kept.value == "chosen"
+
+
 def test_a_column_that_the_corpus_lacks_stays_what_it_is() -> None:
     app = shown("signal_range", {"signal": "spacy_n_words", "min": 3})
     assert app.session_state["filled"]["signal"] == "spacy_n_words"

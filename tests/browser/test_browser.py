@@ -216,3 +216,55 @@ def test_every_answer_says_what_may_be_loaded_and_every_page_obeys(dashboard: Da
     page.locator(".tamis-map[data-ready]").wait_for(timeout=60_000)
     own = (dashboard.url, "data:", "blob:")
     assert refused == [] and [url for url in asked if not url.startswith(own)] == []
+
+
+def test_a_saved_view_brings_corpus_selection_and_recipe_back_to_anyone(
+    dashboard: Dashboard, page: Page, chromium: Browser
+) -> None:
+    show(page, dashboard, "documents")
+    search(page, "event loop")
+    rail = page.get_by_test_id("stSidebar")
+    expect(rail).to_contain_text("“event loop”", timeout=30_000)
+    words = rail.get_by_text(re.compile(r"\d.* selected$")).inner_text()
+    page.get_by_test_id("stPopover").filter(has_text="Views").get_by_role("button").click()
+    page.get_by_role("textbox", name="Save this view as").fill("loops of events")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Saved as loops-of-events. Names have no spaces.")).to_be_visible(timeout=30_000)
+
+    # Somebody else, on another corpus.
+    other = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    show(other, dashboard, "quality", "hostile")
+    other.get_by_test_id("stPopover").filter(has_text="Views").get_by_role("button").click()
+    other.get_by_role("button", name="loops-of-events", exact=True).click()
+    expect(other.get_by_test_id("stSidebar")).to_contain_text(words, timeout=30_000)
+    expect(other).to_have_url(re.compile("corpus=corpus"))
+    settle(other)
+    if not other.get_by_role("button", name="Remove the view loops-of-events").is_visible():
+        other.get_by_test_id("stPopover").filter(has_text="Views").get_by_role("button").click()
+    other.get_by_role("button", name="Remove the view loops-of-events").click()
+    expect(other.get_by_role("button", name="loops-of-events", exact=True)).to_have_count(0, timeout=30_000)
+    other.context.close()
+
+
+def test_another_corpus_stands_beside_the_open_one_and_on_its_map(dashboard: Dashboard, page: Page) -> None:
+    show(page, dashboard, "")
+    main = page.get_by_test_id("stMain")
+    page.get_by_text("Beside another corpus").click()
+    field = page.get_by_role("combobox", name="Other corpus")
+    expect(field).to_be_visible(timeout=30_000)
+    settle(page)
+    field.click()
+    page.get_by_role("option", name="hostile", exact=True).click()
+    sizes = main.locator(".tamis-stats").last
+    expect(sizes).to_contain_text("Documents of hostile", timeout=60_000)
+    assert number(sizes.locator("div:has-text('Documents of hostile') b").inner_text()) == 14 * len(PAYLOADS)
+    assert number(sizes.locator("div:has-text('Documents of corpus') b").inner_text()) > 200
+    expect(
+        main.get_by_text("The distance is the largest difference of the two cumulative distributions")
+    ).to_be_visible()
+    page.get_by_role("button", name="Place it on the map").click()
+    expect(page.get_by_text("0 of hostile have no embedding")).to_be_visible(timeout=120_000)
+    settle(page)
+    figure = main.locator(".js-plotly-plot").last
+    expect(figure.locator(".legendtext")).to_have_text(["corpus", "hostile"], timeout=30_000)
+    assert page.evaluate("window.pwned === undefined && document.getElementById('injected') === null")

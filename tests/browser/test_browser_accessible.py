@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from accessibility import violations
+from accessibility import cut_labels, violations
 from dashboard import Dashboard, served, settle
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from shared_corpus import SharedCorpus
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
@@ -18,6 +18,8 @@ from tamis.app.pages.navigation import PAGES
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
+DESK: ViewportSize = {"width": 1440, "height": 900}
+TABLET: ViewportSize = {"width": 1024, "height": 768}
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +44,22 @@ def show(page: Page, dashboard: Dashboard, name: str, view: str = "") -> None:
     settle(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_can_be_read_and_used_by_all_in_both_themes(
-    dashboard: Dashboard, chromium: Browser, theme: Literal["light", "dark"]
+@pytest.mark.parametrize(("theme", "size"), [("light", DESK), ("dark", TABLET)], ids=["light desk", "dark tablet"])
+def test_every_page_can_be_read_and_used_by_all_in_both_themes_and_cuts_no_button(
+    dashboard: Dashboard, chromium: Browser, theme: Literal["light", "dark"], size: ViewportSize
 ) -> None:
-    page = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme).new_page()
-    view, found = busy_view(dashboard), {}
+    page = chromium.new_context(viewport=size, color_scheme=theme).new_page()
+    view, found, cut = busy_view(dashboard), {}, {}
     show(page, dashboard, "review")
-    page.get_by_label("Your name").first.fill("Ada")
+    page.get_by_label("Your name", exact=True).fill("Ada")
     page.keyboard.press("Enter")
+    page.wait_for_function("() => document.cookie.includes('tamis_name')")
     for name, _, _ in PAGES:
         show(page, dashboard, name, view)
-        found[name] = violations(page)
+        found[name], cut[name] = violations(page), cut_labels(page)
     page.context.close()
     assert not any(found.values()), found
+    assert not any(cut.values()), cut
 
 
 def test_every_page_can_be_read_and_used_by_all_on_a_phone_and_none_is_wider_than_it(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from clicks import open_row, search
+from clicks import SLOW, open_row, search
 from dashboard import Dashboard, served, settle, small_corpus, tamis
 from docstrings import write_corpus
 from playwright.sync_api import Page, expect
@@ -20,7 +20,6 @@ from tamis.app.dashboard.session import SharedView
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-SLOW = 30_000  # Milliseconds that a busy machine may take for one answer.
 
 ARABIC = "هذا نص عربي يقرأ من اليمين إلى اليسار، وفيه كلمة English في الوسط."
 FIRST = re.compile("Words, a sentence")
@@ -155,7 +154,9 @@ def test_the_signal_that_is_chosen_is_the_one_that_is_saved(dashboard: Dashboard
     expect(page.locator("[data-testid=funnel] .name").last).to_contain_text("split-alpha-word-share", timeout=SLOW)
 
 
-def test_the_text_column_is_seen_and_chosen_before_the_analysis(dashboard: Dashboard, page: Page) -> None:
+def test_the_text_column_is_chosen_before_the_analysis_which_plan_and_jobs_follow(
+    dashboard: Dashboard, page: Page
+) -> None:
     page.goto(f"{dashboard.url}/?corpus=prompts")
     main = page.get_by_test_id("stMain")
     expect(main).to_contain_text("Text: column instruction, one of 4", timeout=60_000)
@@ -165,9 +166,21 @@ def test_the_text_column_is_seen_and_chosen_before_the_analysis(dashboard: Dashb
     expect(main).to_contain_text("Text: column answer, one of 4", timeout=SLOW)
     expect(page.get_by_role("combobox", name="Embedding")).to_have_value(re.compile("^fast, about"), timeout=SLOW)
     settle(page)
+    jobs = page.context.new_page()
+    jobs.goto(f"{dashboard.url}/jobs?corpus=corpus")
+    ended = jobs.locator(".tamis-head").filter(has_text="Ended")
+    expect(ended).to_contain_text("the latest 1 of 1; times in", timeout=SLOW)
+    todo = page.get_by_text(re.compile(r"^\d+ of \d+ steps to do: about"))
+    before = number(todo.inner_text())
     page.get_by_role("button", name="Start the analysis").click()
     expect(page.get_by_role("button", name="Start the analysis")).to_have_count(0, timeout=SLOW)
+    # The plan follows the analysis, here and on the page of jobs, which lists it as ended without a reload.
+    expect(jobs.get_by_text("1 of 2 jobs")).to_be_visible(timeout=SLOW)
+    fewer = "|".join(str(left) for left in range(1, before))
+    expect(page.get_by_text(re.compile(rf"^({fewer}) of \d+ steps to do"))).to_be_visible(timeout=120_000)
     expect(page.get_by_text("What stands out")).to_be_visible(timeout=300_000)
+    expect(ended).to_contain_text("the latest 2 of 2", timeout=SLOW)
+    jobs.close()
     expect(main).to_contain_text(
         "Text: column answer, one of 4; only it is compared, measured and searched.", timeout=SLOW
     )

@@ -38,39 +38,6 @@ def introduce(page: Page, name: str) -> None:
     settle(page)
 
 
-def test_one_of_each_near_duplicate_is_kept_at_a_threshold_that_was_seen_in_four_clicks(
-    dashboard: Dashboard, page: Page
-) -> None:
-    page.goto(f"{dashboard.url}/?corpus=corpus")
-    settle(page)
-    page.get_by_role("link", name="Duplicates").first.click()
-    page.get_by_role("radio", name="Near").or_(page.get_by_role("button", name="Near", exact=True)).first.click()
-    slider = page.get_by_role("slider", name="Jaccard")
-    expect(slider).to_have_value("0.8", timeout=60_000)
-    first = said(page)
-    box = page.get_by_test_id("stSlider").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 0.12 * box["width"], box["y"] + 0.75 * box["height"])
-    expect(slider).not_to_have_value("0.8")
-    expect(page.locator(DROPPED)).not_to_have_text(str(first), timeout=30_000)
-    expected = said(page)
-    assert expected > first > 0
-    page.get_by_role("button", name="Add to the recipe").click()
-    total, kept = funnel(page)
-    assert total - kept == expected
-    expect(page.get_by_role("button", name="In the recipe")).to_be_disabled()
-
-    slider.focus()
-    for _ in range(5):
-        slider.press("ArrowRight")
-    expect(page.get_by_role("button", name="Update the rule")).to_be_enabled(timeout=30_000)
-    page.wait_for_timeout(1_500)
-    fewer = said(page)
-    page.get_by_role("button", name="Update the rule").click()
-    expect(page.get_by_role("button", name="In the recipe")).to_be_visible(timeout=30_000)
-    assert funnel(page) == [total, total - fewer]
-
-
 def test_keys_go_through_groups_and_pairs_and_the_list_names_what_is_shown(dashboard: Dashboard, page: Page) -> None:
     page.goto(f"{dashboard.url}/duplicates?corpus=corpus")
     settle(page)

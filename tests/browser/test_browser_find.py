@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from accessibility import violations
-from clicks import funnel, number, open_row, search
-from dashboard import Dashboard, served, settle, tamis
+from clicks import SLOW, ClickCounter, funnel, number, open_row, search, summon
+from dashboard import Dashboard, served, settle
 from playwright.sync_api import Browser, Locator, Page, expect
 from shared_corpus import SharedCorpus
 
@@ -22,7 +20,6 @@ from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 pytestmark = pytest.mark.browser
-SLOW = 30_000  # Milliseconds that a busy machine may take for one answer.
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +30,10 @@ def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathF
         yield running
 
 
-class Clicks:
-    """Counts the clicks of one journey."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def on(self, place: Locator) -> None:
-        expect(place).to_be_visible(timeout=SLOW)
-        place.click()
-        self.count += 1
-
-
 def at(page: Page, dashboard: Dashboard, name: str = "", view: SharedView | None = None) -> None:
     stored = f"&view={Workspace(dashboard.home).put_value(view.to_value())}" if view else ""
     page.goto(f"{dashboard.url}/{name}?corpus=corpus{stored}")
     settle(page)
-
-
-def summoned(page: Page, key: str) -> None:
-    """Press the key that leads to the command bar; the page may still be loading what listens to it."""
-    for _ in range(20):
-        page.keyboard.press(key)
-        page.wait_for_timeout(300)
-        if page.evaluate("document.activeElement?.ariaLabel") == "Search":
-            return
-    raise AssertionError(f"{key} does not lead to the command bar")
 
 
 def button(page: Page, name: str | re.Pattern[str]) -> Locator:
@@ -69,57 +44,12 @@ def rail(page: Page) -> Locator:
     return page.get_by_test_id("stSidebar")
 
 
-def test_what_means_the_same_is_found_and_dropped_in_three_clicks_and_a_run_drops_the_same(
-    dashboard: Dashboard, page: Page, tmp_path: Path
-) -> None:
-    at(page, dashboard)
-    clicks = Clicks()
-    summoned(page, "Control+k")
-    page.keyboard.type("Parse an XML document into a tree of elements")
-    page.keyboard.press("Enter")
-    clicks.on(button(page, re.compile("The meaning of")))
-    told = page.locator(".tamis-meaning")
-    expect(told).to_contain_text("by cosine of fast vectors", timeout=SLOW)
-    first = page.locator(".tamis-table tbody tr").first
-    expect(first).to_contain_text(re.compile("xml|element", re.IGNORECASE), timeout=SLOW)
-    assert "nothing selected" in rail(page).inner_text()
-    found = number(told.locator("b").inner_text())
-    clicks.on(button(page, "Select those above"))
-    expect(rail(page)).to_contain_text("like “Parse an XML document into a tree of elements” in meaning", timeout=SLOW)
-    expect(page.get_by_text(f"1 to {min(found, 50)} of {found} documents, exact")).to_be_visible(timeout=SLOW)
-    clicks.on(button(page, "Drop"))
-    total, kept = funnel(page)
-    assert total - kept == found > 0
-    assert clicks.count == 3
-
-    link = re.search("view=([^&]+)", page.url)
-    assert link is not None
-    recipe = SharedView.from_value(Workspace(dashboard.home).value(link[1])).recipe
-    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
-    tamis("run", str(tmp_path / "recipe.yaml"), str(dashboard.corpus), "-o", str(tmp_path / "out"), home=dashboard.home)
-    rows = pq.read_table(tmp_path / "out" / "selection.parquet").to_pylist()
-    assert sum(bool(row["copies"]) for row in rows) == kept
-
-
-def test_why_an_id_was_dropped_is_one_sentence_within_two_clicks(dashboard: Dashboard, page: Page) -> None:
+def test_the_reader_follows_to_the_twin_back_and_closes(dashboard: Dashboard, page: Page) -> None:
     rule = OPERATORS.build("near_dedup", {"threshold": 0.7, "n": 2})
     at(page, dashboard, "documents", SharedView(recipe=Recipe().with_operator(rule), settings=(("which", "dropped"),)))
     expect(page.locator(".tamis-table tbody tr").first).to_contain_text("1 near-dedup", timeout=60_000)
-    dropped = page.locator(".tamis-table tbody tr").first.get_attribute("data-id") or ""
-    clicks = Clicks()
-    summoned(page, "/")
-    page.keyboard.type(dropped)
-    page.keyboard.press("Enter")
+    open_row(page)
     why = page.get_by_test_id("why")
-    expect(why).to_contain_text(
-        re.compile(r"^Dropped by step 1, near-duplicate: [01]\.\d\d similar to “.+”, cut 0\.70$"), timeout=SLOW
-    )
-    expect(page.get_by_text("Its kept twin")).to_be_visible(timeout=SLOW)
-    assert clicks.count <= 2
-    settle(page)
-    assert violations(page) == []
-
-    # The reader follows to the twin, back, and closes; Escape closes it too and the rows stay.
     button(page, "Read the twin").click()
     expect(why).to_contain_text("Kept", timeout=SLOW)
     button(page, "Back").click()
@@ -127,6 +57,13 @@ def test_why_an_id_was_dropped_is_one_sentence_within_two_clicks(dashboard: Dash
     button(page, "Close").click()
     expect(why).to_have_count(0, timeout=SLOW)
     open_row(page, 1)
+    # Other rows in the table leave the document that is read.
+    shown = page.locator(".st-key-reader .tamis-text").first
+    read = shown.inner_text()
+    page.get_by_role("radio", name="kept").or_(page.get_by_role("button", name="kept", exact=True)).first.click()
+    expect(page.locator(".tamis-table tbody tr").first).to_contain_text("no step", timeout=SLOW)
+    settle(page)
+    assert shown.inner_text() == read
     page.get_by_text("Nearest documents").click()
     before = why.inner_text()
     button(page, "Read").first.click()
@@ -158,17 +95,17 @@ def test_picked_rows_of_two_pages_become_a_rule_and_headers_order_all_rows(dashb
     page.keyboard.press("ArrowDown")
     page.keyboard.press("x")
     ids.append(table.locator("tbody tr").nth(1).get_attribute("data-id"))
-    clicks = Clicks()
-    clicks.on(button(page, "Select the 3 picked"))
+    person = ClickCounter(page)
+    person.click(button(page, "Select the 3 picked"))
     expect(rail(page)).to_contain_text("3 listed documents", timeout=SLOW)
     expect(page.get_by_text("1 to 3 of 3 documents, exact")).to_be_visible(timeout=SLOW)
     settle(page)
     shown = [row.get_attribute("data-id") for row in table.locator("tbody tr").all()]
     assert sorted(shown) == sorted(ids)
     assert violations(page) == []
-    clicks.on(button(page, "Drop"))
+    person.click(button(page, "Drop"))
     total, kept = funnel(page)
-    assert total - kept == 3 and clicks.count == 2
+    assert total - kept == 3 and person.clicks == 2
     expect(page.get_by_text(re.compile(r"^1 to 50 of .* documents, exact"))).to_be_visible(timeout=SLOW)
 
 
@@ -217,6 +154,46 @@ def test_names_lead_where_they_say_and_wrong_ones_are_told_at_the_field(dashboar
     search(page, "undo", kind="Action")
     expect(rail(page)).to_contain_text("nothing selected", timeout=SLOW)
     assert violations(page) == []
+
+
+def test_names_are_suggested_while_one_types_and_taken_by_keys_or_a_click(dashboard: Dashboard, page: Page) -> None:
+    at(page, dashboard, "documents")
+    summon(page, "/")
+    field = page.get_by_role("textbox", name="Search", exact=True)
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    page.keyboard.type("asyn")
+    expect(options.filter(has_text="source")).to_contain_text("asyncio", timeout=SLOW)
+    assert violations(page) == []
+    # Escape closes the list first; without a choice Enter sends what is typed.
+    page.keyboard.press("Escape")
+    expect(options).to_have_count(0)
+    page.keyboard.type("c")
+    expect(options.first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("whose text has the words “async”", timeout=SLOW)
+    settle(page)
+
+    # A source is selected with two keys; a column completes the condition under way.
+    field.press("End")
+    page.keyboard.type("i")
+    expect(options.first).to_contain_text("asyncio")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("with source asyncio", timeout=SLOW)
+    expect(field).to_have_value("asyncio")
+    settle(page)
+    field.fill("")
+    page.keyboard.type("n_words > 20 and n_tok")
+    options.filter(has_text="n_tokens").first.click()
+    expect(field).to_have_value("n_words > 20 and n_tokens ")
+    page.keyboard.type("< 900")
+    page.keyboard.press("Enter")
+    expect(rail(page)).to_contain_text("n_words > 20 and n_tokens < 900", timeout=SLOW)
+    settle(page)
+    field.fill("")
+    page.keyboard.type("qual")
+    options.filter(has_text="page").first.click()
+    expect(page).to_have_url(re.compile("/quality"), timeout=SLOW)
 
 
 def test_escape_closes_a_list_before_it_clears_the_selection(dashboard: Dashboard, page: Page) -> None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from clicks import ClickCounter
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Page, expect
 from shared_corpus import SharedCorpus
@@ -83,27 +82,6 @@ def test_a_clicked_bar_selects_its_documents(dashboard: Dashboard, page: Page) -
     expect(page.locator(".hoverlayer .hovertext").first).to_be_visible(timeout=10_000)
     page.mouse.click(*place)
     expect(page.get_by_role("button", name="Keep only")).to_be_visible(timeout=30_000)
-
-
-def test_a_different_cut_for_every_source_takes_five_clicks(dashboard: Dashboard, page: Page) -> None:
-    page.goto(dashboard.url)
-    settle(page)
-    person = ClickCounter(page)
-    person.click(page.get_by_role("link", name="Quality").first)
-    person.click(page.get_by_role("tab", name="By source"))
-    person.click(page.get_by_role("radio", name="Source"))
-    low = page.get_by_role("radiogroup", name="Drop below its percentile")
-    person.click(low.get_by_role("radio", name="25%"))
-    said = page.get_by_text("documents that reach it")
-    expect(said).to_be_visible(timeout=30_000)
-    expect(page.get_by_text(re.compile(r"^5 of 5 groups have a cut"))).to_be_visible()
-    expect(page.get_by_text("Would be dropped", exact=True)).to_be_visible()
-    gone = number(said.inner_text())
-    person.click(page.get_by_role("button", name="Save as rule"))
-    expect(page.get_by_test_id("funnel").get_by_text("percentile-band")).to_be_visible(timeout=30_000)
-    first, last = (number(text) for text in page.locator("[data-testid=funnel] .count").all_inner_texts())
-    assert first - last == gone > 0
-    assert person.clicks <= 5
 
 
 def test_the_places_a_signal_comes_from_are_marked(dashboard: Dashboard, page: Page) -> None:

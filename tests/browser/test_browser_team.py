@@ -152,6 +152,11 @@ def test_a_tagged_selection_is_there_for_others_and_a_cap_keeps_that_many(
     hans.get_by_label("Keep at most").fill("5")
     hans.keyboard.press("Enter")
     gone = int(re.match(r"\d+", words.replace("\u202f", ""))[0]) - 5  # type: ignore[index]
+    # What it drops is seen before it is added.
+    expect(hans.get_by_text(f"drops {gone} of the")).to_be_visible(timeout=20_000)
+    samples = hans.get_by_test_id("stPopoverBody").locator(".tamis-samples")
+    assert [samples.nth(side).locator(".tamis-card").count() for side in (0, 1)] == [min(6, gone), 5]
+    hans.get_by_role("button", name="Add the cap").click()
     expect(hans.get_by_test_id("funnel")).to_contain_text(f"−{gone} ", timeout=20_000)
     for page in (rosa, hans):
         page.context.close()

@@ -15,7 +15,7 @@ from layouts import chat, share
 from tamis.data.batch_parts import read_batch
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
-from tamis.data.find_shape import tagged_note
+from tamis.data.find_shape import tagged_note, unread_by_shape
 from tamis.data.message import MalformedError
 from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES
@@ -67,6 +67,15 @@ def test_by_themselves_tags_stay_text_and_a_note_says_how_to_read_them(tmp_path:
     spec = note.split("--shape ")[1].strip("'")
     assert said(open_corpus(corpus.path, roles={"text": Shape.role(spec)})) == PARTS
     assert tagged_note(Shape.parse(spec) or corpus.shape, corpus.sampled) is None
+
+
+def test_what_a_page_offers_is_the_shape_that_the_note_names_and_then_nothing(tmp_path: Path) -> None:
+    corpus = opened(tmp_path, [ROW] * 3)
+    found = unread_by_shape(corpus.shape, corpus.schema, corpus.sampled)
+    assert found is not None and found[0] == tagged_note(corpus.shape, corpus.sampled)
+    better = corpus.with_roles({"text": found[1].spec})
+    assert said(better) == PARTS
+    assert unread_by_shape(better.shape, better.schema, better.sampled) is None
 
 
 def test_no_note_where_only_the_system_explains_the_tags(tmp_path: Path) -> None:

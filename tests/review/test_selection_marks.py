@@ -12,7 +12,7 @@ from synthetic import synthetic_facts
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.review.tags import make_mark, notes_of, over_cap, selection_digest, tags_of
+from tamis.analytics.review.tags import make_mark, notes_of, over_cap, preview_cap, selection_digest, tags_of
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import RecipeError, SettingError
@@ -97,6 +97,11 @@ def test_a_cap_keeps_exactly_as_many_of_the_selected_and_touches_nothing_else(mo
     chosen = np.flatnonzero(scene.selected & scene.kept)
     assert set(rows) <= set(chosen)
     assert len(chosen) - len(rows) == min(most, len(chosen))
+    seen = preview_cap(scene, most=most, seed=seed)
+    assert (seen.reached, seen.documents) == (len(chosen), len(rows))
+    assert seen.tokens == FACTS.whole("n_tokens")[rows].sum()
+    assert set(seen.dropped) <= set(rows) and len(seen.dropped) == min(6, len(rows))
+    assert set(seen.kept) <= set(chosen) - set(rows) and len(seen.kept) == min(6, most, len(chosen))
     if len(rows):
         dropped = FACTS.ids.take(rows).to_pylist()
         capped = recipe.with_operator(OPERATORS.build("id_list", {"ids": dropped, "mode": "drop"}))

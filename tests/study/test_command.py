@@ -12,7 +12,7 @@ from synthetic import synthetic_facts
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.operators.predicate import words_of_pattern, words_pattern
 from tamis.analytics.operators.selection import condition_in_words
-from tamis.analytics.study.command import Join, Reachable, join_condition, read_command
+from tamis.analytics.study.command import Join, Reachable, join_condition, read_command, suggestions
 from tamis.analytics.study.scene import Scene
 from tamis.data.errors import PredicateError, RecipeError
 
@@ -54,6 +54,22 @@ def first(text: str, kind: str = "auto") -> tuple[str, str]:
 )
 def test_the_likeliest_reading_comes_first(text: str, kind: str) -> None:
     assert first(text)[0] == kind
+
+
+def test_what_is_suggested_is_read_as_what_it_says() -> None:
+    found = suggestions(KNOWN)
+    assert {each.kind for each in found} == {"page", "action", "column", "cluster", "source"}
+    assert len(found) == len(set(found)) < 1_000
+    for each in found:
+        if each.kind == "column":
+            assert each.value in FACTS.columns and FACTS.info(each.value).role != "measure"
+            continue
+        (first_, *_) = read_command(each.value, each.kind, KNOWN)
+        assert (first_.kind, first_.exact) == (each.kind, True), each
+    (cluster,) = [each for each in found if each.title.startswith("mail headers")]
+    rule = read_command(cluster.value, "cluster", KNOWN)[0].rule
+    assert rule is not None and rule.clusters == (12,)  # type: ignore[attr-defined]
+    assert not [each for each in suggestions(Reachable(FACTS, clusters=KNOWN.clusters)) if each.kind == "cluster"]
 
 
 def test_other_readings_are_offered_after_it() -> None:

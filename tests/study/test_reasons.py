@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from operator_examples import evidence
@@ -10,7 +12,7 @@ from synthetic import synthetic_facts
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.queries import DECIDED, Scene, deciding_steps, documents_page, why
-from tamis.analytics.study.reasons import reason
+from tamis.analytics.study.reasons import reason, verdict_words
 
 FACTS = synthetic_facts(1_500, seed=7, threads=2)
 
@@ -40,6 +42,34 @@ def test_an_exact_copy_names_its_twin_and_no_size_of_a_group() -> None:
     assert outcome is not None
     said = reason(outcome, found.facts, int(outcome.dropped_by(outcome.steps[0].id)[0]))
     assert said.sentence("a twin").startswith("Dropped by step 1, exact duplicate: the same as “a twin”, same ")
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "fails"),
+    [
+        ("near_dedup", {"threshold": 0.8}, r"fails, [01]\.\d\d similar to a kept document \(jaccard .* >= 0\.8\)"),
+        ("exact_dedup", {}, r"fails, the same as a kept document \(same .*\)"),
+    ],
+)
+def test_the_verdict_of_a_duplicate_rule_sets_no_size_of_a_group_against_a_threshold(
+    name: str, params: dict[str, object], fails: str
+) -> None:
+    found = scene((name, params), ("signal_range", {"signal": "n_words", "max": 60}))
+    outcome = found.outcome
+    assert outcome is not None
+    rules = [step.operator for step in outcome.steps]
+
+    def words(row: int) -> list[str]:
+        return [verdict_words(each, rule) for each, rule in zip(why(outcome, found.facts, row), rules, strict=True)]
+
+    row = int(outcome.dropped_by(outcome.steps[0].id)[0])
+    assert re.fullmatch(fails, words(row)[0])
+    for other in np.flatnonzero(outcome.deciding == 0)[:100].tolist():
+        first, last = words(other)
+        assert re.fullmatch(r"passes(, kept for \d+ others?)?", first)
+        assert re.fullmatch(r"passes, \d+; asked for: <= 60", last)
+    twin = reason(outcome, found.facts, row).twin
+    assert twin is not None and words(twin)[0].startswith("passes, kept for ")
 
 
 def test_a_cut_names_the_value_of_the_document() -> None:

@@ -74,6 +74,19 @@ def test_duplicates_come_with_the_twin_that_is_kept() -> None:
     assert set(preview_step(after, "language").twins) == {-1}
 
 
+def test_several_steps_are_looked_at_together_each_drop_under_the_step_that_makes_it() -> None:
+    tried = RECIPE.with_operator("exact_dedup").with_operator("signal_range", signal="n_tokens", max=400)
+    after, before = scene(tried), scene(RECIPE)
+    found = preview_step(after, "exact-dedup", last="signal-range-2")
+    assert found.before == before.outcome.output and found.after == found.output == after.outcome.output  # type: ignore[union-attr]
+    assert (before.kept & ~after.kept)[found.dropped].all() and after.kept[found.kept].all()
+    assert after.outcome is not None
+    for row, reason, twin in zip(found.dropped.tolist(), found.reasons, found.twins, strict=True):
+        assert row in after.outcome.dropped_by(reason)
+        assert (twin >= 0) == (reason == "exact-dedup")
+    assert found.documents == sum(len(after.outcome.dropped_by(name)) for name in ("exact-dedup", "signal-range-2"))
+
+
 def test_a_step_in_the_middle_is_counted_where_it_stands() -> None:
     tried = RECIPE.with_operator("signal_range", signal="n_tokens", max=400, at=1)
     found = preview_step(scene(tried), "signal-range-2")

@@ -29,3 +29,12 @@ def violations(page: Page) -> list[str]:
 def _violations(page: Page) -> list[str]:
     found = Axe().run(page, options=RULES).response["violations"]
     return [f"{rule['id']} ({rule['impact']}): {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+_CUT = """() => [...document.querySelectorAll('[data-testid=stMain] button [data-testid=stMarkdownContainer] p')]
+  .filter(p => p.offsetParent && p.clientWidth > 2 && p.scrollWidth > p.clientWidth + 1).map(p => p.innerText)"""
+
+
+def cut_labels(page: Page) -> list[str]:
+    """Return the labels of buttons that do not fit into them."""
+    return list(page.evaluate(_CUT))

@@ -8,6 +8,9 @@ import re
 from dashboard import settle
 from playwright.sync_api import Locator, Page, expect
 
+SLOW = 30_000
+"""Milliseconds that a busy machine may take for one answer."""
+
 
 def go(page: Page, name: str) -> None:
     page.get_by_role("link", name=name).first.click()
@@ -73,6 +76,16 @@ def open_row(page: Page, place: int = 0) -> None:
     settle(page)
 
 
+def summon(page: Page, key: str) -> None:
+    """Press the key that leads to the command bar; the page may still be loading what listens to it."""
+    for _ in range(20):
+        page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        if page.evaluate("document.activeElement?.ariaLabel") == "Search":
+            return
+    raise AssertionError(f"{key} does not lead to the command bar")
+
+
 class ClickCounter:
     """Clicks and counts them, as the goals of a task count: each press of the mouse is one."""
 
@@ -81,7 +94,16 @@ class ClickCounter:
 
     def click(self, place: Locator) -> None:
         """Click once and wait until the page has answered."""
+        expect(place).to_be_visible(timeout=SLOW)
         place.click()
+        self._answered()
+
+    def press(self, x: float, y: float) -> None:
+        """Click once at a place of the window and wait until the page has answered."""
+        self.page.mouse.click(x, y)
+        self._answered()
+
+    def _answered(self) -> None:
         self.clicks += 1
         self.page.wait_for_timeout(300)
         settle(self.page)
