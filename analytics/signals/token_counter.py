@@ -15,9 +15,8 @@ own rules. Special tokens such as [CLS] are not counted, and no text is truncate
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -25,9 +24,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import model_folder
+from tamis.analytics.signals.token_cuts import token_cuts
+from tamis.analytics.text.block import utf8_buffers
+from tamis.analytics.text.chunk_table import MOST, ChunkTable, Cuts
 from tamis.data.errors import SettingError
 
 BYTES, WORDPIECE = "minilm-bytes", "minilm-wordpiece"
@@ -37,11 +40,8 @@ UNKNOWN_BYTES = 2
 PIECE = 1 << 20
 """Longer texts are cut at a line feed or space near this many characters, to bound the memory of one encoding."""
 
-MOST_CHUNKS = 1 << 18
-LONGEST_CHUNK = 100
-"""How many chunks are cached, and the longest one in characters; the cache changes no count."""
-_JOINING = re.compile("[\x0b\x0c\x1c-\x1f\x85]")
-"""Characters that ``str.split`` treats as white space and the BERT normaliser removes."""
+_ENCODED = 1 << 16
+"""Chunks encoded at once."""
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,28 @@ def tokenizer_name(given: str) -> str:
     return str(path.resolve()) if given not in PACKAGED and path.exists() else given
 
 
-def count(texts: pa.Array, tokenizer: str = BYTES) -> Counted:
+def is_by_chunk(tokenizer: str) -> bool:
+    """Return whether a tokenizer reads each chunk once; others read every text whole, and so take many times as long.
+
+    Raises:
+        SettingError: unknown tokenizer or unreadable file.
+    """
+    return _load(tokenizer_path(tokenizer)).chunks is not None
+
+
+def count(texts: pa.Array, tokenizer: str = BYTES, *, threads: int = 1) -> Counted:
     """Count the pieces of each text of a string array (n,); NULL counts 0.
+
+    Args:
+        texts: string array (n,).
+        tokenizer: see ``tokenizer_path``.
+        threads: blocks of texts that are read at once; changes no count.
 
     Raises:
         SettingError: unknown tokenizer or unreadable file.
     """
     counter = _load(tokenizer_path(tokenizer))
-    found = np.zeros((3, len(texts)), dtype=np.int64)
-    for group in _groups(texts.to_pylist()):
-        rows = [row for row, _ in group]
-        np.add.at(found.T, rows, counter.counts([piece for _, piece in group]))
-    return Counted(*found)
+    return Counted(*counter.counts(texts, threads=threads).T)
 
 
 def _groups(texts: Sequence[str | None]) -> Iterator[list[tuple[int, str]]]:
@@ -143,61 +153,114 @@ def _pieces(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-@dataclass(frozen=True, eq=False)
-class _Counter:
+def _spans(
+    offsets: NDArray[np.int64], data: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return begin and end in the data of the pieces of all texts, and each one's text, int64 (p,) each."""
+    rows = np.arange(len(offsets) - 1)
+    large = np.flatnonzero(np.diff(offsets) > PIECE)
+    if not len(large):
+        return offsets[:-1], offsets[1:], rows
+    borders, owners = [offsets[:-1]], [rows]
+    for row in large.tolist():
+        text = data[offsets[row] : offsets[row + 1]].tobytes().decode()
+        sizes = [len(piece.encode()) for piece in _pieces(text)]
+        borders.append(offsets[row] + np.cumsum(sizes[:-1], dtype=np.int64))
+        owners.append(np.full(len(sizes) - 1, row))
+    begins, owner = np.concatenate(borders), np.concatenate(owners)
+    order = np.lexsort((begins, owner))
+    begins, owner = begins[order], owner[order]
+    is_last = np.append(np.diff(owner) > 0, True)
+    return begins, np.where(is_last, offsets[owner + 1], np.append(begins[1:], 0)), owner
+
+
+class TokenCounter:
     """A tokenizer that counts.
 
-    Attributes:
+    Args:
         encoder: of the tokenizers library.
         unknown: id of the unknown piece, None if the tokenizer has none.
-        by_chunk: whether a chunk between white space has the same pieces in any context, so that it is encoded once.
-        chunks: known pieces, unknown pieces and unknown bytes of chunks, 32 bits each in one number.
-        lock: held while ``chunks`` is read and changed.
+        cuts: where it parts every text, so that each chunk between is encoded once; None where that is not known.
+        most: number of chunks after which they are forgotten.
+
+    Attributes:
+        chunks: those that were read, None without cuts.
     """
 
-    encoder: Any
-    unknown: int | None
-    by_chunk: bool
-    chunks: dict[str, int] = field(default_factory=dict)
-    lock: Lock = field(default_factory=Lock)
+    def __init__(self, encoder: Any, unknown: int | None, cuts: Cuts | None, *, most: int = MOST) -> None:
+        self._encoder, self._unknown = encoder, unknown
+        self.chunks = None if cuts is None else ChunkTable(cuts, most=most)
+        self._known, self._values = 0, np.zeros((64, 3), dtype=np.int32)
+        self._lock = Lock()
 
-    def counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+    def counts(self, texts: pa.Array, *, threads: int = 1) -> NDArray[np.int64]:
         """Return the numbers of known, unknown pieces and unknown bytes of each text, int64 (n, 3)."""
-        packed = self._of_chunks(texts) if self.by_chunk else self._encoded(texts)
-        low = 0xFFFFFFFF
-        return np.array([(one & low, one >> 32 & low, one >> 64) for one in packed], dtype=np.int64).reshape(-1, 3)
-
-    def _of_chunks(self, texts: Sequence[str]) -> list[int]:
-        rows = [_JOINING.sub("", text).split() for text in texts]
-        with self.lock:
-            if len(self.chunks) > MOST_CHUNKS:
+        if self.chunks is None:
+            return self._of_groups(texts.to_pylist())
+        offsets, data = utf8_buffers(texts)
+        begins, ends, owner = _spans(offsets, data)
+        with self._lock:
+            if self.chunks.is_full:
                 self.chunks.clear()
-            fresh = [*({chunk for row in rows for chunk in row} - self.chunks.keys())]
-            self.chunks.update(zip(fresh, self._encoded(fresh), strict=True))
-            sums = [sum(map(self.chunks.__getitem__, row)) for row in rows]
-            for chunk in fresh:
-                if len(chunk) > LONGEST_CHUNK:
-                    del self.chunks[chunk]
-        return sums
+                self._known = 0
+            read = self.chunks.read(data, begins, ends, threads=threads)
+            self._count_new(self.chunks)
+            long = self._of_groups([data[begin:end].tobytes().decode() for begin, end in read.long.tolist()])
+            sums = _sums(read.numbers, read.firsts, self._values, long)
+        if len(owner) == len(texts):
+            return sums
+        found = np.zeros((len(texts), 3), dtype=np.int64)
+        np.add.at(found, owner, sums)
+        return found
 
-    def _encoded(self, texts: Sequence[str]) -> list[int]:
-        if self.unknown is None:
-            return [len(one) for one in self.encoder.encode_batch_fast(texts, add_special_tokens=False)]
-        encodings = self.encoder.encode_batch(texts, add_special_tokens=False)
-        return [self._packed(text, one) for text, one in zip(texts, encodings, strict=True)]
+    def _of_groups(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
+        """Return what ``_encoded`` does for any number of texts of any length, int64 (n, 3)."""
+        found = np.zeros((len(texts), 3), dtype=np.int64)
+        for group in _groups(texts):
+            np.add.at(found, [row for row, _ in group], self._encoded([piece for _, piece in group]))
+        return found
 
-    def _packed(self, text: str, encoding: Any) -> int:
-        ids = encoding.ids
-        strange = ids.count(self.unknown)
-        if not strange:
-            return len(ids)
-        spans = (span for span, piece in zip(encoding.offsets, ids, strict=True) if piece == self.unknown)
-        size = sum(len(text[begin:end].encode()) for begin, end in spans)
-        return len(ids) - strange | strange << 32 | size << 64
+    def _count_new(self, chunks: ChunkTable) -> None:
+        """Encode the chunks that are new in the table."""
+        if len(chunks) > len(self._values):
+            self._values = np.concatenate([self._values, np.zeros((len(chunks), 3), dtype=np.int32)])
+        fresh = chunks.texts(self._known)
+        for first in range(0, len(fresh), _ENCODED):
+            part = fresh.slice(first, _ENCODED).to_pylist()
+            self._values[self._known : self._known + len(part)] = self._encoded(part)
+            self._known += len(part)
+
+    def _encoded(self, texts: Sequence[str]) -> NDArray[np.int32]:
+        """Return the numbers of known, unknown pieces and unknown bytes of whole texts, int32 (n, 3)."""
+        found = np.zeros((len(texts), 3), dtype=np.int32)
+        encodings = self._encoder.encode_batch_fast(texts, add_special_tokens=False)
+        found[:, 0] = [len(one) for one in encodings]
+        if self._unknown is None:
+            return found
+        strange = [row for row, one in enumerate(encodings) if self._unknown in one.ids]
+        # Only these need places in the text, which take longer.
+        again = self._encoder.encode_batch([texts[row] for row in strange], add_special_tokens=False)
+        for row, encoding in zip(strange, again, strict=True):
+            spans = (span for span, piece in zip(encoding.offsets, encoding.ids, strict=True) if piece == self._unknown)
+            sizes = [len(texts[row][begin:end].encode()) for begin, end in spans]
+            found[row] = len(encoding.ids) - len(sizes), len(sizes), sum(sizes)
+        return found
+
+
+@njit(cache=True, nogil=True)
+def _sums(numbers, firsts, values, long):  # type: ignore[no-untyped-def]
+    """Return the sum of the values of each text's chunks, int64 (n, 3)."""
+    out = np.zeros((len(firsts) - 1, 3), dtype=np.int64)
+    for text in range(len(firsts) - 1):
+        for k in range(firsts[text], firsts[text + 1]):
+            number = numbers[k]
+            for j in range(3):
+                out[text, j] += values[number, j] if number >= 0 else long[-1 - number, j]
+    return out
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path) -> _Counter:
+def _load(path: Path) -> TokenCounter:
     # Late: tokenizers.
     from tokenizers import Tokenizer
 
@@ -212,9 +275,7 @@ def _load(path: Path) -> _Counter:
     encoder = Tokenizer.from_str(text)
     encoder.no_truncation()
     encoder.no_padding()
-    model, normalizer = about["model"], about.get("normalizer") or {}
+    model = about["model"]
     named = model.get("unk_token")
     unknown = model.get("unk_id") if named is None else encoder.token_to_id(named)
-    plain = (about.get("pre_tokenizer") or {}).get("type") == "BertPreTokenizer"
-    by_chunk = plain and normalizer.get("type") == "BertNormalizer" and bool(normalizer.get("clean_text"))
-    return _Counter(encoder, unknown, by_chunk)
+    return TokenCounter(encoder, unknown, token_cuts(about))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
-from tamis.analytics.signals.token_counter import BYTES, PACKAGED, WORDPIECE, count, tokenizer_path
+from tamis.analytics.signals.token_counter import BYTES, PACKAGED, WORDPIECE, count, is_by_chunk, tokenizer_path
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.steps.text_processes import TextFunction, processes_for
@@ -32,13 +33,13 @@ def count_tokens(texts: pa.Array, tokenizer: str = BYTES) -> NDArray[np.int32]:
     return count(texts, tokenizer).tokens(tokenizer)
 
 
-def token_columns(texts: pa.Array, tokenizer: str) -> pa.Table:
+def token_columns(texts: pa.Array, tokenizer: str, *, threads: int = 1) -> pa.Table:
     """Return ``n_tokens`` (int32) and ``unknown_share`` (float32) of the texts, (n,) rows.
 
     ``unknown_share`` is the share of a text's bytes in pieces that are not in the vocabulary, in [0, 1]; NULL for an
     empty text.
     """
-    found = count(texts, tokenizer)
+    found = count(texts, tokenizer, threads=threads)
     size = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     share = (found.unknown_bytes / np.maximum(size, 1)).astype(np.float32)
     return pa.table([found.tokens(tokenizer), pa.array(share, mask=size == 0)], schema=_SCHEMA)
@@ -59,15 +60,25 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
         raise SettingError("Version 1 of the token counts has no such tokenizer", value=tokenizer, allowed=WORDPIECE)
     schema = pa.schema([_SCHEMA.field("n_tokens")]) if version == 1 else _SCHEMA
 
+    by_chunk = is_by_chunk(tokenizer)
+
+    def tables(shard: Shard, given: PieceInput) -> Iterator[pa.Table]:
+        if not by_chunk:
+            function = TextFunction("signals.tokens", "token_columns", (tokenizer,))
+            yield from given.columns(function, given.corpus.document_texts(shard, max_rows=1024))
+            return
+        for texts in given.corpus.document_texts(shard):
+            given.check()
+            yield token_columns(texts, tokenizer, threads=given.threads)
+            given.advance(len(texts))
+
     def measure(shard: Shard, given: PieceInput) -> pa.Table:
-        function = TextFunction("signals.tokens", "token_columns", (tokenizer,))
-        found = given.columns(function, given.corpus.document_texts(shard, max_rows=1024))
-        parts = [schema.empty_table(), *(part.select(schema.names) for part in found)]
+        parts = [schema.empty_table(), *(part.select(schema.names) for part in tables(shard, given))]
         return pa.concat_tables(parts).combine_chunks()
 
     def run(context: StepContext) -> None:
-        processes = processes_for(int(context.documents.bytes.sum()))
-        context.fill(shard_work(context.corpus, measure, processes=processes))
+        processes = 1 if by_chunk else processes_for(int(context.documents.bytes.sum()))
+        context.fill(shard_work(context.corpus, measure, threads=os.cpu_count() or 1, processes=processes))
         context.out.commit(rows=context.documents.n, facts={"tokenizer": tokenizer})
 
     return StepSpec(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from docstrings import docstrings, write_corpus
 
-from tamis.analytics.signals.language import LANGUAGE, language_step
+from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps import text_processes
 from tamis.analytics.steps.pipeline import analyze
@@ -21,6 +21,7 @@ from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 TOKENS = TextFunction("signals.tokens", "token_columns", ("minilm-wordpiece",))
+LANGUAGE = TextFunction("signals.language", "language_columns")
 
 
 def batches() -> list[pa.Array]:
