@@ -26,6 +26,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.token_rows import TokenRows
 from tamis.data.errors import LockedError, SettingError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.lock import Lock
@@ -41,7 +42,6 @@ MAX_CHARACTERS = 4096
 """Only the beginning of a text is embedded, limited by characters and then by tokens."""
 
 _FOLDER_VERSION = 1
-_BATCH = 1024
 _WAIT_SECONDS = 0.5
 
 
@@ -75,18 +75,10 @@ class StaticModel:
 
     def tokens(self, texts: pa.Array | Sequence[str | None]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the known token ids, int32 (t,), and the start of each text among them, int64 (n + 1,)."""
-        values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
-        ids: list[NDArray[np.int32]] = []
-        lengths: list[int] = [0]
-        for first in range(0, len(values), _BATCH):
-            short = [(text or "")[:MAX_CHARACTERS] for text in values[first : first + _BATCH]]
-            for encoding in self._encoder.encode_batch_fast(short, add_special_tokens=False):
-                row = np.array(encoding.ids, dtype=np.int32)
-                known = row[row != self.unknown]
-                ids.append(known)
-                lengths.append(len(known))
-        starts = np.cumsum(np.array(lengths, dtype=np.int64))
-        return (np.concatenate(ids) if ids else np.empty(0, dtype=np.int32)), starts
+        values = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.large_string())
+        ids, starts = self._rows.read(values)
+        known = ids != self.unknown
+        return ids[known], np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(known)])[starts]
 
     def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
         """Return the vectors of texts, float16 (n, d): unit rows, rows of zeros where no token is known."""
@@ -96,14 +88,12 @@ class StaticModel:
         return unit_rows(means)
 
     @cached_property
-    def _encoder(self) -> Any:
-        # Late: tokenizers.
-        from tokenizers import Tokenizer
+    def _rows(self) -> TokenRows:
+        return TokenRows(self.tokenizer, most_characters=MAX_CHARACTERS, most_tokens=MAX_TOKENS)
 
-        encoder = Tokenizer.from_str(self.tokenizer)
-        encoder.no_padding()
-        encoder.enable_truncation(MAX_TOKENS)
-        return encoder
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle without what another process makes itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "_rows"}
 
     def save(self, folder: Path, about: dict[str, Any]) -> None:
         """Write the model as plain files into a folder that appears only when complete."""

@@ -28,9 +28,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import model_folder
-from tamis.analytics.signals.token_cuts import token_cuts
 from tamis.analytics.text.block import utf8_buffers
 from tamis.analytics.text.chunk_table import MOST, ChunkTable, Cuts
+from tamis.analytics.text.token_cuts import token_cuts
 from tamis.data.errors import SettingError
 
 BYTES, WORDPIECE = "minilm-bytes", "minilm-wordpiece"
