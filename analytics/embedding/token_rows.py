@@ -77,8 +77,8 @@ class TokenRows:
         self, data: NDArray[np.uint8], offsets: NDArray[np.int64]
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return ids and starts of texts that are read whole."""
-        held = memoryview(data)
-        texts = [str(held[first:end], "utf-8") for first, end in pairwise(offsets)]
+        held = data[offsets[0] : offsets[-1]].tobytes()
+        texts = [held[first:end].decode() for first, end in pairwise((offsets - offsets[0]).tolist())]
         rows: list[list[int]] = []
         for first in range(0, len(texts), _BATCH):
             batch = texts[first : first + _BATCH]
