@@ -89,7 +89,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class Nameable:
     """Something that people can name, for a list while they type.
 
     Attributes:
@@ -103,18 +103,18 @@ class Suggestion:
     value: str
 
 
-def suggestions(known: Reachable) -> tuple[Suggestion, ...]:
+def suggestions(known: Reachable) -> tuple[Nameable, ...]:
     """Return what can be named in a corpus: pages and actions, columns, at most ``MOST_NAMED`` clusters and sources."""
     facts = known.facts
-    found = [Suggestion("page", title, title) for title in known.pages.values()]
-    found += [Suggestion("action", title, title) for title in known.actions.values()]
+    found = [Nameable("page", title, title) for title in known.pages.values()]
+    found += [Nameable("action", title, title) for title in known.actions.values()]
     columns = [info for info in facts.columns.values() if info.role != "measure"]
-    found += [Suggestion("column", f"{info.title} · {info.name}", info.name) for info in columns]
+    found += [Nameable("column", f"{info.title} · {info.name}", info.name) for info in columns]
     named = list(known.clusters.items())[:MOST_NAMED] if known.clustering else []
-    found += [Suggestion("cluster", f"{shorten(name, 60)} · {number}", f"cluster {number}") for number, name in named]
+    found += [Nameable("cluster", f"{shorten(name, 60)} · {number}", f"cluster {number}") for number, name in named]
     for info in facts.named(role="source"):
         values = column_values(facts, info.name)[0].slice(0, MOST_NAMED).to_pylist()
-        found += [Suggestion("source", shorten(value, 60), value) for value in values if value.strip()]
+        found += [Nameable("source", shorten(value, 60), value) for value in values if value.strip()]
     return tuple(found)
 
 

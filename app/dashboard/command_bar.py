@@ -15,8 +15,8 @@ from tamis.analytics.study.command import (
     KINDS,
     Command,
     Join,
+    Nameable,
     Reachable,
-    Suggestion,
     join_condition,
     read_command,
     suggestions,
@@ -145,9 +145,9 @@ def reachable(here: Stage, pages: Pages) -> Reachable:
     )
 
 
-def _suggestions(here: Stage, pages: Pages) -> tuple[Suggestion, ...]:
+def _suggestions(here: Stage, pages: Pages) -> tuple[Nameable, ...]:
     known, facts = reachable(here, pages), here.opened.facts
-    found: tuple[Suggestion, ...] = facts.memo.through(
+    found: tuple[Nameable, ...] = facts.memo.through(
         ("suggestions", facts.digest, known.clustering, tuple(known.clusters.items())),
         lambda: suggestions(known),
         size=lambda names: 100 * len(names),

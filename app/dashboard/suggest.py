@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from tamis.analytics.study.command import Suggestion
+from tamis.analytics.study.command import Nameable
 
 LIST = "tamis-suggestions"
 _mount = st.components.v2.component(
@@ -20,7 +20,7 @@ _mount = st.components.v2.component(
 )
 
 
-def show(candidates: Sequence[Suggestion], *, field: str) -> tuple[str, str] | None:
+def show(candidates: Sequence[Nameable], *, field: str) -> tuple[str, str] | None:
     """Put the list on the page; return kind and text of the candidate that was chosen just now.
 
     Columns are not returned: choosing one completes the word in the field.

@@ -210,6 +210,7 @@ def dial_figure(found: DuplicateSweep, *, title: str, height: int, log: bool = F
         legend={"orientation": "v", "x": 1.01, "xanchor": "left", "y": 1.16, "yanchor": "top", "font": {"size": 10},
                 "maxheight": height, "itemwidth": 30}
     )  # fmt: skip
+    figure.update_yaxes(rangemode="nonnegative")
     if log:
         figure.update_xaxes(type="log", tickvals=[step * 10**power for power in range(7) for step in (1, 2, 5)])
     return figure

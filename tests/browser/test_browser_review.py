@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from dashboard import Dashboard, served, settle
@@ -14,6 +16,7 @@ from shared_corpus import SharedCorpus
 from tamis.data.reviews import ReviewStore
 
 pytestmark = pytest.mark.browser
+TOKYO = "Asia/Tokyo"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,8 @@ def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathF
 
 def introduced(chromium: Browser, dashboard: Dashboard, name: str, **size: int) -> Page:
     """Open the Review page under a name, in a session of its own."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900, **size})  # type: ignore[typeddict-item]
+    viewport = {"width": 1440, "height": 900, **size}
+    context = chromium.new_context(viewport=viewport, timezone_id=TOKYO)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{dashboard.url}/review")
     page.get_by_label("Your name").fill(name)
@@ -65,6 +69,11 @@ def test_two_people_decide_by_keys_and_see_each_other(dashboard: Dashboard, chro
     ada.get_by_placeholder("Note on this document").fill("<b>why</b> *this*?")
     ada.keyboard.press("Enter")
     expect(ada.get_by_text("<b>why</b> *this*?").first).to_be_visible(timeout=20_000)
+    # Times are those of the browser.
+    (note,) = ReviewStore.of(dashboard.home).events(kinds=["note"])
+    there = datetime.fromisoformat(note.at).astimezone(ZoneInfo(TOKYO)).strftime("%Y-%m-%d %H:%M")
+    expect(ada.get_by_text(f"Ada, {there}: <b>why</b> *this*?")).to_be_visible()
+    expect(ada.get_by_text(f"times in {TOKYO}")).to_be_visible(timeout=20_000)
     found = ReviewStore.of(dashboard.home).events(kinds=["decision"])
     assert [event.value for event in found if event.reviewer == "Ada"] == ["keep", "drop", "keep", "unsure"]
     assert [event.value for event in found if event.reviewer == "Grace"] == ["keep", "drop", "drop", "unsure"]
