@@ -9,7 +9,7 @@ import streamlit as st
 
 from tamis.analytics.steps.pipeline import PlannedStep
 from tamis.app.dashboard import cache, login, session
-from tamis.app.dashboard.look import duration
+from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.open_corpus import plan_of
 from tamis.app.dashboard.page_context import plain
 from tamis.app.jobs.outlook import Awaited, awaited_steps, time_until
@@ -65,6 +65,11 @@ def look(workspace: Workspace, corpus: Corpus) -> tuple[Job | None, tuple[Planne
     return job, plan, awaited_steps(plan, job, time.time())
 
 
+def is_awaited(workspace: Workspace, corpus: Corpus, step: str) -> bool:
+    """Return whether the analysis of a corpus has a step that is not done."""
+    return any(planned.spec.name == step and not planned.done for planned in plan_of(workspace, corpus))
+
+
 def pull(workspace: Workspace, corpus: Corpus, steps: Collection[str]) -> None:
     """Ask the running analysis to make these steps next."""
     job = find_analysis(corpus, workspace)
@@ -93,6 +98,25 @@ def say(workspace: Workspace, corpus: Corpus, steps: frozenset[str], *, what: st
     first = [each for each in before if each.seconds is not None and each.seconds <= (wanted[-1].seconds or 0.0)]
     for each in (*first, *wanted):
         st.caption(f"{plain(each.title)}: {'running, done ' if each.running else ''}{until_words(each.seconds)}")
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def say_sample(workspace: Workspace, corpus: Corpus, *, shown: int, total: int) -> None:
+    """Say that a page shows a sample until the whole is there.
+
+    Args:
+        workspace: the workspace.
+        corpus: the corpus.
+        shown: documents on the map.
+        total: documents.
+    """
+    _, _, awaited = look(workspace, corpus)
+    sample = f"Shown is a sample of {count(shown)} of {count(total)} documents, drawn by keyed hash"
+    when = until_words(time_until(("map",), awaited))
+    st.caption(
+        f":material/hourglass_top: {sample}; the map of all replaces it {when}. "
+        "A lasso selects documents of the sample only."
+    )
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
