@@ -128,10 +128,13 @@ def say_later(workspace: Workspace, corpus: Corpus, steps: Mapping[str, str]) ->
         corpus: the corpus.
         steps: what each step brings, by its name; those that are done are not named.
     """
-    _, _, awaited = look(workspace, corpus)
-    found = [f"{steps[each.name]} {until_words(each.seconds)}" for each in awaited if each.name in steps]
+    job, _, awaited = look(workspace, corpus)
+    wanted = [each for each in awaited if each.name in steps]
+    when = ["" if job is None else f" {until_words(each.seconds)}" for each in wanted]
+    found = ", ".join(f"{steps[each.name]}{words}" for each, words in zip(wanted, when, strict=True))
     if found:
-        st.caption(f":material/hourglass_top: Not counted yet: {', '.join(found)}")
+        rest = "; nothing works on it now" if job is None else ""
+        st.caption(f":material/hourglass_top: Not counted yet: {found}{rest}")
 
 
 def offer_start(workspace: Workspace, corpus: Corpus) -> None:
