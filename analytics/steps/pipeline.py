@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
@@ -74,12 +74,15 @@ class Analysis:
         artifacts: complete artifacts by step name.
         joined: of an unfinished analysis the steps whose columns the facts will have; of those that are done the facts
             are joined in memory and not stored.
+        stand_ins: of an unfinished analysis the step whose columns stand in for those of another one, by the name of
+            that one, until it is done.
     """
 
     corpus: Corpus
     documents: Documents
     artifacts: Mapping[str, Artifact]
     joined: tuple[str, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self) -> Facts:
         """Return the facts table, loaded into memory on the first call.
@@ -95,7 +98,8 @@ class Analysis:
             return read_facts(self.artifacts["facts"])
         if not self.joined:
             raise JobError("This analysis has no facts table", value=sorted(self.artifacts), fix="run the step facts")
-        there = {name: self.artifacts[name] for name in self.joined if name in self.artifacts}
+        sources = {name: name if name in self.artifacts else self.stand_ins.get(name, "") for name in self.joined}
+        there = {name: self.artifacts[source] for name, source in sources.items() if source in self.artifacts}
         return facts_so_far(self.documents, there, corpus=self.corpus.fingerprint)
 
 

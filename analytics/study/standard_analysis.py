@@ -9,6 +9,7 @@ from tamis.analytics.duplicates.preference import preference_step
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
 from tamis.analytics.map.options import MapOptions, mapping_steps, read_options
+from tamis.analytics.map.sample_map import FROM, SAMPLE_MAP, sample_map_step
 from tamis.analytics.signals.audit import KINDS, AuditLists, audit_step
 from tamis.analytics.signals.imported_scores import workspace_scores
 from tamis.analytics.signals.language import language_step
@@ -20,13 +21,14 @@ from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.part_counts import part_counts_step
-from tamis.analytics.steps.pipeline import documents_step, size_of
+from tamis.analytics.steps.pipeline import documents_step, plan_steps, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
+from tamis.data.parts import WHOLE
 from tamis.data.workspace import Workspace
 
-LOOKED_AT_FIRST = ("columns", "exact", "signals", "map", "clusters", EDITED)
+LOOKED_AT_FIRST = ("columns", "exact", SAMPLE_MAP, "signals", "map", "clusters", EDITED)
 """Steps whose results people look at first, in this order; each runs after those it reads, the others come later."""
 
 
@@ -47,6 +49,24 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
     mapped = mapping_steps(corpus, size_of(corpus), chosen)
     return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
+
+
+def steps_on_screen(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:
+    """Return the steps of the standard analysis as people wait for them at a screen.
+
+    While the map of a large corpus is not drawn, they are one more: the map of a sample. No other step reads it.
+
+    Args:
+        corpus: the corpus.
+        workspace: holds the plugins, scores, options and artifacts.
+        options: as for ``analysis_steps``.
+    """
+    chosen, steps = options or read_options(workspace, corpus), analysis_steps(corpus, workspace, options=options)
+    if corpus.rows < FROM or chosen.x or chosen.tier == "given" or chosen.scope != WHOLE:
+        return steps
+    if any(step.done and step.spec.name == "map" for step in plan_steps(corpus, workspace, steps)):
+        return steps
+    return (*steps[:-1], sample_map_step(seed=chosen.seed), steps[-1])
 
 
 def _audits(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:

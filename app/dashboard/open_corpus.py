@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.map.cluster_steps import clusters_of
+from tamis.analytics.map.sample_map import SAMPLE_MAP
 from tamis.analytics.operators.operator import Evidence, Operator, RowOperator, named_list
 from tamis.analytics.operators.selection import Cluster
 from tamis.analytics.recipe.recipe import Recipe
@@ -18,7 +19,7 @@ from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
 from tamis.analytics.study.readings import Reading, read_documents
-from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen
 from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Said, Snippet
 from tamis.data.artifact import Artifact
@@ -78,7 +79,8 @@ class Opened:
         """Return the steps that are not done and that make columns which a recipe or further rules read."""
         if not self.missing:
             return frozenset()
-        read = {*recipe.columns(), *(column for rule in rules for column in rule.columns())} - self.facts.columns.keys()
+        read = {*recipe.columns(), *(column for rule in rules for column in rule.columns())}
+        read -= self.facts.columns.keys() - ({"x", "y"} if "map" in self.missing else set())
         return frozenset(step for column in read if (step := step_of(column)) in self.missing)
 
     def texts(self, rows: Sequence[int]) -> list[str]:
@@ -172,7 +174,7 @@ def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:
 
 def plan_of(workspace: Workspace, corpus: Corpus) -> tuple[PlannedStep, ...]:
     """Return the steps of the analysis and whether each is done."""
-    return plan_steps(corpus, workspace, analysis_steps(corpus, workspace))
+    return plan_steps(corpus, workspace, steps_on_screen(corpus, workspace))
 
 
 def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
@@ -186,10 +188,12 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
 
 def open_so_far(workspace: Workspace, name: str, corpus: Corpus) -> Opened | None:
     """Return what is done of the analysis of a corpus; None while nothing is, or when all is."""
-    steps = analysis_steps(corpus, workspace)
-    plan = plan_steps(corpus, workspace, steps)
+    plan = plan_of(workspace, corpus)
     found = None if all(step.done for step in plan) else find_analysis_so_far(corpus, workspace, plan)
-    return None if found is None else Opened(name, Study.of(found, workspace, steps), found)
+    if found is None:
+        return None
+    found = replace(found, stand_ins={"map": SAMPLE_MAP})
+    return Opened(name, Study.of(found, workspace, analysis_steps(corpus, workspace)), found)
 
 
 def open_analysed(workspace: Workspace, name: str, corpus: Corpus) -> Opened:

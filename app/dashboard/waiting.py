@@ -9,7 +9,7 @@ import streamlit as st
 
 from tamis.analytics.steps.pipeline import PlannedStep
 from tamis.app.dashboard import cache, login, session
-from tamis.app.dashboard.look import duration
+from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.open_corpus import plan_of
 from tamis.app.dashboard.page_context import plain
 from tamis.app.jobs.outlook import Awaited, awaited_steps, time_until
@@ -65,6 +65,11 @@ def look(workspace: Workspace, corpus: Corpus) -> tuple[Job | None, tuple[Planne
     return job, plan, awaited_steps(plan, job, time.time())
 
 
+def is_awaited(workspace: Workspace, corpus: Corpus, step: str) -> bool:
+    """Return whether the analysis of a corpus has a step that is not done."""
+    return any(planned.spec.name == step and not planned.done for planned in plan_of(workspace, corpus))
+
+
 def pull(workspace: Workspace, corpus: Corpus, steps: Collection[str]) -> None:
     """Ask the running analysis to make these steps next."""
     job = find_analysis(corpus, workspace)
@@ -96,6 +101,25 @@ def say(workspace: Workspace, corpus: Corpus, steps: frozenset[str], *, what: st
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+def say_sample(workspace: Workspace, corpus: Corpus, *, shown: int, total: int) -> None:
+    """Say that a page shows a sample until the whole is there.
+
+    Args:
+        workspace: the workspace.
+        corpus: the corpus.
+        shown: documents on the map.
+        total: documents.
+    """
+    _, _, awaited = look(workspace, corpus)
+    sample = f"Shown is a sample of {count(shown)} of {count(total)} documents, drawn by keyed hash"
+    when = until_words(time_until(("map",), awaited))
+    st.caption(
+        f":material/hourglass_top: {sample}; the map of all replaces it {when}. "
+        "A lasso selects documents of the sample only."
+    )
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
 def say_later(workspace: Workspace, corpus: Corpus, steps: Mapping[str, str]) -> None:
     """Say in a line what a part of a page will show later, and when.
 
@@ -104,10 +128,13 @@ def say_later(workspace: Workspace, corpus: Corpus, steps: Mapping[str, str]) ->
         corpus: the corpus.
         steps: what each step brings, by its name; those that are done are not named.
     """
-    _, _, awaited = look(workspace, corpus)
-    found = [f"{steps[each.name]} {until_words(each.seconds)}" for each in awaited if each.name in steps]
+    job, _, awaited = look(workspace, corpus)
+    wanted = [each for each in awaited if each.name in steps]
+    when = ["" if job is None else f" {until_words(each.seconds)}" for each in wanted]
+    found = ", ".join(f"{steps[each.name]}{words}" for each, words in zip(wanted, when, strict=True))
     if found:
-        st.caption(f":material/hourglass_top: Not counted yet: {', '.join(found)}")
+        rest = "; nothing works on it now" if job is None else ""
+        st.caption(f":material/hourglass_top: Not counted yet: {found}{rest}")
 
 
 def offer_start(workspace: Workspace, corpus: Corpus) -> None:

@@ -17,7 +17,7 @@ from tamis.analytics.map.options import MapOptions, read_options
 from tamis.analytics.operators.operator import measures_of, named_list
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze
-from tamis.analytics.study.standard_analysis import LOOKED_AT_FIRST, analysis_steps
+from tamis.analytics.study.standard_analysis import LOOKED_AT_FIRST, analysis_steps, steps_on_screen
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
@@ -167,7 +167,8 @@ def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     corpus = reopen(params, workspace, progress)
-    steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
+    chosen = steps_on_screen if os.environ.get(YIELDS) else analysis_steps
+    steps = chosen(corpus, workspace, options=MapOptions.of(params["map"]))
     folder = workspace.jobs / Request(ANALYZE, params).id
     analysis = analyze(
         corpus, workspace, steps=steps, progress=progress, first=lambda: (*asked_first(folder), *LOOKED_AT_FIRST)

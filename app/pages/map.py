@@ -20,7 +20,7 @@ from tamis.analytics.study.queries import (
     shown_rows,
     totals,
 )
-from tamis.app.dashboard import cache, session
+from tamis.app.dashboard import cache, session, waiting
 from tamis.app.dashboard.look import count, is_dark
 from tamis.app.dashboard.page_context import Stage, brief, plain, stage
 from tamis.app.figures.figures import ScatterGroup, scatter_sample
@@ -46,6 +46,8 @@ def page() -> None:
     if not has_map(here.facts):
         st.info("This corpus has no map yet. The Overview page shows what the analysis still needs.")
         return
+    if "map" in here.opened.missing:
+        _say_sample(here)
     overlay = _controls(here)
     # One row of columns in both cases: the map is then the same element, and its bytes are not sent again.
     cells = st.columns([7, 3] if map_panel.is_open() else [1], gap="small")
@@ -54,6 +56,13 @@ def page() -> None:
     if len(cells) > 1:
         with cells[1]:
             map_panel.show(here, height=HEIGHT)
+
+
+def _say_sample(here: Stage) -> None:
+    """Say that the map shows a sample, and ask the analysis for the map of all."""
+    corpus, shown = here.opened.study.corpus, int(np.isfinite(here.facts.numbers("x")).sum())
+    waiting.pull(here.workspace, corpus, ("map",))
+    waiting.say_sample(here.workspace, corpus, shown=shown, total=here.facts.n)
 
 
 def _groups(here: Stage) -> MapGroups:

@@ -9,6 +9,8 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from tamis.analytics.map.cluster_steps import EDITED
+from tamis.analytics.map.sample_map import SAMPLE_MAP
+from tamis.analytics.study.queries import has_map
 from tamis.app.dashboard import cache, session, waiting
 from tamis.app.dashboard.page_context import guard_page, workspace
 from tamis.data.workspace import Workspace
@@ -71,15 +73,19 @@ def _waits(name: str) -> bool:
             _say(here, now.corpus, steps, what)
         return True
     steps, what = NEEDS.get(name, (frozenset(), ""))
-    missing = steps & cache.open_analysed(key).missing
-    if missing:
+    opened = cache.open_analysed(key)
+    missing = steps & opened.missing
+    if missing and not (name == "map" and has_map(opened.facts)):
         _say(here, now.corpus, missing, what)
-    return bool(missing)
+        return True
+    return False
 
 
 def _say(here: Workspace, name: str, steps: frozenset[str], what: str) -> None:
     """Say that a page waits for some steps, and ask the analysis to make them next."""
     corpus = cache.corpus(cache.key_of(here, name))
+    if "map" in steps and waiting.is_awaited(here, corpus, SAMPLE_MAP):
+        steps, what = frozenset({SAMPLE_MAP}), "The map of a sample is"
     waiting.pull(here, corpus, steps)
     waiting.say(here, corpus, steps, what=what)
 

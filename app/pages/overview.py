@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from tamis.analytics.effect.charts import spark
+from tamis.analytics.map.sample_map import find_displacement
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Category
 from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
@@ -245,11 +246,26 @@ def _select_value(here: Stage, column: str, value: str | None) -> None:
         st.rerun()
 
 
+def _moved(here: Stage) -> list[str]:
+    """Return how far the map of all documents lies from that of the sample that was shown before it."""
+    made = here.opened.analysis.artifacts
+    if "map" not in made:
+        return []
+    found = find_displacement(here.opened.study.corpus, here.workspace.store, made["documents"], made["map"])
+    if found is None:
+        return []
+    return [
+        f"The map of all documents replaced that of a sample: its {count(found.documents)} documents moved by "
+        f"{found.median:.0%} of the map's width in the median, {found.turned:.0%} after the turn that fits best"
+    ]
+
+
 def _files(here: Stage) -> None:
     analysis = here.opened.analysis
     corpus = analysis.corpus
     columns = analysis.artifacts.get("columns")
     notes = (*corpus.notes, *analysis.documents.notes, *(left_out_notes(columns) if columns is not None else ()))
+    notes = (*notes, *_moved(here))
     said = f", {len(notes)} note{'s' * (len(notes) > 1)}" if notes else ""
     files = f"{count(len(corpus.files))} file{'s' * (len(corpus.files) != 1)}"
     label = f"Files, columns and roles · {files}, fingerprint {corpus.fingerprint[:12]}{said}"
