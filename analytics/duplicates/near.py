@@ -31,6 +31,8 @@ from tamis.data.documents import Documents
 
 NEAR_VERSION = 1
 THREADS = 2
+FEW = 200_000
+"""Up to so many sets are paired at once."""
 Place = tuple[NDArray[np.int64], NDArray[np.int64]]
 _COLUMNS = ("left", "right", "similarity")
 
@@ -148,7 +150,7 @@ class _PairSearch:
             known, found = None, candidates(signed, lengths, params)
             codes, crowding, compared = self._paired(found, "all"), found.crowding, 0
         else:
-            codes = list(fresh.chosen(self._paired(fresh.found, known.artifact)))
+            codes = self._fresh(fresh, known)
             crowding = Crowding(max(known.largest, fresh.found.crowding.largest), 0)
             compared = known.candidates
         wanted = np.zeros(context.documents.n, dtype=bool)
@@ -171,14 +173,29 @@ class _PairSearch:
             parts.append(Pairs(twins.alone[old.left], twins.alone[old.right], old.similarity))
         self._commit(_joined(parts), twins, identity, crowding, compared + sum(map(len, codes)))
 
-    def _paired(self, found: Candidates, among: str) -> list[NDArray[np.uint64]]:
-        """Return the codes of candidates; parts of a stopped run that looked among others are removed."""
+    def _fresh(self, fresh: FreshCandidates, known: KnownPairs) -> list[NDArray[np.uint64]]:
+        """Return the pairs with a new set; of few sets they are found at once, not in parts."""
+        if len(fresh.sets) > FEW:
+            return list(fresh.chosen(self._paired(fresh.found, known.artifact)))
+        self._forget_others(known.artifact)
+        ranges = fresh.found.ranges()
+        found = fresh.chosen([fresh.found.buckets(some).codes() for some in ranges])
+        return [np.concatenate([np.empty(0, dtype=np.uint64), *found])]
+
+    def _forget_others(self, among: str) -> None:
+        """Remove the parts of a stopped run that looked for pairs among other sets."""
         out, marker = self.context.out, f"among-{among}"
-        if not out.has_part(marker):
-            for name in out.parts():
-                if name.startswith(("among-", "codes-", "sets-", "pairs-")):
-                    out.drop_part(name)
-            out.write_array(marker, np.zeros(0, dtype=np.uint8))
+        if out.has_part(marker):
+            return
+        for name in out.parts():
+            if name.startswith(("among-", "codes-", "sets-", "pairs-")):
+                out.drop_part(name)
+        out.write_array(marker, np.zeros(0, dtype=np.uint8))
+
+    def _paired(self, found: Candidates, among: str) -> list[NDArray[np.uint64]]:
+        """Return the codes of candidates, range by range."""
+        out = self.context.out
+        self._forget_others(among)
         self.context.fill(near_passes.pairing(found))
         return [out.read_array(name, mmap=True) for name in near_passes.code_parts(found)]
 

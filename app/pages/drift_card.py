@@ -13,7 +13,7 @@ from tamis.data.errors import TamisError
 
 def unfold(here: Stage) -> None:
     """Offer the comparison of the new part with the old one, where the corpus grew."""
-    if cache.known_before(here.key.corpus) is None:
+    if here.opened.missing or cache.known_before(here.key.corpus) is None:
         return
     unfolded = st.expander("What the new files brought", icon=":material/trending_up:", key="drift", on_change="rerun")
     if unfolded.open:
