@@ -43,7 +43,7 @@ def used():
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 corpus, workspace = open_corpus(Path(sys.argv[1])), Workspace(Path(sys.argv[2]))
-warm = pa.array(["So that compiling is not measured.", "\\u4e2d\\u6587"], pa.large_string())
+warm = pa.array(["So that compiling is not measured.", "\\u4e2d\\u6587", "long" * 99], pa.large_string())
 token_columns(warm, "minilm-bytes"), language_columns(warm)
 analyze(corpus, workspace, steps=(documents_step(),))
 found = {}

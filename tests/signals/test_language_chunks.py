@@ -126,7 +126,7 @@ def test_the_model_in_the_file_is_the_library_s() -> None:
     model = LanguageModel.read(model_path())
     assert (len(model.labels), model.vectors.shape, model.lengths) == (176, (50_000, 16), (2, 4))
     every, _ = library().predict("Alle Menschen", k=176)
-    assert len(every) > 100
+    assert len(every) > 50
     assert {f"__label__{label}" for label in model.labels} >= set(every)
 
 

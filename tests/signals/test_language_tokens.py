@@ -17,7 +17,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Whitespace
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.signals.language import MAX_CHARACTERS, detect, language_columns, language_step
-from tamis.analytics.signals.token_counter import BYTES, PIECE, WORDPIECE, _load, count, tokenizer_name
+from tamis.analytics.signals.token_counter import BYTES, PIECE, WORDPIECE, count, tokenizer_name
 from tamis.analytics.signals.tokens import count_tokens, token_columns, tokenizer_path
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
@@ -93,15 +93,6 @@ def test_wordpiece_counts_as_the_library_does_on_odd_texts() -> None:
 @given(st.lists(st.text(max_size=60), max_size=8))
 def test_wordpiece_counts_as_the_library_does(texts: list[str]) -> None:
     assert count_tokens(pa.array(texts, pa.string()), WORDPIECE).tolist() == library_counts(texts)
-
-
-def test_forgetting_chunks_changes_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = pa.array(list(TEXTS.values()) * 3)
-    expected = count_tokens(texts).tolist()
-    monkeypatch.setattr("tamis.analytics.signals.token_counter.MOST_CHUNKS", 3)
-    assert [count_tokens(texts.slice(k, 1))[0] for k in range(len(texts))] == expected
-    counter = _load(tokenizer_path())
-    assert all(len(chunk) <= 100 for chunk in counter.chunks)
 
 
 STRANGE = {

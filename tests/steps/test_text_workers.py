@@ -9,8 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from docstrings import docstrings, write_corpus
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 
 from tamis.analytics.signals.language import language_step
+from tamis.analytics.signals.token_counter import BYTES, is_by_chunk
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps import text_processes
 from tamis.analytics.steps.pipeline import analyze
@@ -81,21 +85,27 @@ def test_workers_end_with_the_block() -> None:
     assert not Path(f"/proc/{worker}").exists()
 
 
-def test_artifacts_have_the_same_bytes_with_and_without_workers(
+def test_artifacts_have_the_same_bytes_with_and_without_threads_and_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several = pa.concat_tables([docstrings()] * 3)  # more than one batch of tokens
     corpus = open_corpus(write_corpus(tmp_path / "corpus", several))
+    words = Tokenizer(WordLevel({"the": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    words.save(str(tmp_path / "words.json"))
+    assert not is_by_chunk(str(tmp_path / "words.json"))
 
-    def made(name: str) -> list[str]:
-        artifacts = analyze(corpus, Workspace(tmp_path / name), steps=(language_step(), tokens_step())).artifacts
+    def made(name: str, tokenizer: str) -> list[str]:
+        steps = (language_step(), tokens_step(tokenizer))
+        artifacts = analyze(corpus, Workspace(tmp_path / name), steps=steps).artifacts
         files = [path for step in ("language", "tokens") for path in sorted(artifacts[step].path.iterdir())]
         return [file_sha256(file) for file in files if file.name != "manifest.json"]
 
     assert processes_for(1000) == 1
-    alone = made("alone")
+    tokenizers = {"threads": BYTES, "processes": str(tmp_path / "words.json")}
+    alone = {name: made(f"alone-{name}", tokenizer) for name, tokenizer in tokenizers.items()}
     monkeypatch.setattr(text_processes, "LEAST_BYTES", 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert processes_for(1000) == 3
-    assert made("three") == alone
-    assert alone
+    assert {name: made(f"three-{name}", tokenizer) for name, tokenizer in tokenizers.items()} == alone
+    assert all(alone.values())
