@@ -1,16 +1,19 @@
 """Documents per second and peak memory of every step of the analysis, raw files to named clusters.
 
-    python -m benchmarks.bench_analysis [PATH] [--tier auto|fast|tuned|precise] [--keep FOLDER]
+    python -m benchmarks.bench_analysis [PATH] [--tier auto|fast|tuned|precise] [--keep FOLDER] [--json FILE]
 
 Without a path the demo corpus is built from this environment; ``short_texts.py`` makes a million real short texts.
 Everything runs in a fresh workspace; models are kept between runs. Steps compile on their first call, so a small
 corpus is analysed before the measured one. With ``--keep`` the workspace stays, for ``bench_pages.py --home``.
+``bench_builds.py`` runs this for two builds and reads the file that ``--json`` writes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import resource
 import shutil
 import tempfile
 import threading
@@ -36,9 +39,9 @@ from tamis.data.workspace import CorpusEntry, Workspace
 
 @dataclass
 class Watch:
-    """Progress that notes when each step began."""
+    """Progress that notes when each step began, and the processor time used until then."""
 
-    began: list[tuple[str, float]] = field(default_factory=list)
+    began: list[tuple[str, float, float]] = field(default_factory=list)
 
     def plan(self, seconds: Mapping[str, float]) -> None:
         """Ignore the plan."""
@@ -46,7 +49,7 @@ class Watch:
     def step(self, name: str, total: int, unit: str = "documents") -> None:
         """Note a new step; the parts a step reports are its own."""
         if not self.began or self.began[-1][0] != name:
-            self.began.append((name, time.perf_counter()))
+            self.began.append((name, time.perf_counter(), processor_seconds()))
 
     def advance(self, n: int = 1) -> None:
         """Ignore the advance."""
@@ -54,13 +57,20 @@ class Watch:
     def check(self) -> None:
         """Never cancelled."""
 
-    def seconds(self) -> dict[str, float]:
-        """Return the seconds of each step, from the notes."""
-        ends = [start for _, start in self.began[1:]] + [time.perf_counter()]
-        spent: dict[str, float] = {}
-        for (name, start), end in zip(self.began, ends, strict=True):
-            spent[name] = spent.get(name, 0.0) + end - start
+    def seconds(self) -> dict[str, tuple[float, float]]:
+        """Return the seconds of each step and those of the processors, worker processes included, from the notes."""
+        ends = [(wall, used) for _, wall, used in self.began[1:]] + [(time.perf_counter(), processor_seconds())]
+        spent: dict[str, tuple[float, float]] = {}
+        for (name, wall, used), (wall_end, used_end) in zip(self.began, ends, strict=True):
+            before = spent.get(name, (0.0, 0.0))
+            spent[name] = (before[0] + wall_end - wall, before[1] + used_end - used)
         return spent
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process and of those it has waited for."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 @contextmanager
@@ -87,6 +97,7 @@ def main() -> None:
     parser.add_argument("path", nargs="?", help="a corpus; the demo corpus by default")
     parser.add_argument("--tier", default="auto", help="embedding tier; auto is the default of the product")
     parser.add_argument("--keep", type=Path, help="a new folder for the workspace")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -101,13 +112,23 @@ def main() -> None:
         seconds, peak, analysis = run(path, chosen.keep or root / "second", models, chosen.tier)
     documents, size = analysis.documents.n, int(analysis.documents.bytes.sum())
     print(f"{documents:,} documents, {size / 1e6:.0f} MB of text, {os.cpu_count()} processors\n")
-    print("| step | seconds | documents/s |\n|---|---:|---:|")
-    for name, spent in seconds.items():
-        print(f"| {name} | {spent:.1f} | {documents / spent:,.0f} |")
-    total = sum(seconds.values())
-    print(f"| **all** | **{total:.1f}** | **{documents / total:,.0f}** |\n\nPeak memory {peak:,.0f} MB.")
-    for found in figures(analysis):
-        print(found)
+    print("| step | seconds | processor seconds | documents/s |\n|---|---:|---:|---:|")
+    for name, (spent, used) in seconds.items():
+        print(f"| {name} | {spent:.1f} | {used:.1f} | {documents / spent:,.0f} |")
+    total, work = (sum(pair[place] for pair in seconds.values()) for place in (0, 1))
+    print(
+        f"| **all** | **{total:.1f}** | **{work:.1f}** | **{documents / total:,.0f}** |\n\nPeak memory {peak:,.0f} MB."
+    )
+    found = list(figures(analysis))
+    print(*found, sep="\n")
+    if chosen.json:
+        parts = {
+            f"{name}/{part.file}": part.sha256
+            for name, artifact in analysis.artifacts.items()
+            for part in artifact.manifest.parts
+        }
+        about = {"documents": documents, "seconds": seconds, "peak": peak, "figures": found, "parts": parts}
+        chosen.json.write_text(json.dumps(about))
 
 
 def figures(analysis: Analysis) -> Iterator[str]:
@@ -130,8 +151,8 @@ def figures(analysis: Analysis) -> Iterator[str]:
     yield f"Clusters: {clusters['clusters']}, unclustered {unclustered:.1%}; {concepts['k']} concepts."
 
 
-def run(path: Path, home: Path, models: Path, tier: str) -> tuple[dict[str, float], float, Analysis]:
-    """Analyse a corpus in a fresh workspace; return seconds by step, peak MB and the analysis."""
+def run(path: Path, home: Path, models: Path, tier: str) -> tuple[dict[str, tuple[float, float]], float, Analysis]:
+    """Analyse a corpus in a fresh workspace; return both seconds by step, peak MB and the analysis."""
     workspace, watch = Workspace(home), Watch()
     shutil.copytree(models, workspace.models, dirs_exist_ok=True)
     with peak_memory() as peak:

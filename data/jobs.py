@@ -5,6 +5,7 @@ Folder of a job, named by its request, so that the same job never starts twice::
     request.json    kind, parameters, what it works on; never changed
     state.json      pid, state, progress; replaced atomically by the job's process
     cancel          present when a person asked it to stop
+    first.json      names of steps that a person waits for; the job reads it between its steps
     log.txt         standard output and error of its process
 """
 
@@ -29,7 +30,7 @@ from tamis.data.names import inside
 from tamis.data.parquet import write_bytes
 from tamis.data.progress import Progress, ProgressState, TrackedProgress
 
-__all__ = ["Job", "Request", "find_job", "list_jobs", "read_job", "start", "work"]
+__all__ = ["Job", "Request", "ask_first", "asked_first", "find_job", "list_jobs", "read_job", "start", "work"]
 
 _START_SECONDS = 20.0
 MOST_ACTIVE = 8
@@ -61,7 +62,8 @@ def start(
         record = Record.read(folder)
         if record is not None and record.lives:
             return read_job(folder)
-        (folder / "cancel").unlink(missing_ok=True)
+        for left in ("cancel", "first.json"):
+            (folder / left).unlink(missing_ok=True)
         write_bytes(folder / "request.json", json.dumps(asdict(request)).encode())
         pid = _spawn([sys.executable, *command, str(folder)], folder, {**os.environ, **(environment or {})})
         now = time.time()
@@ -79,6 +81,22 @@ def _leave_room(jobs: Path, folder: Path) -> None:
             allowed=f"{MOST_ACTIVE} at once",
             fix="wait for one to end, or stop one on the Jobs page or with tamis cancel",
         )
+
+
+def ask_first(job: Job, steps: Sequence[str]) -> None:
+    """Ask a job to run some of its steps, if they have not begun, before all others; the latest request comes first."""
+    wanted = tuple(dict.fromkeys((*steps, *asked_first(job.folder))))
+    if wanted != asked_first(job.folder):
+        write_bytes(job.folder / "first.json", json.dumps(wanted).encode())
+
+
+def asked_first(folder: Path) -> tuple[str, ...]:
+    """Return the names of the steps that people asked the job of a folder to run first."""
+    try:
+        found = json.loads((folder / "first.json").read_bytes())
+    except (OSError, ValueError):
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def find_job(jobs: Path, name: str) -> Job:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from html import escape
-from typing import Any, Literal, TextIO
+from typing import IO, Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -27,7 +27,7 @@ def choose_progress(progress: Shown = None) -> AbstractContextManager[Progress]:
         return nullcontext(progress)
     if in_notebook():
         return notebook_bar()
-    return bar(Console(stderr=True, highlight=False)) if sys.stderr.isatty() else step_lines(sys.stderr)
+    return bar(Console(stderr=True, highlight=False))
 
 
 def in_notebook() -> bool:
@@ -38,7 +38,11 @@ def in_notebook() -> bool:
 
 @contextmanager
 def bar(console: Console) -> Iterator[TrackedProgress]:
-    """Show the progress of work done in this process on a terminal."""
+    """Show the progress of work done in this process: a bar on a terminal, a line per step elsewhere."""
+    if not console.is_terminal:
+        with step_lines(console.file) as lines:
+            yield lines
+        return
     display = rich_bar(console)
     tasks: list[TaskID] = []
 
@@ -84,7 +88,7 @@ def _html(state: ProgressState, after: str) -> str:
 
 
 @contextmanager
-def step_lines(stream: TextIO) -> Iterator[TrackedProgress]:
+def step_lines(stream: IO[str]) -> Iterator[TrackedProgress]:
     """Write one line when a step begins, for logs."""
     steps: list[str] = []
 

@@ -145,10 +145,12 @@ def neighbours_by_cells(
 
     with side_by_side(threads) as each:
         each(one, range(0, size, CHUNK))
+    before = np.empty((size, 0), dtype=np.int32)
     for _ in range(rounds):
         check()
-        old = where.copy()
-        _expand(cells.vectors, old, _reverse(old), best, where)
+        beside = np.concatenate([where, _reverse(where)], axis=1)
+        _expand(cells.vectors, beside, _were_beside(beside, before), before[:, :k], best, where)
+        before = beside
     return _in_given_order(cells, there, best, where)
 
 
@@ -220,28 +222,56 @@ def _reverse(lists):  # type: ignore[no-untyped-def]
     return found
 
 
+@njit(cache=True, parallel=True)
+def _were_beside(beside, before):  # type: ignore[no-untyped-def]
+    """Return which places were in the lists of the round before, bool (n, 2k)."""
+    n, width = beside.shape
+    known = np.zeros((n, width), dtype=np.bool_)
+    for i in prange(n):
+        for p in range(width):
+            for q in range(before.shape[1]):
+                known[i, p] |= before[i, q] == beside[i, p]
+    return known
+
+
 @njit(cache=True, parallel=True, fastmath={"reassoc", "contract"})
-def _expand(vectors, old, back, best, where):  # type: ignore[no-untyped-def]
-    """Try the neighbours of each place's neighbours; all read the old lists, so the order of work has no effect."""
-    n, k = old.shape
+def _expand(vectors, beside, known, former, best, where):  # type: ignore[no-untyped-def]
+    """Try the neighbours of each place's neighbours; all read the old lists, so the order of work has no effect.
+
+    A way over two known places was tried in the round before, which would come to the same. A former neighbour was
+    compared in a matrix product, which may differ in the last bit, so it is tried on a known way as well.
+
+    Args:
+        vectors: float32 (n, d).
+        beside: int32 (n, 2k), the neighbours of each place and the places that it is a neighbour of.
+        known: bool (n, 2k), which of these the round before had, too.
+        former: int32 (n, k or 0), the neighbours in the round before.
+        best, where: (n, k), the lists, changed.
+    """
+    n, width = beside.shape
+    k = best.shape[1]
     pieces = 64
     for piece in prange(pieces):
         seen = np.full(n, np.int32(-1), dtype=np.int32)
+        lost = np.full(n, np.int32(-1), dtype=np.int32)
         for i in range(piece * n // pieces, (piece + 1) * n // pieces):
+            for p in range(former.shape[1]):
+                if former[i, p] >= 0:
+                    lost[former[i, p]] = i
             seen[i] = i
             for p in range(k):
-                if old[i, p] >= 0:
-                    seen[old[i, p]] = i
-            for p in range(2 * k):
-                a = old[i, p] if p < k else back[i, p - k]
+                if beside[i, p] >= 0:
+                    seen[beside[i, p]] = i
+            for p in range(width):
+                a = beside[i, p]
                 if a < 0:
                     continue
-                if seen[a] != i:
+                if seen[a] != i and (not known[i, p] or lost[a] == i):
                     seen[a] = i
                     _try(vectors, i, a, best, where)
-                for q in range(2 * k):
-                    b = old[a, q] if q < k else back[a, q - k]
-                    if b >= 0 and seen[b] != i:
+                for q in range(width):
+                    b = beside[a, q]
+                    if b >= 0 and seen[b] != i and not (known[i, p] and known[a, q] and lost[b] != i):
                         seen[b] = i
                         _try(vectors, i, b, best, where)
 

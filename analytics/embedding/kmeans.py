@@ -130,15 +130,17 @@ def assign(
     wanted = np.arange(len(vectors), dtype=np.int64) if rows is None else rows
     labels = np.full(len(wanted), -1, dtype=np.int32)
     cosine = np.full(len(wanted), -np.inf, dtype=np.float32)
-    padded = np.zeros((-(-len(centroids) // _TILE_COLUMNS) * _TILE_COLUMNS, centroids.shape[1]), dtype=np.float32)
+    # Whole multiples of 64 columns go through the same kernel, so the width changes no bit.
+    width = min(_TILE_COLUMNS, -(-len(centroids) // 64) * 64)
+    padded = np.zeros((-(-len(centroids) // width) * width, centroids.shape[1]), dtype=np.float32)
     padded[: len(centroids)] = centroids
 
     def one(first: int) -> None:
         tile = np.zeros((_TILE_ROWS, centroids.shape[1]), dtype=np.float32)
         part = wanted[first : first + _TILE_ROWS]
         tile[: len(part)] = vectors[part]
-        for column in range(0, len(centroids), _TILE_COLUMNS):
-            products = tile @ padded[column : column + _TILE_COLUMNS].T
+        for column in range(0, len(centroids), width):
+            products = tile @ padded[column : column + width].T
             ours = slice(first, first + len(part))
             _take_best(products, column, len(centroids), labels[ours], cosine[ours])
 

@@ -19,6 +19,7 @@ from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import PREFIX, Documents, load_table
 from tamis.data.errors import StoreError
+from tamis.data.hashing import digest
 
 ASSEMBLY_VERSION = 3
 ROWS_PER_PART = 1 << 20
@@ -154,6 +155,31 @@ def read_facts(artifact: Artifact, *, threads: int | None = None) -> Facts:
         errors=int(facts["errors"]),
         keys=np.asarray(artifact.array("keys"), dtype=np.uint64),
         threads=threads,
+    )
+
+
+def facts_so_far(documents: Documents, artifacts: Mapping[str, Artifact], *, corpus: str) -> Facts:
+    """Return the facts of the steps that are done, in memory: the same values as the facts step will join.
+
+    Args:
+        documents: the documents.
+        artifacts: of the steps that are done, by name, in the order in which their columns shall stand.
+        corpus: fingerprint of the corpus.
+
+    Raises:
+        StoreError: as ``assemble``.
+    """
+    found, made_by = assemble(documents, artifacts)
+    table = pa.table(found)
+    origins = {name: artifact.digest for name, artifact in artifacts.items()}
+    paths = artifacts["columns"].facts["columns"] if "columns" in artifacts else {}
+    return Facts.from_parts(
+        [table],
+        digest=digest({"so far": origins, "documents": documents.digest}),
+        columns=column_infos(table.schema, made_by, origins, paths),
+        corpus=corpus,
+        errors=documents.errors.num_rows,
+        keys=documents.keys,
     )
 
 

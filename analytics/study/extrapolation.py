@@ -19,8 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import binomtest
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -46,6 +44,9 @@ def wilson(hits: int, of: int) -> Interval:
     """Return a share with its 95% Wilson score interval (Wilson 1927); 0 to 1 when ``of`` is 0."""
     if not of:
         return Interval(0, 0, 0.0, 1.0)
+    # Late: scipy.
+    from scipy.stats import binomtest
+
     found = binomtest(hits, of).proportion_ci(0.95, method="wilson")
     return Interval(hits, of, float(found.low), float(found.high))
 

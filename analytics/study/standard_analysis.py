@@ -26,6 +26,9 @@ from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.workspace import Workspace
 
+LOOKED_AT_FIRST = ("columns", "exact", "signals", "map", "clusters", EDITED)
+"""Steps whose results people look at first, in this order; each runs after those it reads, the others come later."""
+
 
 def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:
     """Return the steps of the standard analysis of a corpus, in running order.

@@ -15,7 +15,7 @@ from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import evaluate
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.engine import Engine
-from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.evidence import LocalEvidence
 from tamis.analytics.study.standard_analysis import analysis_steps
@@ -83,10 +83,17 @@ class Study:
         *,
         frozen: FrozenSources | None = None,
     ) -> Study:
-        """Return the study of a finished analysis."""
+        """Return the study of an analysis; of an unfinished one with the facts that there are so far."""
         corpus, documents, facts = analysis.corpus, analysis.documents, analysis.facts()
         evidence = LocalEvidence.of(facts, corpus, documents, workspace, steps=steps, frozen=frozen)
         return cls(corpus, documents, workspace, facts, evidence)
+
+    @classmethod
+    def find_so_far(cls, corpus: Corpus, workspace: Workspace) -> Study | None:
+        """Return the study of what is done of the standard analysis, None while the documents have no ids."""
+        steps = analysis_steps(corpus, workspace)
+        found = find_analysis_so_far(corpus, workspace, plan_steps(corpus, workspace, steps))
+        return None if found is None else cls.of(found, workspace, steps)
 
     def pending(self, recipe: Recipe, selection: Sequence[RowOperator] = ()) -> tuple[PlannedStep, ...]:
         """Return the pending measurements of a recipe and a selection, with estimates."""

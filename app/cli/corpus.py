@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, Any, Literal
 
 import typer
@@ -30,6 +31,7 @@ from tamis.app.server import server
 from tamis.app.server.gate import USER_HEADER, Gate, secret_files
 from tamis.data.corpus import Corpus
 from tamis.data.demo import build_demo, installed_sources
+from tamis.data.errors import TamisError
 from tamis.data.find_shape import rendered_note, tagged_note
 from tamis.data.jobs import find_job, list_jobs
 from tamis.data.open_corpus import open_corpus
@@ -97,7 +99,7 @@ def demo(
         Path | None, typer.Option("--out", help="Where to write the demo corpus.", show_default=False)
     ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Build it again when the installed versions differ.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Analyse it and open the dashboard.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Serve the dashboard at once, analyse meanwhile.")] = False,
     analyse: Annotated[bool, typer.Option("--analyze", help="Analyse it, without the dashboard.")] = False,
     only: Annotated[
         list[str] | None,
@@ -145,7 +147,7 @@ def open_path(
     host: Host = "127.0.0.1",
     port: Port = 8501,
 ) -> None:
-    """Open a corpus: analyse what is missing, then serve the dashboard."""
+    """Open a corpus: serve the dashboard at once and analyse meanwhile what is missing; pages fill in by themselves."""
     open_and_serve(
         Workspace.default(), path, name=name, roles=roles.chosen, host=host, port=port, chosen=analysis.chosen,
         sample=sample, opening=reading.chosen,
@@ -164,14 +166,22 @@ def open_and_serve(
     sample: str | None = None,
     opening: Mapping[str, Any] | None = None,
 ) -> None:
-    """Register, analyse and serve a corpus; ``chosen`` are the changed options of its map."""
+    """Register a corpus and serve it at once, while it is analysed; ``chosen`` are the changed options of its map."""
     server.settings(host=host, port=port)
     server.require_free(host, port)
     entry = register(workspace, path, name=name, roles=roles, sample=sample, opening=opening)
     choose_map(workspace, entry, chosen or {})
-    run_analysis(workspace, entry)
     out.print(f"Tamis is at http://{host}:{port}/?corpus={entry.name}  (Ctrl+C stops it)")
+    Thread(target=_analyse_beside, args=(workspace, entry), daemon=True).start()
     server.serve(workspace, host=host, port=port)
+
+
+def _analyse_beside(workspace: Workspace, entry: CorpusEntry) -> None:
+    """Run the analysis of a corpus beside the server; the pages show it too, so an error only becomes a line here."""
+    try:
+        run_analysis(workspace, entry, yields=True)
+    except TamisError as error:
+        err.print(str(error), markup=False)
 
 
 @app.command()
@@ -244,8 +254,14 @@ def print_plan(workspace: Workspace, entry: CorpusEntry) -> None:
         out.print(f"  {step.spec.name:<12} {step.spec.title:<44} {cost}", markup=False)
 
 
-def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
-    """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running."""
+def run_analysis(workspace: Workspace, entry: CorpusEntry, *, yields: bool = False) -> None:
+    """Start or join the analysis job of a corpus and show its progress; Ctrl+C leaves it running.
+
+    Args:
+        workspace: the workspace.
+        entry: the corpus.
+        yields: whether the job leaves the processors to pages that are served meanwhile.
+    """
     # Late: duckdb, numba and sqlglot.
     from tamis.app.dashboard.open_corpus import corpus_of, notes_of, plan_of
     from tamis.app.jobs.worker import start_analysis
@@ -258,7 +274,7 @@ def run_analysis(workspace: Workspace, entry: CorpusEntry) -> None:
         return
     seconds = sum(step.estimate.seconds for step in missing)
     out.print(f"  analysis: {len(missing)} steps to do, about {seconds:.0f} s estimated")
-    watch(err, start_analysis(corpus, workspace))
+    watch(err, start_analysis(corpus, workspace, yields=yields))
     print_notes(notes_of(workspace, corpus))
 
 

@@ -14,11 +14,20 @@ DAY = 86_400.0
 
 
 def watch(console: Console, job: Job) -> Job:
-    """Show a background job until it ends; Ctrl+C leaves it running.
+    """Show a background job until it ends: a bar in a terminal, a line per step elsewhere; Ctrl+C leaves it running.
 
     Raises:
         JobError: the job failed or was cancelled; the message says why.
     """
+    ended = _watch_bar(console, job) if console.is_terminal else _watch_lines(console, job)
+    if ended.state != "done":
+        raise JobError(
+            f"{ended.title or ended.id} {ended.state}: {ended.message}", fix=f"see {ended.folder / 'log.txt'}"
+        )
+    return ended
+
+
+def _watch_bar(console: Console, job: Job) -> Job:
     with rich_bar(console) as display:
         task = display.add_task(job.title, total=1.0, left="")
 
@@ -30,9 +39,17 @@ def watch(console: Console, job: Job) -> Job:
                 left=time_left(now.progress),
             )
 
-        ended = job.wait(seconds=7 * DAY, seen=seen)
-    if ended.state != "done":
-        raise JobError(
-            f"{ended.title or ended.id} {ended.state}: {ended.message}", fix=f"see {ended.folder / 'log.txt'}"
-        )
-    return ended
+        return job.wait(seconds=7 * DAY, seen=seen)
+
+
+def _watch_lines(console: Console, job: Job) -> Job:
+    """Print one line when a step begins, for logs."""
+    begun = [""]
+
+    def seen(now: Job) -> None:
+        if now.progress.step != begun[0]:
+            begun[0] = now.progress.step
+            words = [f"{now.progress.fraction:.0%} done", *filter(None, [time_left(now.progress)])]
+            console.print(f"  {now.progress.step}: {', '.join(words)}", markup=False, highlight=False)
+
+    return job.wait(seconds=7 * DAY, seen=seen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -15,12 +15,16 @@ from tamis.analytics.export.diff import DocumentDiff, diff_outcomes
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
+from tamis.analytics.study.first_look import FirstLook, WordHits, find_words, take_first_look
 from tamis.analytics.study.meaning import prepare_meaning, sentence_embedder, vector_space
 from tamis.analytics.study.queries import Scene, SideBySide, prepare_polygons, side_by_side
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
 from tamis.app.dashboard import open_corpus
+from tamis.app.dashboard.growing import DoneSoFar, Growing
+from tamis.app.jobs.worker import find_analysis
 from tamis.data.corpus import Corpus
+from tamis.data.hashing import digest
 from tamis.data.reviews import ReviewLog, ReviewStore
 from tamis.data.workspace import Workspace
 
@@ -30,12 +34,21 @@ RANKING_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class CorpusKey:
-    """A corpus with the current state of its files and roles, and the steps of its analysis."""
+    """A corpus with the current state of its files and roles, the steps of its analysis and what is done of them.
+
+    Attributes:
+        root: folder of the workspace.
+        name: of the corpus in it.
+        stamp: of its files and roles.
+        steps: of what the steps of the analysis depend on.
+        parts: names the steps that are done; empty when all are, or none can be shown.
+    """
 
     root: str
     name: str
     stamp: str
     steps: str = ""
+    parts: str = ""
 
 
 def _files(key: CorpusKey) -> str:
@@ -74,13 +87,14 @@ class Ask:
 
 
 def key_of(workspace: Workspace, name: str) -> CorpusKey:
-    """Return the key of a registered corpus.
+    """Return the key of a registered corpus with what is done of its analysis, as far as it is loaded.
 
     Raises:
         SettingError: unknown corpus.
-        CorpusError: its files are gone.
+        CorpusError: its files are gone, or cannot be read.
     """
-    return CorpusKey(str(workspace.root), name, open_corpus.stamp(workspace.corpus(name)), steps_stamp(workspace))
+    whole = CorpusKey(str(workspace.root), name, open_corpus.stamp(workspace.corpus(name)), steps_stamp(workspace))
+    return replace(whole, parts=_GROWING.parts(whole, lambda: _look(whole), lambda: _load(whole)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the corpus …", hash_funcs={CorpusKey: _files})
@@ -91,28 +105,64 @@ def corpus(key: CorpusKey) -> Corpus:
 
 
 class _UnfinishedError(Exception):
-    """The analysis is not complete, so nothing is cached."""
-
-
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={CorpusKey: repr})
-def _complete(key: CorpusKey) -> bool:
-    if not all(step.done for step in open_corpus.plan_of(Workspace(Path(key.root)), corpus(key))):
-        raise _UnfinishedError
-    return True
+    """What is asked for is not there yet, so nothing is cached."""
 
 
 def is_analysed(key: CorpusKey) -> bool:
-    """Return whether every step of the standard analysis of a corpus is done; only True is cached."""
-    try:
-        return _complete(key)
-    except _UnfinishedError:
-        return False
+    """Return whether every step of the standard analysis of a corpus is done."""
+    return not key.parts and _GROWING.complete(key)
+
+
+def is_open(key: CorpusKey) -> bool:
+    """Return whether there is something to show of the analysis of a corpus: at least the ids of its documents."""
+    return bool(key.parts) or is_analysed(key)
+
+
+def _look(whole: CorpusKey) -> DoneSoFar:
+    """Return what is done of an analysis now."""
+    workspace, found = Workspace(Path(whole.root)), corpus(whole)
+    plan = open_corpus.plan_of(workspace, found)
+    done = {step.spec.name: step.key.digest for step in plan if step.done}
+    parts = digest(done)[:24] if "documents" in done else ""
+    return DoneSoFar(parts, len(done) == len(plan), find_analysis(found, workspace) is not None)
+
+
+def _load(whole: CorpusKey) -> open_corpus.Opened:
+    """Return what is done of an analysis."""
+    workspace = Workspace(Path(whole.root))
+    found = open_corpus.open_so_far(workspace, whole.name, corpus(whole))
+    return open_corpus.open_analysed(workspace, whole.name, corpus(whole)) if found is None else found
+
+
+def open_analysed(key: CorpusKey) -> open_corpus.Opened:
+    """Return an analysed corpus; of an unfinished analysis what is done, see ``key_of``."""
+    whole = replace(key, parts="")
+    return _GROWING.opened(whole, key.parts) or _open_whole(whole)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the facts …", hash_funcs={CorpusKey: repr})
-def open_analysed(key: CorpusKey) -> open_corpus.Opened:
-    """Return an analysed corpus."""
+def _open_whole(key: CorpusKey) -> open_corpus.Opened:
     return open_corpus.open_analysed(Workspace(Path(key.root)), key.name, corpus(key))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the files …", hash_funcs={CorpusKey: _files})
+def first_look(key: CorpusKey) -> FirstLook:
+    """Return what can be said of a corpus before its analysis."""
+    return take_first_look(corpus(key))
+
+
+@dataclass(frozen=True)
+class WordsKey:
+    """Words that are looked for in a corpus before its analysis."""
+
+    corpus: CorpusKey
+    words: str
+
+
+@st.cache_resource(max_entries=32, show_spinner="Searching …", hash_funcs={WordsKey: repr})
+def found_words(key: WordsKey) -> WordHits:
+    """Return the rows that hold some words, found in the files."""
+    return find_words(corpus(key.corpus), key.words)
 
 
 def _scene_name(key: SceneKey) -> str:
@@ -125,6 +175,7 @@ def scene(key: SceneKey) -> Scene:
     """Return the facts seen through a selection and a recipe."""
     source = open_analysed(key.corpus)
     rules = (*key.selection, *key.shown)
+    source.require_measured(key.recipe, rules)
     if source.study.pending(key.recipe, rules):
         with st.spinner("Measuring what the rules need …"):
             source.study.measure(key.recipe, rules)
@@ -145,6 +196,15 @@ def _question(ask: Ask) -> str:
 @st.cache_resource(max_entries=400, show_spinner=False, hash_funcs={Ask: _question})
 def _answer(question: Ask) -> Any:
     return question.query(scene(question.scene), **dict(question.arguments))
+
+
+def _forget_scenes() -> None:
+    """Forget what was asked of an analysis before it went on; the facts of that time need not stay in memory."""
+    scene.clear()
+    _answer.clear()
+
+
+_GROWING = Growing(changed=_forget_scenes)
 
 
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:

@@ -51,6 +51,8 @@ def attempt(*, selection: Sequence[RowOperator] | None = None, recipe: Recipe | 
 def mend_selection() -> None:
     """Remove the conditions of a link that this corpus cannot select by, and say so."""
     now, here = session.current(), stage()
+    if here.opened.unmeasured(now.recipe, now.selection):
+        return
     try:
         cache.scene(here.key)
         return

@@ -76,6 +76,9 @@ h1, h2, h3, h4, h5 {letter-spacing: -0.01em;}
 .tamis-glance > button:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5); outline-offset: 1px;}
 .tamis-glance img {display: block; width: 100%; height: 34px; margin: 4px 0 2px;}
 .tamis-glance small {opacity: 0.65; font-variant-numeric: tabular-nums;}
+.tamis-lengths img {display: block; width: 100%; height: 90px;}
+.tamis-lengths > div {display: flex; justify-content: space-between; gap: 12px; font-size: 0.82rem;
+  border-top: 1px solid rgba(128, 128, 128, 0.35); padding-top: 3px; font-variant-numeric: tabular-nums;}
 @media (max-width: 640px) {
   .tamis-issue {height: auto; min-height: 2.1rem; padding-top: 4px; padding-bottom: 4px;}
   .tamis-issue .what {white-space: normal;}

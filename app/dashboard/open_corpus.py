@@ -10,10 +10,12 @@ import numpy as np
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.map.cluster_steps import clusters_of
-from tamis.analytics.operators.operator import Evidence, Operator, named_list
+from tamis.analytics.operators.operator import Evidence, Operator, RowOperator, named_list
 from tamis.analytics.operators.selection import Cluster
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.corpus_columns import left_out_notes
-from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, plan_steps
+from tamis.analytics.steps.facts_step import step_of
+from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
 from tamis.analytics.study.readings import Reading, read_documents
 from tamis.analytics.study.standard_analysis import analysis_steps
@@ -23,7 +25,7 @@ from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import read_model_names, read_people_names
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.errors import StoreError
+from tamis.data.errors import RecipeError, StoreError
 from tamis.data.listing import list_files
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
@@ -52,6 +54,32 @@ class Opened:
     def evidence(self) -> Evidence:
         """Return what rules may read besides the facts."""
         return self.study.evidence
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Return the names of the steps of the analysis that are not done."""
+        return frozenset(step.name for step in self.study.evidence.steps) - self.analysis.artifacts.keys()
+
+    def require_measured(self, recipe: Recipe, rules: Sequence[RowOperator] = ()) -> None:
+        """Check that the analysis has made the columns that a recipe and further rules read.
+
+        Raises:
+            RecipeError: the steps that make them are not done; the message names them.
+        """
+        steps = self.unmeasured(recipe, rules)
+        if steps:
+            titles = [step.title for step in self.study.evidence.steps if step.name in steps]
+            raise RecipeError(
+                "Not measured yet", value=", ".join(titles),
+                fix="the analysis makes it; wait, or set aside what needs it",
+            )  # fmt: skip
+
+    def unmeasured(self, recipe: Recipe, rules: Sequence[RowOperator] = ()) -> frozenset[str]:
+        """Return the steps that are not done and that make columns which a recipe or further rules read."""
+        if not self.missing:
+            return frozenset()
+        read = {*recipe.columns(), *(column for rule in rules for column in rule.columns())} - self.facts.columns.keys()
+        return frozenset(step for column in read if (step := step_of(column)) in self.missing)
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """Return the texts of a few documents by facts row."""
@@ -154,6 +182,14 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     found_documents = None if documents is None else Documents.read(documents)
     notes = () if found_documents is None else (*found_documents.notes, *found_documents.warnings)
     return notes if columns is None else (*notes, *left_out_notes(columns))
+
+
+def open_so_far(workspace: Workspace, name: str, corpus: Corpus) -> Opened | None:
+    """Return what is done of the analysis of a corpus; None while nothing is, or when all is."""
+    steps = analysis_steps(corpus, workspace)
+    plan = plan_steps(corpus, workspace, steps)
+    found = None if all(step.done for step in plan) else find_analysis_so_far(corpus, workspace, plan)
+    return None if found is None else Opened(name, Study.of(found, workspace, steps), found)
 
 
 def open_analysed(workspace: Workspace, name: str, corpus: Corpus) -> Opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from html import escape
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.design_sample import sample_at
 from tamis.analytics.study.queries import remedy, selection_rules, totals
-from tamis.app.dashboard import cache, login, saved_views, selection_bar, session
+from tamis.app.dashboard import cache, login, saved_views, selection_bar, session, waiting
 from tamis.app.dashboard.changes import adopt, mend_selection, take_waiting
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
@@ -30,6 +31,8 @@ def show(workspace: Workspace) -> None:
     with st.sidebar:
         _corpus(workspace)
         login.show()
+        if session.current().corpus:
+            _analysis(workspace)
         ready = is_ready()
         if ready:
             mend_selection()
@@ -84,10 +87,19 @@ def _forget() -> None:
     session.choose(measuring=None, waiting=None)
 
 
+def _analysis(workspace: Workspace) -> None:
+    """Follow an analysis that is not complete; the page says why a corpus cannot be opened."""
+    with suppress(TamisError):
+        waiting.follow(workspace, session.current().corpus)
+
+
 def is_ready() -> bool:
-    """Return whether a corpus is open and analysed."""
+    """Return whether a corpus is open and has something of its analysis to show: at least its documents."""
     now = session.current()
-    return bool(now.corpus) and is_analysed(stage_workspace(), now.corpus)
+    try:
+        return bool(now.corpus) and cache.is_open(cache.key_of(stage_workspace(), now.corpus))
+    except TamisError:
+        return False
 
 
 def is_analysed(workspace: Workspace, name: str) -> bool:
@@ -125,11 +137,12 @@ def _selection() -> None:
     with st.container(border=True, gap="xsmall"):
         if not rules:
             st.markdown(f"**{count(sums.all.documents)}** documents")
-            st.caption(f"{short(sums.all.tokens)} tokens · nothing selected")
+            st.caption(" · ".join([*_tokens(sums.all.tokens), "nothing selected"]))
             _sampled()
             return
         st.markdown(f"**{count(sums.selected.documents)}** of {count(sums.all.documents)} selected")
-        st.caption(f"{share(sums.selected.documents, sums.all.documents)} · {short(sums.selected.tokens)} tokens")
+        part = share(sums.selected.documents, sums.all.documents)
+        st.caption(" · ".join([part, *_tokens(sums.selected.tokens)]))
         for place, rule in enumerate(rules):
             _part(place, rule)
         with st.container(horizontal=True, gap="xsmall"):
@@ -143,6 +156,11 @@ def _selection() -> None:
             )  # fmt: skip
             st.button("Clear", key="rail/clear", on_click=_clear, type="tertiary", help="Also Escape")
         selection_bar.more(stage())
+
+
+def _tokens(number: int) -> list[str]:
+    """Return a number of tokens in words, nothing while they are not counted."""
+    return [f"{short(number)} tokens"] if "n_tokens" in stage().facts.columns else []
 
 
 def _sampled() -> None:
@@ -194,10 +212,9 @@ def _funnel() -> None:
         rows.append(_bar(after.step, after, first, before, number=number))
     st.html(f'<div class="tamis-funnel" data-testid="funnel">{"".join(rows)}</div>')
     last = outcome.output
-    st.caption(
-        f"Keeps **{share(last.documents, first.documents)}** of documents and "
-        f"**{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})."
-    )
+    kept = f"Keeps **{share(last.documents, first.documents)}** of documents"
+    of_tokens = f" and **{share(last.tokens, first.tokens)}** of tokens ({short(last.tokens)})"
+    st.caption(f"{kept}{of_tokens if 'n_tokens' in stage().facts.columns else ''}.")
     study = stage().opened.study
     drawn = sample_at(study.corpus.path)
     if drawn is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from tamis.analytics.map.options import MapOptions, read_options
 from tamis.analytics.operators.operator import measures_of, named_list
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze
-from tamis.analytics.study.standard_analysis import analysis_steps
+from tamis.analytics.study.standard_analysis import LOOKED_AT_FIRST, analysis_steps
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
@@ -24,7 +25,8 @@ from tamis.app.jobs.effect import WORKS
 from tamis.app.jobs.place import PLACE, place_other
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
-from tamis.data.jobs import Job, Request, list_jobs, start, work
+from tamis.data.jobs import Job, Request, asked_first, list_jobs, start, work
+from tamis.data.priority import YIELDS, yield_processors
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -34,18 +36,20 @@ EFFECT = "effect"
 MEASURE = "measure"
 
 
-def start_analysis(corpus: Corpus, workspace: Workspace) -> Job:
+def start_analysis(corpus: Corpus, workspace: Workspace, *, yields: bool = True) -> Job:
     """Start the analysis of a corpus in the background, or join the running job.
 
     Args:
         corpus: what to analyse; the job opens it again and fails if it has changed.
         workspace: where artifacts and the job's record are kept.
+        yields: whether it leaves the processors to pages that are served meanwhile.
 
     Raises:
         JobError: the process cannot be started.
     """
     params = opening_params(corpus, workspace) | {"map": read_options(workspace, corpus).plain}
-    return start(workspace.jobs, Request(ANALYZE, params, title=f"Analysis of {corpus.name}"), command=COMMAND)
+    request = Request(ANALYZE, params, title=f"Analysis of {corpus.name}")
+    return start(workspace.jobs, request, command=COMMAND, environment={YIELDS: "1"} if yields else {YIELDS: ""})
 
 
 def find_analysis(corpus: Corpus, workspace: Workspace) -> Job | None:
@@ -154,7 +158,9 @@ def _effect(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
 def _measure(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     corpus = reopen(params, workspace, progress)
-    Study.open(corpus, workspace, progress=progress).measure(Recipe.from_yaml(params["recipe"]), progress=progress)
+    # An analysis that still runs is not waited for: the measurements read only some of its steps.
+    study = Study.find_so_far(corpus, workspace) or Study.open(corpus, workspace, progress=progress)
+    study.measure(Recipe.from_yaml(params["recipe"]), progress=progress)
     return {}
 
 
@@ -162,7 +168,10 @@ def _analyze(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     corpus = reopen(params, workspace, progress)
     steps = analysis_steps(corpus, workspace, options=MapOptions.of(params["map"]))
-    analysis = analyze(corpus, workspace, steps=steps, progress=progress)
+    folder = workspace.jobs / Request(ANALYZE, params).id
+    analysis = analyze(
+        corpus, workspace, steps=steps, progress=progress, first=lambda: (*asked_first(folder), *LOOKED_AT_FIRST)
+    )
     return {"artifacts": {name: artifact.digest for name, artifact in analysis.artifacts.items()}}
 
 
@@ -171,6 +180,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m tamis.app.jobs.worker FOLDER", file=sys.stderr)
         return 2
+    if os.environ.get(YIELDS):
+        yield_processors()
     return 0 if work(Path(arguments[0]), run) == "done" else 1
 
 

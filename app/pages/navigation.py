@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from tamis.app.dashboard import session
-from tamis.app.dashboard.page_context import guard_page
-from tamis.app.dashboard.rail import is_ready
+from tamis.analytics.map.cluster_steps import EDITED
+from tamis.app.dashboard import cache, session, waiting
+from tamis.app.dashboard.page_context import guard_page, workspace
+from tamis.data.workspace import Workspace
 
 PAGES = (
     ("overview", "Overview", ":material/dashboard:"),
@@ -28,6 +29,15 @@ PAGES = (
 ALWAYS = ("overview", "jobs")
 """Pages that work before a corpus is analysed."""
 
+NEEDS: Mapping[str, tuple[frozenset[str], str]] = {
+    "map": (frozenset({"map"}), "The map is"),
+    "clusters": (frozenset({"clusters", EDITED}), "The clusters are"),
+    "duplicates": (frozenset({"exact"}), "The duplicates are"),
+    "quality": (frozenset({"signals"}), "The signals are"),
+    "effect": (frozenset({"embeddings"}), "The embeddings are"),
+}
+"""Pages that show nothing before some steps of the analysis are done, and how what they make is called."""
+
 
 def all_pages() -> list[StreamlitPage]:
     """Return the pages; the first is the default."""
@@ -39,12 +49,39 @@ def all_pages() -> list[StreamlitPage]:
 
 def _page(name: str) -> Callable[[], None]:
     def run() -> None:
-        if name not in ALWAYS and not is_ready():
-            st.info("Nothing to show yet: open a corpus and analyse it. The Overview page says how.")
+        if name not in ALWAYS and _waits(name):
             return
         import_module(f"tamis.app.pages.{name}").page()
 
     return guard_page(run)
+
+
+def _waits(name: str) -> bool:
+    """Show what is there in place of a page that has to wait for the analysis; return whether it waits."""
+    here, now = workspace(), session.current()
+    if not now.corpus:
+        st.info("Nothing to show yet: open a corpus and analyse it. The Overview page says how.")
+        return True
+    key = cache.key_of(here, now.corpus)
+    if not cache.is_open(key):
+        if name == "documents":
+            import_module("tamis.app.pages.first_look").documents(here, now.corpus)
+        else:
+            steps, what = NEEDS.get(name, (frozenset({"documents"}), "The documents are"))
+            _say(here, now.corpus, steps, what)
+        return True
+    steps, what = NEEDS.get(name, (frozenset(), ""))
+    missing = steps & cache.open_analysed(key).missing
+    if missing:
+        _say(here, now.corpus, missing, what)
+    return bool(missing)
+
+
+def _say(here: Workspace, name: str, steps: frozenset[str], what: str) -> None:
+    """Say that a page waits for some steps, and ask the analysis to make them next."""
+    corpus = cache.corpus(cache.key_of(here, name))
+    waiting.pull(here, corpus, steps)
+    waiting.say(here, corpus, steps, what=what)
 
 
 def go_to(name: str) -> None:

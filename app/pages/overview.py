@@ -12,6 +12,7 @@ from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.rows import Category
 from tamis.analytics.steps.corpus_columns import left_out_notes, unread_columns
 from tamis.analytics.steps.part_counts import PartCounts
+from tamis.analytics.steps.pipeline import PlannedStep
 from tamis.analytics.study.queries import (
     Issue,
     SceneTotals,
@@ -22,24 +23,34 @@ from tamis.analytics.study.queries import (
     histogram,
     totals,
 )
-from tamis.analytics.study.readings import preview_shape
-from tamis.app.dashboard import cache, login, session
+from tamis.app.dashboard import cache, login, session, waiting
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import KIND_TITLES, role_counts
 from tamis.app.dashboard.job_view import time_left, watch
 from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats
-from tamis.app.dashboard.open_corpus import plan_of
 from tamis.app.dashboard.page_context import Stage, plain, stage, workspace
-from tamis.app.dashboard.rail import is_analysed
+from tamis.app.dashboard.rail import is_ready
+from tamis.app.dashboard.waiting import until_words
 from tamis.app.figures.figures import share_bars
-from tamis.app.jobs.worker import find_analysis, start_analysis
-from tamis.app.pages import audit_cards, corpora_beside, errors_list, roles_form, shape_form, tier_choice
+from tamis.app.jobs.outlook import Awaited
+from tamis.app.jobs.worker import find_analysis
+from tamis.app.pages import (
+    audit_cards,
+    corpora_beside,
+    errors_list,
+    first_look,
+    roles_form,
+    shape_form,
+    tier_choice,
+)
 from tamis.data.corpus import Corpus
 from tamis.data.parts import ROLES
 from tamis.data.workspace import Workspace
 
 REFRESH_SECONDS = 1.5
 SEVERITIES = ("high", "medium", "low")
+LATER = {"exact": "duplicates", "signals": "signals", "tokens": "tokens", "map": "the map"}
+"""What the findings still wait for, by the step that makes it."""
 GLANCE = ("n_tokens", "alpha_word_share", "mean_word_length", "stop_words", "duplicate_5gram_share", "outlier")
 
 
@@ -53,18 +64,24 @@ def page() -> None:
             "or `tamis demo --open` to try it out."
         )
         return
-    if not is_analysed(here, now.corpus):
-        _missing(here, now.corpus)
+    if not is_ready():
+        corpus = first_look.overview(here, now.corpus)
+        heading("Analysis")
+        _analysis(here, corpus)
         return
     _analysed(stage())
 
 
 def _analysed(here: Stage) -> None:
+    missing = here.opened.missing
+    if missing:
+        _unfinished(here)
     issues = here.ask(find_issues)
     _headline(here, here.ask(totals), issues)
     if here.opened.analysis is not None:
         corpus = here.opened.analysis.corpus
-        unread = unread_columns(corpus, here.facts.columns, here.opened.study.evidence.steps)
+        known = "columns" in here.opened.analysis.artifacts
+        unread = unread_columns(corpus, here.facts.columns, here.opened.study.evidence.steps) if known else None
         st.caption(roles_form.reads(corpus, unread))
         shape_form.note(here.workspace, here.opened.name, corpus)
         _turns(here)
@@ -76,14 +93,29 @@ def _analysed(here: Stage) -> None:
         with st.container(gap="xsmall"):
             for issue in sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), -issue.documents)):
                 _issue(here, issue)
+        if missing & LATER.keys():
+            waiting.say_later(here.workspace, here.opened.study.corpus, LATER)
         audit_cards.show(here)
         _glance(here)
+        if "signals" in missing:
+            first_look.lengths(cache.first_look(here.key.corpus))
     with right:
+        if "columns" in missing:
+            first_look.groups(cache.first_look(here.key.corpus))
         for name in ("source", "lang", "label"):
             if name in here.facts.columns:
                 _groups(here, name)
     corpora_beside.unfold(here)
     _files(here)
+
+
+def _unfinished(here: Stage) -> None:
+    """Show what the analysis still does; if nothing works on it, how to go on stands open."""
+    corpus = here.opened.study.corpus
+    works = find_analysis(corpus, here.workspace) is not None
+    label = "The analysis goes on: what is here is exact, the rest fills in"
+    with st.expander(label if works else "The analysis is not complete: what is here is exact", expanded=not works):
+        _analysis(here.workspace, corpus)
 
 
 _COUNTED = {
@@ -95,9 +127,10 @@ _COUNTED = {
 
 def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     facts = here.facts
+    tokens = short(sums.all.tokens) if "n_tokens" in facts.columns else "not yet"
     figures = [
         Stat("Documents", count(sums.all.documents), help="Exact."),
-        Stat("Tokens", short(sums.all.tokens), help="Exact; tokenizer as the manifest says."),
+        Stat("Tokens", tokens, help="Exact; tokenizer as the manifest says."),
         Stat("Text", size(sums.all.bytes), help="UTF-8 bytes of the texts, exact."),
     ]
     for name, title in (("source", "Sources"), ("lang", "Languages"), ("cluster", "Clusters")):
@@ -213,7 +246,8 @@ def _select_value(here: Stage, column: str, value: str | None) -> None:
 def _files(here: Stage) -> None:
     analysis = here.opened.analysis
     corpus = analysis.corpus
-    notes = (*corpus.notes, *analysis.documents.notes, *left_out_notes(analysis.artifacts["columns"]))
+    columns = analysis.artifacts.get("columns")
+    notes = (*corpus.notes, *analysis.documents.notes, *(left_out_notes(columns) if columns is not None else ()))
     said = f", {len(notes)} note{'s' * (len(notes) > 1)}" if notes else ""
     label = f"Files, columns and roles · {len(corpus.files)} files, fingerprint {corpus.fingerprint[:12]}{said}"
     with st.expander(label):
@@ -239,59 +273,44 @@ def _files(here: Stage) -> None:
             st.text(note)
         roles_form.show(here.workspace, here.opened.name, corpus)
         shape_form.show(here.workspace, here.opened.name, corpus)
-        tier_choice.show(here.workspace, corpus)
-
-
-def _missing(here: Workspace, name: str) -> None:
-    """Show the missing steps of the analysis, and its job."""
-    corpus = cache.corpus(cache.key_of(here, name))
-    st.subheader(f"{count(corpus.rows)} rows, not analysed yet")
-    st.markdown(roles_form.reads(corpus))
-    shape_form.note(here, name, corpus)
-    if shape_form.show(here, name, corpus):
-        pass
-    elif corpus.shape.kind == "text":
-        roles_form.sample(corpus)
-    else:
-        shape_form.preview(preview_shape(corpus, shown=shape_form.SHOWN))
-    roles_form.show(here, name, corpus)
-    heading("Analysis")
-    _analysis(here, corpus)
+        if not here.opened.missing:
+            tier_choice.show(here.workspace, corpus)
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def _analysis(here: Workspace, corpus: Corpus) -> None:
     """Show the plan as it stands now, and the job that works on it or the button that starts one."""
-    job, plan = find_analysis(corpus, here), plan_of(here, corpus)
+    job, plan, awaited = waiting.look(here, corpus)
     missing = [step for step in plan if not step.done]
     if not missing:
-        st.rerun()
+        st.caption("Every step is done.")
+        return
+    when = {each.name: each for each in awaited}
     seconds = sum(step.estimate.seconds for step in missing)
     disk = sum(step.estimate.disk_bytes for step in missing)
     st.caption(f"{len(missing)} of {len(plan)} steps to do: about {duration(seconds)}, {size(disk)} on disk")
     if job is not None:
-        running = job.progress.step
-        title = next((step.spec.title for step in plan if step.spec.name == running), running or job.state)
+        title = next((each.title for each in awaited if each.running), job.progress.step or job.state)
         words = ", ".join(filter(None, [title, time_left(job)]))
         st.progress(min(job.progress.fraction, 1.0), text=plain(words))
         stopping = job.cancelling or not login.may("owner")
         if st.button("Stop", key="analysis/stop", disabled=stopping) and not stopping:
             job.cancel()
     else:
-        running = ""
         _start(here, corpus)
-    st.dataframe(
-        [
-            {
-                "step": step.spec.title,
-                "state": "done" if step.done else "running" if running == step.spec.name else "to do",
-                "estimate": "" if step.done else duration(step.estimate.seconds),
-                "disk": "" if step.done else size(step.estimate.disk_bytes),
-            }
-            for step in plan
-        ],
-        hide_index=True,
-    )
+    done = [step for step in plan if step.done]
+    order = {name: place for place, name in enumerate(when)}
+    rows = [*done, *sorted(missing, key=lambda step: order[step.spec.name])]
+    st.dataframe([_row(step, when.get(step.spec.name)) for step in rows], hide_index=True)
+
+
+def _row(step: PlannedStep, awaited: Awaited | None) -> dict[str, str]:
+    """Return a step as a row of the table: done, running or to do, when it will be there, and its disk space."""
+    if awaited is None:
+        return {"step": step.spec.title, "state": "done", "there": "", "disk": ""}
+    there = f"takes {duration(step.estimate.seconds)}" if awaited.seconds is None else until_words(awaited.seconds)
+    state = "running" if awaited.running else "to do"
+    return {"step": step.spec.title, "state": state, "there": there, "disk": size(step.estimate.disk_bytes)}
 
 
 def _start(here: Workspace, corpus: Corpus) -> None:
@@ -299,7 +318,4 @@ def _start(here: Workspace, corpus: Corpus) -> None:
     tier_choice.show(here, corpus)
     if name := session.current().setting("job"):
         watch(here, str(name), "job")
-    if st.button("Start the analysis", type="primary", key="analysis/start", disabled=not login.may("owner")):
-        login.demand("owner", to="start an analysis")
-        session.choose(job=start_analysis(corpus, here).id)
-        st.rerun()
+    waiting.offer_start(here, corpus)

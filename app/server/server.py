@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from tamis.app.server.gate import Gate, ProxyCheck, secret_files
 from tamis.data.errors import SettingError
+from tamis.data.priority import YIELDS
 from tamis.data.workspace import Workspace
 
 HERE = Path(__file__).parents[1]
@@ -74,6 +75,7 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     chosen = settings(host=host, port=port, gate=gate)
     chosen["secrets.files"] = [str(path) for path in secret_files(workspace.root)]
     os.environ["TAMIS_HOME"] = str(workspace.root)
+    os.environ[YIELDS] = "1"
     gate.publish()
     # Late: Streamlit.
     import streamlit as st

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from topics import blob_vectors
 
+from tamis.analytics.embedding import cell_search
 from tamis.analytics.embedding.cell_search import neighbours_by_cells
 from tamis.analytics.embedding.kmeans import assign, spherical_kmeans
 from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph, measure_recall
@@ -66,6 +67,20 @@ def test_neighbours_of_neighbours_raise_recall() -> None:
         for rounds in (0, 1)
     ]
     assert found[1] > found[0] + 0.05
+
+
+@pytest.mark.parametrize("probes", [1, 4])
+def test_trying_only_new_ways_changes_no_bit(probes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = blob_vectors(700, blobs=3, dimensions=32, spread=0.4)
+    there = np.arange(len(vectors))
+
+    def found() -> bytes:
+        indices, distances = neighbours_by_cells(vectors, there, k=10, probes=probes, seed=0, rounds=4)
+        return indices.tobytes() + distances.tobytes()
+
+    some_skipped = found()
+    monkeypatch.setattr(cell_search, "_were_beside", lambda beside, before: np.zeros(beside.shape, dtype=bool))
+    assert found() == some_skipped
 
 
 def test_no_row_is_its_own_neighbour_and_lists_are_sorted() -> None:
