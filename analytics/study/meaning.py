@@ -106,7 +106,7 @@ def sentence_embedder(study: Study) -> Embedder:
 
 
 def prepare_meaning(study: Study) -> None:
-    """Do what the first search by meaning would wait for: check the stored vectors and load the compiled code.
+    """Do what the first search by meaning would wait for: check the stored vectors and neighbours, load compiled code.
 
     It loads no precise model: that takes memory which people who never search do not need.
     """
@@ -117,6 +117,10 @@ def prepare_meaning(study: Study) -> None:
     unit[0] = 1.0
     for name in found.parts("part-"):
         cosines(np.asarray(found.array(name, mmap=True))[:1], unit)
+    graph = find_vectors(study, "knn")
+    if graph is not None:
+        for name in ("indices", "distances"):
+            graph.array(name, mmap=True)
     if found.facts["tier"] in ("fast", "tuned"):
         sentence_embedder(study).encode(["a sentence"])
 
