@@ -20,39 +20,91 @@ from threading import Event, Thread
 import psutil
 from dashboard import browser, served, settle
 from playwright.sync_api import Page
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 BUDGET = 0.3
-WATCH = """() => {
-  const app = document.querySelector('[data-testid="stApp"]');
-  window.runs = []; let since = null;
-  new MutationObserver(() => {
-    const state = app.getAttribute('data-test-script-state');
-    if (state === 'running' && since === null) since = performance.now();
-    if (state !== 'running' && since !== null) { window.runs.push(performance.now() - since); since = null; }
-    window.busy = since !== null;
-  }).observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
-}"""
+PATIENCE = 120_000
+"""Milliseconds to wait for the server."""
+WATCH = """(() => {
+  window.runs = [];
+  let asked = null, since = null;
+  const ask = () => { if (asked === null) asked = performance.now(); };
+  const begin = () => { if (since === null) since = asked ?? performance.now(); asked = null; };
+  const end = () => { if (since !== null) window.runs.push(performance.now() - since); since = null; };
+  // The server leaves some questions unanswered, such as one of a part of the page that is gone.
+  window.isBusy = () => since !== null || (asked !== null && performance.now() - asked < PATIENCE);
+  // Numbers and values of the fields of a protobuf message; 0 stands for values that are not numbers.
+  const fields = (data) => {
+    const bytes = new Uint8Array(data), found = {};
+    let at = 0;
+    const varint = () => { let value = 0, scale = 1, byte;
+      do { byte = bytes[at++]; value += (byte & 127) * scale; scale *= 128; } while (byte & 128); return value; };
+    while (at < bytes.length) {
+      const tag = varint(), number = Math.floor(tag / 8), kind = tag % 8;
+      if (kind === 0) found[number] = varint();
+      else { const size = kind === 2 ? varint() : kind === 1 ? 8 : 4; found[number] = 0; at += size; }
+    }
+    return found;
+  };
+  const Own = window.WebSocket;
+  window.WebSocket = class extends Own {
+    constructor(...all) { super(...all); this.addEventListener("message", ({data}) => this.told(data)); }
+    told(data) {
+      if (!(data instanceof ArrayBuffer)) return;
+      const {[NEW_SESSION]: begun, [FINISHED]: status} = fields(data);
+      if (begun !== undefined) begin();
+      if (status !== undefined && status !== EARLY) end();
+    }
+    send(data) { if (data instanceof Uint8Array && RERUN in fields(data)) ask(); super.send(data); }
+  };
+})()"""
+"""Watches the messages between page and server: a run lasts from the message that asks for it to its last answer."""
+
+
+def _watch() -> str:
+    """Return the script with the numbers of the fields that tell when the server works."""
+    numbers = {
+        "NEW_SESSION": ForwardMsg.DESCRIPTOR.fields_by_name["new_session"].number,
+        "FINISHED": ForwardMsg.DESCRIPTOR.fields_by_name["script_finished"].number,
+        "EARLY": ForwardMsg.FINISHED_EARLY_FOR_RERUN,
+        "RERUN": BackMsg.DESCRIPTOR.fields_by_name["rerun_script"].number,
+        "PATIENCE": 3000,
+    }
+    return f"{''.join(f'const {name} = {number}; ' for name, number in numbers.items())}{WATCH}"
 
 
 class Clock:
-    """Times what the server does for one action."""
+    """Times what the server does for one action, with transfer, on a page that is still to be opened.
 
-    def __init__(self, page: Page) -> None:
-        self.page, self.times = page, defaultdict[str, list[float]](list)
-        page.evaluate(WATCH)
+    Args:
+        page: the browser's page.
+        process: the server; its processor time is measured beside.
+    """
+
+    def __init__(self, page: Page, process: psutil.Process | None = None) -> None:
+        self.page, self.process = page, process
+        self.times, self.cpu = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list)
+        page.add_init_script(_watch())
 
     def time(self, name: str, act: Callable[[], object], *, pause: float = 0.0) -> None:
         """Do something, wait until the server is idle, and remember how long it worked."""
         self.page.evaluate("() => { window.runs = []; }")
+        before = self._spent()
         act()
         self.page.wait_for_timeout(150)
-        self.page.wait_for_function("() => !window.busy", timeout=60_000)
+        self.page.wait_for_function("() => !window.isBusy()", timeout=PATIENCE)
         self.page.wait_for_timeout(150)
-        self.page.wait_for_function("() => !window.busy", timeout=60_000)
+        self.page.wait_for_function("() => !window.isBusy()", timeout=PATIENCE)
         spent = self.page.evaluate("() => window.runs.reduce((a, b) => a + b, 0)")
         self.times[name].append(float(spent) / 1000)
+        self.cpu[name].append(self._spent() - before)
         if pause:
             time.sleep(pause)
+
+    def _spent(self) -> float:
+        """Return the seconds of processor time that the server has spent."""
+        return 0.0 if self.process is None else sum(self.process.cpu_times()[:2])
 
 
 def visit(clock: Clock, name: str, pause: float) -> None:
@@ -98,10 +150,10 @@ def user(url: str, corpus: str, number: int, rounds: int, pause: float, found: m
     """Be one person, in a process of its own."""
     with browser() as chromium:
         page = chromium.new_page(viewport={"width": 1440, "height": 900})
+        clock = Clock(page)
         page.goto(f"{url}/quality?corpus={corpus}", timeout=300_000)
         settle(page)
         page.get_by_role("spinbutton", name="Drop below").wait_for(timeout=300_000)
-        clock = Clock(page)
         try:
             for _ in range(rounds):
                 story(clock, number, pause)

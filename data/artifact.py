@@ -95,7 +95,6 @@ class Artifact:
 
     path: Path
     manifest: Manifest
-    _checked: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def open(cls, path: Path) -> Artifact:
@@ -131,7 +130,7 @@ class Artifact:
         return tuple(part.name for part in self.manifest.parts if part.name.startswith(prefix))
 
     def table(self, name: str, *, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return a table part; its checksum is verified once, the checksums of its pages on every read.
+        """Return a table part; its checksum is verified once in a process, those of its pages on every read.
 
         Raises:
             StoreError: unknown part or damaged file.
@@ -150,7 +149,9 @@ class Artifact:
         return parquet_columns(self.path / part.file)
 
     def array(self, name: str, *, mmap: bool = False) -> NDArray[Any]:
-        """Return an array part; with ``mmap`` read-only and loaded on access. Its checksum is verified once.
+        """Return an array part; with ``mmap`` read-only and loaded on access.
+
+        Its checksum is verified once in a process, and again when the file was touched.
 
         Raises:
             StoreError: unknown part or damaged file.
@@ -176,9 +177,8 @@ class Artifact:
         Raises:
             StoreError: a part differs; the message names the first one.
         """
-        self._checked.clear()
         for part in self.manifest.parts:
-            self._check(part)
+            self._check(part, again=True)
 
     def _part(self, name: str, kind: str) -> Part:
         for part in self.manifest.parts:
@@ -186,10 +186,22 @@ class Artifact:
                 return part
         raise StoreError(f"Artifact {self.manifest.step} has no {kind}", value=name, allowed=self.parts())
 
-    def _check(self, part: Part) -> None:
+    def _check(self, part: Part, *, again: bool = False) -> None:
+        """Compare a file with its checksum, unless this process did and the file was not touched since."""
         file = self.path / part.file
-        if part.name in self._checked:
+        look = _look(file)
+        if not again and _CHECKED.get(file) == (part.sha256, look):
             return
         if file_sha256(file) != part.sha256:
             raise StoreError(f"{file} is damaged: its checksum differs", fix="remove the artifact and run again")
-        self._checked.add(part.name)
+        _CHECKED[file] = (part.sha256, look)
+
+
+_CHECKED: dict[Path, tuple[str, tuple[int, ...]]] = {}
+"""Checksums of the files that this process has compared, and how the files looked before that."""
+
+
+def _look(file: Path) -> tuple[int, ...]:
+    """Return what changes with a file: its device, number, size, and times of change in nanoseconds."""
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -189,7 +189,8 @@ class ArtifactWriter:
 
     def _record(self, name: str, kind: str, rows: int, path: Path, *, sha256: str | None = None) -> None:
         part = Part(name, kind, rows, path.stat().st_size, sha256 or file_sha256(path))
-        write_bytes(self._sums / f"{path.name}.json", json.dumps(asdict(part)).encode())
+        # Not durable: a part whose checksum is lost or wrong is made again.
+        write_bytes(self._sums / f"{path.name}.json", json.dumps(asdict(part)).encode(), durable=False)
         self._parts[name] = part
 
 

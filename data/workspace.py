@@ -113,6 +113,8 @@ class Workspace:
 
     def _folder(self, name: str) -> Path:
         path = self.root / name
+        if path.is_dir():  # Making it once more waits for the disk.
+            return path
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

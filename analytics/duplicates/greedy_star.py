@@ -116,3 +116,104 @@ def _greedy(starts, neighbours, values, node, order, threshold, copies, kept, tw
             covered[other] += 1
             if values[k] > closest[other]:
                 best[other], closest[other] = d, values[k]
+
+
+def components(graph: PairGraph) -> NDArray[np.int64]:
+    """Return the number of each node's connected component, int64 (k,): the smallest node in it."""
+    found = np.arange(len(graph), dtype=np.int64)
+    _unite(graph.starts, graph.neighbours, found)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _unite(starts, neighbours, root):  # type: ignore[no-untyped-def]
+    for node in range(len(starts) - 1):
+        for k in range(starts[node], starts[node + 1]):
+            a, b = node, neighbours[k]
+            while root[a] != a:
+                root[a] = root[root[a]]
+                a = root[a]
+            while root[b] != b:
+                root[b] = root[root[b]]
+                b = root[b]
+            if a < b:
+                root[b] = a
+            else:
+                root[a] = b
+    for node in range(len(root)):
+        # A root is smaller than its nodes, so it is final before them.
+        root[node] = root[root[node]]
+
+
+def sweep_star(
+    graph: PairGraph,
+    node: NDArray[np.int64],
+    order: NDArray[np.int64],
+    levels: NDArray[np.float64],
+    *,
+    copies: NDArray[np.int32],
+    weights: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    width: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what ``greedy_star`` drops at many thresholds.
+
+    No document depends on those of another component, and a component is decided anew only at thresholds between which
+    one of its similarities lies.
+
+    Args:
+        graph, node, order, copies: as for ``greedy_star``.
+        levels: float64 (v,), thresholds, compared in float32.
+        weights: int64 (m,), tokens of each document.
+        codes: int64 (m,), number of each document's source.
+        width: above every number of a source.
+
+    Returns:
+        int64 (v, width), dropped documents by source; int64 (v,), their tokens.
+    """
+    part = components(graph)[node]
+    ranked = order[np.argsort(part[order], kind="stable")]
+    starts = np.flatnonzero(np.diff(part[ranked], prepend=-1))
+    ends = np.append(starts[1:], len(ranked))
+    documents = np.zeros((len(levels), width), dtype=np.int64)
+    tokens = np.zeros(len(levels), dtype=np.int64)
+    rising = np.argsort(levels, kind="stable")
+    singles = levels[rising].astype(np.float32)
+    graph_of = (graph.starts, graph.neighbours, graph.similarity)
+    _sweep(*graph_of, node, ranked, starts, ends, singles, copies, weights, codes, documents, tokens)
+    given = np.argsort(rising, kind="stable")
+    return documents[given], tokens[given]
+
+
+@njit(cache=True, nogil=True)
+def _sweep(first, neighbours, values, node, ranked, starts, ends, levels, copies, weights, codes, documents, tokens):  # type: ignore[no-untyped-def]
+    covered = np.zeros(len(first) - 1, dtype=np.int32)
+    changes = np.zeros(len(levels) + 1, dtype=np.bool_)
+    gone, lost = np.zeros(documents.shape[1], dtype=np.int64), 0
+    for c in range(len(starts)):
+        changes[:] = False
+        for k in range(starts[c], ends[c]):
+            own = node[ranked[k]]
+            for e in range(first[own], first[own + 1]):
+                # From this level on, the pair does not count.
+                changes[np.searchsorted(levels, values[e], side="right")] = True
+        for level in range(len(levels)):
+            if level == 0 or changes[level]:
+                gone[:] = 0
+                lost = 0
+                for k in range(starts[c], ends[c]):
+                    covered[node[ranked[k]]] = 0
+                for k in range(starts[c], ends[c]):
+                    d = ranked[k]
+                    own = node[d]
+                    if covered[own] >= copies[d]:
+                        gone[codes[d]] += 1
+                        lost += weights[d]
+                        continue
+                    covered[own] += 1
+                    for e in range(first[own], first[own + 1]):
+                        if values[e] >= levels[level]:
+                            covered[neighbours[e]] += 1
+            tokens[level] += lost
+            for s in range(len(gone)):
+                documents[level, s] += gone[s]

@@ -220,7 +220,10 @@ class ShardVectors:
         """
         artifact = context.inputs[step]
         if artifact.facts["space"] == space:
-            return cls(None, lambda shard: artifact.array(shard.part).astype(np.float16, copy=False))
+            # Mapped: what a question reads stays in the memory of the system for the next one.
+            return cls(
+                None, lambda shard: np.asarray(artifact.array(shard.part, mmap=True)).astype(np.float16, copy=False)
+            )
         if context.workspace is None or not context.workspace.asset_path(space).is_file():
             raise StoreError(
                 f"{what} belongs to another embedding than this corpus has",

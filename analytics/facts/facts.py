@@ -23,7 +23,8 @@ __all__ = ["ColumnInfo", "Database", "Facts", "Source"]
 
 FEW_ROWS = 2_000
 MEMO_BYTES = 512 << 20
-MEMO_BYTES_PER_ROW = 120
+MEMO_BYTES_PER_ROW = 1_000
+"""About a hundred columns of numbers: what a day on all pages asks for."""
 
 
 class Facts:

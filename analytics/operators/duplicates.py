@@ -225,8 +225,12 @@ class Crowd:
         linked[pairs.left] = linked[pairs.right] = True
         many = np.bincount(sets, minlength=size) > 1
         members = np.flatnonzero((linked | many)[sets])
-        nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
-        graph = PairGraph.of(len(nodes), _pair_within_groups(pairs, nodes, len(names)))
+        if len(names) == 1:
+            nodes, node, joined = _pair_all(sets[members], pairs, size)
+        else:
+            nodes, node = np.unique(sets[members] * len(names) + codes[members], return_inverse=True)
+            joined = _pair_within_groups(pairs, nodes, len(names))
+        graph = PairGraph.of(len(nodes), joined)
         order = np.lexsort((members, *reversed(operator.penalties(view, members))))
         return cls(members, node, graph, order)
 
@@ -250,6 +254,22 @@ def _decision(view: View, members: NDArray[np.int64], star: Star, threshold: str
     stands_for = 1 + np.bincount(place, minlength=len(view)).astype(np.int32)
     stands_for[dropped] = stands_for[place]
     return Decision(copies=copies, value=pa.array(stands_for), twin=twin, similarity=similarity, threshold=threshold)
+
+
+def _pair_all(sets: NDArray[np.int64], pairs: Pairs, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Pairs]:
+    """Return what there is with a single group: the nodes, the node of each member, and pairs of node numbers.
+
+    Args:
+        sets: int64 (m,), set of each member.
+        pairs: similar sets.
+        size: above every number of a set.
+    """
+    there = np.zeros(size, dtype=bool)
+    there[sets] = True
+    place = np.cumsum(there) - 1
+    both = there[pairs.left] & there[pairs.right]
+    found = Pairs(place[pairs.left[both]], place[pairs.right[both]], pairs.similarity[both])
+    return np.flatnonzero(there), place[sets], found
 
 
 def _pair_within_groups(pairs: Pairs, nodes: NDArray[np.int64], groups: int) -> Pairs:

@@ -49,7 +49,11 @@ def ranks_within(
     Returns:
         order int64 (n,), places in that order; rank int64 (n,), place of ``order[k]`` within its group, from 0.
     """
-    order = np.lexsort((rows, last_if_absent(-scores), codes))
+    worst_last = last_if_absent(-scores)
+    if not codes.any() and (rows[1:] > rows[:-1]).all():  # The same order, in one pass instead of three.
+        order = np.argsort(worst_last, kind="stable")
+    else:
+        order = np.lexsort((rows, worst_last, codes))
     sizes = np.bincount(codes) if len(codes) else np.zeros(0, dtype=np.int64)
     starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
     return order, np.arange(len(order)) - starts

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.embedding.half_precision import widen
 from tamis.analytics.text.trigram_model import NgramModel
 from tamis.analytics.text.word_stream import Vocabulary, WordHashes
 
@@ -322,7 +323,7 @@ class Similarity:
         found = np.empty(len(vectors), dtype=np.float64)
         most = min(self.nearest, len(self.vectors))
         for first in range(0, len(vectors), 4096):
-            part = np.asarray(vectors[first : first + 4096], dtype=np.float32)
+            part = widen(vectors[first : first + 4096])
             cosines = part @ self.vectors.T
             best = -np.partition(-cosines, most - 1, axis=1)[:, :most]
             found[first : first + len(part)] = np.where(part.any(axis=1), np.sort(best, axis=1).mean(axis=1), np.nan)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
 
-from tamis.analytics.steps.engine import Engine, K, LocalEngine, Work
+from tamis.analytics.steps.engine import Engine, K, LocalEngine, Part, Work
 from tamis.analytics.steps.growth import Growth
 from tamis.data.artifact import Artifact
 from tamis.data.artifact_writer import ArtifactWriter
@@ -133,13 +134,22 @@ class StepContext:
         self.growth.note(filling)
 
     def _make(self, work: Work[K], todo: Sequence[K]) -> None:
-        for piece, made in self.engine.made(work, todo, self.corpus, self.progress):
-            for name in work.parts(piece):
-                value = made[name]
-                if isinstance(value, pa.Table):
-                    self.out.write_table(name, value)
-                else:
-                    self.out.write_array(name, value)
+        # A piece is written while the next one is made, for the disk is slow.
+        with ThreadPoolExecutor(1) as pen:
+            writing: Future[None] | None = None
+            for piece, made in self.engine.made(work, todo, self.corpus, self.progress):
+                if writing is not None:
+                    writing.result()
+                writing = pen.submit(self._write, {name: made[name] for name in work.parts(piece)})
+            if writing is not None:
+                writing.result()
+
+    def _write(self, parts: Mapping[str, Part]) -> None:
+        for name, value in parts.items():
+            if isinstance(value, pa.Table):
+                self.out.write_table(name, value)
+            else:
+                self.out.write_array(name, value)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def value_ranks(facts: Facts, column: str) -> NDArray[Any]:
         table = facts.query(f"SELECT CAST({ident(column)} AS DOUBLE) AS value FROM {source}", source)
         values = table.column("value").to_numpy()
         known = np.flatnonzero(~np.isnan(values))
-        order = known[np.argsort(values[known], kind="stable")]
+        order = known[np.argsort(values[known])]  # Equal values share a rank, so their order does not matter.
         ranked = values[order]
         first = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else known
         ends = np.append(first[1:], len(ranked))

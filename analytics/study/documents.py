@@ -178,7 +178,7 @@ def sample_of(facts: Facts, mask: NDArray[np.bool_], *, n: int, seed: int = 0) -
 
 def _sample_order(facts: Facts, seed: int) -> NDArray[np.int64]:
     """Return all rows in hash order, int64 (n,)."""
-    return np.lexsort((np.arange(facts.n), mix_keys(facts.keys, seed=seed, salt="sample")))
+    return np.argsort(mix_keys(facts.keys, seed=seed, salt="sample"), kind="stable")
 
 
 def deciding_steps(outcome: Outcome | None, rows: NDArray[np.int64]) -> list[str]:

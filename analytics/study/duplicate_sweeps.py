@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.duplicates.greedy_star import sweep_star
 from tamis.analytics.operators.duplicates import Crowd
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.study.duplicate_groups import Look, measured_pairs
@@ -63,9 +64,14 @@ def threshold_sweep(found: Look, levels: Sequence[float] | None = None) -> Dupli
     if len(chosen) and chosen.min() < floor:
         raise RecipeError("This similarity was not measured", value=float(chosen.min()), allowed=f"{floor:g} to 1")
     crowd = _crowd(found)
-    copies = found.rule.limits(found.view)[crowd.members]
-    drops = [crowd.members[~crowd.star(copies, threshold=level).kept] for level in chosen]
-    return _sweep(found, chosen, drops, found.rule.level)
+    names, codes = _sources(found)
+    documents, tokens = sweep_star(
+        crowd.graph, crowd.node, crowd.order, np.asarray(chosen, dtype=np.float64),
+        copies=found.rule.limits(found.view)[crowd.members], weights=found.tokens[crowd.members],
+        codes=codes[crowd.members], width=max(len(names), 1),
+    )  # fmt: skip
+    by_source = documents[:, : len(names)]
+    return DuplicateSweep(chosen, documents.sum(axis=1), tokens, names, by_source, found.rule.level)
 
 
 def copies_sweep(found: Look, copies: Sequence[int] = (1, 2, 3, 4, 5, 8, 10, 20, 50, 100)) -> DuplicateSweep:

@@ -92,7 +92,10 @@ class LocalEvidence:
         """
         wanted = self._steps_of(measures)
         if wanted and self.corpus is not None and self.workspace is not None:
-            analyze(self.corpus, self.workspace, steps=self.steps_for(wanted), engine=engine, progress=progress)
+            analyze(
+                self.corpus, self.workspace, steps=self.steps_for(wanted), documents=self.documents,
+                engine=engine, progress=progress,
+            )  # fmt: skip
 
     def pairs(self, measure: Measure) -> Pairs:
         """Return measured pairs, cached.

@@ -15,7 +15,7 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.meaning import SimilarMeaning
 from tamis.analytics.recipe.plan import attach, row_masks
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.signals.likeness import UPSTREAM, Vectors, example_scorer
+from tamis.analytics.signals.likeness import UPSTREAM, Vectors, cosines, example_scorer
 from tamis.analytics.study.nearest_documents import find_vectors, vector_of, vectors_of
 from tamis.analytics.study.scene import Scene, as_condition
 from tamis.analytics.study.study import Study
@@ -103,6 +103,26 @@ def sentence_embedder(study: Study) -> Embedder:
         StoreError: the workspace does not have the tuned model.
     """
     return embedder_of(meaning_vectors(study), study.workspace)
+
+
+def prepare_meaning(study: Study) -> None:
+    """Do what the first search by meaning would wait for: check the stored vectors and neighbours, load compiled code.
+
+    It loads no precise model: that takes memory which people who never search do not need.
+    """
+    found = vectors_of(study)
+    if found is None:
+        return
+    unit = np.zeros(int(found.facts["dimensions"]), dtype=np.float32)
+    unit[0] = 1.0
+    for name in found.parts("part-"):
+        cosines(np.asarray(found.array(name, mmap=True))[:1], unit)
+    graph = find_vectors(study, "knn")
+    if graph is not None:
+        for name in ("indices", "distances"):
+            graph.array(name, mmap=True)
+    if found.facts["tier"] in ("fast", "tuned"):
+        sentence_embedder(study).encode(["a sentence"])
 
 
 def sentence_example(study: Study, text: str, embedder: Embedder) -> Example:

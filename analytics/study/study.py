@@ -127,7 +127,8 @@ def artifacts_of(
         TamisError: as the steps raise.
     """
     steps = study.evidence.steps_for(wanted)
-    return analyze(study.corpus, study.workspace, steps=steps, progress=progress).artifacts
+    found = analyze(study.corpus, study.workspace, steps=steps, documents=study.documents, progress=progress)
+    return found.artifacts
 
 
 def find_artifact(study: Study, name: str, *, also: Sequence[StepSpec] = ()) -> Artifact | None:

@@ -60,6 +60,7 @@ def show(pages: Pages, here: str) -> None:
     if not is_ready():
         return
     opened = stage()
+    cache.prepare_search(opened.key.corpus)
     with st.container(key="command_bar", gap="xsmall"):
         typed, sent = _field(opened)
         chosen = suggest.show(_suggestions(opened, pages), field=SEARCH)

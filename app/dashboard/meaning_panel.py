@@ -8,6 +8,7 @@ from html import escape
 import streamlit as st
 
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.command import join_condition
 from tamis.analytics.study.meaning import Example, Reach, first_floor, floor_of, reach
 from tamis.analytics.study.queries import extent
@@ -18,6 +19,9 @@ from tamis.app.dashboard.page_context import Stage, example
 
 LIKENESS = "likeness_"
 """How the names of columns of cosines begin."""
+
+MOST_AT_ONCE = 2_000_000
+"""Documents that are compared with one example while the page waits: about half a second a million."""
 
 MODES = {"cosine": "Cosine", "number": "Number", "share": "Share"}
 
@@ -50,7 +54,7 @@ def show(here: Stage) -> None:
             floor = _floor(here, found)
         reached: Reach = here.ask(reach, rule=found.rule(floor))
         with row:
-            _offers(found, floor, reached)
+            _offers(here, found, floor, reached)
         st.html(
             f'<div class="tamis-meaning" role="status"><bdi>“{escape(found.text)}”</bdi> '
             f"<b>{count(reached.documents)}</b> of {count(reached.compared)} documents at {floor:.3g} and above "
@@ -58,7 +62,7 @@ def show(here: Stage) -> None:
         )
 
 
-def _offers(found: Example, floor: float, reached: Reach) -> None:
+def _offers(here: Stage, found: Example, floor: float, reached: Reach) -> None:
     """Show what can be done with the documents above the floor."""
     st.button(
         "Select those above", key="meaning/select", on_click=_select, args=(found, floor), type="primary",
@@ -67,7 +71,7 @@ def _offers(found: Example, floor: float, reached: Reach) -> None:
     if found.vectors == "analysis":
         st.button(
             f"Keep the nearest {count(reached.documents)}", key="meaning/keep", on_click=_keep, type="tertiary",
-            args=(found, reached.documents), disabled=not reached.documents,
+            args=(here, found, reached.documents), disabled=not reached.documents,
             help="Adds a rule that keeps as many, also where there are other documents",
         )  # fmt: skip
     st.button("End this search", key="meaning/end", on_click=forget, type="tertiary", icon=":material/close:")
@@ -115,7 +119,10 @@ def _select(found: Example, floor: float) -> None:
         session.choose(which="selected", offset=None)
 
 
-def _keep(found: Example, documents: int) -> None:
+def _keep(here: Stage, found: Example, documents: int) -> None:
     """Add the rule that keeps the nearest so many."""
     rule = OPERATORS.build("target_similarity", {"model": found.model, "target": found.text, "documents": documents})
+    if here.facts.n <= MOST_AT_ONCE:
+        # One example is compared within a moment; the estimate is that of a target of many.
+        here.opened.study.measure(Recipe().with_operator(rule))
     adopt(recipe=session.current().recipe.with_operator(rule, note="from a search by meaning"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -115,7 +116,11 @@ class Opened:
         artifact = self.clusters()
         if artifact is None:
             return {}
-        rows = artifact.table("clusters").select(["cluster", "name"]).to_pylist()
+        rows: list[dict[str, Any]] = self.facts.memo.through(
+            ("names of clusters", artifact.digest),
+            lambda: artifact.table("clusters", columns=["cluster", "name"]).to_pylist(),
+            size=lambda found: 200 * len(found),
+        )
         root = self.study.workspace.root
         answered = {number: name.name for number, name in read_model_names(root, artifact.digest).items()}
         given = answered | read_people_names(root, artifact.digest)

@@ -62,8 +62,11 @@ def stage() -> Stage:
     Raises:
         TamisError: the corpus cannot be opened.
     """
-    here = workspace()
     now = session.current()
+    return session.keep_for_run("stage", now, lambda: _stage(workspace(), now))
+
+
+def _stage(here: Workspace, now: session.Session) -> Stage:
     corpus = cache.key_of(here, now.corpus)
     wanted = example(here, corpus)
     shown = () if wanted is None else (wanted.rule(0.0),)

@@ -96,8 +96,12 @@ def _analysis(workspace: Workspace) -> None:
 def is_ready() -> bool:
     """Return whether a corpus is open and has something of its analysis to show: at least its documents."""
     now = session.current()
+    return session.keep_for_run("ready", now, lambda: _is_open(now.corpus))
+
+
+def _is_open(corpus: str) -> bool:
     try:
-        return bool(now.corpus) and cache.is_open(cache.key_of(stage_workspace(), now.corpus))
+        return bool(corpus) and cache.is_open(cache.key_of(stage_workspace(), corpus))
     except TamisError:
         return False
 

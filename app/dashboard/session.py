@@ -6,10 +6,10 @@ Edits replace the value; undo restores the former one. The address bar holds cor
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -19,7 +19,10 @@ from tamis.app.server.routes import DESK
 from tamis.data.errors import RecipeError, TamisError
 from tamis.data.workspace import Workspace
 
+Value = TypeVar("Value")
 KEY = "tamis"
+RUN = "tamis/run"
+"""Where values stand that are made once in a run."""
 HISTORY = 100
 OF_ONE_CORPUS = ("document", "trail", "picked", "meaning", "floor", "found", "find_error", "dropped_by", "offset")
 """Settings that mean nothing in another corpus."""
@@ -111,6 +114,7 @@ class Session:
 
 def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
     """Return the session of this browser; the first run makes it from the address bar."""
+    st.session_state[RUN] = {}
     if KEY not in st.session_state:
         asked = st.query_params.get("corpus", "")
         corpus = asked if asked in corpora else (corpora[0] if corpora else "")
@@ -122,6 +126,18 @@ def start(workspace: Workspace, corpora: Sequence[str]) -> Session:
                 notice = f"The view of this link cannot be restored. {error}"
         st.session_state[KEY] = Session(DESK.new_token(), corpus, view, notice=notice, tab=token_urlsafe(18))
     return current()
+
+
+def keep_for_run(name: str, of: object, make: Callable[[], Value]) -> Value:
+    """Return a value that is made once in a run of the script, and again for another object that it was made of."""
+    values = st.session_state.get(RUN)
+    if values is None:
+        return make()
+    found = values.get(name)
+    if found is None or found[0] is not of:
+        found = values[name] = (of, make())
+    value: Value = found[1]
+    return value
 
 
 def current() -> Session:

@@ -31,11 +31,14 @@ from tamis.analytics.embedding.static_model import load_plain_model
 from tamis.analytics.embedding.tuned_model import fit_tuned
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.map.polygon import points_in_polygon
+from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.presets import with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.audit_answers import repeated_shares
 from tamis.analytics.signals.relevance_step import METHODS
+from tamis.analytics.study.duplicate_groups import look
+from tamis.analytics.study.duplicate_sweeps import threshold_sweep
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
@@ -70,6 +73,9 @@ def warm_up(folder: Path) -> None:
     for rule in _rules(workspace, corpus):
         study.measure(Recipe().with_operator(rule))
         study.evaluate(Recipe().with_operator(rule))
+    near = OPERATORS.build("near_dedup", {})
+    assert isinstance(near, NearDedup)
+    threshold_sweep(look(study.facts, study.evidence, near))
     neighbours_of(study, 0)
     study.measure(Recipe(), [document_example(study, 0, "warm-up").rule(0.5)])
     points_in_polygon(np.zeros(1), np.zeros(1), ((0, 0), (1, 0), (0, 1)))

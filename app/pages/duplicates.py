@@ -6,7 +6,7 @@ Evaluation items in the corpus are the part Contamination.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -16,6 +16,7 @@ from tamis.analytics.operators.operator import OPERATORS, new_params
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest, params_of
 from tamis.analytics.study.queries import (
+    DuplicateSweep,
     Look,
     Rule,
     copies_sweep,
@@ -69,7 +70,7 @@ def page() -> None:
     _headline(here, found, trial)
     left, right = st.columns([5, 4], gap="medium")
     with left:
-        _dials(found)
+        _dials(here, found, _before(trial))
         duplicate_reading.choose(here, found)
     with right:
         duplicate_reading.read(here, found)
@@ -181,9 +182,7 @@ def _look(here: Stage, trial: RuleTrial) -> Look | None:
     alone = Recipe().with_operator(trial.rule)
     if not offer_measurement(here, alone, what="Similar pairs", name="dup"):
         return None
-    facts, recipe = here.opened.facts, session.current().recipe
-    end = len(recipe) if trial.step is None else recipe.index(trial.step.id)
-    before = operator_digest(step.operator for step in recipe.steps[:end] if step.enabled)
+    facts, recipe, before = here.opened.facts, session.current().recipe, _before(trial)
     rows = reaching_rows(here.scene.outcome, recipe, trial.step)
     found: Look = facts.memo.through(
         ("duplicates", facts.digest, trial.rule.name, repr(trial.rule), before),
@@ -191,6 +190,13 @@ def _look(here: Stage, trial: RuleTrial) -> Look | None:
         size=lambda seen: seen.view.rows.nbytes * 4,
     )
     return found
+
+
+def _before(trial: RuleTrial) -> str:
+    """Return the digest of the steps before the rule."""
+    recipe = session.current().recipe
+    end = len(recipe) if trial.step is None else recipe.index(trial.step.id)
+    return operator_digest(step.operator for step in recipe.steps[:end] if step.enabled)
 
 
 def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
@@ -210,7 +216,7 @@ def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
     st.caption(f"{reach}, exact. {plain(found.rule.sentence())}. Every drop has a kept twin.")
 
 
-def _dials(found: Look) -> None:
+def _dials(here: Stage, found: Look, before: str) -> None:
     """Show what another threshold or another number of copies would drop."""
     names = ["Copies", "Group sizes"] if isinstance(found.rule, ExactDedup) else ["Threshold", "Copies", "Group sizes"]
     chosen = st.segmented_control(
@@ -222,9 +228,21 @@ def _dials(found: Look) -> None:
         label_visibility="collapsed",
     )
     if chosen == "Threshold":
-        figure = dial_figure(threshold_sweep(found), title="similarity threshold", height=HEIGHT)
+        figure = dial_figure(_thresholds(here, found, before), title="similarity threshold", height=HEIGHT)
     elif chosen == "Copies":
         figure = dial_figure(copies_sweep(found), title="copies kept of a group", height=HEIGHT, log=True)
     else:
         figure = sizes_figure(group_sizes(found), height=HEIGHT)
     st.plotly_chart(figure, key="duplicates/figure", config={"displayModeBar": False}, alt=f"Effect of {chosen}")
+
+
+def _thresholds(here: Stage, found: Look, before: str) -> DuplicateSweep:
+    """Return what other thresholds would drop; it is the same at whatever threshold the rule stands."""
+    assert not isinstance(found.rule, ExactDedup)
+    alike = found.rule.model_copy(update={"threshold" if isinstance(found.rule, NearDedup) else "eps": 0})
+    swept: DuplicateSweep = here.opened.facts.memo.through(
+        ("thresholds", here.opened.facts.digest, found.rule.name, repr(alike), repr(found.rule.params), before),
+        lambda: threshold_sweep(found),
+        size=lambda sweep: int(sweep.by_source.nbytes),
+    )
+    return replace(swept, current=found.rule.level)

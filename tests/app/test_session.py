@@ -44,3 +44,34 @@ def test_picks_and_faults_of_a_search_come_back_neither_by_undo_nor_in_a_link() 
     app = AppTest.from_function(own_settings).run()
     assert not app.exception
     assert [item.value for item in app.text] == ["(('c',), None, 'words')", "{'find': 'words'}"]
+
+
+def kept_values() -> None:
+    import tempfile
+    from pathlib import Path
+
+    import streamlit as st
+
+    from tamis.app.dashboard import session
+    from tamis.data.workspace import Workspace
+
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(name)
+        return name
+
+    first, second = object(), object()
+    session.keep_for_run("a", first, lambda: make("no run has begun"))
+    session.start(Workspace(Path(tempfile.gettempdir())), ["one"])
+    for of, name in ((first, "first"), (first, "again"), (second, "second"), (second, "again")):
+        session.keep_for_run("a", of, lambda name=name: make(name))
+    session.start(Workspace(Path(tempfile.gettempdir())), ["one"])
+    session.keep_for_run("a", second, lambda: make("another run"))
+    st.text(repr(made))
+
+
+def test_a_value_is_made_once_in_a_run_and_for_an_object() -> None:
+    app = AppTest.from_function(kept_values).run()
+    assert not app.exception
+    assert [item.value for item in app.text] == ["['no run has begun', 'first', 'second', 'another run']"]

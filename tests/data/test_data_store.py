@@ -90,6 +90,21 @@ def test_damaged_artifact_is_not_found_but_listed_and_rebuilt(tmp_path: Path, da
     assert store.orphans() == []
 
 
+def test_a_byte_changed_after_it_was_read_is_found_by_the_next_look_at_the_artifact(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = filled(store) / "vectors.npy"
+    artifact = store.open(KEY.digest)
+    assert artifact.array("vectors").shape == (3, 2)
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    for found in (artifact, store.open(KEY.digest)):
+        with pytest.raises(StoreError, match="damaged"):
+            found.array("vectors")
+    assert len(store.verify()) == 1
+
+
 def test_changed_byte_is_found_by_verify_and_on_reading(tmp_path: Path) -> None:
     store = Store(tmp_path)
     path = filled(store)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from plain_duplicates import edited, shingle_set, similarity
 from plain_duplicates import greedy_star as plain_star
 
-from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star
+from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star, sweep_star
 from tamis.analytics.duplicates.near import near_pairs
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.duplicates import NearDedup
+from tamis.analytics.operators.duplicates import NearDedup, _pair_all, _pair_within_groups
 from tamis.analytics.operators.operator import OPERATORS, View
 from tamis.analytics.recipe.outcome import Selection
 from tamis.analytics.recipe.recipe import Recipe
@@ -221,3 +221,45 @@ def steps_for(corpus: object) -> list[object]:
 
     measured = (documents_step(), columns_step(corpus))  # type: ignore[arg-type]
     return [*measured, facts_step(measured)]
+
+
+@PLAIN
+@given(crowds(), st.lists(st.sampled_from([0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0]), unique=True, min_size=1), st.data())
+def test_sweep_counts_what_the_star_drops_at_each_threshold(
+    crowd: tuple[int, list[tuple[int, int, float]], list[int], list[int], list[int]],
+    levels: list[float],
+    data: st.DataObject,
+) -> None:
+    nodes, edges, node, copies, order = crowd
+    left, right, values = (
+        np.array([edge[k] for edge in edges], dtype=np.int64 if k < 2 else np.float32) for k in range(3)
+    )
+    graph = PairGraph.of(nodes, Pairs(left, right, values))
+    weights = np.array([data.draw(st.integers(0, 50)) for _ in node], dtype=np.int64)
+    codes = np.array([data.draw(st.integers(0, 2)) for _ in node], dtype=np.int64)
+    of_node, ranked = np.array(node, dtype=np.int64), np.array(order, dtype=np.int64)
+    limits = np.array(copies, dtype=np.int32)
+    documents, tokens = sweep_star(
+        graph, of_node, ranked, np.array(levels), copies=limits, weights=weights, codes=codes, width=3
+    )
+    for k, level in enumerate(levels):
+        dropped = ~greedy_star(graph, of_node, ranked, threshold=level, copies=limits).kept
+        assert tokens[k] == weights[dropped].sum()
+        assert documents[k].tolist() == np.bincount(codes[dropped], minlength=3).tolist()
+
+
+@PLAIN
+@given(
+    st.lists(st.integers(0, 9), max_size=20),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=20),
+)
+def test_one_group_is_joined_as_many_are(sets: list[int], linked: list[tuple[int, int]]) -> None:
+    members = np.array(sets, dtype=np.int64)
+    left, right = (np.array([pair[side] for pair in linked], dtype=np.int64) for side in (0, 1))
+    pairs = Pairs(left, right, np.linspace(0.5, 1, len(linked), dtype=np.float32))
+    nodes, node, joined = _pair_all(members, pairs, 10)
+    expected, of_member = np.unique(members, return_inverse=True)
+    slow = _pair_within_groups(pairs, expected, 1)
+    assert np.array_equal(nodes, expected) and np.array_equal(node, of_member)
+    for side in ("left", "right", "similarity"):
+        assert np.array_equal(getattr(joined, side), getattr(slow, side))

@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamis.analytics.embedding.own_vectors import column_vectors_step, given_map_step
 from tamis.analytics.operators.rows import Category, SignalRange, SqlPredicate
@@ -198,6 +200,17 @@ def test_every_name_becomes_a_name_of_its_own() -> None:
     assert facts_names(["meta.Lang-Code"]) == {"meta.Lang-Code": "meta_meta_lang_code"}
     # A column keeps its name whatever other columns share it.
     assert facts_names(["a b", "a.b"])["a b"] == names["a b"]
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, -0.0, 1.0, 2.5, np.inf, -np.inf, np.nan]), st.integers(0, 2))))
+def test_ranks_are_by_group_then_score_then_row(drawn: list[tuple[float, int]]) -> None:
+    scores, codes = np.array([each[0] for each in drawn]), np.array([each[1] for each in drawn], dtype=np.int64)
+    rows = np.arange(len(drawn), dtype=np.int64) * 3
+    for groups in (codes, np.zeros_like(codes)):
+        expected = np.lexsort((rows, last_if_absent(-scores), groups))
+        assert ranks_within(scores, rows, groups)[0].tolist() == expected.tolist()
+    backwards = ranks_within(scores, rows[::-1].copy(), np.zeros_like(codes))[0]
+    assert backwards.tolist() == np.lexsort((rows[::-1], last_if_absent(-scores))).tolist()
 
 
 def test_top_shares_and_keep_policies_rank_infinite_scores_before_all_and_absent_ones_last() -> None:

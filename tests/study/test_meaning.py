@@ -14,7 +14,9 @@ from hypothesis.extra.numpy import arrays
 from shared_corpus import SharedCorpus
 from typer.testing import CliRunner
 
-from tamis.analytics.embedding.step import PRECISE
+from tamis.analytics.embedding.half_precision import widen
+from tamis.analytics.embedding.kmeans import rescale_rows
+from tamis.analytics.embedding.step import PRECISE, load_vectors
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
 from tamis.analytics.steps.facts_step import facts_step
@@ -27,6 +29,7 @@ from tamis.analytics.study.meaning import (
     floor_of,
     meaning_vectors,
     nearest_above,
+    prepare_meaning,
     ranking,
     reach,
     sentence_embedder,
@@ -84,6 +87,31 @@ def test_every_number_of_half_precision_counts_as_it_is() -> None:
     found = cosines(np.stack([halves, np.ones_like(halves)], axis=1), np.array([1.0, 0.0]))
     wide = halves.astype(np.float64)
     assert found == pytest.approx(wide / np.sqrt(wide * wide + 1), rel=1e-7, abs=0)
+
+
+@given(vectors, st.integers(1, 4))
+def test_threads_change_no_bit_of_a_cosine(rows: np.ndarray, threads: int) -> None:
+    example = np.linspace(1, 2, 7)
+    assert cosines(rows, example, threads=threads).tobytes() == cosines(rows, example).tobytes()
+
+
+def test_half_precision_is_widened_as_numpy_does_it() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint32).astype(np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)].reshape(-1, 2)
+    assert widen(halves).tobytes() == halves.astype(np.float32).tobytes()
+    assert widen(halves.astype(np.float64)).tobytes() == halves.astype(np.float32).tobytes()
+
+
+def test_what_is_prepared_changes_no_answer(study: Study, example: Example) -> None:
+    prepare_meaning(study)
+    assert ranking(study, example).numbers(example.column).tobytes() == _plain_cosines(study, example).tobytes()
+
+
+def _plain_cosines(study: Study, example: Example) -> np.ndarray:
+    """Return the cosines of all documents with an example of which all vectors are at hand, in facts order."""
+    stored = load_vectors(meaning_vectors(study), study.documents)
+    unit = sentence_embedder(study).encode([example.text])[0]
+    return cosines(stored, rescale_rows(unit[None])[0]).astype(np.float64)
 
 
 def test_the_nearest_documents_of_a_sentence_are_those_of_its_words(study: Study, example: Example) -> None:

@@ -10,10 +10,11 @@ import sys
 import sysconfig
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -68,13 +69,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(home: Path, corpus: Path, *, program: str = PROGRAM) -> Iterator[Dashboard]:
-    """Serve a workspace until the block ends; ``program`` is the Python text that runs the command line."""
+def served(
+    home: Path, corpus: Path, *, program: str = PROGRAM, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Dashboard]:
+    """Serve a workspace until the block ends.
+
+    Args:
+        home: the workspace.
+        corpus: folder of its corpus.
+        program: the Python text that runs the command line.
+        environment: further variables of the server.
+    """
     port = free_port()
     command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     log = (home / "server.log").open("wb")
-    environment = {**os.environ, "TAMIS_HOME": str(home), "PYTHONFAULTHANDLER": "1"}
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
+    variables = {**os.environ, "TAMIS_HOME": str(home), "PYTHONFAULTHANDLER": "1", **environment}
+    process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=home)
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
         yield Dashboard(f"http://127.0.0.1:{port}", home, corpus)
