@@ -30,7 +30,6 @@ from tamis.analytics.embedding.cell_search import neighbours_by_cells
 from tamis.analytics.embedding.static_model import load_plain_model
 from tamis.analytics.embedding.tuned_model import fit_tuned
 from tamis.analytics.map.options import MapOptions, write_options
-from tamis.analytics.map.polygon import points_in_polygon
 from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.presets import with_rule_set
@@ -39,6 +38,7 @@ from tamis.analytics.signals.audit_answers import repeated_shares
 from tamis.analytics.signals.relevance_step import METHODS
 from tamis.analytics.study.duplicate_groups import look
 from tamis.analytics.study.duplicate_sweeps import threshold_sweep
+from tamis.analytics.study.map_points import prepare_polygons
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
@@ -78,7 +78,8 @@ def warm_up(folder: Path) -> None:
     threshold_sweep(look(study.facts, study.evidence, near))
     neighbours_of(study, 0)
     study.measure(Recipe(), [document_example(study, 0, "warm-up").rule(0.5)])
-    points_in_polygon(np.zeros(1), np.zeros(1), ((0, 0), (1, 0), (0, 1)))
+    # With the columns themselves: they cannot be written to, and a kernel is compiled anew for arrays that can.
+    prepare_polygons(study.facts)
     target = save_target(workspace, "target", texts[::3], origin="warm-up")
     for method in METHODS:
         rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)
