@@ -23,7 +23,11 @@ from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as NotSeen
 
 from benchmarks.bench_pages import Clock
+from tamis.analytics.map.sample_map import find_displacement
+from tamis.analytics.steps.pipeline import plan_steps
+from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.jobs import list_jobs
+from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
 PAGES = ("Overview", "Documents", "Duplicates", "Quality", "Map", "Clusters", "Recipe", "Review", "Effect")
@@ -103,6 +107,17 @@ def rounds(page: Page, home: Path, story: Story, seconds: float) -> tuple[Times,
     return during.times, {name: spent[1:] for name, spent in after.times.items()}
 
 
+def say_displacement(home: Path) -> None:
+    """Print how far the documents of the sample moved when the map of all replaced it."""
+    workspace = Workspace(home)
+    (entry,) = workspace.corpora().values()
+    corpus = open_corpus(entry.path)
+    plan = plan_steps(corpus, workspace, analysis_steps(corpus, workspace))
+    made = {step.spec.name: artifact for step in plan if (artifact := workspace.store.find(step.key)) is not None}
+    if {"documents", "map"} <= made.keys():
+        print(find_displacement(corpus, workspace.store, made["documents"], made["map"]))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print when each thing is seen, and the times of the pages while the analysis ran."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -131,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 first_moments(page, f"http://127.0.0.1:{port}/?corpus=corpus", story)
                 if not chosen.only_first:
                     during, after = rounds(page, home, story, chosen.seconds)
+                    say_displacement(home)
             finally:
                 for job in list_jobs(Workspace(home).jobs):
                     job.cancel().wait(seconds=60)
