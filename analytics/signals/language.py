@@ -189,7 +189,7 @@ def language_step() -> StepSpec:
         upstream=("documents",),
         params={**model_params(), "characters": MAX_CHARACTERS},
         title="Detecting languages",
-        estimate=lambda size: Estimate(0.5 + size.documents * 45e-6, size.documents * 4),
+        estimate=lambda size: Estimate(0.5 + size.documents * 6e-6, size.documents * 4),
         run=run,
     )
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import model_folder
 from tamis.analytics.text.block import utf8_buffers
-from tamis.analytics.text.chunk_table import MOST, ChunkTable, Cuts
+from tamis.analytics.text.chunk_table import GAP, MOST, ChunkTable, Cuts
 from tamis.analytics.text.token_cuts import token_cuts
 from tamis.data.errors import SettingError
 
@@ -40,8 +40,8 @@ UNKNOWN_BYTES = 2
 PIECE = 1 << 20
 """Longer texts are cut at a line feed or space near this many characters, to bound the memory of one encoding."""
 
-_ENCODED = 1 << 16
-"""Chunks encoded at once."""
+_ENCODED, _JOINED = 1 << 16, 256
+"""Chunks encoded at once, and those joined to one text: the library takes half as long for that."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ class TokenCounter:
     def __init__(self, encoder: Any, unknown: int | None, cuts: Cuts | None, *, most: int = MOST) -> None:
         self._encoder, self._unknown = encoder, unknown
         self.chunks = None if cuts is None else ChunkTable(cuts, most=most)
+        self._are_joined = cuts is not None and cuts.kinds[ord("\n")] == GAP
         self._known, self._values = 0, np.zeros((64, 3), dtype=np.int32)
         self._lock = Lock()
 
@@ -227,8 +228,28 @@ class TokenCounter:
         fresh = chunks.texts(self._known)
         for first in range(0, len(fresh), _ENCODED):
             part = fresh.slice(first, _ENCODED).to_pylist()
-            self._values[self._known : self._known + len(part)] = self._encoded(part)
+            self._values[self._known : self._known + len(part)] = self._of_chunks(part)
             self._known += len(part)
+
+    def _of_chunks(self, chunks: list[str]) -> NDArray[np.int32]:
+        """Return what ``_encoded`` does, joined by line feeds if those part chunks and belong to none."""
+        if not self._are_joined:
+            return self._encoded(chunks)
+        groups = [chunks[first : first + _JOINED] for first in range(0, len(chunks), _JOINED)]
+        encodings = self._encoder.encode_batch(["\n".join(group) for group in groups], add_special_tokens=False)
+        return np.concatenate([self._parted(*pair) for pair in zip(groups, encodings, strict=True)])
+
+    def _parted(self, chunks: list[str], encoding: Any) -> NDArray[np.int32]:
+        """Return the numbers of each chunk, int32 (n, 3), from the pieces of all and their places."""
+        found = np.zeros((len(chunks), 3), dtype=np.int32)
+        starts = np.cumsum([0, *(len(chunk) + 1 for chunk in chunks[:-1])])
+        spans, ids = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2), np.array(encoding.ids, dtype=np.int64)
+        owner = np.searchsorted(starts, spans[:, 0], side="right") - 1
+        strange = ids == self._unknown
+        np.add.at(found, (owner, strange.astype(np.int64)), 1)
+        for row, (begin, end) in zip(owner[strange].tolist(), spans[strange].tolist(), strict=True):
+            found[row, 2] += len(chunks[row][begin - starts[row] : end - starts[row]].encode())
+        return found
 
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Return the numbers of known, unknown pieces and unknown bytes of whole texts, int32 (n, 3)."""

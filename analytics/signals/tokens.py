@@ -89,7 +89,7 @@ def tokens_step(tokenizer: str = BYTES, *, version: int = TOKENS_VERSION) -> Ste
         upstream=("documents",),
         params={"tokenizer": tokenizer if tokenizer in PACKAGED else path.name, "sha256": file_sha256(path)},
         title="Counting tokens",
-        estimate=lambda size: Estimate(1 + size.bytes / 10e6, size.documents * 5),
+        estimate=lambda size: Estimate(1 + size.bytes / (30e6 if by_chunk else 10e6), size.documents * 5),
         run=run,
     )
 

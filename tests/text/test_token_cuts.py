@@ -31,7 +31,7 @@ from tokenizers.pre_tokenizers import (
 from tokenizers.trainers import BpeTrainer
 
 from tamis.analytics.signals.token_counter import BYTES, TokenCounter, count, is_by_chunk, tokenizer_path
-from tamis.analytics.signals.token_cuts import PATTERNS, token_cuts
+from tamis.analytics.text.token_cuts import PATTERNS, token_cuts
 
 SPACES = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\u205f\u3000"
 WORDS = (
