@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import pyarrow as pa
 from streamlit.testing.v1 import AppTest
@@ -15,7 +14,7 @@ from tamis.analytics.study.groups import Totals
 from tamis.analytics.study.side_by_side import compare_shares
 
 
-def _card(here: Any, found: Any) -> None:
+def _card(here, found):  # type: ignore[no-untyped-def]
     from tamis.app.pages import drift_card
 
     drift_card._show(here, found)
