@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tamis.data.errors import SettingError
 
+# Kernels compile these values in: this line adds the file to the digest that names the folder of compiled kernels.
 LABEL = b"__label__"
 END = b"</s>"
 """The word that ends a text; the first of a model."""
@@ -59,14 +60,14 @@ class LanguageModel:
             SettingError: the file is no quantised classifier of single words with a tree of labels.
         """
         try:
-            return cls._read(_File(path.read_bytes()))
+            return cls._read(_ModelBytes(path.read_bytes()))
         except (error, ValueError) as problem:
             raise SettingError(
                 "File is no fastText model of a known kind", value=str(path), allowed="quantised, hierarchical softmax"
             ) from problem
 
     @classmethod
-    def _read(cls, file: _File) -> LanguageModel:
+    def _read(cls, file: _ModelBytes) -> LanguageModel:
         if file.numbers("ii") != (_MAGIC, _VERSION):
             raise ValueError("another kind of file")
         settings = file.numbers("12id")
@@ -94,7 +95,7 @@ class LanguageModel:
         )
 
 
-class _File:
+class _ModelBytes:
     """The bytes of a file, read from the beginning."""
 
     def __init__(self, content: bytes) -> None:

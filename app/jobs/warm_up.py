@@ -116,6 +116,7 @@ def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
     reference = save_reference(workspace, "reference", [corpus.path], n=13).digest
     exams = save_evaluation(workspace, "exams", [corpus.path]).digest
     yield OPERATORS.build("near_dedup", {})
+    yield OPERATORS.build("near_dedup", {"within": "source"})
     yield OPERATORS.build("near_dedup", {"similarity": "containment", "unit": "character"})
     yield OPERATORS.build("semantic_dedup", {"allow_static": True})
     yield OPERATORS.build("semantic_dedup", {"allow_static": True, "rule": "published"})
