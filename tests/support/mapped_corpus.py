@@ -72,5 +72,5 @@ def serve() -> None:
     """Run the command line with an analysis that ends at the map."""
     from tamis.app.cli.main import main
 
-    library.analysis_steps = map_only
+    library.analysis_steps = library.steps_on_screen = map_only
     main()
