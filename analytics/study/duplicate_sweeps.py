@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.greedy_star import sweep_star
-from tamis.analytics.operators.duplicates import Crowd
+from tamis.analytics.operators.crowd import Crowd
 from tamis.analytics.operators.sets import ExactDedup
 from tamis.analytics.study.duplicate_groups import Look, measured_pairs
 from tamis.data.errors import RecipeError

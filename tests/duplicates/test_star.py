@@ -17,7 +17,8 @@ from plain_duplicates import greedy_star as plain_star
 from tamis.analytics.duplicates.greedy_star import PairGraph, greedy_star, sweep_star
 from tamis.analytics.duplicates.near import near_pairs
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.duplicates import NearDedup, _pair_all, _pair_within_groups
+from tamis.analytics.operators.crowd import _pair_all, _pair_within_groups
+from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS, View
 from tamis.analytics.recipe.outcome import Selection
 from tamis.analytics.recipe.recipe import Recipe
