@@ -30,7 +30,7 @@ from tamis.analytics.agents.answers import (
 )
 from tamis.analytics.agents.disclosure import LONGEST_TEXT, Disclosure, number, texts_of
 from tamis.analytics.operators.operator import OPERATORS, Operator, RowOperator
-from tamis.analytics.operators.predicate import words_pattern
+from tamis.analytics.operators.patterns import words_pattern
 from tamis.analytics.operators.rows import Regex, SqlPredicate
 from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.audit_findings import audit_findings

@@ -16,7 +16,7 @@ from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.hashing import mix_keys
 from tamis.data.repair import repair
-from tamis.data.row_parts import texts_of
+from tamis.data.row_texts import texts_of
 
 EXAMPLES = 3
 PLACES, RUN = 4, 64

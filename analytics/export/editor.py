@@ -21,7 +21,7 @@ from tamis.data.errors import RecipeError
 from tamis.data.json_splice import change_line, with_value
 from tamis.data.paths import Pieces
 from tamis.data.repair import repair
-from tamis.data.row_parts import map_texts, texts_of
+from tamis.data.row_texts import map_texts, texts_of
 from tamis.data.schema import field_of
 
 EDITS_SCHEMA = pa.schema(

@@ -3,32 +3,28 @@
 No typed text reaches the database: every part of the statement is rebuilt from the parsed tree.
 Arithmetic is done in DOUBLE, never raises, and gives NULL where it has no finite value.
 
-Numbers and patterns in predicates.
-
 The allow-list of predicates: which parts of a parsed expression are allowed, and the SQL that each is rebuilt as.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from tamis.analytics.operators.patterns import check_regex, first_line
 from tamis.analytics.steps.scopes import split_scope
 from tamis.data.errors import PredicateError, RecipeError
 from tamis.data.parts import SCOPES
 from tamis.data.sql import ident, literal
 
-__all__ = ["Predicate", "check_regex", "number", "parse_predicate", "words_of_pattern", "words_pattern"]
+__all__ = ["Predicate", "number", "parse_predicate"]
 
 
 def number(value: float) -> str:
@@ -47,43 +43,6 @@ def number(value: float) -> str:
     if len(decimal.as_tuple().digits) <= 7 and 1e-9 < abs(value) < 1e9:
         return f"({decimal:f})"
     return literal(value)
-
-
-def check_regex(pattern: str) -> str:
-    """Return the pattern if RE2 accepts it.
-
-    Raises:
-        PredicateError: it is not a regular expression of RE2 (no look-around, no back-references).
-    """
-    try:
-        pc.match_substring_regex(pa.array([""]), pattern)
-    except pa.ArrowInvalid as error:
-        raise PredicateError(
-            "Regular expression is not accepted by RE2", value=pattern, fix=first_line(error)
-        ) from None
-    return pattern
-
-
-_SPECIAL = frozenset("\\.+*?()|[]{}^$")
-_GAP = r"\s+"
-
-
-def words_pattern(words: str) -> str:
-    """Return a pattern that finds the words in this order with any white space between them."""
-    escaped = ["".join("\\" + mark if mark in _SPECIAL else mark for mark in word) for word in words.split()]
-    return _GAP.join(escaped)
-
-
-def words_of_pattern(pattern: str) -> str | None:
-    """Return the words that ``words_pattern`` made a pattern from, None for any other pattern."""
-    words = " ".join(re.sub(r"\\(.)", r"\1", word) for word in pattern.split(_GAP))
-    return words if words and words_pattern(words) == pattern else None
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error says, in one short line."""
-    text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__
 
 
 MAX_DEPTH = 40

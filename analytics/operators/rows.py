@@ -25,7 +25,8 @@ from tamis.analytics.operators.operator import (
     spoken,
     value_in,
 )
-from tamis.analytics.operators.predicate import check_regex, number, parse_predicate, words_of_pattern
+from tamis.analytics.operators.patterns import check_regex, words_of_pattern
+from tamis.analytics.operators.predicate import number, parse_predicate
 from tamis.analytics.signals.language import whole_language_measure
 from tamis.analytics.signals.step import signal_measures
 from tamis.analytics.steps.measures import Measure

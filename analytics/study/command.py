@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.meaning import shorten
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.operators.predicate import parse_predicate, words_pattern
+from tamis.analytics.operators.patterns import words_pattern
+from tamis.analytics.operators.predicate import parse_predicate
 from tamis.analytics.operators.selection import AnyOf, Cluster
 from tamis.analytics.study.documents import row_of
 from tamis.analytics.study.groups import column_values

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.operators.predicate import words_pattern
+from tamis.analytics.operators.patterns import words_pattern
 from tamis.data.corpus import Corpus
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import mix_keys
@@ -149,7 +149,7 @@ def find_words(corpus: Corpus, words: str, *, most_bytes: int = MOST_BYTES) -> W
 
     Args:
         corpus: the corpus.
-        words: as typed; see ``predicate.words_pattern``.
+        words: as typed; see ``patterns.words_pattern``.
         most_bytes: as for ``take_first_look``.
 
     Raises:

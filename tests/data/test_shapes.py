@@ -20,7 +20,8 @@ from tamis.data.identification import hash_parts
 from tamis.data.message import MalformedError
 from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES, SCOPES
-from tamis.data.row_parts import map_texts, read_row, texts_of
+from tamis.data.row_parts import read_row
+from tamis.data.row_texts import map_texts, texts_of
 from tamis.data.schema import conform, plain, settled
 from tamis.data.shapes import Shape
 

@@ -19,7 +19,8 @@ from tamis.data.find_shape import tagged_note, unread_by_shape
 from tamis.data.message import MalformedError
 from tamis.data.open_corpus import open_corpus
 from tamis.data.parts import KINDS, ROLES
-from tamis.data.row_parts import map_texts, read_row
+from tamis.data.row_parts import read_row
+from tamis.data.row_texts import map_texts
 from tamis.data.schema import conform, plain, settled
 from tamis.data.shapes import Shape
 

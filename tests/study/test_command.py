@@ -10,7 +10,7 @@ from operator_examples import CLUSTERING, evidence
 from synthetic import synthetic_facts
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.operators.predicate import words_of_pattern, words_pattern
+from tamis.analytics.operators.patterns import words_of_pattern, words_pattern
 from tamis.analytics.operators.selection import condition_in_words
 from tamis.analytics.study.command import Join, Reachable, join_condition, read_command, suggestions
 from tamis.analytics.study.scene import Scene

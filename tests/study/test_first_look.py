@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from docstrings import docstrings
 
-from tamis.analytics.operators.predicate import words_pattern
+from tamis.analytics.operators.patterns import words_pattern
 from tamis.analytics.operators.rows import Regex
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import analyze, documents_step

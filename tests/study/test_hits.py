@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
-from tamis.analytics.operators.predicate import words_pattern
+from tamis.analytics.operators.patterns import words_pattern
 from tamis.analytics.study.command import join_condition
 from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.readings import Reading
