@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from html import escape
 
 import streamlit as st
@@ -15,7 +16,6 @@ from tamis.analytics.study.command import (
     KINDS,
     Command,
     Join,
-    Nameable,
     Reachable,
     join_condition,
     read_command,
@@ -146,12 +146,13 @@ def reachable(here: Stage, pages: Pages) -> Reachable:
     )
 
 
-def _suggestions(here: Stage, pages: Pages) -> tuple[Nameable, ...]:
+def _suggestions(here: Stage, pages: Pages) -> Sequence[dict[str, str]]:
+    """Return what the field suggests, in the form the browser gets; made once, since every run of a page sends it."""
     known, facts = reachable(here, pages), here.opened.facts
-    found: tuple[Nameable, ...] = facts.memo.through(
+    found: Sequence[dict[str, str]] = facts.memo.through(
         ("suggestions", facts.digest, known.clustering, tuple(known.clusters.items())),
-        lambda: suggestions(known),
-        size=lambda names: 100 * len(names),
+        lambda: [asdict(each) for each in suggestions(known)],
+        size=lambda names: 400 * len(names),
     )
     return found
 

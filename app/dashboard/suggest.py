@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
-
-from tamis.analytics.study.command import Nameable
 
 LIST = "tamis-suggestions"
 _mount = st.components.v2.component(
@@ -20,19 +17,19 @@ _mount = st.components.v2.component(
 )
 
 
-def show(candidates: Sequence[Nameable], *, field: str) -> tuple[str, str] | None:
+def show(candidates: Sequence[Mapping[str, str]], *, field: str) -> tuple[str, str] | None:
     """Put the list on the page; return kind and text of the candidate that was chosen just now.
 
     Columns are not returned: choosing one completes the word in the field.
 
     Args:
-        candidates: what is looked through.
+        candidates: what is looked through: kind, title and value of each.
         field: label of the field.
     """
     with st.container(key="command_suggest"):
         asked = _mount(
             key="command/suggest",
-            data={"field": field, "candidates": [asdict(each) for each in candidates]},
+            data={"field": field, "candidates": candidates},
             on_chosen_change=lambda: None,
         )
     chosen = asked.chosen
