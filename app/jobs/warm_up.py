@@ -126,6 +126,7 @@ def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
     yield OPERATORS.build("decontaminate", {"evaluation": reference})
     yield OPERATORS.build("idf_decontaminate", {"evaluation": exams})
     yield OPERATORS.build("coverage_sample", {"share": 0.5})
+    yield OPERATORS.build("diverse_sample", {"share": 0.5})
 
 
 def main() -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tamis.analytics.embedding.kmeans import rescale_rows
+from tamis.analytics.embedding.step import VECTORS
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
 from tamis.analytics.study.evidence import LocalEvidence
-from tamis.data.hashing import digest
+from tamis.data.hashing import digest, uniform
 
 CLUSTERING = digest("a clustering")
 ID_SET = digest("an id set")
@@ -133,6 +135,16 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
     ],
     "coverage_sample": [{"share": 0.2}, {"documents": 15, "within": "lang", "neighbours": 3}, {"tokens": 9_000}],
+    "diverse_sample": [{"share": 0.1}, {"documents": 12, "within": "lang"}, {"tokens": 9_000, "vectors": "precise"}],
+    "orthogonal_scores": [
+        {"scores": [{"signal": "unigram_entropy"}, {"signal": "n_words", "weight": -0.5}], "share": 0.2},
+        {
+            "scores": [{"signal": "outlier"}, {"signal": "digit_share"}, {"signal": "compression_ratio", "weight": 2}],
+            "tokens": 9_000,
+            "within": "lang",
+            "components": 2,
+        },
+    ],
     "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
     "perplexity_band": [
         {"share": 0.5, "signal": "unigram_entropy"},
@@ -158,6 +170,31 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
     ],
     "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
+    "quality_curve": [
+        {"signal": "unigram_entropy", "tokens": 30_000},
+        {
+            "signal": "compression_ratio",
+            "best": "lowest",
+            "within": "lang",
+            "share": 1.5,
+            "below": 0,
+            "power": 2,
+            "rate": 0,
+            "max_copies": 3,
+            "weights": [{"group": "en", "weight": 2}, {"group": "fi", "weight": 9}],
+        },
+    ],
+    "quadmix": [
+        {"scores": [{"signal": "unigram_entropy"}]},
+        {
+            "scores": [{"signal": "n_words", "weight": -1}, {"signal": "outlier", "weight": 0.5}],
+            "within": "source",
+            "threshold": 0.4,
+            "share": 0.8,
+            "seed": 4,
+            "domains": [{"value": "source-01", "threshold": 0, "floor": 0.5}, {"value": "it's", "strength": 3}],
+        },
+    ],
     "upsample": [{"signal": "unigram_entropy"}, {"signal": "n_words", "best": "lowest", "max_copies": 9, "power": 2}],
     "curriculum": [
         {},
@@ -179,9 +216,12 @@ class Evidence(LocalEvidence):
     """Evidence for examples: heavy measures are invented from the document keys, quick ones are real."""
 
     def array(self, measure: Measure, name: str) -> Any:
-        """Return a measured array: quick ones as they are, others as small keyed counts."""
+        """Return a measured array: quick ones as they are, invented vectors, others as small keyed counts."""
         if MEASURES[measure.kind].quick is not None:
             return super().array(measure, name)
+        if measure.kind == VECTORS:
+            draws = [uniform(self.facts.keys, seed=k, salt="vectors") - 0.5 for k in range(6)]
+            return rescale_rows(np.array(draws, dtype=np.float32).T).astype(np.float16)
         if name == "first":
             return self._first()
         return (self.facts.keys % np.uint64(4)).astype(np.int32)
