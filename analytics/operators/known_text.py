@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
@@ -302,13 +301,7 @@ class RemovePassages(TextOperator):
         found = Passages.of(texts, unit=self.unit)
         chosen = np.array([passage_hash(passage) for passage in self.passages], dtype=np.uint64)
         keep = ~np.isin(found.hashes, chosen) | (found.words == 0)
-        edges = found.edges.astype(np.int64)
-        pieces = pa.LargeStringArray.from_buffers(len(found), pa.py_buffer(edges), pa.py_buffer(found.data))
-        kept = pieces.filter(pa.array(keep))
-        counts = np.bincount(found.owners[keep], minlength=len(texts))
-        lists = pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts))), kept)
-        joined = pc.binary_join(lists, pa.scalar("", pa.large_string()))
-        return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.large_string()))
+        return found.joined(keep, texts)
 
     def sentence(self) -> str:
         count = len(self.passages)

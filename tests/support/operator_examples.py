@@ -114,6 +114,8 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
+    "line_quality": [{}, {"below": 0.5}],
+    "line_loss": [{}, {"below": 0.4, "share": 0, "mode": "keep", "missing": "drop"}],
     "c4_lines": [{}, {"variant": "c4_any_end"}],
     "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
     "mojibake_repair": [{}],
