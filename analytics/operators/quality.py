@@ -192,7 +192,7 @@ class QualityCurve(Curved):
         beyond = percentiles_within(values if self.best == "highest" else -values, codes) - self.below / 100
         with np.errstate(invalid="ignore"):
             curve = np.where(beyond > 0, np.maximum(beyond, 0.0) ** self.power * np.exp(self.rate * beyond), 0.0)
-        supply = np.bincount(codes, spending.tokens * view.copies, len(names))
+        supply = np.bincount(codes, spending.tokens * view.copies, len(names)).astype(np.float64)
         amounts = self._amounts(names, codes, spending, curve, supply)
         scales = np.zeros(len(names))
         for k, rows in _by_group(codes, len(names)):
@@ -216,7 +216,7 @@ class QualityCurve(Curved):
     ) -> NDArray[np.float64]:
         """Return the tokens of each topic, float64 (k,)."""
         most = spending.take(np.where(curve > 0, float(self.max_copies), 0.0))
-        caps = np.bincount(codes, spending.tokens * most, len(names))
+        caps = np.bincount(codes, spending.tokens * most, len(names)).astype(np.float64)
         given = {item.group: item.weight for item in self.weights}
         wanted = np.array([given.get(name, 0.0) for name in names]) if given else supply
         return fill_shares(wanted, caps, self.budget(float(supply.sum())))

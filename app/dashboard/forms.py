@@ -359,7 +359,7 @@ def _table_column(name: str, info: FieldInfo, values: Collection[Any], known: Kn
     others = [value for value in values if value is not None and value not in options]
     return st.column_config.SelectboxColumn(
         title, help=info.description, options=[*options, *dict.fromkeys(others)],
-        format_func=lambda column: f"{options[column]} · {column}" if column in options else column,
+        format_func=lambda column: f"{options[str(column)]} · {column}" if str(column) in options else str(column),
     )  # fmt: skip
 
 

@@ -116,6 +116,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
     "line_quality": [{}, {"below": 0.5}],
     "line_loss": [{}, {"below": 0.4, "share": 0, "mode": "keep", "missing": "drop"}],
+    "substring_dedup": [{}, {"length": 40, "share": 1, "mode": "keep"}],
     "c4_lines": [{}, {"variant": "c4_any_end"}],
     "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
     "mojibake_repair": [{}],
