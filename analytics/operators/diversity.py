@@ -19,8 +19,8 @@ from pydantic import Field, model_validator
 
 from tamis.analytics.embedding.step import VECTORS, vectors_measure
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, View
-from tamis.analytics.operators.quality import Scores, WeighedScore, percentiles_within
-from tamis.analytics.operators.sampling import Choosing, standardise
+from tamis.analytics.operators.quality import Scores, WeighedScore
+from tamis.analytics.operators.sampling import Choosing, percentiles_within, standardise
 from tamis.analytics.operators.sets import Seed, group_codes
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import mix_keys

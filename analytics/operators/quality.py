@@ -19,6 +19,7 @@ from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope
 from tamis.analytics.operators.order import multiply_copies
 from tamis.analytics.operators.quotas import fill_shares
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
+from tamis.analytics.operators.sampling import percentiles_within
 from tamis.analytics.operators.sets import Seed, group_codes
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.data.hashing import uniform
@@ -28,25 +29,6 @@ _REPETITION = (
 )
 _CLOSE = 1e-12
 """Relative width at which the search for the scale of a curve ends."""
-
-
-def percentiles_within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the percentile of each value within its group, float64 (n,), in (0, 1), 1 the highest.
-
-    Equal values share the middle of their places, (place + 0.5) / size; NaN is the lowest value.
-    """
-    filled = np.where(np.isnan(values), -np.inf, values)
-    order = np.lexsort((filled, codes))
-    grouped, ordered = codes[order], filled[order]
-    new_group = np.r_[True, grouped[1:] != grouped[:-1]] if len(order) else np.zeros(0, dtype=bool)
-    new_run = new_group | (np.r_[True, ordered[1:] != ordered[:-1]] if len(order) else new_group)
-    starts, group_starts = np.flatnonzero(new_run), np.flatnonzero(new_group)
-    ends = np.r_[starts[1:], len(order)]
-    sizes = np.diff(np.r_[group_starts, len(order)])
-    middle = np.repeat((starts + ends) / 2.0, ends - starts)
-    found = np.empty(len(values))
-    found[order] = (middle - np.repeat(group_starts, sizes)) / np.repeat(sizes, sizes)
-    return found
 
 
 @dataclass(frozen=True, eq=False)

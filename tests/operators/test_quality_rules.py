@@ -15,7 +15,8 @@ from tamis.analytics.effect.composition import vendi
 from tamis.analytics.embedding.step import VECTORS, vectors_measure
 from tamis.analytics.operators.diversity import diverse_order, vendi_of_order_two
 from tamis.analytics.operators.operator import OPERATORS, Decision, SetOperator, View
-from tamis.analytics.operators.quality import Spending, percentiles_within
+from tamis.analytics.operators.quality import Spending
+from tamis.analytics.operators.sampling import percentiles_within
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.data.errors import ParameterError
 from tamis.data.hashing import key64, uniform

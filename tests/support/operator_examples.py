@@ -171,6 +171,13 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"weights": [{"group": "source-00", "weight": 2}, {"group": "source-05", "weight": 1}], "share": 0.2},
         {"by": "label", "alpha": 0, "share": 1.5, "max_copies": 3, "prefer": "unigram_entropy"},
         {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
+        {
+            "by": "lang",
+            "tiers": 2,
+            "quality": "unigram_entropy",
+            "weights": [{"group": "en · tier 2", "weight": 3}, {"group": "de · tier 1", "weight": 1}],
+            "share": 0.2,
+        },
     ],
     "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
     "quality_curve": [
