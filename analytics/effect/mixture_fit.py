@@ -88,7 +88,7 @@ class LogLinear:
         centre = float(logs.mean())
         inner = weights.T @ weights + ridge * np.eye(weights.shape[1])
         # Weights sum to 1, so the mean can be a part of every slope.
-        slopes = np.linalg.solve(inner, weights.T @ (logs - centre)) + centre
+        slopes = np.asarray(np.linalg.solve(inner, weights.T @ (logs - centre)) + centre, dtype=np.float64)
         hat = np.einsum("ij,ji->i", weights, np.linalg.solve(inner, weights.T))
         left_out = logs - (logs - weights @ slopes) / np.maximum(1.0 - hat, 1e-9)
         error = float(np.sqrt(np.mean((floor + np.exp(np.minimum(left_out, 50.0)) - bits) ** 2)))

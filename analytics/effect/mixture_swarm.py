@@ -1,8 +1,9 @@
 """A swarm of mixtures: domains of a corpus, mixtures drawn for them, and a proxy model trained on each.
 
 Domains are the groups of a column, or its groups cut into tiers of quality. Weights are drawn from Dirichlet
-distributions around the natural mixture by keyed hash of the domains' names. Every training set takes documents in one order of keyed hashes: sets of similar mixtures share documents,
-which leaves the differences between mixtures and takes out chance. Sources: Liu et al. 2024, arXiv 2407.01492 (RegMix);
+distributions around the natural mixture by keyed hash of the domains' names. Every training set takes documents in one
+order of keyed hashes: sets of similar mixtures share documents, which leaves the differences between mixtures and takes
+out chance. Sources: Liu et al. 2024, arXiv 2407.01492 (RegMix);
 Chen et al. 2026, arXiv 2602.12237 (Olmix).
 """
 

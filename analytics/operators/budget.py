@@ -214,7 +214,7 @@ class Mixture(SetOperator):
         return self
 
     def columns(self) -> frozenset[str]:
-        return frozenset({self.by, "n_tokens"} | ({self.prefer, self.quality} - {None}))
+        return frozenset({self.by, "n_tokens"} | {name for name in (self.prefer, self.quality) if name})
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.by)
