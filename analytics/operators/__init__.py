@@ -17,6 +17,7 @@ from tamis.analytics.operators import (
     selection,
     sets,
     text,
+    training,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "selection",
     "sets",
     "text",
+    "training",
 ]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.export.edit_preview import PLACES, EditPreview, preview_edits
-from tamis.analytics.operators.operator import TextOperator
+from tamis.analytics.operators.operator import TextOperator, TrainingOperator
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.spans import spans
@@ -60,7 +60,11 @@ def show_price(here: Stage, recipe: Recipe, found: StepPreview | None, *, name: 
     if found is None:
         offer_measurement(here, recipe, what="What it drops is not known yet: the values that it reads", name=name)
         return
-    if isinstance(recipe.step(found.step).operator, TextOperator):
+    operator = recipe.step(found.step).operator
+    if isinstance(operator, TrainingOperator):
+        st.markdown("drops nothing: `tamis prepare` reads it when it makes training files")
+        return
+    if isinstance(operator, TextOperator):
         return  # It drops nothing: what it changes is said beside the examples.
     st.markdown(price(found, _now(here)))
 
@@ -96,6 +100,8 @@ def show_examples(here: Stage, recipe: Recipe, found: StepPreview) -> None:
     A text step drops nothing: documents that it changes are shown, before and after.
     """
     operator = recipe.step(found.step).operator
+    if isinstance(operator, TrainingOperator):
+        return
     if isinstance(operator, TextOperator):
         _show_edits(here, recipe, found.step)
         return

@@ -82,8 +82,8 @@ def _relevance(here: Stage) -> None:
 
 
 def _tried(here: Stage, recipe: Recipe, *, name: str) -> None:
-    """Show what the last step of a recipe under trial drops."""
-    step = recipe.steps[-1].id
+    """Show what the new step of a recipe under trial drops."""
+    step = recipe.beside(session.current().recipe)[-1].id
     try:
         found = rule_preview.preview(here, recipe, step)
     except TamisError as error:
