@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from tamis.analytics.training.sample_digests import RECORD, batch_records, conte
 from tamis.analytics.training.shards import Shard, plan_shards
 from tamis.analytics.training.writers.writer import ShardFiles, Writer, same_batches
 from tamis.data.errors import StoreError
+from tamis.data.lock import Lock
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
 from tamis.data.progress import Progress
 
-DONE, SCRATCH, NOTES = ".done", ".scratch", ".notes"
+DONE, SCRATCH, NOTES = "done", "scratch", "notes"
+"""Folders of the state of a run, which lie beside its draft until the run is whole."""
+
 INDEX, SHARDS = "index", "shards.parquet"
 
 SHARDS_SCHEMA = pa.schema(
@@ -79,12 +82,13 @@ class WrittenSplits:
 @dataclass(frozen=True)
 class _Job:
     draft: Path
+    state: Path
     writer: Writer
     made_for: Mapping[str, str]
     progress: Progress
 
     def markers(self, split: str) -> Markers:
-        return Markers(self.draft / DONE / split, self.made_for)
+        return Markers(self.state / DONE / split, self.made_for)
 
     def write_split(self, data: TrainingData, shards: Sequence[Shard]) -> tuple[ShardFiles, ...]:
         """Write what is missing of a split and describe all of it."""
@@ -100,7 +104,7 @@ class _Job:
 
     def notes(self, split: str, shard: Shard) -> Path:
         """Return the file of what is noted of the samples of a shard, ``RECORD`` each."""
-        return self.draft / NOTES / split / f"{shard.number:05d}.notes"
+        return self.state / NOTES / split / f"{shard.number:05d}.notes"
 
     def count(self, data: TrainingData, shards: Sequence[Shard]) -> SplitCount:
         """Return what the finished shards of a split hold."""
@@ -127,7 +131,7 @@ class _Job:
 
     def _make(self, data: TrainingData, shard: Shard) -> ShardFiles:
         """Write one shard beside the others, then move its files to their places and mark them."""
-        scratch, folder, markers = self.draft / SCRATCH, self.draft / data.split, self.markers(data.split)
+        scratch, folder, markers = self.state / SCRATCH, self.draft / data.split, self.markers(data.split)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         records: list[NDArray[np.void]] = []
@@ -168,6 +172,7 @@ class _Job:
 
 def write_splits(
     draft: Path,
+    state: Path,
     splits: Sequence[TrainingData],
     writer: Writer,
     *,
@@ -179,6 +184,7 @@ def write_splits(
 
     Args:
         draft: the folder; finished shards of an earlier run for the same stay, everything else in it goes.
+        state: where the run notes which shards are finished; on the same file system.
         splits: in the order of training; none is empty.
         writer: the format.
         most: bytes of a shard at most.
@@ -188,8 +194,8 @@ def write_splits(
     Raises:
         StoreError: the disk is full, or a split gave another number of samples than it states.
     """
-    job = _Job(draft, writer, made_for, progress)
-    clear_draft(draft, [data.split for data in splits], made_for)
+    job = _Job(draft, state, writer, made_for, progress)
+    clear_draft(draft, state, [data.split for data in splits], made_for)
     shards = {data.split: plan_shards(writer.sizes(data), most) for data in splits}
     written = {data.split: job.write_split(data, shards[data.split]) for data in splits}
     writer.finish_all(draft, splits)
@@ -197,8 +203,6 @@ def write_splits(
     write_parquet(table, draft / SHARDS)
     content = content_digest({split: job.digests(split, own) for split, own in shards.items()})
     counts = tuple(job.count(data, shards[data.split]) for data in splits)
-    for name in (DONE, SCRATCH, NOTES):
-        shutil.rmtree(draft / name, ignore_errors=True)
     return WrittenSplits(table, content, counts)
 
 
@@ -215,16 +219,13 @@ def shards_table(written: Mapping[str, Sequence[ShardFiles]]) -> pa.Table:
                     schema=SHARDS_SCHEMA)  # fmt: skip
 
 
-def clear_draft(draft: Path, splits: Sequence[str], made_for: Mapping[str, str]) -> None:
-    """Make the draft folder; of an earlier one only complete shards of the same run stay."""
+def clear_draft(draft: Path, state: Path, splits: Sequence[str], made_for: Mapping[str, str]) -> None:
+    """Make the draft folder; of an earlier one only complete files of shards of the same run stay."""
     draft.mkdir(parents=True, exist_ok=True)
-    kept = {split: Markers(draft / DONE / split, made_for) for split in splits}
+    kept = {split: Markers(state / DONE / split, made_for) for split in splits}
     for path in sorted(draft.rglob("*")):
-        inside = path.relative_to(draft).parts
-        if not path.is_file() or inside[0] == DONE:
-            continue
-        split = inside[1] if inside[0] == NOTES and len(inside) > 1 else inside[0]
-        if split not in kept or kept[split].whole(path) is None:
+        split = path.relative_to(draft).parts[0]
+        if path.is_file() and (split not in kept or kept[split].whole(path) is None):
             path.unlink()
 
 
@@ -232,3 +233,27 @@ def _describe(shard: Shard, names: Sequence[str], files: Sequence[WrittenFile]) 
     return ShardFiles(
         shard, tuple(names), tuple(file.bytes for file in files), tuple(file.sha256 for file in files)
     )
+
+
+def make_folder(target: Path, write: Callable[[Path, Path], None], *, what: str) -> None:
+    """Make a folder that appears only when it is whole: written as a hidden draft, renamed at the end.
+
+    Args:
+        target: its path; nothing is there.
+        write: fills the draft with the help of a folder for its state; both may hold what an earlier run left.
+        what: is made, for messages.
+
+    Raises:
+        LockedError: another process makes the same folder.
+        StoreError: another process has taken over.
+    """
+    draft, state = (target.with_name(f".{target.name}.{name}") for name in ("partial", "state"))
+    with Lock(target.with_name(f".{target.name}.lock"), what=f"{what} {target}") as lock:
+        write(draft, state)
+        if not lock.is_mine():
+            raise StoreError("Another process has taken over this run", value=str(target))
+        sync(draft)
+        draft.rename(target)
+        sync(target.parent)
+        # Only now: a run that is killed before it has its name makes no shard again.
+        shutil.rmtree(state, ignore_errors=True)

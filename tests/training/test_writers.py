@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import training_loaders
+from killing import ALL, run_until
 from training_samples import text_data, token_data
 
 from tamis.analytics.training.data import TrainingData
-from tamis.analytics.training.folder import WrittenSplits, write_splits
+from tamis.analytics.training.folder import SHARDS, WrittenSplits, write_splits
 from tamis.analytics.training.writers import WRITERS
 from tamis.data.progress import NullProgress
 
@@ -34,7 +37,9 @@ def write(out: Path, form: str, splits: Sequence[TrainingData], *, most: int = 1
     out.mkdir()
     patterns = [(data.split, WRITERS[form].pattern(data.split)) for data in splits]
     files = "\n".join(f"  - split: {split}\n    path: {pattern}" for split, pattern in patterns)
-    written = write_splits(out, splits, WRITERS[form], most=most, made_for={"run": "1"}, progress=NullProgress())
+    state = out.with_name("state")
+    written = write_splits(out, state, splits, WRITERS[form], most=most, made_for={"run": "1"}, progress=NullProgress())
+    shutil.rmtree(state)
     (out / "README.md").write_text(CARD.format(files=files))
     return written
 
@@ -93,3 +98,50 @@ def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_conte
     assert first.content == again.content == other.content
     assert other.counts[0].shards > first.counts[0].shards > 1
     assert (tmp_path / "first/index/train.parquet").read_bytes() == (tmp_path / "other/index/train.parquet").read_bytes()
+
+
+KILLED = """
+import pathlib, sys
+from training_samples import token_data
+from tamis.analytics.training.folder import make_folder, write_splits
+from tamis.analytics.training.writers import WRITERS
+from tamis.data.progress import NullProgress
+
+form, out, last = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+splits = [token_data("train", 700, mask=True), token_data("validation", 30, seed=3, mask=True)]
+handed = itertools.count(1)
+for data in splits:
+    def dying(first, end, real=data.source.batches):
+        for batch in real(first, end):
+            if next(handed) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+    object.__setattr__(data.source, "batches", dying)
+
+def fill(draft, state):
+    write_splits(draft, state, splits, WRITERS[form], most=60_000, made_for={"run": "1"}, progress=NullProgress())
+
+make_folder(out, fill, what="Run")
+"""
+"""Ends in the middle of a shard: when the ``last`` batch of samples is asked for, counted over all shards."""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_killed_run_leaves_no_folder_and_goes_on_to_the_same_bytes(form: str, tmp_path: Path) -> None:
+    splits = [token_data("train", 700, mask=True), token_data("validation", 30, seed=3, mask=True)]
+    write(tmp_path / "whole", form, splits, most=60_000)
+    (tmp_path / "whole/README.md").unlink()
+    whole, out, draft = tree(tmp_path / "whole"), tmp_path / "out", tmp_path / ".out.partial"
+    shards = pq.read_table(tmp_path / "whole" / SHARDS).column("file").to_pylist()
+    last = [name for name in shards if name.startswith("train/")][-1]
+    program = f"import sys; sys.path.insert(0, {str(Path(training_loaders.__file__).parent)!r})\n{KILLED}"
+    # In the middle of the first shards, after the last file got its name but no mark, before the folder gets its name.
+    for moment, batch in (("never", 2), (f"after {draft / last}", 0), (f"before {out}", 0)):
+        run_until(moment, program, Path(form), out, Path(str(batch)))
+        assert not out.exists()
+        assert {name: data for name, data in tree(draft).items() if name in shards}.items() <= whole.items()
+    made = (draft / shards[0]).stat().st_mtime_ns
+    run_until(ALL, program, Path(form), out, Path("0"))
+    assert tree(out) == whole
+    assert (out / shards[0]).stat().st_mtime_ns == made, "a finished shard is not made again"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
