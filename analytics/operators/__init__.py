@@ -20,6 +20,7 @@ from tamis.analytics.operators import (
     selection,
     sets,
     text,
+    training,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "selection",
     "sets",
     "text",
+    "training",
 ]

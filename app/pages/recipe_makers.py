@@ -80,7 +80,7 @@ def _relevance(here: Stage) -> None:
     if cells[1].button("Add to the recipe", key="makers/add", type="primary"):
         adopt(recipe=recipe)
         st.rerun()
-    rule_preview.try_last(here, recipe, name="makers/relevance")
+    rule_preview.try_new(here, recipe, name="makers/relevance")
 
 
 def _budget(here: Stage) -> None:
@@ -154,7 +154,7 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
         ):
             adopt(recipe=_joined(session.current().recipe, d4_recipe(stored)))
             st.rerun()
-    rule_preview.try_last(here, budgeted, name="makers/budget")
+    rule_preview.try_new(here, budgeted, name="makers/budget")
 
 
 def _joined(recipe: Recipe, more: Recipe) -> Recipe:

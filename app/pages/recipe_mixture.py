@@ -116,7 +116,7 @@ def _offer(here: Stage, fit: MixtureFit, digest: str) -> None:
         if st.button("Add the mixture", key="mixture/add", type="primary"):
             adopt(recipe=session.current().recipe.with_operator(fit.operator(share), note=f"mixture for {fit.target}"))
             st.rerun()
-    rule_preview.try_last(here, session.current().recipe.with_operator(fit.operator(share)), name="mixture/try")
+    rule_preview.try_new(here, session.current().recipe.with_operator(fit.operator(share)), name="mixture/try")
     with st.expander("How sure this is"):
         st.markdown(_said(fit))
 

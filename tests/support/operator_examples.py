@@ -123,6 +123,28 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "pii_redaction": [{}, {"kinds": ["ip", "email"], "style": "example"}],
     "repeat_removal": [{}, {"unit": "paragraph", "shortest": 20}],
     "remove_passages": [{"passages": ["All rights reserved.", " Page 1 "]}, {"passages": ["x"], "unit": "paragraph"}],
+    "split": [
+        {},
+        {
+            "validation": 0.1,
+            "test": 0.05,
+            "share_of": "documents",
+            "together": ["same text"],
+            "by": "source",
+            "seed": 3,
+        },
+    ],
+    "expand": [{}, {"epochs": 3, "order": "recipe order, then shuffle", "weights": False, "window": 20}],
+    "pack": [
+        {},
+        {"length": 64, "tokenizer": "bytes", "method": "in order", "separator": "none", "cuts": "token", "pad": True},
+        {"length": 512, "method": "bucketed", "special": "[SEP]", "template": "{{ messages }}", "mask": "none"},
+    ],
+    "batches": [
+        {},
+        {"size": 8, "mode": "mixture", "by": "source"},
+        {"size": 16, "mode": "homogeneous", "difficulty": "n_words", "bins": 3, "seed": 4},
+    ],
     "random_sample": [{"share": 0.4, "seed": 7}, {"count": 50}, {"count": 9, "within": "source", "seed": 1}],
     "token_budget": [
         {"amount": 20_000},
