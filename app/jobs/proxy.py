@@ -19,6 +19,7 @@ from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
 from tamis.data.jobs import Job, Request, start
 from tamis.data.parquet import write_bytes
+from tamis.data.priority import YIELDS
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -26,7 +27,9 @@ PROXY = "proxy"
 _CURVES = "curves.json"
 
 
-def start_proxy(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str, plan: ProxyPlan) -> Job:
+def start_proxy(
+    corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str, plan: ProxyPlan, *, yields: bool = False
+) -> Job:
     """Start training proxy models, or join the running job; a job that was stopped or killed goes on.
 
     Args:
@@ -35,6 +38,7 @@ def start_proxy(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: st
         recipe: what to measure.
         target: name of a saved target.
         plan: size, tokens and seeds.
+        yields: whether it leaves the processors to pages that are served meanwhile.
 
     Raises:
         JobError: the process cannot be started.
@@ -43,7 +47,7 @@ def start_proxy(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: st
         "recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target, "plan": asdict(plan),
     }  # fmt: skip
     request = Request(PROXY, params, title=f"{plan.size} models of {recipe.title or 'a recipe'}")
-    return start(workspace.jobs, request, command=COMMAND)
+    return start(workspace.jobs, request, command=COMMAND, environment={YIELDS: "1" if yields else ""})
 
 
 def train(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
