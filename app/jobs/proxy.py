@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.analytics.effect.proxy_effect import measure_proxy
-from tamis.analytics.effect.proxy_plan import ProxyPlan
+from tamis.analytics.effect.proxy_plan import SIZES, ProxyPlan
 from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import find_target
@@ -17,7 +17,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
-from tamis.data.jobs import Job, Request, start
+from tamis.data.jobs import Job, Request, list_jobs, start
 from tamis.data.parquet import write_bytes
 from tamis.data.priority import YIELDS
 from tamis.data.progress import Progress
@@ -68,6 +68,23 @@ def plan_of(params: Mapping[str, Any]) -> ProxyPlan:
     """Return the plan of a job."""
     plan = dict(params["plan"])
     return ProxyPlan(**{**plan, "shares": tuple(plan["shares"])})
+
+
+def find_proxies(workspace: Workspace, corpus: str, recipe: str, target: str) -> tuple[ProxyEffect, ...]:
+    """Return the latest whole result of each size, the smallest first.
+
+    Args:
+        workspace: holds the jobs.
+        corpus: fingerprint of the corpus.
+        recipe: digest of the recipe.
+        target: digest of the target's texts.
+    """
+    found: dict[str, ProxyEffect] = {}
+    for job in list_jobs(workspace.jobs):
+        same = job.kind == PROXY and job.params["fingerprint"] == corpus and job.params["digest"] == recipe
+        if same and job.state == "done" and (effect := read_proxy(workspace, job)) and effect.target_digest == target:
+            found.setdefault(effect.size, effect)
+    return tuple(found[size] for size in SIZES if size in found)
 
 
 def read_proxy(workspace: Workspace, job: Job) -> ProxyEffect | None:

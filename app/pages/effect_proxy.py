@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import streamlit as st
 
 from tamis.analytics.effect.proxy_agreement import trust_sentence
@@ -53,15 +51,6 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
     found = _read(here.workspace, job)
     if found is not None and found.target_digest == target.digest:
         _result(found)
-
-
-def proxies_of(here: Stage, target: TargetEntry | None, recipe: Recipe) -> Iterator[ProxyEffect]:
-    """Yield the finished proofs of a recipe for a target, one per size, the smallest first."""
-    for name in SIZES:
-        job = _job(here, target, recipe, name) if target else None
-        found = _read(here.workspace, job) if job is not None and job.state == "done" else None
-        if found is not None and target is not None and found.target_digest == target.digest:
-            yield found
 
 
 def _plan() -> ProxyPlan:
