@@ -213,8 +213,9 @@ def preview(
         RecipeError: unknown operator or parameter, or one out of bounds; the message names each.
         JobError: a measurement would take longer than ``seconds``.
     """
-    recipe = (after or Recipe()).with_operator(operator, **params)
-    step = recipe.steps[-1]
+    before = after or Recipe()
+    recipe = before.with_operator(operator, **params)
+    (step,) = recipe.beside(before)
     require_measured(study, recipe, seconds=seconds, progress=progress)
     scene = Scene.build(study.facts, study.evidence, recipe=recipe)
     assert scene.outcome is not None

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.export.editor import Editor, columns_to_edit, edit_columns, edit_lines
 from tamis.analytics.export.line_table import write_line_table
 from tamis.analytics.operators.operator import TextOperator
+from tamis.analytics.recipe.editor import Editor, columns_to_edit, edit_columns, edit_lines
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.data.corpus import Corpus
 from tamis.data.curated import SHARD_ROWS, RankedBatch, curated_schema, kept_batches, write_sorted, written_schema

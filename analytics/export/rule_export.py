@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import RowOperator, SetOperator, TextOperator
+from tamis.analytics.operators.operator import RowOperator, SetOperator, TextOperator, TrainingOperator
 from tamis.analytics.operators.rows import Category, GroupedRange, Language, Regex, SignalRange
 from tamis.analytics.operators.selection import AllOf, IdList
 from tamis.analytics.recipe.recipe import Recipe, Step
@@ -87,6 +87,9 @@ def lost_steps(recipe: Recipe) -> tuple[Loss, ...]:
             found.append(Loss(step.id, what, dropped=True))
         elif isinstance(step.operator, TextOperator):
             what = f"{step.operator.sentence()}: changes texts when they are written; run the bundle with Tamis for it."
+            found.append(Loss(step.id, what, dropped=True))
+        elif isinstance(step.operator, TrainingOperator):
+            what = f"{step.operator.sentence()}: not expressible as a rule; run tamis prepare for it."
             found.append(Loss(step.id, what, dropped=True))
     return tuple(found)
 

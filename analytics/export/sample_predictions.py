@@ -15,7 +15,7 @@ from tamis.analytics.export.lock import LockedSample
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
 from tamis.analytics.operators.keep_policy import Keeping
-from tamis.analytics.operators.operator import Operator, TextOperator
+from tamis.analytics.operators.operator import Operator, TextOperator, TrainingOperator
 from tamis.analytics.operators.sets import ExactDedup, TokenBudget
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Recipe, Step
@@ -90,7 +90,7 @@ def locked_sample(study: Study, outcome: Outcome) -> LockedSample | None:
 
 
 def _method(operator: Operator) -> Method:
-    if isinstance(operator, TextOperator) or operator.group == "Order":
+    if isinstance(operator, TextOperator | TrainingOperator) or operator.group == "Order":
         return "unchanged"
     if isinstance(operator, ExactDedup):
         return "groups"

@@ -28,7 +28,9 @@ from tamis.data.hashing import canonical_json
 from tamis.data.nearest import did_you_mean
 
 Scope = Literal["map", "by_key", "gather"]
-Group = Literal["Filter", "Selection", "Duplicates", "Sampling", "Relevance", "Budget", "Mixture", "Order", "Text"]
+Group = Literal[
+    "Filter", "Selection", "Duplicates", "Sampling", "Relevance", "Budget", "Mixture", "Order", "Text", "Training"
+]  # fmt: skip
 
 
 class Evidence(Protocol):
@@ -192,6 +194,18 @@ class TextOperator(Operator):
     def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
         """Return the edited texts of one batch, large_string (n,), NULL stays NULL; a pure function of each text."""
         raise TypeError(f"{type(self).__name__} must define edit()")
+
+
+class TrainingOperator(Operator):
+    """A step of the way from kept documents to batches; it drops nothing and decides no copies of a selection.
+
+    A recipe has each such step at most once, in the order of ``turn``, after all other steps.
+    """
+
+    scope: ClassVar[Scope] = "gather"
+    group: ClassVar[Group] = "Training"
+    idempotent: ClassVar[bool] = False
+    turn: ClassVar[int]
 
 
 def measures_of(operator: Operator) -> tuple[Measure, ...]:

@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 
 from tamis.analytics.operators.operator import OPERATORS, Operator, measures_of
 from tamis.analytics.recipe.listing import Listing
+from tamis.analytics.recipe.step_order import check_order, is_ordered, last_place
 from tamis.analytics.recipe.yaml_text import MAX_BYTES, parse_yaml, write_yaml
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
@@ -213,6 +214,7 @@ class Recipe:
         twice = sorted({step_id for step_id in ids if ids.count(step_id) > 1})
         if twice:
             raise RecipeError("Two steps have the same id", value=twice[0], fix="rename one of them")
+        check_order(self.steps)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
@@ -270,8 +272,8 @@ class Recipe:
         return next(candidate for candidate in candidates if candidate not in taken)
 
     def with_step(self, step: Step, *, at: int | None = None) -> Recipe:
-        """Return a copy with one more step, at a place from 0 or at the end."""
-        place = len(self.steps) if at is None else max(0, min(at, len(self.steps)))
+        """Return a copy with one more step, at a place from 0 or at the end; steps of training stay last, in order."""
+        place = last_place(self.steps, step) if at is None else max(0, min(at, len(self.steps)))
         return replace(self, steps=(*self.steps[:place], step, *self.steps[place:]))
 
     def with_operator(
@@ -306,6 +308,17 @@ class Recipe:
     def moved(self, step_id: str, *, to: int) -> Recipe:
         """Return a copy with a step at another place, from 0."""
         return self.without(step_id).with_step(self.step(step_id), at=to)
+
+    def beside(self, before: Recipe) -> tuple[Step, ...]:
+        """Return the steps, in order, whose ids another recipe does not have."""
+        known = {step.id for step in before.steps}
+        return tuple(step for step in self.steps if step.id not in known)
+
+    def can_move(self, step_id: str, *, to: int) -> bool:
+        """Return whether a step may stand at another place, from 0: steps of training stay last, in their order."""
+        steps = list(self.without(step_id).steps)
+        steps.insert(to, self.step(step_id))
+        return 0 <= to < len(self) and is_ordered(steps)
 
     def replaced(self, step_id: str, **changes: Any) -> Recipe:
         """Return a copy with changed fields of one step (operator, enabled, note, provenance, id)."""

@@ -11,7 +11,15 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from tamis.analytics.operators.operator import OPERATORS, Group, Operator, RowOperator, SetOperator, TextOperator
+from tamis.analytics.operators.operator import (
+    OPERATORS,
+    Group,
+    Operator,
+    RowOperator,
+    SetOperator,
+    TextOperator,
+    TrainingOperator,
+)
 from tamis.analytics.recipe.presets import RULE_SETS, RuleSet
 from tamis.analytics.recipe.schema import params_schema
 from tamis.analytics.signals.signal import SIGNALS, Signal
@@ -22,7 +30,9 @@ OPERATORS_INTRODUCTION = """# Operators
 Every rule of a recipe is one of these. This page is made from the registry of the code.
 
 A **row rule** decides each document from its own columns. A **set rule** decides documents together, by a total order
-that ends in the document id. A **text step** changes text when the curated files are written and drops nothing.
+that ends in the document id. A **text step** changes text when the curated files are written and drops nothing. A
+**training step** says how `tamis prepare` makes batches of what is kept; it drops nothing, and a recipe has each at
+most once, after all other steps, in the order split, expand, pack, batches.
 *Idempotent* means that a second pass with the same rule changes nothing.
 """
 
@@ -71,6 +81,8 @@ def _sort(kind: type[Operator]) -> str:
         return "Row rule"
     if issubclass(kind, SetOperator):
         return "Set rule"
+    if issubclass(kind, TrainingOperator):
+        return "Training step"
     return "Text step" if issubclass(kind, TextOperator) else "Step"
 
 

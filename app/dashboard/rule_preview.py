@@ -9,19 +9,20 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.export.edit_preview import PLACES, EditPreview, preview_edits
-from tamis.analytics.operators.operator import TextOperator
+from tamis.analytics.operators.operator import TextOperator, TrainingOperator
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.steps.scopes import split_scope
 from tamis.analytics.study.queries import StepPreview, preview_step
-from tamis.app.dashboard import cache
+from tamis.app.dashboard import cache, session
 from tamis.app.dashboard.changes import QUICK_SECONDS
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.dashboard.text_view import card, extract
+from tamis.data.errors import TamisError
 
 PREVIEW = 300
 EDITED, LEAD = 420, 80
@@ -48,6 +49,24 @@ def preview(here: Stage, recipe: Recipe, step: str, *, last: str | None = None) 
     return found
 
 
+def try_new(here: Stage, recipe: Recipe, *, name: str) -> None:
+    """Show what the new step of a recipe under trial drops.
+
+    Args:
+        here: the stage.
+        recipe: the recipe under trial.
+        name: prefix of the keys of the measurement.
+    """
+    try:
+        found = preview(here, recipe, recipe.beside(session.current().recipe)[-1].id)
+    except TamisError as error:
+        show_fault(error)
+        return
+    show_price(here, recipe, found, name=name)
+    if found is not None:
+        show_examples(here, recipe, found)
+
+
 def show_price(here: Stage, recipe: Recipe, found: StepPreview | None, *, name: str) -> None:
     """Say in one line what the step drops and what the recipe then keeps; or offer the measurement it needs.
 
@@ -60,7 +79,11 @@ def show_price(here: Stage, recipe: Recipe, found: StepPreview | None, *, name: 
     if found is None:
         offer_measurement(here, recipe, what="What it drops is not known yet: the values that it reads", name=name)
         return
-    if isinstance(recipe.step(found.step).operator, TextOperator):
+    operator = recipe.step(found.step).operator
+    if isinstance(operator, TrainingOperator):
+        st.markdown("drops nothing: `tamis prepare` reads it when it makes training files")
+        return
+    if isinstance(operator, TextOperator):
         return  # It drops nothing: what it changes is said beside the examples.
     st.markdown(price(found, _now(here)))
 
@@ -96,6 +119,8 @@ def show_examples(here: Stage, recipe: Recipe, found: StepPreview) -> None:
     A text step drops nothing: documents that it changes are shown, before and after.
     """
     operator = recipe.step(found.step).operator
+    if isinstance(operator, TrainingOperator):
+        return
     if isinstance(operator, TextOperator):
         _show_edits(here, recipe, found.step)
         return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from tamis.analytics.operators.operator import TrainingOperator
 from tamis.analytics.operators.sets import PercentileBand
 from tamis.analytics.recipe.outcome import Count, Outcome
 from tamis.analytics.recipe.plan import freeze
@@ -143,7 +144,10 @@ def _step(here: Stage, place: int, step: Step, effect: tuple[Count, Count] | Non
         else:
             before, after = effect
             gone = before.documents - after.documents
-            cells[1].markdown(f"−{count(gone)} documents ({share(gone, before.documents)})")
+            if isinstance(step.operator, TrainingOperator):
+                cells[1].caption("drops nothing; read by tamis prepare")
+            else:
+                cells[1].markdown(f"−{count(gone)} documents ({share(gone, before.documents)})")
             if shares.get("any") is not None:
                 cells[1].caption(f"any {count(shares['any'])} · only this rule {count(shares['only'])}")
         with cells[2], st.container(horizontal=True, gap="xsmall"):
@@ -163,10 +167,10 @@ def _described(place: int, step: Step, sentence: str) -> str:
 def _controls(place: int, step: Step, *, change: Callable[[Recipe], None]) -> None:
     """Show the buttons of one step."""
     recipe = session.current().recipe
-    last = len(recipe) - 1
-    if _button("arrow_upward", step, "up", "Move step {} up", "Earlier", disabled=place == 0):
+    earlier, later = (recipe.can_move(step.id, to=place + by) for by in (-1, 1))
+    if _button("arrow_upward", step, "up", "Move step {} up", "Earlier", disabled=not earlier):
         change(recipe.moved(step.id, to=place - 1))
-    if _button("arrow_downward", step, "down", "Move step {} down", "Later", disabled=place == last):
+    if _button("arrow_downward", step, "down", "Move step {} down", "Later", disabled=not later):
         change(recipe.moved(step.id, to=place + 1))
     switch = ("toggle_on", "Switch step {} off") if step.enabled else ("toggle_off", "Switch step {} on")
     if _button(switch[0], step, "switch", switch[1], "Switch on or off"):

@@ -62,8 +62,12 @@ def _new(here: Stage, kind: type[Operator]) -> None:
             if pressed:
                 form.build(wanted=True)
             return
-        tried = recipe.with_operator(rule)
-        target = tried.steps[-1].id
+        target = recipe.fresh_id(rule.name)
+        try:
+            tried = recipe.with_operator(rule)
+        except TamisError as error:  # A recipe has each step of training once.
+            form.show(error)
+            return
         if first is not None:
             # A second cut by the same thing changes the first one, unless people want two.
             help_ = f"{first.id}: {first.operator.sentence()}"

@@ -57,7 +57,8 @@ def _look(here: Stage, name: str, rules: RuleSet) -> None:
     """Show what the rules drop at the end of the recipe, with documents of both sides, and add them."""
     recipe = session.current().recipe
     tried = with_rule_set(recipe, name)
-    step, last = tried.steps[len(recipe)].id, tried.steps[-1].id
+    added = tried.beside(recipe)
+    step, last = added[0].id, added[-1].id
     st.button(
         f"Add the {len(rules.rules)} rules", key="preset/add", type="primary", on_click=_add, args=(tried,),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from operator_examples import EXAMPLES, evidence, operators
 from synthetic import synthetic_facts, synthetic_table
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import OPERATORS, Operator, RowOperator, TextOperator
+from tamis.analytics.operators.operator import OPERATORS, Operator, RowOperator, TextOperator, TrainingOperator
 from tamis.analytics.recipe.ledger import ledger
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach, evaluate
@@ -25,7 +25,7 @@ FACTS = synthetic_facts(1_500, seed=11, threads=2)
 EVIDENCE = evidence(FACTS)
 TOKENS, BYTES = (FACTS.array(name).to_pylist() for name in ("n_tokens", "bytes"))
 ALL = operators()
-DECIDING = [operator for operator in ALL if not isinstance(operator, TextOperator)]
+DECIDING = [operator for operator in ALL if not isinstance(operator, TextOperator | TrainingOperator)]
 NAMED = [pytest.param(operator, id=f"{operator.name}-{place}") for place, operator in enumerate(ALL)]
 
 recipes = st.lists(st.sampled_from(DECIDING), min_size=0, max_size=6).map(

@@ -1,0 +1,149 @@
+"""Each format holds the samples it was given: read back by its own library, for any shards, after any kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import training_loaders
+from killing import ALL, run_until
+from training_samples import text_data, token_data
+
+from tamis.analytics.training.data import TrainingData
+from tamis.analytics.training.folder import SHARDS, WrittenSplits, write_splits
+from tamis.analytics.training.writers import WRITERS
+from tamis.data.progress import NullProgress
+
+FORMATS = [writer.name for writer in WRITERS]
+CARD = """---
+configs:
+- config_name: default
+  data_files:
+{files}
+---
+"""
+
+
+def write(out: Path, form: str, splits: Sequence[TrainingData], *, most: int = 1 << 20) -> WrittenSplits:
+    """Write splits as the command does, without the files about them."""
+    WRITERS[form].check(splits)
+    out.mkdir()
+    patterns = [(data.split, WRITERS[form].pattern(data.split)) for data in splits]
+    files = "\n".join(f"  - split: {split}\n    path: {pattern}" for split, pattern in patterns)
+    state = out.with_name("state")
+    written = write_splits(out, state, splits, WRITERS[form], most=most, made_for={"run": "1"}, progress=NullProgress())
+    shutil.rmtree(state)
+    (out / "README.md").write_text(CARD.format(files=files))
+    return written
+
+
+def load(form: str, out: Path, home: Path) -> dict[str, dict[str, object]]:
+    """Read a folder in a process of its own: libraries change much of a process."""
+    command = [sys.executable, "-W", "ignore", training_loaders.__file__, form, str(out)]
+    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_library_of_a_format_reads_the_sequences_that_were_written(form: str, tmp_path: Path) -> None:
+    splits = [token_data("train", 2500, mask=True), token_data("validation", 40, seed=1, mask=True)]
+    written = write(tmp_path / "out", form, splits, most=60_000)
+    assert written.counts[0].shards > 2
+    found = load(form, tmp_path / "out", tmp_path / "home")
+    assert set(found) == set(training_loaders.READERS[form])
+    for read in found.values():
+        assert read["samples"] == {"train": 2500, "validation": 40}
+        assert read["tokens"] == {each.split: each.tokens for each in written.counts}
+        assert read["content"] == written.content
+
+
+@pytest.mark.parametrize("form", [name for name in FORMATS if "text" in WRITERS[name].forms])
+def test_the_library_of_a_format_reads_the_texts_that_were_written(form: str, tmp_path: Path) -> None:
+    splits = [text_data("train", 300, messages=True), text_data("test", 5, seed=1, messages=True)]
+    written = write(tmp_path / "out", form, splits, most=15_000)
+    assert written.counts[0].shards > 2
+    for read in load(form, tmp_path / "out", tmp_path / "home").values():
+        assert read["samples"] == {"train": 300, "test": 5}
+        assert read["content"] == written.content
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_ids_above_16_bits_are_read_as_they_were_written(form: str, tmp_path: Path) -> None:
+    written = write(tmp_path / "out", form, [token_data("train", 50, vocabulary=200_000)])
+    for read in load(form, tmp_path / "out", tmp_path / "home").values():
+        assert read["content"] == written.content
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_content(form: str, tmp_path: Path) -> None:
+    splits = [token_data("train", 700, mask=True), token_data("validation", 30, seed=3, mask=True)]
+    first = write(tmp_path / "first", form, splits, most=30_000)
+    again = write(tmp_path / "again", form, splits, most=30_000)
+    other = write(tmp_path / "other", form, splits, most=12_000)
+    assert tree(tmp_path / "first") == tree(tmp_path / "again")
+    assert first.content == again.content == other.content
+    assert other.counts[0].shards > first.counts[0].shards > 1
+    assert (tmp_path / "first/index/train.parquet").read_bytes() == (
+        tmp_path / "other/index/train.parquet"
+    ).read_bytes()
+
+
+KILLED = """
+import pathlib, sys
+from training_samples import token_data
+from tamis.analytics.training.folder import make_folder, write_splits
+from tamis.analytics.training.writers import WRITERS
+from tamis.data.progress import NullProgress
+
+form, out, last = sys.argv[1], pathlib.Path(sys.argv[2]), int(sys.argv[3])
+splits = [token_data("train", 700, mask=True), token_data("validation", 30, seed=3, mask=True)]
+handed = itertools.count(1)
+for data in splits:
+    def dying(first, end, real=data.source.batches):
+        for batch in real(first, end):
+            if next(handed) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+    object.__setattr__(data.source, "batches", dying)
+
+def fill(draft, state):
+    write_splits(draft, state, splits, WRITERS[form], most=60_000, made_for={"run": "1"}, progress=NullProgress())
+
+make_folder(out, fill, what="Run")
+"""
+"""Ends in the middle of a shard: when the ``last`` batch of samples is asked for, counted over all shards."""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_killed_run_leaves_no_folder_and_goes_on_to_the_same_bytes(form: str, tmp_path: Path) -> None:
+    splits = [token_data("train", 700, mask=True), token_data("validation", 30, seed=3, mask=True)]
+    write(tmp_path / "whole", form, splits, most=60_000)
+    (tmp_path / "whole/README.md").unlink()
+    whole, out, draft = tree(tmp_path / "whole"), tmp_path / "out", tmp_path / ".out.partial"
+    shards = pq.read_table(tmp_path / "whole" / SHARDS).column("file").to_pylist()
+    last = [name for name in shards if name.startswith("train/")][-1]
+    program = f"import sys; sys.path.insert(0, {str(Path(training_loaders.__file__).parent)!r})\n{KILLED}"
+    # In the middle of the first shards, after the last file got its name but no mark, before the folder gets its name.
+    for moment, batch in (("never", 2), (f"after {draft / last}", 0), (f"before {out}", 0)):
+        run_until(moment, program, Path(form), out, Path(str(batch)))
+        assert not out.exists()
+        assert {name: data for name, data in tree(draft).items() if name in shards}.items() <= whole.items()
+    made = (draft / shards[0]).stat().st_mtime_ns
+    run_until(ALL, program, Path(form), out, Path("0"))
+    assert tree(out) == whole
+    assert (out / shards[0]).stat().st_mtime_ns == made, "a finished shard is not made again"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")] == []
