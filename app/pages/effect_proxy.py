@@ -37,20 +37,20 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
         st.info("Add a rule first: a recipe without rules keeps everything.")
         return
     plan = _plan()
-    job = _job(here, target, recipe, plan.size)
-    running = job is not None and job.active
-    _start(here, target, recipe, plan, disabled=running)
-    if job is None:
+    jobs = _jobs(here, target, recipe, plan.size)
+    running = next((job for job in jobs if job.active), None)
+    _start(here, target, recipe, plan, disabled=running is not None)
+    if running is not None:
+        watch(here.workspace, running.id, "proxy_job")
+        _growing(here.workspace, running.id)
         return
-    if not running and job.state != "done":
-        st.warning(plain(f"The last training {job.state}: {job.message} Train again to go on."))
-    if running:
-        watch(here.workspace, job.id, "proxy_job")
-        _growing(here.workspace, job.id)
-        return
-    found = _read(here.workspace, job)
-    if found is not None and found.target_digest == target.digest:
-        _result(found)
+    if jobs and jobs[0].state != "done":
+        st.warning(plain(f"The last training {jobs[0].state}: {jobs[0].message}. Train the models again to go on."))
+    for job in jobs:
+        found = _read(here.workspace, job.id) if job.state == "done" else None
+        if found is not None and found.target_digest == target.digest:
+            _result(found)
+            return
 
 
 def _plan() -> ProxyPlan:
@@ -92,19 +92,22 @@ def _start(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan, *,
         st.caption(f"{plan.models} models, about {duration(plan.seconds)} on {where}, in the background")
 
 
-def _job(here: Stage, target: TargetEntry | None, recipe: Recipe, size_name: str) -> Job | None:
-    """Return the latest training of this recipe for this target with this size, whoever started it."""
-    wanted = {"digest": recipe.digest, "target": target.name if target else "", "fingerprint": here.facts.corpus}
-    for job in list_jobs(here.workspace.jobs):
-        same = job.kind == PROXY and all(job.params.get(name) == value for name, value in wanted.items())
-        if same and plan_of(job.params).size == size_name:
-            return job
-    return None
+def _jobs(here: Stage, target: TargetEntry, recipe: Recipe, size_name: str) -> list[Job]:
+    """Return the trainings of this recipe for this target with this size, the latest first, whoever started them."""
+    wanted = {"digest": recipe.digest, "target": target.name, "fingerprint": here.facts.corpus}
+    return [
+        job
+        for job in list_jobs(here.workspace.jobs)
+        if job.kind == PROXY
+        and all(job.params.get(name) == value for name, value in wanted.items())
+        and plan_of(job.params).size == size_name
+    ]
 
 
-def _read(workspace: Workspace, job: Job) -> ProxyEffect | None:
+def _read(workspace: Workspace, name: str) -> ProxyEffect | None:
+    """Return what a job has found, None before its first curve."""
     try:
-        return read_proxy(workspace, job)
+        return read_proxy(workspace, find_job(workspace.jobs, name))
     except TamisError as error:
         show_fault(error)
         return None
@@ -113,7 +116,7 @@ def _read(workspace: Workspace, job: Job) -> ProxyEffect | None:
 @st.fragment(run_every=2.0)
 def _growing(workspace: Workspace, name: str) -> None:
     """Show the curves so far; they grow with every checkpoint."""
-    found = _read(workspace, find_job(workspace.jobs, name))
+    found = _read(workspace, name)
     if found is None:
         st.caption("The curves begin when the first model has read a thirty-second part.")
         return

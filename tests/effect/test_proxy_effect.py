@@ -15,6 +15,7 @@ import pytest
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.proxy_effect import measure_proxy
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import ProxyEffect
@@ -127,11 +128,12 @@ def test_a_gpu_that_is_absent_is_an_error(bed: EffectStudy, monkeypatch: pytest.
 
 
 def test_a_report_draws_the_curves_and_says_both_numbers(bed: EffectStudy, clean: ProxyEffect) -> None:
-    page = to_html(collect_report(bed.study, CLEAN, proxies=[clean], examples=0))
+    report = collect_report(bed.study, CLEAN, proxies=[clean], examples=0)
+    page, card = to_html(report), to_card(report)
     assert "Learning curves of 0.5M transformers" in page and page.count("<polyline") >= len(clean.arms)
     assert clean.speed_up is not None and clean.data_share is not None
     for number in (clean.speed_up, clean.data_share):
-        assert escape(number.sentence) in page
+        assert escape(number.sentence) in page and number.sentence.split(":")[0] in card
 
 
 def test_a_comparison_killed_on_its_way_ends_with_the_same_bytes(clean: ProxyEffect, tmp_path: Path) -> None:
