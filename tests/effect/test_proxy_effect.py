@@ -79,6 +79,14 @@ def test_all_models_of_a_comparison_read_the_same_bytes_in_the_same_steps(clean:
     assert {tuple(curve.seed for curve in arm.curves) for arm in clean.arms} == {(0, 1)}
 
 
+def test_a_run_too_short_to_repeat_the_smallest_selection_says_so(clean: ProxyEffect) -> None:
+    share = next(arm for arm in clean.arms if arm.name == "share")
+    assert (clean.caution == "") == (share.passes >= 1)
+    once = tuple(replace(arm, passes=0.5) for arm in clean.arms)
+    assert "read only 0.50 times" in replace(clean, arms=once).caution
+    assert replace(clean, arms=once, data_share=None).caution == ""
+
+
 def test_bytes_read_again_are_worth_less(clean: ProxyEffect) -> None:
     arms = {arm.name: arm for arm in clean.arms}
     assert arms["share"].passes > arms["recipe"].passes > arms["everything"].passes
