@@ -84,7 +84,7 @@ def test_a_recipe_is_measured_attributed_proposed_and_reported(
 def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboard, page: Page) -> None:
     cut(page, dashboard, "Tokens", "14")
     saved_target(page, dashboard)
-    page.get_by_role("tab", name="Proof with transformers").click()
+    page.get_by_role("radio", name="Proof with transformers").click()
     page.get_by_role("spinbutton", name="Megabytes each model reads").fill("0.04")
     page.keyboard.press("Tab")
     page.get_by_role("spinbutton", name="Seeds").fill("2")
@@ -99,7 +99,6 @@ def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboar
     assert violations(page) == []
     page.reload()
     settle(page)
-    page.get_by_role("tab", name="Proof with transformers").click()
     expect(page.get_by_text("Share that equals all")).to_be_visible(timeout=30_000)
 
 
