@@ -30,6 +30,7 @@ from tamis.app.cli import (
     rephrase,
     review,
     search,
+    training,
     watch,
 )
 from tamis.app.cli.docs import write_docs
@@ -55,6 +56,7 @@ __all__ = [
     "rephrase",
     "review",
     "search",
+    "training",
     "watch",
 ]
 

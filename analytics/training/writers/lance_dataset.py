@@ -39,6 +39,7 @@ class LanceWriter(Writer):
     extra = "lance"
     overhead = 32
     reading = 'lance.dataset("OUT/train")'
+    packages = ("pylance",)
 
     def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
         """Return the file of the fragment."""
