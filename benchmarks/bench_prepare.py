@@ -38,7 +38,7 @@ steps:
   - {{id: filter, operator: signal_range, params: {{signal: n_words, min: 5}}}}
   - {{id: near, operator: near_dedup, params: {{threshold: 0.8}}}}
   - {{id: mixture, operator: mixture, params: {{by: {by}, alpha: 0.7, max_copies: 4, share: 1.0}}}}
-  - {{id: order, operator: curriculum, params: {{order: warm-up, difficulty: n_words}}}}
+  - {{id: order, operator: curriculum, params: {{order: warm-up then random, difficulty: n_words}}}}
   - {{id: split, operator: split, params: {{validation: 0.02, test: 0.01}}}}
   - {{id: expand, operator: expand, params: {{order: recipe order}}}}
   - {{id: pack, operator: pack, params: {{length: 1024, tokenizer: minilm-wordpiece}}}}
