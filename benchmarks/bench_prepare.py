@@ -1,12 +1,12 @@
 """One recipe into every format of training data, each read back by its own library; seconds, megabytes, peak memory.
 
-    python -m benchmarks.bench_prepare [FILE.parquet ...] [--documents 100000] [--shard-mb 16] [--format NAME ...] [--once]
+    python -m benchmarks.bench_prepare [FILE.parquet ...] [--documents 100000] [--shard-mb 16] [--once]
 
 The recipe has a filter, near-duplicates, a mixture, a curriculum, a split, best-fit packing and batches. Each format is
-written by a process of its own from one analysis, a second time with the same and a third time with other shards; then
-one format on one and on two threads and on Ray, each from an analysis of its own. Compared are: every byte of the second
-run, the digest of the samples of all runs, and that digest with what the libraries read. Without files the texts are
-paragraphs of the demo corpus.
+written by a process of its own from one analysis, a second time with the same and a third time with other shards;
+then one format on one and on two threads and on Ray, each from an analysis of its own. Compared are: every byte of the
+second run, the digest of the samples of all runs, and that digest with what the libraries read. Without files the texts
+are paragraphs of the demo corpus.
 """
 
 from __future__ import annotations
@@ -85,18 +85,41 @@ def write_corpus(files: Sequence[Path], documents: int, out: Path) -> None:
 
 
 def prepare(
-    recipe: Path, corpus: Path, out: Path, form: str, home: Path, *, shard_mb: int, threads: int = 2, engine: str = "local"
+    recipe: Path,
+    corpus: Path,
+    out: Path,
+    form: str,
+    home: Path,
+    *,
+    shard_mb: int,
+    threads: int = 2,
+    engine: str = "local",
 ) -> Measured:
     """Run ``tamis prepare`` in a process of its own."""
-    command = [sys.executable, "-m", "tamis.app.cli.main", "prepare", str(recipe), str(corpus), "-o", str(out), "--as", form]
+    command = [
+        sys.executable,
+        "-m",
+        "tamis.app.cli.main",
+        "prepare",
+        str(recipe),
+        str(corpus),
+        "-o",
+        str(out),
+        "--as",
+        form,
+    ]
     command += ["--shard-mb", str(shard_mb), "--engine", engine, "--source", "source"]
-    limits = dict.fromkeys(("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"), str(threads))
+    limits = dict.fromkeys(
+        ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"), str(threads)
+    )
     begun = time.perf_counter()
-    process = subprocess.Popen(command, env={**os.environ, **limits, "TAMIS_HOME": str(home)}, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env={**os.environ, **limits, "TAMIS_HOME": str(home)}, stdout=subprocess.DEVNULL
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{form} ended with {process.returncode}")
+        raise SystemExit(f"{form} ended with {process.returncode}: {log.read_text()[-2000:]}")
     seconds = time.perf_counter() - begun
     return Measured(Prepared.open(out), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3)
 
@@ -175,7 +198,7 @@ def run(root: Path, chosen: argparse.Namespace) -> None:
 
 
 def elsewhere(root: Path, corpus: Path, recipe: Path, first: Measured, shard_mb: int) -> None:
-    """Write one format on one and two threads and on Ray, each from an analysis of its own; every file must be equal."""
+    """Write one format on one and two threads and on Ray, each from an analysis of its own; all files must be equal."""
     for name, threads, engine in (("one thread", 1, "local"), ("two threads", 2, "local"), ("Ray", 2, "ray")):
         out, home = root / "elsewhere", root / "home-elsewhere"
         made = prepare(recipe, corpus, out, "jsonl.zst", home, shard_mb=shard_mb, threads=threads, engine=engine)

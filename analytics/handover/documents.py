@@ -1,4 +1,4 @@
-"""The documents beside prepared data, computed from the ledger and the index: card, summary of content, catalogue entry."""
+"""The documents beside prepared data, computed from ledger and index: card, summary of content, catalogue entry."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _files(given: HandOver) -> str:
     rows = table(("split", "samples", "tokens", "shards"), counts)
     index = (
         "`index/SPLIT.parquet` says which documents and bytes each sample holds, `index/documents.parquet` what each"
-        " step of the recipe compared, `shards.parquet` which samples are in which file; `tamis trace` reads all three.\n"
+        " step of the recipe compared, `shards.parquet` which samples are in which file; `tamis trace` reads them.\n"
     )
     return "\n".join([*lines, rows, index])
 

@@ -82,24 +82,21 @@ def compose(facts: Facts, indexes: Sequence[Path]) -> Composition:
         size += np.bincount(rows, weights=last - first, minlength=len(facts)).astype(np.int64)
         tokens += int(np.sum(table.column("last_token").to_numpy() - table.column("first_token").to_numpy()))
     licence = _named(facts, _LICENCE)
+    columns = {"source": "source", "licence": licence, "language": "lang", "domain": _named(facts, _DOMAIN)}
     shares = {
-        name: None if column is None else _shares(facts, column, times, size, licence=licence if name == "source" else None)
-        for name, column in {
-            "source": "source" if "source" in facts.columns else None,
-            "licence": licence,
-            "language": "lang" if "lang" in facts.columns else None,
-            "domain": _named(facts, _DOMAIN),
-        }.items()
-    }  # fmt: skip
+        name: _shares(facts, column, times, size, licence=licence if name == "source" else None)
+        for name, column in columns.items()
+        if column in facts.columns
+    }
     return Composition(
         documents=int(np.count_nonzero(times)),
         times=int(times.sum()),
         bytes=int(size.sum()),
         tokens=tokens,
-        sources=shares["source"],
-        licences=shares["licence"],
-        languages=shares["language"],
-        domains=shares["domain"],
+        sources=shares.get("source"),
+        licences=shares.get("licence"),
+        languages=shares.get("language"),
+        domains=shares.get("domain"),
         licence_column=None if licence is None else licence.removeprefix("meta_"),
     )
 
@@ -129,13 +126,17 @@ def _shares(
     order = np.lexsort((np.arange(len(names)), -weight))
     stated = {} if licence is None else _licences(facts, licence, codes, there)
     return tuple(
-        Share(names[place] or NO_VALUE, int(documents[place]), int(came[place]), int(weight[place]), stated.get(place, ()))
+        Share(
+            names[place] or NO_VALUE, int(documents[place]), int(came[place]), int(weight[place]), stated.get(place, ())
+        )
         for place in order.tolist()
         if documents[place]
     )
 
 
-def _licences(facts: Facts, licence: str, codes: NDArray[np.int64], there: NDArray[np.bool_]) -> dict[int, tuple[str, ...]]:
+def _licences(
+    facts: Facts, licence: str, codes: NDArray[np.int64], there: NDArray[np.bool_]
+) -> dict[int, tuple[str, ...]]:
     """Return the licences of the documents of each source, by its code, most documents first."""
     values, own = column_values(facts, licence)
     names = [*values.to_pylist(), NO_VALUE]

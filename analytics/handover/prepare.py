@@ -27,11 +27,10 @@ from tamis.analytics.export.verify import compare
 from tamis.analytics.handover.documents import HandOver, write_documents
 from tamis.analytics.handover.prepared import PREPARE_VERSION, Prepared
 from tamis.analytics.recipe.admissions import admission_blocks, admission_schema, admitting_steps
-from tamis.analytics.recipe.outcome import Outcome, Selection
+from tamis.analytics.recipe.outcome import Selection
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.engine import Engine
-from tamis.analytics.study.study import Study
 from tamis.analytics.training.built import BuiltPlan, SplitSummary, build, estimate
 from tamis.analytics.training.data import TrainingData
 from tamis.analytics.training.folder import INDEX, WrittenSplits, make_folder, write_splits
@@ -47,7 +46,6 @@ from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_pa
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.workspace import Workspace
-
 
 LEAKS = "leaks.parquet"
 """In the folder of the index: verified twins in different splits, none where the split keeps them together."""
@@ -199,7 +197,9 @@ def _check_space(target: Path, expected: PrepareEstimate) -> None:
     above = next(folder for folder in target.parents if folder.exists())
     free = shutil.disk_usage(above).free
     if free < expected.bytes:
-        what = f"The disk has {free / 1e9:,.1f} GB left and the training data needs about {expected.bytes / 1e9:,.1f} GB"
+        what = (
+            f"The disk has {free / 1e9:,.1f} GB left and the training data needs about {expected.bytes / 1e9:,.1f} GB"
+        )
         raise StoreError(what, value=str(above), fix="free some space or choose another folder")
 
 
@@ -288,5 +288,3 @@ def describe_files(folder: Path, written: WrittenSplits) -> tuple[LockedFile, ..
         )
         for name in names
     )  # fmt: skip
-
-

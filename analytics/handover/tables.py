@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.analytics.effect.dataset_card import table
 from tamis.analytics.handover.figures import Composition, Share
+from tamis.analytics.operators.operator import named_list
 
 MOST_ROWS = 200
 """Values that a table names; the others are summed in a last row."""
@@ -45,9 +46,11 @@ def percent(part: int, whole: int) -> str:
 
 
 def _row(share: Share, composition: Composition) -> tuple[object, ...]:
-    licences = ", ".join(share.licences[:8]) + (f" and {len(share.licences) - 8} more" if len(share.licences) > 8 else "")
+    licences = ", ".join(share.licences[:8]) + (
+        f" and {len(share.licences) - 8} more" if len(share.licences) > 8 else ""
+    )
     if composition.sources is None and composition.licences is not None:
-        licences = ", ".join(each.value for each in composition.licences[:8])
+        licences = named_list(tuple(each.value for each in composition.licences), most=8)
     return (
         share.value, share.documents, share.times, share.bytes, percent(share.bytes, composition.bytes),
         licences or NONE_STATED,

@@ -145,8 +145,8 @@ def _sources(document: _Document, known: SummaryInput) -> None:
         document.lacking("2", "Names of the sources", "the corpus has no column of sources")
     else:
         document.lines += [
-            f"The corpus names {len(composition.sources):,} sources. Which of the sections 2.1 to 2.6 each belongs to is"
-            " not in the data and has to be said by the provider.",
+            f"The corpus names {len(composition.sources):,} sources. Which of the sections 2.1 to 2.6 each belongs to"
+            " is not in the data and has to be said by the provider.",
         ]
     document.block(source_table(composition))
     if composition.licences is not None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def lists(column: pa.ListArray) -> list[NDArray[Any]]:
     """Return the lists of a column as views of one array."""
     offsets = column.offsets.to_numpy().tolist()
     values = column.values.to_numpy()
-    return [values[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [values[start:end] for start, end in pairwise(offsets)]
 
 
 def content_digest(splits: Mapping[str, Iterable[bytes]]) -> str:

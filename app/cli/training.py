@@ -57,7 +57,10 @@ def prepare(
 def _print_estimate(expected: PrepareEstimate) -> None:
     for each in expected.splits:
         about = "" if each.exact else "about "
-        parts = [f"{each.documents:,} documents, {each.items:,} with copies and epochs", f"{about}{each.samples:,} samples"]
+        parts = [
+            f"{each.documents:,} documents, {each.items:,} with copies and epochs",
+            f"{about}{each.samples:,} samples",
+        ]
         if each.tokens:
             parts += [f"{about}{each.tokens:,} tokens", f"padding {each.padding:.2%}", f"{each.cut:,} cut"]
         err.print(f"  {each.split:<12} {', '.join(parts)}", markup=False)

@@ -1,4 +1,4 @@
-"""Training data from one call: the same content in every format, its documents, and errors before anything is written."""
+"""Training data from one call: the same content in every format, its documents, and errors before it is written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,22 @@ PACKED = (
   - {id: batches, operator: batches, params: {size: 8}}
 """
 )
-WORDS = "the quick brown fox jumps over the lazy dog beside an old stone bridge".split()
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "beside",
+    "an",
+    "old",
+    "stone",
+    "bridge",
+]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +99,9 @@ def test_every_format_holds_the_same_samples(made: dict[str, Prepared]) -> None:
         assert [each.samples for each in prepared.splits] == [each.samples for each in first.splits]
 
 
-def test_a_second_call_returns_what_is_there_and_other_options_are_refused(root: Path, made: dict[str, Prepared]) -> None:
+def test_a_second_call_returns_what_is_there_and_other_options_are_refused(
+    root: Path, made: dict[str, Prepared]
+) -> None:
     before = (root / "out-lance/prepare.json").stat().st_mtime_ns
     again = prepare(root, "out-lance", "lance")
     assert again == made["lance"]
@@ -135,7 +152,9 @@ def json_lines(out: Path, split: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_catalogue_entry_is_valid_croissant_and_its_tables_can_be_read(made: dict[str, Prepared], form: str) -> None:
+def test_the_catalogue_entry_is_valid_croissant_and_its_tables_can_be_read(
+    made: dict[str, Prepared], form: str
+) -> None:
     folder = made[form].folder
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,7 +175,8 @@ def test_the_summary_of_content_has_every_section_and_names_what_is_missing(made
     text = (made["mds"].folder / "training_content_summary.md").read_text()
     heads = [line.lstrip("# ").split(". ")[0] for line in text.splitlines() if line.startswith("##")]
     assert heads[:-1] == [
-        "1", "1.1", "1.2", "1.3", "2", "2.1", "2.2", "2.2.1", "2.2.2", "2.3", "2.4", "2.5", "2.6", "3", "3.1", "3.2", "3.3"
+        "1", "1.1", "1.2", "1.3", "2", "2.1", "2.2", "2.2.1", "2.2.2", "2.3", "2.4", "2.5", "2.6", "3",
+        "3.1", "3.2", "3.3",
     ]  # fmt: skip
     told, listed = text.split("## What is missing")
     names = [line.split(": **MISSING**")[0].removeprefix("- ") for line in told.splitlines() if "**MISSING**" in line]
@@ -177,7 +197,9 @@ def test_the_card_tells_the_hub_which_files_are_the_data(made: dict[str, Prepare
 
 def test_figures_count_each_time_a_document_comes(made: dict[str, Prepared]) -> None:
     prepared = made["jsonl.zst"]
-    rows = pa.concat_tables([pq.read_table(prepared.folder / f"index/{each.split}.parquet") for each in prepared.splits])
+    rows = pa.concat_tables(
+        [pq.read_table(prepared.folder / f"index/{each.split}.parquet") for each in prepared.splits]
+    )
     comes = rows.group_by(["document_id", "copy", "epoch"]).aggregate([]).num_rows
     text = (prepared.folder / "training_content_summary.md").read_text()
     assert f"which come {comes:,} times" in text

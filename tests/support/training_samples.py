@@ -33,7 +33,12 @@ def text_data(split: Split, samples: int, *, seed: int = 0, messages: bool = Fal
         turns = [
             [
                 {"role": "user", "content": text},
-                {"role": "assistant", "content": None, "tool_calls": '[{"name": "look"}]', "reasoning_content": text[::-1]},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": '[{"name": "look"}]',
+                    "reasoning_content": text[::-1],
+                },
             ]
             for text in texts
         ]

@@ -97,7 +97,9 @@ def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_conte
     assert tree(tmp_path / "first") == tree(tmp_path / "again")
     assert first.content == again.content == other.content
     assert other.counts[0].shards > first.counts[0].shards > 1
-    assert (tmp_path / "first/index/train.parquet").read_bytes() == (tmp_path / "other/index/train.parquet").read_bytes()
+    assert (tmp_path / "first/index/train.parquet").read_bytes() == (
+        tmp_path / "other/index/train.parquet"
+    ).read_bytes()
 
 
 OWN_WRITER = """
@@ -109,8 +111,10 @@ from tamis.analytics.training.writers.mds import encodings
 import_streaming()
 from streaming.base import MDSWriter
 
-for name, data in (("texts", text_data("train", 40, messages=True)), ("ids", token_data("train", 40, length=900, mask=True))):
-    with MDSWriter(out=str(pathlib.Path(sys.argv[1]) / name), columns=encodings(data.schema), size_limit=None) as writer:
+texts, ids = text_data("train", 40, messages=True), token_data("train", 40, length=900, mask=True)
+for name, data in (("texts", texts), ("ids", ids)):
+    out = str(pathlib.Path(sys.argv[1]) / name)
+    with MDSWriter(out=out, columns=encodings(data.schema), size_limit=None) as writer:
         for batch in data.batches():
             for row in batch.to_pylist():
                 kinds = {name: batch.schema.field(name).type for name in row}

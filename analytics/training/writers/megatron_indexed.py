@@ -41,7 +41,9 @@ class MegatronWriter(Writer):
         """Refuse also ids that the index has no type for."""
         super().check(tokens)
         if tokens is not None and tokens.vocabulary > _SIGNED:
-            raise SettingError("Vocabulary too large for megatron", value=tokens.vocabulary, allowed=f"at most {_SIGNED}")
+            raise SettingError(
+                "Vocabulary too large for megatron", value=tokens.vocabulary, allowed=f"at most {_SIGNED}"
+            )
 
     def load(self) -> ModuleType | None:
         """Return the module; the import says what of a GPU is missing, which no file depends on."""
