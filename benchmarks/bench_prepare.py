@@ -96,26 +96,13 @@ def prepare(
     engine: str = "local",
 ) -> Measured:
     """Run ``tamis prepare`` in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "tamis.app.cli.main",
-        "prepare",
-        str(recipe),
-        str(corpus),
-        "-o",
-        str(out),
-        "--as",
-        form,
-    ]
-    command += ["--shard-mb", str(shard_mb), "--engine", engine, "--source", "source"]
-    limits = dict.fromkeys(
-        ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS"), str(threads)
-    )
+    command = [sys.executable, "-m", "tamis.app.cli.main", "prepare", str(recipe), str(corpus), "-o", str(out)]
+    command += ["--as", form, "--shard-mb", str(shard_mb), "--engine", engine, "--source", "source"]
+    limits = dict.fromkeys((f"{name}_NUM_THREADS" for name in ("NUMBA", "OMP", "RAYON")), str(threads))
+    environment, log = {**os.environ, **limits, "TAMIS_HOME": str(home)}, out.with_name("log.txt")
     begun = time.perf_counter()
-    process = subprocess.Popen(
-        command, env={**os.environ, **limits, "TAMIS_HOME": str(home)}, stdout=subprocess.DEVNULL
-    )
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=file)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
