@@ -86,7 +86,7 @@ def compose(facts: Facts, indexes: Sequence[Path]) -> Composition:
     shares = {
         name: _shares(facts, column, times, size, licence=licence if name == "source" else None)
         for name, column in columns.items()
-        if column in facts.columns
+        if column is not None and column in facts.columns
     }
     return Composition(
         documents=int(np.count_nonzero(times)),

@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.export.bundle import LOCK_FILE, RECIPE_FILE, Bundle, locked_counts
+from tamis.analytics.export.bundle import RECIPE_FILE, Bundle, locked_counts
 from tamis.analytics.export.bundle_study import open_for, study_for
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run import open_bundle
@@ -40,6 +40,7 @@ from tamis.analytics.training.trace import DOCUMENTS, PREPARE_FILE
 from tamis.analytics.training.writers import WRITERS, Writer
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest, file_sha256
+from tamis.data.listing import LOCK_FILE
 from tamis.data.opening import OnBad
 from tamis.data.outputs import output_folder
 from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_parquet
