@@ -37,11 +37,13 @@ class PictureGroups:
         column: the column they come from.
         code: uint8 (documents,), the group of each document.
         labels: of the groups: values, or ranges of a number; ``other`` and ``no value`` come last.
+        ranges: whether they are ranges, which rise.
     """
 
     column: str
     code: NDArray[np.uint8]
     labels: tuple[str, ...]
+    ranges: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ def try_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> tuple
         np.concatenate([*epochs, run.stream.epoch[rest]]).astype(np.int16),
         run.stream.window,
     )
-    return stream, _boundary(run, phases, operator, places, len(stream))
+    return stream, _boundary(run, phases, operator, places)
 
 
 def _times(run: RunOutline, epoch: int) -> NDArray[np.int64]:
@@ -186,9 +188,12 @@ def _weights(run: RunOutline) -> NDArray[np.int64]:
     return run.tokens if run.packing_wanted else np.ones(len(run.train), dtype=np.int64)
 
 
-def _boundary(
-    run: RunOutline, phases: Phases, operator: Curriculum, places: NDArray[np.int64], items: int
-) -> Boundary | None:
+def find_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> Boundary | None:
+    """Return where the boundary of a curriculum is in a run; None if it has none, or the run does not follow it."""
+    return _boundary(run, phases, operator, run.place[phases.rows[operator.arranged(phases.easy, phases.by_chance)]])
+
+
+def _boundary(run: RunOutline, phases: Phases, operator: Curriculum, places: NDArray[np.int64]) -> Boundary | None:
     """Return the boundary of a curriculum whose documents are in an order, by their place in train or -1."""
     if not phases.field or not run.ordered or not len(places):
         return None
@@ -244,7 +249,7 @@ def _bands(run: RunOutline, column: str, bands: int) -> PictureGroups:
     code = np.searchsorted(borders, values, side="right")
     code[missing] = len(labels)
     nothing = bool(missing[run.train].any())
-    return PictureGroups(column, code.astype(np.uint8), (*labels, *([NOTHING] * nothing)))
+    return PictureGroups(column, code.astype(np.uint8), (*labels, *([NOTHING] * nothing)), ranges=True)
 
 
 def draw(run: RunOutline, groups: PictureGroups, stream: Stream | None = None) -> RunPicture:
@@ -285,9 +290,9 @@ def progress(
         group: int32 (m,), each group has a progress of its own; None for one progress.
     """
     if group is None:
-        ends = np.cumsum(weight)
-        whole = max(float(ends[-1]) if len(ends) else 0.0, 1.0)
-        return (ends - weight) / whole, ends / whole
+        done = np.cumsum(weight)
+        total = max(float(weight.sum()), 1.0)
+        return (done - weight) / total, done / total
     order = np.argsort(group, kind="stable")
     totals = np.bincount(group, weights=weight)
     before = np.cumsum(totals) - totals
@@ -321,7 +326,7 @@ def spread_tokens(
     cell, whole = first * groups + code, tokens.astype(np.float64)
     across = np.flatnonzero(last > first)
     whole[across] = 0.0
-    found = np.bincount(cell, weights=whole, minlength=parts * groups)
+    found = np.bincount(cell, weights=whole, minlength=parts * groups).astype(np.float64, copy=False)
     if len(across):
         times = last[across] - first[across] + 1
         item = np.repeat(across, times)

@@ -22,6 +22,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.groups import column_values
 from tamis.analytics.study.scene import Scene
 from tamis.analytics.training.batches import BatchOrder, difficulty_groups, majority_groups
+from tamis.analytics.training.data import SPLITS
 from tamis.analytics.training.expand import Stream, expand
 from tamis.analytics.training.packing import Packing, Window, pack
 from tamis.analytics.training.splits import LeakCheck, Twins, assign, check_leaks, join_groups, random_split
@@ -130,6 +131,35 @@ class StepReading:
         return (self.copy > 0) | (self.epoch > 0)
 
 
+@dataclass(frozen=True)
+class RunFigures:
+    """The numbers of a run that people look at before it is made.
+
+    Attributes:
+        documents: different documents of train, validation and test.
+        tokens: of each, every document once, as the facts count them.
+        read: tokens that train reads, with copies and epochs, in sequences if documents are packed.
+        again: tokens among them of later copies and epochs.
+        sequences: of train; 0 where documents are not packed.
+        padding: share of the places of all sequences without a token, in [0, 1].
+        cut: documents of the stream that are cut.
+        lost: tokens in no sequence.
+        steps: batches, or sequences or documents where no step composes batches.
+        window: other documents between two copies of the same one, at least.
+    """
+
+    documents: tuple[int, int, int]
+    tokens: tuple[int, int, int]
+    read: int
+    again: int
+    sequences: int
+    padding: float
+    cut: int
+    lost: int
+    steps: int
+    window: int
+
+
 @dataclass(frozen=True, eq=False)
 class RunOutline:
     """One run of training over the train documents.
@@ -231,6 +261,27 @@ class RunOutline:
         return self.packing.starts()
 
     @cached_property
+    def figures(self) -> RunFigures:
+        """Return the numbers of the run."""
+        split, packing, stream = self.parts.split, self.packing, self.stream
+        own = self.facts.whole("n_tokens")[self.parts.rows]
+        documents = np.bincount(split, minlength=len(SPLITS)).tolist()
+        tokens = [int(own[split == number].sum()) for number in range(len(SPLITS))]
+        sizes = self.tokens[stream.row]
+        return RunFigures(
+            documents=(documents[0], documents[1], documents[2]),
+            tokens=(tokens[0], tokens[1], tokens[2]),
+            read=int(sizes.sum()),
+            again=int(sizes[(stream.copy > 0) | (stream.epoch > 0)].sum()),
+            sequences=0 if packing is None else packing.sequences,
+            padding=0.0 if packing is None else packing.padding,
+            cut=0 if packing is None else packing.cut,
+            lost=0 if packing is None else packing.lost,
+            steps=len(self.batches),
+            window=stream.window,
+        )
+
+    @cached_property
     def leaks(self) -> LeakCheck | None:
         """Return the verified twins that the split divides, None where no near-duplicates are measured for it."""
         if self.parts.twins is None:
@@ -294,11 +345,12 @@ def split_parts(outcome: Outcome, facts: Facts, evidence: Evidence, split: Split
         said = facts.numbers("prompt.bytes")[rows] > 0
         codes.append(np.where(said, _codes(facts, "prompt.norm_group")[rows], -1))
     sizes = facts.whole("n_tokens")[rows] if split.share_of == "tokens" else np.ones(len(rows), dtype=np.int64)
-    keys, shares = facts.keys[rows], {"validation": split.validation, "test": split.test, "seed": split.seed}
-    found = assign(keys, sizes, join_groups(len(rows), twins=twins, codes=codes), **shares)
+    keys, groups = facts.keys[rows], join_groups(len(rows), twins=twins, codes=codes)
+    found = assign(keys, sizes, groups, validation=split.validation, test=split.test, seed=split.seed)
     divided = 0
     if twins is not None:
-        divided = check_leaks(random_split(keys, **shares), twins, facts.ids.take(rows)).pairs
+        by_chance = random_split(keys, validation=split.validation, test=split.test, seed=split.seed)
+        divided = check_leaks(by_chance, twins, facts.ids.take(rows)).pairs
     return SplitParts(rows, found, twins, divided)
 
 
