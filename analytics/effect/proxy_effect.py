@@ -198,7 +198,7 @@ class ProxyGround:
     ) -> dict[int, ProxyTrial]:
         """Return the trained models by the place of their arm, those that are stored at once."""
         watch, tell = progress or NullProgress(), listen or (lambda _: None)
-        each = self.plan.steps * self.plan.spec.step_tokens
+        each = self.plan.read
         keys = [self.key(arm) for arm in arms]
         # A recipe that keeps everything has the models of everything: what is equal is trained once.
         same: dict[str, list[int]] = {}
@@ -322,8 +322,8 @@ class ProxyGround:
             share=kept / max(1, int(bench.bytes[bench.allowed].sum())),
             documents=len(arm.rows),
             bytes=kept,
-            passes=self.plan.tokens / max(1, int((bench.bytes[arm.rows] * arm.copies).sum())),
-            effective=min(effective_tokens(bench.bytes.astype(np.float64), times), float(self.plan.tokens)),
+            passes=self.plan.read / max(1, int((bench.bytes[arm.rows] * arm.copies).sum())),
+            effective=min(effective_tokens(bench.bytes.astype(np.float64), times), float(self.plan.read)),
             curves=(),
         )
 
@@ -348,7 +348,7 @@ class ProxyGround:
             target_digest=bed.target.digest if bed.target else "",
             size=spec.name,
             parameters=spec.parameters,
-            tokens=self.plan.steps * spec.step_tokens,
+            tokens=self.plan.read,
             seeds=self.plan.seeds,
             precision=self.precision,
             device=self.plan.device,

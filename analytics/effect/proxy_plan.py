@@ -153,6 +153,11 @@ class ProxyPlan:
         return self.tokens // self.spec.step_tokens
 
     @property
+    def read(self) -> int:
+        """Return the bytes that every model really reads: whole steps of them."""
+        return self.steps * self.spec.step_tokens
+
+    @property
     def scored_bytes(self) -> int:
         """Return the most bytes of target texts that are scored at every checkpoint."""
         return min(max(self.tokens // 10, 5_000), 200_000)

@@ -154,9 +154,7 @@ class _Job:
         markers.mark(WrittenFile.at(path, rows=shard.samples))
         return _describe(shard, names, files)
 
-    def _watched(
-        self, batches: Iterable[pa.RecordBatch], records: list[NDArray[np.void]]
-    ) -> Iterator[pa.RecordBatch]:
+    def _watched(self, batches: Iterable[pa.RecordBatch], records: list[NDArray[np.void]]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             records.append(batch_records(batch))
             yield batch
@@ -230,9 +228,7 @@ def clear_draft(draft: Path, state: Path, splits: Sequence[str], made_for: Mappi
 
 
 def _describe(shard: Shard, names: Sequence[str], files: Sequence[WrittenFile]) -> ShardFiles:
-    return ShardFiles(
-        shard, tuple(names), tuple(file.bytes for file in files), tuple(file.sha256 for file in files)
-    )
+    return ShardFiles(shard, tuple(names), tuple(file.bytes for file in files), tuple(file.sha256 for file in files))
 
 
 def make_folder(target: Path, write: Callable[[Path, Path], None], *, what: str) -> None:

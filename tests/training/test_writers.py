@@ -97,7 +97,9 @@ def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_conte
     assert tree(tmp_path / "first") == tree(tmp_path / "again")
     assert first.content == again.content == other.content
     assert other.counts[0].shards > first.counts[0].shards > 1
-    assert (tmp_path / "first/index/train.parquet").read_bytes() == (tmp_path / "other/index/train.parquet").read_bytes()
+    assert (tmp_path / "first/index/train.parquet").read_bytes() == (
+        tmp_path / "other/index/train.parquet"
+    ).read_bytes()
 
 
 KILLED = """

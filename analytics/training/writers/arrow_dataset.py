@@ -39,9 +39,7 @@ class ArrowDatasetWriter(Writer):
 
     def finish(self, folder: Path, data: TrainingData, shards: Sequence[ShardFiles]) -> None:
         """Write the state and the features of the split."""
-        files = [
-            WrittenFile(each.names[0], each.shard.samples, each.sizes[0], each.sha256[0]) for each in shards
-        ]
+        files = [WrittenFile(each.names[0], each.shard.samples, each.sizes[0], each.sha256[0]) for each in shards]
         describe_dataset(folder, with_features(data.schema, always=True), files)
 
     def finish_all(self, folder: Path, splits: Sequence[TrainingData]) -> None:

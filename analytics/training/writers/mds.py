@@ -110,9 +110,7 @@ def _encode(batch: pa.RecordBatch, names: Sequence[str]) -> list[bytes]:
         fixed = [pa.types.is_int32(batch.schema.field(name).type) for name in names]
     varying = [place for place, same in enumerate(fixed) if not same]
     pack = struct.Struct(f"<{len(varying)}I").pack
-    return [
-        pack(*[len(parts[place]) for place in varying]) + b"".join(parts) for parts in zip(*columns, strict=True)
-    ]
+    return [pack(*[len(parts[place]) for place in varying]) + b"".join(parts) for parts in zip(*columns, strict=True)]
 
 
 def _plain(batch: pa.RecordBatch, name: str) -> list[bytes]:
