@@ -18,9 +18,8 @@ from tamis.analytics.operators.order import Curriculum
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Step
 from tamis.analytics.study.groups import column_values
-from tamis.analytics.training.expand import Stream, times_in_epoch
+from tamis.analytics.training.expand import Stream
 from tamis.analytics.training.run_outline import RunOutline
-from tamis.data.hashing import uniform
 
 PARTS = 180
 """Parts of the progress in a picture: as many as a screen can tell apart."""
@@ -155,13 +154,11 @@ def try_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> tuple
         phases: of its curriculum.
         operator: the curriculum with another boundary.
     """
-    order = operator.arranged(phases.easy, phases.by_chance)
-    places = run.place[phases.rows[order]]
-    inside = places >= 0
-    train = places[inside]
+    ordered = phases.rows[operator.arranged(phases.easy, phases.by_chance)]
+    train = ordered[run.in_train[ordered]]
     rows, copies, epochs = [], [], []
     for epoch in range(run.ordered):
-        times = _times(run, epoch)[train]
+        times = (run.times(epoch) if epoch else run.first_times)[train]
         row = np.repeat(train, times)
         rows.append(row)
         copies.append(np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times))
@@ -173,35 +170,22 @@ def try_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> tuple
         np.concatenate([*epochs, run.stream.epoch[rest]]).astype(np.int16),
         run.stream.window,
     )
-    return stream, _boundary(run, phases, operator, places)
-
-
-def _times(run: RunOutline, epoch: int) -> NDArray[np.int64]:
-    """Return how often each train document comes in an epoch, int64 (t,)."""
-    seed = run.steps.expand.seed if run.steps.expand else 0
-    drawn = uniform(run.facts.keys[run.train], seed=seed, salt="expand weight")
-    return times_in_epoch(run.times, run.weight, drawn, epoch)
-
-
-def _weights(run: RunOutline) -> NDArray[np.int64]:
-    """Return by how much each train document moves the progress on: its tokens, or 1 where documents are steps."""
-    return run.tokens if run.packing_wanted else np.ones(len(run.train), dtype=np.int64)
+    return stream, _boundary(run, phases, operator, ordered)
 
 
 def find_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> Boundary | None:
     """Return where the boundary of a curriculum is in a run; None if it has none, or the run does not follow it."""
-    return _boundary(run, phases, operator, run.place[phases.rows[operator.arranged(phases.easy, phases.by_chance)]])
+    return _boundary(run, phases, operator, phases.rows[operator.arranged(phases.easy, phases.by_chance)])
 
 
-def _boundary(run: RunOutline, phases: Phases, operator: Curriculum, places: NDArray[np.int64]) -> Boundary | None:
-    """Return the boundary of a curriculum whose documents are in an order, by their place in train or -1."""
-    if not phases.field or not run.ordered or not len(places):
+def _boundary(run: RunOutline, phases: Phases, operator: Curriculum, ordered: NDArray[np.int64]) -> Boundary | None:
+    """Return the boundary of a curriculum that gives an order, as facts rows."""
+    m = len(ordered)
+    if not phases.field or not run.ordered or not m:
         return None
-    weights = _weights(run) * _times(run, 0)
-    own = np.where(places >= 0, weights[places], 0)
-    whole = float((_weights(run)[run.stream.row]).sum())
-    passed = np.concatenate([[0.0], np.cumsum(own) / max(whole, 1.0)])
-    last, m = operator.order == "best last", len(places)
+    whole = max(float(run.moves[run.stream.row].sum()), 1.0)
+    passed = np.concatenate([[0.0], np.cumsum((run.moves * run.first_times)[ordered]) / whole])
+    last = operator.order == "best last"
     head = m - operator.part(m) if last else operator.part(m)
     if phases.field == "slices":
         head = len(range(0, m, operator.slices))
@@ -221,15 +205,16 @@ def group_documents(run: RunOutline, column: str, *, most: int = MOST_GROUPS, ba
         return _bands(run, column, bands)
     texts, codes = column_values(run.facts, column)
     values = texts.to_pylist()
-    tokens = run.tokens * np.bincount(run.stream.row, minlength=len(run.tokens))
-    tally = np.bincount(codes[run.train], weights=tokens, minlength=len(values) + 1)[:-1]
+    own = codes[run.stream.row]
+    counts = np.bincount(own, minlength=len(values) + 1)
+    tally = np.bincount(own, weights=run.sizes[run.stream.row], minlength=len(values) + 1)[:-1]
     top = [place for place in np.argsort(-tally, kind="stable").tolist() if tally[place] > 0]
     rest = len(top) > most
     top = top[: most - 1] if rest else top
     lookup = np.full(len(values) + 1, len(top), dtype=np.uint8)
     lookup[top] = np.arange(len(top))
     lookup[-1] = len(top) + rest
-    nothing = bool((codes[run.train] == len(values)).any())
+    nothing = bool(counts[-1])
     labels = [*(str(values[place]) for place in top), *([OTHER] * rest), *([NOTHING] * nothing)]
     # Documents that are dropped, and so in no picture, may have any code.
     return PictureGroups(column, lookup[codes], tuple(labels) or (NOTHING,))
@@ -237,7 +222,7 @@ def group_documents(run: RunOutline, column: str, *, most: int = MOST_GROUPS, ba
 
 def _bands(run: RunOutline, column: str, bands: int) -> PictureGroups:
     values = run.facts.numbers(column)
-    known = values[run.train]
+    known = values[run.in_train]
     known = known[np.isfinite(known)]
     if not len(known):
         return PictureGroups(column, np.zeros(len(values), dtype=np.uint8), (NOTHING,))
@@ -248,7 +233,7 @@ def _bands(run: RunOutline, column: str, bands: int) -> PictureGroups:
     missing = np.isnan(values)
     code = np.searchsorted(borders, values, side="right")
     code[missing] = len(labels)
-    nothing = bool(missing[run.train].any())
+    nothing = bool(missing[run.in_train].any())
     return PictureGroups(column, code.astype(np.uint8), (*labels, *([NOTHING] * nothing)), ranges=True)
 
 
@@ -264,11 +249,9 @@ def draw(run: RunOutline, groups: PictureGroups, stream: Stream | None = None) -
         stream: another stream of the run; its own by default.
     """
     stream = run.stream if stream is None else stream
-    tokens = run.tokens[stream.row]
-    weight = tokens if run.packing_wanted else np.ones(len(stream), dtype=np.int64)
-    own, names = run.groups
-    low, high = progress(weight, own[stream.row] if len(names) > 1 else None)
-    code = groups.code[run.train][stream.row]
+    tokens = run.sizes[stream.row]
+    low, high = progress(run.moves[stream.row], run.group[stream.row] if len(run.groups) > 1 else None)
+    code = groups.code[stream.row]
     spread = spread_tokens(low, high, tokens, code, parts=PARTS, groups=len(groups.labels))
     later = ((stream.copy > 0) | (stream.epoch > 0)).astype(np.uint8)
     again = np.zeros(PARTS)

@@ -1,12 +1,11 @@
 """The run of training as the facts of a corpus foresee it: splits, stream, sequences and steps, without reading a text.
 
-Token counts are those of the facts, so sequences are an estimate where ``pack`` names another tokenizer; the order of
-documents is exact. Nothing is written: this is what people look at before ``tamis prepare`` runs.
+Token counts are those of the facts, so sequences are an estimate until ``tamis prepare`` makes the tokens; splits and
+the order of documents are those that it writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -19,14 +18,15 @@ from tamis.analytics.operators.operator import Evidence, TrainingOperator
 from tamis.analytics.operators.training import ComposeBatches, ExpandCopies, PackSequences, SplitDocuments
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.study.groups import column_values
 from tamis.analytics.study.scene import Scene
-from tamis.analytics.training.batches import BatchOrder, difficulty_groups, majority_groups
+from tamis.analytics.training.batches import BatchOrder, majority_groups
 from tamis.analytics.training.data import SPLITS
-from tamis.analytics.training.expand import Stream, expand
+from tamis.analytics.training.expand import Stream, times_in_epoch
 from tamis.analytics.training.packing import Packing, Window, pack
-from tamis.analytics.training.splits import LeakCheck, Twins, assign, check_leaks, join_groups, random_split
-from tamis.data.errors import RecipeError, SettingError
+from tamis.analytics.training.plan import batch_groups, divide, stream_of
+from tamis.analytics.training.splits import LeakCheck, Twins, check_leaks, random_split
+from tamis.data.errors import RecipeError
+from tamis.data.hashing import uniform
 
 Value = TypeVar("Value", bound=TrainingOperator)
 
@@ -77,23 +77,6 @@ class TrainingSteps:
     def unit(self) -> str:
         """Return what is read at once: a step, a sequence or a document."""
         return "step" if self.batches else "sequence" if self.pack else "document"
-
-
-@dataclass(frozen=True, eq=False)
-class SplitParts:
-    """The kept documents by split.
-
-    Attributes:
-        rows: int64 (n,), facts rows of the kept documents, ascending.
-        split: int8 (n,), the place in ``SPLITS``.
-        twins: the verified twins among them, None where the split does not look for near-duplicates.
-        divided: pairs of twins that a split by chance, of the same shares, would divide.
-    """
-
-    rows: NDArray[np.int64]
-    split: NDArray[np.int8]
-    twins: Twins | None = None
-    divided: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,71 +149,87 @@ class RunOutline:
 
     Attributes:
         facts: of the corpus.
-        steps: of the recipe.
-        parts: the kept documents by split.
-        train: int64 (t,), facts rows of the train documents, ascending.
-        tokens: int64 (t,), tokens of each by the facts, with the separator where ``pack`` adds one.
-        times: int32 (t,), copies of each.
-        weight: float64 (t,), training weight, None for none.
-        ordered: epochs, from the first, that follow the order of the recipe.
-        stream: the documents in training order; ``row`` counts in ``train``.
+        outcome: of the recipe.
+        rows: int64 (kept,), facts rows of the kept documents, ascending.
+        split: int8 (kept,), the split of each, as the place in ``SPLITS``.
+        twins: verified twins among them; None where the split does not look for any.
+        stream: the train documents in training order; ``row`` is the facts row.
+        sizes: int64 (documents,), tokens of each by the facts, with the separator where ``pack`` adds one.
+        group: int32 (documents,), group of each that batches are composed by.
+        groups: names of the groups.
     """
 
     facts: Facts
-    steps: TrainingSteps
-    parts: SplitParts
-    train: NDArray[np.int64]
-    tokens: NDArray[np.int64]
-    times: NDArray[np.int32]
-    weight: NDArray[np.float64] | None
-    ordered: int
+    outcome: Outcome
+    rows: NDArray[np.int64]
+    split: NDArray[np.int8]
+    twins: Twins | None
     stream: Stream
+    sizes: NDArray[np.int64]
+    group: NDArray[np.int32]
+    groups: tuple[str, ...]
 
     @cached_property
-    def place(self) -> NDArray[np.int64]:
-        """Return the place of each document in ``train``, int64 (documents,); -1 for those that are not in it."""
-        found = np.full(self.facts.n, -1, dtype=np.int64)
-        found[self.train] = np.arange(len(self.train))
-        return found
+    def steps(self) -> TrainingSteps:
+        """Return the steps of training of the recipe."""
+        return TrainingSteps.of(self.outcome.recipe)
 
     @property
-    def packing_wanted(self) -> bool:
-        """Return whether documents are packed into sequences of tokens."""
-        return self.steps.pack is not None
+    def ordered(self) -> int:
+        """Return how many epochs, from the first, follow an order that the recipe gives."""
+        return self.steps.ordered(given=self.outcome.position is not None)
 
     @cached_property
-    def groups(self) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-        """Return the group of each train document that batches are composed by, int32 (t,), and the names."""
-        batches = self.steps.batches
-        if batches is None or batches.mode == "free":
-            return np.zeros(len(self.train), dtype=np.int32), ("",)
-        if batches.difficulty is not None:
-            return difficulty_groups(self.facts.numbers(batches.difficulty)[self.train], bins=batches.bins)
-        texts, codes = column_values(self.facts, str(batches.by))
-        held, code = np.unique(codes[self.train], return_inverse=True)
-        names = [*map(str, texts.to_pylist()), "no value"]
-        return code.astype(np.int32), tuple(names[number] for number in held)
+    def in_train(self) -> NDArray[np.bool_]:
+        """Return which documents are in train, bool (documents,)."""
+        found = np.zeros(self.facts.n, dtype=np.bool_)
+        found[self.rows[self.split == 0]] = True
+        return found
+
+    @cached_property
+    def first_times(self) -> NDArray[np.int64]:
+        """Return how often each document comes in the first epoch, int64 (documents,); 0 if it is not in train."""
+        return self.times(0)
+
+    def times(self, epoch: int) -> NDArray[np.int64]:
+        """Return how often each document comes in an epoch, int64 (documents,); 0 if it is not in train."""
+        step, train = self.steps.expand, np.flatnonzero(self.in_train)
+        weighs = step is not None and step.weights and self.outcome.weight is not None
+        weight = self.outcome.weight[train] if weighs and self.outcome.weight is not None else None
+        drawn = uniform(self.facts.keys[train], seed=0 if step is None else step.seed, salt="expand weight")
+        found = np.zeros(self.facts.n, dtype=np.int64)
+        found[train] = times_in_epoch(self.outcome.copies[train], weight, drawn, epoch)
+        return found
+
+    @cached_property
+    def moves(self) -> NDArray[np.int64]:
+        """Return by how much each document moves the run on, int64 (documents,): by its tokens where documents are
+        packed, else by 1."""
+        return self.sizes if self.steps.pack else np.ones(self.facts.n, dtype=np.int64)
 
     @cached_property
     def packing(self) -> Packing | None:
         """Return the sequences of the stream, None without ``pack``; documents count as cut between any two tokens."""
         if self.steps.pack is None:
             return None
-        lengths, step = self.tokens[self.stream.row], self.steps.pack
+        lengths, step = self.sizes[self.stream.row], self.steps.pack
         windows = (Window.plain(lengths[at : at + step.window]) for at in range(0, len(lengths), step.window))
         return pack(windows, length=step.length, method=step.method)
 
     @cached_property
     def batches(self) -> BatchOrder:
         """Return the steps; without ``batches`` each reads one sequence, or one document."""
-        group, names = self.groups
-        own, step = group[self.stream.row], self.steps.batches
-        if self.packing is not None:
-            sizes, pieces = self.packing.last - self.packing.first, own[self.packing.item]
-            own = majority_groups(
-                self.packing.sequence, sizes, pieces, sequences=self.packing.sequences, groups=len(names)
-            )
-        return BatchOrder(1, "free", own) if step is None else BatchOrder(step.size, step.mode, own, names, step.seed)
+        own, step, packing = self.group[self.stream.row], self.steps.batches, self.packing
+        if packing is not None and len(self.groups) > 1:
+            sizes, pieces = packing.last - packing.first, own[packing.item]
+            own = majority_groups(packing.sequence, sizes, pieces, sequences=packing.sequences, groups=len(self.groups))
+        elif packing is not None:
+            own = np.zeros(packing.sequences, dtype=np.int32)
+        return (
+            BatchOrder(1, "free", own)
+            if step is None
+            else BatchOrder(step.size, step.mode, own, self.groups, step.seed)
+        )
 
     def read(self, number: int) -> StepReading:
         """Return what a step reads.
@@ -238,11 +237,9 @@ class RunOutline:
         Raises:
             SettingError: there is no such step.
         """
-        if not len(self.batches):
-            raise SettingError("There is nothing to read: train is empty", fix="keep more documents")
-        chosen = self.batches.step(number)
+        chosen, stream = self.batches.step(number), self.stream
         if self.packing is None:
-            item, first, last = chosen, np.zeros(len(chosen), dtype=np.int64), self.tokens[self.stream.row[chosen]]
+            item, first, last = chosen, np.zeros(len(chosen), dtype=np.int64), self.sizes[stream.row[chosen]]
             sequence = np.arange(len(chosen))
         else:
             starts = self._starts
@@ -251,9 +248,8 @@ class RunOutline:
             piece = np.repeat(starts[chosen], counts) + within
             item, first, last = (self.packing.item[piece], self.packing.first[piece], self.packing.last[piece])
             sequence = np.repeat(np.arange(len(chosen)), counts)
-        stream = self.stream
-        rows = self.train[stream.row[item]]
-        return StepReading(number, len(chosen), sequence, rows, stream.copy[item], stream.epoch[item], first, last)
+        rows, copy, epoch = stream.row[item], stream.copy[item], stream.epoch[item]
+        return StepReading(number, len(chosen), sequence, rows, copy, epoch, first, last)
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
@@ -263,11 +259,11 @@ class RunOutline:
     @cached_property
     def figures(self) -> RunFigures:
         """Return the numbers of the run."""
-        split, packing, stream = self.parts.split, self.packing, self.stream
-        own = self.facts.whole("n_tokens")[self.parts.rows]
-        documents = np.bincount(split, minlength=len(SPLITS)).tolist()
-        tokens = [int(own[split == number].sum()) for number in range(len(SPLITS))]
-        sizes = self.tokens[stream.row]
+        packing, stream = self.packing, self.stream
+        own = self.facts.whole("n_tokens")[self.rows]
+        documents = np.bincount(self.split, minlength=len(SPLITS)).tolist()
+        tokens = [int(own[self.split == number].sum()) for number in range(len(SPLITS))]
+        sizes = self.sizes[stream.row]
         return RunFigures(
             documents=(documents[0], documents[1], documents[2]),
             tokens=(tokens[0], tokens[1], tokens[2]),
@@ -283,80 +279,49 @@ class RunOutline:
 
     @cached_property
     def leaks(self) -> LeakCheck | None:
-        """Return the verified twins that the split divides, None where no near-duplicates are measured for it."""
-        if self.parts.twins is None:
+        """Return the verified twins that the split divides, None where it does not look for near-duplicates."""
+        if self.twins is None:
             return None
-        return check_leaks(self.parts.split, self.parts.twins, self.facts.ids.take(self.parts.rows))
+        return check_leaks(self.split, self.twins, self.facts.ids.take(self.rows))
+
+    @cached_property
+    def leaks_by_chance(self) -> int:
+        """Return how many pairs of verified twins a split of the same shares by chance divides."""
+        step = self.steps.split
+        if self.twins is None or step is None:
+            return 0
+        keys = self.facts.keys[self.rows]
+        split = random_split(keys, validation=step.validation, test=step.test, seed=step.seed)
+        return check_leaks(split, self.twins, self.facts.ids.take(self.rows)).pairs
 
 
 def outline_run(scene: Scene, evidence: Evidence) -> RunOutline:
-    """Return the run of training that the live recipe of a scene describes.
+    """Return the run of training that the live recipe of a scene describes, decided as ``TrainingPlan`` decides.
 
     Args:
         scene: with a recipe.
         evidence: holds the pairs that ``split`` keeps together.
 
     Raises:
-        RecipeError: there is no recipe, or a step of training does not fit the documents.
+        RecipeError: there is no recipe, it keeps nothing, a split is empty, or copies do not fit.
     """
-    outcome = scene.outcome
+    outcome, facts = scene.outcome, scene.facts
     if outcome is None:
         raise RecipeError("There is no recipe to train by", fix="open one, or add a step")
-    steps, facts = TrainingSteps.of(outcome.recipe), scene.facts
-    parts = _through(facts, outcome, steps.split, lambda: split_parts(outcome, facts, evidence, steps.split))
-    train = parts.rows[parts.split == 0]
-    tokens = facts.whole("n_tokens")[train] + (steps.pack is not None and steps.pack.separator != "none")
-    times = outcome.copies[train]
-    weight = None if outcome.weight is None or not _weighs(steps) else outcome.weight[train]
-    position = None if outcome.position is None else outcome.position[train]
-    ordered = steps.ordered(given=position is not None)
-    step = steps.expand or ExpandCopies()
-    stream = expand(
-        facts.keys[train], times, weight=weight, position=position, ordered=ordered,
-        epochs=step.epochs, window=step.window, seed=step.seed,
-    )  # fmt: skip
-    return RunOutline(facts, steps, parts, train, tokens, times, weight, ordered, stream)
-
-
-def _weighs(steps: TrainingSteps) -> bool:
-    return steps.expand is not None and steps.expand.weights
-
-
-def _through(
-    facts: Facts, outcome: Outcome, split: SplitDocuments | None, make: Callable[[], SplitParts]
-) -> SplitParts:
-    """Return the split that was made before for the same kept documents: their order does not matter to it."""
-    key = ("split", facts.digest, outcome.kept.tobytes(), None if split is None else split.model_dump_json())
-    return facts.memo.through(key, make, size=lambda parts: 30 * len(parts.rows) + outcome.kept.nbytes)
-
-
-def split_parts(outcome: Outcome, facts: Facts, evidence: Evidence, split: SplitDocuments | None) -> SplitParts:
-    """Return the kept documents by split; without a step all are train."""
     rows = np.flatnonzero(outcome.kept)
-    if split is None:
-        return SplitParts(rows, np.zeros(len(rows), dtype=np.int8))
-    near, twins, codes = split.near, None, []
-    if near is not None:
-        first, pairs = evidence.array(near.measure, "first"), evidence.pairs(near.measure)
-        twins = Twins.of(rows, first, pairs, level=split.similarity)
-    for name in filter(None, [split.by, *("norm_group" for rule in split.together if rule == "same text")]):
-        codes.append(_codes(facts, name)[rows])
-    if "same prompt" in split.together:
-        said = facts.numbers("prompt.bytes")[rows] > 0
-        codes.append(np.where(said, _codes(facts, "prompt.norm_group")[rows], -1))
-    sizes = facts.whole("n_tokens")[rows] if split.share_of == "tokens" else np.ones(len(rows), dtype=np.int64)
-    keys, groups = facts.keys[rows], join_groups(len(rows), twins=twins, codes=codes)
-    found = assign(keys, sizes, groups, validation=split.validation, test=split.test, seed=split.seed)
-    divided = 0
-    if twins is not None:
-        by_chance = random_split(keys, validation=split.validation, test=split.test, seed=split.seed)
-        divided = check_leaks(by_chance, twins, facts.ids.take(rows)).pairs
-    return SplitParts(rows, found, twins, divided)
-
-
-def _codes(facts: Facts, name: str) -> NDArray[np.int64]:
-    """Return numbers of the values of a column, int64 (documents,), -1 where there is none."""
-    if facts.info(name).numeric:
-        return np.nan_to_num(facts.numbers(name), nan=-1).astype(np.int64)
-    texts, codes = column_values(facts, name)
-    return np.where(codes < len(texts), codes, -1)
+    if not len(rows):
+        raise RecipeError("The recipe keeps no document", fix="loosen a rule")
+    steps = TrainingSteps.of(outcome.recipe)
+    # The order of documents does not matter to their split, so a moved phase of a curriculum finds it again.
+    split_by = None if steps.split is None else steps.split.model_dump_json()
+    split, twins = facts.memo.through(
+        ("split", facts.digest, outcome.copies.tobytes(), split_by),
+        lambda: divide(facts, evidence, outcome, rows),
+        size=lambda made: 40 * len(rows) + outcome.copies.nbytes,
+    )
+    stream = stream_of(facts, outcome, rows[split == 0], "train")
+    sizes = facts.whole("n_tokens") + int(steps.pack is not None and steps.pack.separator != "none")
+    kept, names = batch_groups(facts, evidence, outcome, rows)
+    group = np.zeros(facts.n, dtype=np.int32)
+    group[rows] = kept
+    return RunOutline(facts, outcome, rows, split, twins, stream, sizes, group, names)

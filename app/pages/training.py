@@ -52,7 +52,7 @@ def _figures(run: RunOutline) -> None:
         help_ = "Validation and test hold each document once."
         shown.append(Stat("Validation, test", f"{count(validation)}, {count(test)}", held, help_))
     if run.leaks is not None:
-        note = f"{count(run.parts.divided)} by chance"
+        note = f"{count(run.leaks_by_chance)} by chance"
         help_ = "Pairs of verified near-duplicates that lie in different splits; beside it, of a split by chance."
         shown.append(Stat("Leaks", count(run.leaks.pairs), note, help_))
     help_ = "With copies and epochs; in grey the part that was read before."

@@ -102,7 +102,7 @@ def _documents(here: Stage, run: RunOutline, found: StepReading, groups: Picture
 def _piece(run: RunOutline, found: StepReading, place: int, row: int) -> str:
     """Return which tokens of a document are read."""
     first, last = int(found.first[place]), int(found.last[place])
-    whole = int(run.tokens[run.place[row]])
+    whole = int(run.sizes[row])
     return count(whole) if last - first == whole else f"{count(first + 1)} to {count(last)} of {count(whole)}"
 
 

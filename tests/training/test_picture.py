@@ -83,9 +83,11 @@ def test_tokens_are_spread_as_by_hand_document_by_document(items: list[tuple[int
 def test_a_picture_holds_every_token_of_the_run_once(column: str, batches: dict[str, Any]) -> None:
     run = outline(WARM_UP, SPLIT, ("expand", {"epochs": 2, "order": "recipe order"}), PACK, ("batches", batches))
     found = draw(run, group_documents(run, column))
-    assert found.tokens.sum() == pytest.approx(2 * run.tokens.sum())
-    assert found.tokens.sum(axis=1) == pytest.approx(np.full(PARTS, 2 * run.tokens.sum() / PARTS), rel=1e-9)
-    assert found.again.sum() == pytest.approx(run.tokens.sum())
+    assert found.tokens.sum() == pytest.approx(2 * int(run.sizes[run.in_train].sum()))
+    assert found.tokens.sum(axis=1) == pytest.approx(
+        np.full(PARTS, 2 * int(run.sizes[run.in_train].sum()) / PARTS), rel=1e-9
+    )
+    assert found.again.sum() == pytest.approx(run.sizes[run.in_train].sum())
     assert found.shares.sum(axis=1) == pytest.approx(np.ones(PARTS))
 
 
@@ -96,14 +98,14 @@ def test_groups_are_the_largest_values_of_train_and_one_for_the_rest() -> None:
     assert many.labels[-1] == OTHER and len(many.labels) == 6
     sums = draw(run, many).tokens.sum(axis=0)
     assert (np.diff(sums[:-1]) <= 0).all()
-    values = np.array(FACTS.array("source").to_pylist())[run.train]
-    assert sums[:-1] == pytest.approx([run.tokens[values == label].sum() for label in many.labels[:-1]])
+    values = np.array(FACTS.array("source").to_pylist())
+    assert sums[:-1] == pytest.approx([run.sizes[run.in_train & (values == label)].sum() for label in many.labels[:-1]])
 
 
 def test_a_number_is_shown_in_parts_of_equal_size_and_one_for_no_value() -> None:
     run = outline(SPLIT, PACK)
     groups = group_documents(run, "compression_ratio")
-    sizes = np.bincount(groups.code[run.train])
+    sizes = np.bincount(groups.code[run.in_train])
     assert groups.labels[-1] == NOTHING and len(sizes) == 6
     assert sizes[:-1].max() - sizes[:-1].min() <= 2
 
@@ -155,8 +157,8 @@ def test_a_boundary_stands_where_its_phase_ends(value: float) -> None:
     stream, boundary = try_boundary(run, phases, operator)
     assert boundary is not None
     easiest = set(phases.rows[phases.easy[: operator.part(len(phases.rows))]].tolist())
-    head = np.array([int(row) in easiest for row in run.train[stream.row]])
-    tokens = run.tokens[stream.row]
+    head = np.array([int(row) in easiest for row in stream.row])
+    tokens = run.sizes[stream.row]
     assert boundary.at == pytest.approx(tokens[head].sum() / tokens.sum())
     assert not head[head.argmin() :].any(), "the phase is one stretch from the start"
     # A handle that is dropped where it stands changes the boundary by less than a part of the progress.
@@ -182,8 +184,7 @@ def test_all_steps_together_read_every_token_of_the_stream_once(pack: Any, batch
     tokens = np.zeros(FACTS.n, dtype=np.int64)
     for step in read:
         np.add.at(tokens, step.rows, step.last - step.first)
-    expected = np.zeros(FACTS.n, dtype=np.int64)
-    expected[run.train] = 2 * run.tokens
+    expected = np.where(run.in_train, 2 * run.sizes, 0)
     assert tokens.tolist() == expected.tolist()
     assert sum(step.sequences for step in read) == (run.packing.sequences if run.packing else len(run.stream))
     assert sum(int(step.again.sum()) for step in read) > 0
@@ -198,9 +199,9 @@ def test_a_step_that_is_not_there_is_refused() -> None:
 
 def test_the_split_of_a_run_divides_no_group_and_covers_what_is_kept() -> None:
     run = outline(SPLIT)
-    groups = FACTS.numbers("norm_group")[run.parts.rows]
+    groups = FACTS.numbers("norm_group")[run.rows]
     for group in np.unique(groups[groups >= 0]):
-        assert len(set(run.parts.split[groups == group].tolist())) == 1
-    assert sorted(run.parts.rows.tolist()) == list(range(FACTS.n))
-    assert [int((run.parts.split == part).sum() > 0) for part in range(3)] == [1, 1, 1]
+        assert len(set(run.split[groups == group].tolist())) == 1
+    assert sorted(run.rows.tolist()) == list(range(FACTS.n))
+    assert [int((run.split == part).sum() > 0) for part in range(3)] == [1, 1, 1]
     assert run.leaks is None
