@@ -22,7 +22,10 @@ from tamis.analytics.training.expand import Stream
 from tamis.analytics.training.run_outline import RunOutline
 
 PARTS = 180
-"""Parts of the progress in a picture: as many as a screen can tell apart."""
+"""Parts of the progress in a picture, at most: as many as a screen can tell apart."""
+LEAST_PARTS = 20
+DOCUMENTS_PER_PART = 100
+"""Fewer documents in a part show their chance rather than the run."""
 MOST_GROUPS = 10
 """Groups with a colour of their own; the others are one."""
 OTHER, NOTHING = "other", "no value"
@@ -249,17 +252,18 @@ def draw(run: RunOutline, groups: PictureGroups, stream: Stream | None = None) -
         stream: another stream of the run; its own by default.
     """
     stream = run.stream if stream is None else stream
+    parts = min(max(len(stream) // DOCUMENTS_PER_PART, LEAST_PARTS), PARTS)
     tokens = run.sizes[stream.row]
     low, high = progress(run.moves[stream.row], run.group[stream.row] if len(run.groups) > 1 else None)
     code = groups.code[stream.row]
-    spread = spread_tokens(low, high, tokens, code, parts=PARTS, groups=len(groups.labels))
+    spread = spread_tokens(low, high, tokens, code, parts=parts, groups=len(groups.labels))
     later = ((stream.copy > 0) | (stream.epoch > 0)).astype(np.uint8)
-    again = np.zeros(PARTS)
+    again = np.zeros(parts)
     if later.any():
-        again = spread_tokens(low, high, tokens, later, parts=PARTS, groups=2)[:, 1]
-    epoch, epochs = np.zeros(PARTS, dtype=np.int64), int(stream.epoch.max(initial=0)) + 1
+        again = spread_tokens(low, high, tokens, later, parts=parts, groups=2)[:, 1]
+    epoch, epochs = np.zeros(parts, dtype=np.int64), int(stream.epoch.max(initial=0)) + 1
     if epochs > 1:
-        epoch = spread_tokens(low, high, tokens, stream.epoch, parts=PARTS, groups=epochs).argmax(axis=1)
+        epoch = spread_tokens(low, high, tokens, stream.epoch, parts=parts, groups=epochs).argmax(axis=1)
     return RunPicture(groups.labels, spread, again, epoch)
 
 

@@ -161,6 +161,7 @@ _DARK = """
 """Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
 _LIGHT = """
 [data-testid="stCode"] .token.atrule, [data-testid="stCode"] .token.boolean {color: #a8480d !important;}
+[data-testid="stCode"] .token.parameter {color: #00688b !important;}
 [data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
   color: #0a5c55 !important;}
 """

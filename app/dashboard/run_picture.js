@@ -6,6 +6,7 @@ const HEIGHT = 270;
 const LANE = 20; // Pixels of the lane of later copies and epochs.
 const BETWEEN = 10;
 const THICK = 0.075; // Share of the height from which a group is named inside its area.
+const REST = 500; // Milliseconds the pointer rests on a step until its documents are read.
 const PATIENCE = 1500; // Milliseconds until the next value is sent although the page has not answered.
 const pictures = new WeakMap();
 let made = 0;
@@ -190,16 +191,19 @@ class RunPicture {
     const lines = shown.map(([label, share]) => pair(label, percent(share)));
     if (data.again.some((share) => share > 0)) lines.push(pair("read before", percent(data.again[part])));
     const hint = html("div");
-    hint.appendChild(html("span")).textContent = "Click to see its documents";
+    hint.appendChild(html("span")).textContent = "Rest or click: its documents";
     this.tip.replaceChildren(head, ...lines, hint);
     const box = this.root.getBoundingClientRect();
     const x = event.clientX - box.left;
     const width = this.tip.offsetWidth;
     this.tip.style.left = `${x + 14 + width > box.width ? Math.max(0, x - width - 14) : x + 14}px`;
     this.tip.style.top = "40px";
+    clearTimeout(this.rest);
+    if (event.pointerType === "mouse") this.rest = setTimeout(() => this.read(step, true), REST);
   }
 
   unhover() {
+    clearTimeout(this.rest);
     this.line.hidden = this.tip.hidden = true;
   }
 
@@ -267,7 +271,7 @@ class RunPicture {
   }
 
   axes(width, height) {
-    const { steps, unit } = this.data;
+    const { steps } = this.data;
     const drawn = [svg("rect", { x: 0, y: 0, width, height: HEIGHT, class: "frame" })];
     for (const share of [0, 0.5, 1]) {
       const text = svg("text", { x: -7, y: (1 - share) * HEIGHT + 4, "text-anchor": "end", class: "quiet" });
@@ -278,7 +282,7 @@ class RunPicture {
     for (const share of ticks) {
       const anchor = share === 0 ? "start" : share === 1 ? "end" : "middle";
       const text = svg("text", { x: share * width, y: height + 17, "text-anchor": anchor, class: "quiet" });
-      text.textContent = `${share === 0 ? `${unit} ` : ""}${number(Math.max(1, Math.round(share * steps)))}`;
+      text.textContent = number(Math.max(1, Math.round(share * steps)));
       drawn.push(text);
     }
     return drawn;
@@ -298,7 +302,7 @@ class RunPicture {
     for (const { first, name } of epochs) {
       const x = (first / n) * width;
       if (first > 0) drawn.push(svg("line", { x1: x, x2: x, y1: 0, y2: top + LANE, class: "seam" }));
-      const text = svg("text", { x: x + 5, y: top + 14, class: "name" });
+      const text = svg("text", { x: x + (first > 0 ? 5 : 16), y: top + 14, class: "band" });
       text.textContent = name;
       if (epochs.length > 1) drawn.push(text);
     }

@@ -15,9 +15,11 @@ from tamis.app.dashboard.look import Stat, count, is_dark, share, short, stats
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.run_picture import PHASES, chosen_step, moved_boundary, run_picture
 from tamis.app.figures.palette import stack_colours
-from tamis.app.pages import training_export, training_reading, training_steps
+from tamis.app.pages import reader_pane, training_export, training_reading, training_steps
 
 PICTURE = "training/picture"
+READER = 460
+"""Pixels of the document beside what a step reads."""
 FIRST = ("source", "cluster", "lang", "label")
 """Columns that are stacked at first, the first that has several values; before them what a curriculum orders by."""
 
@@ -28,17 +30,15 @@ def page() -> None:
     recipe = session.current().recipe
     steps = TrainingSteps.of(recipe)
     if not steps.any:
-        training_steps.explain(here)
+        training_steps.explain()
         return
     key = replace(here.key, selection=(), shown=(), also=())
     run = cache.run_outline(key)
     _figures(run)
-    training_steps.missing(steps)
     if not len(run.stream):
         st.info("Train is empty: the recipe keeps no document for it. Loosen a rule, or lower the shares of the split.")
         return
     _run(here, key, run)
-    training_export.show(here, run)
 
 
 def _figures(run: RunOutline) -> None:
@@ -48,9 +48,8 @@ def _figures(run: RunOutline) -> None:
     note = f"{short(found.tokens[0])} tokens"
     shown = [Stat("Train documents", count(train), note, "Different documents; every figure is of all of them.")]
     if steps.split:
-        held = f"{short(found.tokens[1])} and {short(found.tokens[2])} tokens"
-        help_ = "Validation and test hold each document once."
-        shown.append(Stat("Validation, test", f"{count(validation)}, {count(test)}", held, help_))
+        help_ = f"{short(found.tokens[1])} and {short(found.tokens[2])} tokens; each document once."
+        shown.append(Stat("Validation, test", f"{count(validation)}, {count(test)}", "", help_))
     if run.leaks is not None:
         note = f"{count(run.leaks_by_chance)} by chance"
         help_ = "Pairs of verified near-duplicates that lie in different splits; beside it, of a split by chance."
@@ -60,7 +59,7 @@ def _figures(run: RunOutline) -> None:
     if steps.pack:
         note = f"of {count(steps.pack.length)}"
         shown.append(Stat("Sequences", count(found.sequences), note, steps.pack.sentence()))
-        shown.append(Stat("Padding", share(found.padding, 1), "", "Places of all sequences without a token."))
+        shown.append(Stat("Padding", share(found.padding, 1), "estimated", "Places of all sequences without a token."))
         lost = f"{count(found.lost)} tokens lost" if found.lost else "0 tokens lost"
         shown.append(Stat("Cut documents", count(found.cut), lost, "Longer than a sequence, or cut at its end."))
     if steps.batches:
@@ -96,7 +95,15 @@ def _run(here: Stage, key: cache.SceneKey, run: RunOutline) -> None:
         on_read=_chosen,
     )
     st.caption(_exactness(run, trial is not None))
-    training_reading.show(here, run, groups, labels, number)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        training_reading.show(here, run, groups, labels, number)
+    opened = session.current().setting("document")
+    with right:
+        if opened is None:
+            training_export.show(here, run)
+        else:
+            reader_pane.show(here, int(opened), height=READER)
 
 
 def _trial(key: cache.SceneKey) -> float | None:
@@ -157,6 +164,7 @@ def _controls(
             if st.button("Keep this boundary", key="training/keep", type="primary"):
                 _keep(key, trial)
             st.button("Back to the recipe", key="training/back", on_click=_drop_trial)
+        training_steps.missing(run.steps)
 
 
 def _shows(kind: str) -> bool:

@@ -16,16 +16,14 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, heading, share, short
 from tamis.app.dashboard.page_context import Stage
 from tamis.app.dashboard.text_view import line
-from tamis.app.pages import reader_pane
 
 LISTED = 12
 PREVIEW = 110
-READER = 430
 MOST_INLINE = 1_000
 
 
 def show(here: Stage, run: RunOutline, groups: PictureGroups, labels: list[str], number: int) -> None:
-    """Show what a step reads, and beside it the document that was opened.
+    """Show what a step reads.
 
     Args:
         here: the stage.
@@ -35,21 +33,14 @@ def show(here: Stage, run: RunOutline, groups: PictureGroups, labels: list[str],
         number: of the step, from 0.
     """
     found = run.read(number)
-    opened = session.current().setting("document")
-    left, right = (st.container(), None) if opened is None else st.columns([3, 2], gap="medium")
-    with left:
-        unit = run.steps.unit.capitalize()
-        heading(f"{unit} {count(number + 1)} reads", _totals(run, found))
-        st.html(_shares(found, groups, labels))
-        _documents(here, run, found, groups, labels)
-        rows = np.unique(found.rows)
-        st.button(
-            f"Select its {count(len(rows))} documents" if len(rows) != 1 else "Select its document",
-            key="training/select", icon=":material/select_all:", on_click=_select, args=(here, rows),
-        )  # fmt: skip
-    if right is not None:
-        with right:
-            reader_pane.show(here, int(opened), height=READER)
+    heading(f"{run.steps.unit.capitalize()} {count(number + 1)} reads", _totals(run, found))
+    st.html(_shares(found, groups, labels))
+    _documents(here, run, found, groups, labels)
+    rows = np.unique(found.rows)
+    st.button(
+        f"Select its {count(len(rows))} documents" if len(rows) != 1 else "Select its document",
+        key="training/select", icon=":material/select_all:", on_click=_select, args=(here, rows),
+    )  # fmt: skip
 
 
 def _totals(run: RunOutline, found: StepReading) -> str:

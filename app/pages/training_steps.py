@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -13,7 +13,7 @@ from tamis.analytics.training.run_outline import TrainingSteps
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import heading
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import plain
 
 OFFERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "split": (
@@ -40,7 +40,7 @@ OFFERS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
 """By operator: the button, its parameters and what they mean."""
 
 
-def explain(here: Stage) -> None:
+def explain() -> None:
     """Say what the steps of training are, and offer them."""
     heading("From the documents that the recipe keeps to the batches that a trainer reads")
     st.markdown(
@@ -48,23 +48,22 @@ def explain(here: Stage) -> None:
         " selection and change no curated file. Add one, and this page shows the run as a picture, from the first step"
         " to the last, before anything is written."
     )
-    _offer(tuple(OFFERS), wide=True)
-    _way(here)
+    _offer()
+    _way()
 
 
 def missing(steps: TrainingSteps) -> None:
     """Offer the steps that the recipe does not have, and the way to the forms of the others."""
-    lacking = [name for name in OFFERS if getattr(steps, name) is None]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="training_missing"):
-        for name in lacking:
+    for name in OFFERS:
+        if getattr(steps, name) is None:
             _button(name)
-        if st.button("Edit the steps", key="training/edit", icon=":material/tune:", type="tertiary"):
-            _open_recipe()
+    if st.button("Edit the steps", key="training/edit", icon=":material/tune:", type="tertiary"):
+        _open_recipe()
 
 
-def _offer(names: Sequence[str], *, wide: bool) -> None:
-    cells = st.columns(2 if wide else 1)
-    for place, name in enumerate(names):
+def _offer() -> None:
+    cells = st.columns(2)
+    for place, name in enumerate(OFFERS):
         with cells[place % len(cells)], st.container(border=True, gap="xsmall"):
             kind = OPERATORS[name]
             st.markdown(f"**{plain(kind.term.capitalize())}** · {plain(kind.summary)}")
@@ -95,7 +94,7 @@ def follow() -> None:
     adopt(recipe=recipe.replaced(step.id, operator=ordered))
 
 
-def _way(here: Stage) -> None:
+def _way() -> None:
     st.caption(
         "Their forms, with every parameter, are on the page Recipe. An order of documents comes from the rule"
         " curriculum there; its phases can be dragged here."
