@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.operator import Evidence, Operator, View
+from tamis.analytics.operators.operator import Evidence, Operator, TrainingOperator, View
 from tamis.analytics.operators.sets import group_codes
 from tamis.analytics.operators.training import ComposeBatches, ExpandCopies, PackSequences, SplitDocuments
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
-from tamis.analytics.recipe.recipe import params_of
+from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.study import Study
 from tamis.analytics.training.batches import difficulty_groups
 from tamis.analytics.training.conversations import chosen_template, least_tokens
@@ -147,6 +147,11 @@ class TrainingPlan:
             "batches": None if batches is None else params_of(batches),
             "groups": list(self.groups),
         }
+
+
+def has_training(recipe: Recipe) -> bool:
+    """Return whether a recipe has an active step of training."""
+    return any(isinstance(step.operator, TrainingOperator) for step in recipe.active)
 
 
 def step_of(outcome: Outcome, kind: type[Kind]) -> Kind | None:
