@@ -83,7 +83,8 @@ wall, cpu = time.perf_counter(), usage()
 packed = run(data)
 wall, cpu = time.perf_counter() - wall, usage() - cpu
 sizes = np.diff(table.column("input_ids").chunk(0).offsets.to_numpy().astype(np.int64))
-held = sum(int(pa.compute.list_value_length(chunk).to_numpy().sum()) for chunk in packed.data.column("input_ids").chunks)
+chunks = packed.data.column("input_ids").chunks
+held = sum(int(pa.compute.list_value_length(chunk).to_numpy().sum()) for chunk in chunks)
 if strategy == "wrapped":
     cut = 0
     for at in range(0, len(sizes), batch):

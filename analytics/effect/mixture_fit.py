@@ -155,7 +155,7 @@ def best_weights(
 
 
 @dataclass(frozen=True)
-class Prediction:
+class MixturePrediction:
     """Predicted bits per byte of the target at a mixture, with its interval of two standard deviations."""
 
     bits: float
@@ -219,14 +219,14 @@ class MixtureFit:
     rank: float
     differences: tuple[Difference, ...]
 
-    def predict(self, weights: Sequence[float]) -> Prediction:
+    def predict(self, weights: Sequence[float]) -> MixturePrediction:
         """Return the predicted bits per byte of a mixture; weights are divided by their sum."""
         given = np.asarray(weights, dtype=np.float64)
         share = given / max(float(given.sum()), 1e-300)
         bits = self.floor + float(np.exp(share @ np.array(self.slopes)))
         spread = float(np.std(self.floor + np.exp(np.array(self.bootstraps) @ share)))
         wide = 2.0 * float(np.hypot(spread, self.error))
-        return Prediction(bits, bits - wide, bits + wide)
+        return MixturePrediction(bits, bits - wide, bits + wide)
 
     def group_weights(self, weights: Sequence[float] | None = None) -> dict[str, float]:
         """Return the weight of each group, sum 1, without those that have next to none."""
