@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 
 from tamis.analytics.handover.prepare import PrepareOptions, prepare_bundle
 from tamis.analytics.handover.prepared import Prepared
+from tamis.analytics.steps.engine import Engine
+from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.training.trace import trace_sample
 from tamis.analytics.training.writers import WRITERS
 from tamis.app.cli.main import app
@@ -82,10 +84,19 @@ def made(root: Path) -> dict[str, Prepared]:
     return {form: prepare(root, f"out-{form}", form) for form in FORMATS}
 
 
-def prepare(root: Path, out: str, form: str, *, recipe: str = "packed", **options: Any) -> Prepared:
-    chosen = PrepareOptions(format=form, **options)
+def prepare(
+    root: Path,
+    out: str,
+    form: str,
+    *,
+    recipe: str = "packed",
+    home: str = "home",
+    engine: Engine | None = None,
+    **options: Any,
+) -> Prepared:
+    chosen, workspace = PrepareOptions(format=form, **options), Workspace(root / home)
     path = root / "corpus.parquet"
-    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=Workspace(root / "home"))
+    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=workspace, engine=engine)
 
 
 def test_every_format_holds_the_same_samples(made: dict[str, Prepared]) -> None:
@@ -108,6 +119,13 @@ def test_a_second_call_returns_what_is_there_and_other_options_are_refused(
     assert (root / "out-lance/prepare.json").stat().st_mtime_ns == before
     with pytest.raises(StoreError, match="other training data"):
         prepare(root, "out-lance", "mds")
+
+
+def test_a_cluster_makes_the_same_files_from_an_analysis_of_its_own(root: Path, made: dict[str, Prepared]) -> None:
+    with connect("local") as cluster:
+        by_cluster = prepare(root, "by-cluster", "mds", home="home-of-cluster", engine=cluster)
+    assert by_cluster.files == made["mds"].files
+    assert by_cluster.content == made["mds"].content
 
 
 def test_a_trace_names_the_bytes_that_the_tokens_of_a_sample_are(root: Path, made: dict[str, Prepared]) -> None:
