@@ -6,7 +6,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,7 @@ from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.training.trace import trace_sample
 from tamis.analytics.training.writers import WRITERS
 from tamis.app.cli.main import app
+from tamis.app.cli.training import TrainingFormat
 from tamis.data.errors import SettingError, StoreError, TamisError
 from tamis.data.workspace import Workspace
 
@@ -265,6 +266,7 @@ def test_the_commands_say_what_they_do_without_a_terminal(
     traced = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00000.tar", "0"])
     assert traced.exit_code == 0, traced.output
     assert "piece 0" in traced.stdout and "Keep documents with n_words" in traced.stdout
+    assert sorted(get_args(TrainingFormat)) == sorted(FORMATS)
     wrong = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00009.tar", "0"])
     assert isinstance(wrong.exception, SettingError)
     outside = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/0", "99999"])
