@@ -120,6 +120,10 @@ class ArtifactWriter:
         array: NDArray[Any] = np.load(self._path(name, "array"), mmap_mode="r" if mmap else None, allow_pickle=False)
         return array
 
+    def read_json(self, name: str) -> Any:
+        """Read back a JSON part of this writer."""
+        return json.loads(self._path(name, "json").read_bytes())
+
     def part(self, name: str) -> Part:
         """Return the record of a complete part."""
         return self._parts[name]

@@ -78,6 +78,20 @@ class Passages:
         """Return the bytes of each passage, line feeds included, int64 (p,)."""
         return np.diff(self.edges)
 
+    def joined(self, keep: NDArray[np.bool_], texts: pa.Array) -> pa.LargeStringArray:
+        """Return the texts with only some of their passages, large_string (n,); NULL stays NULL.
+
+        Args:
+            keep: bool (p,), the passages that stay.
+            texts: the texts that were cut, (n,).
+        """
+        edges = self.edges.astype(np.int64)
+        pieces = pa.LargeStringArray.from_buffers(len(self), pa.py_buffer(edges), pa.py_buffer(self.data))
+        counts = np.bincount(self.owners[keep], minlength=len(texts))
+        lists = pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts))), pieces.filter(pa.array(keep)))
+        joined = pc.binary_join(lists, pa.scalar("", pa.large_string()))
+        return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.large_string()))
+
     def text(self, passage: int) -> str:
         """Return one passage without the white space around it."""
         return self.data[self.edges[passage] : self.edges[passage + 1]].tobytes().decode("utf-8", "replace").strip()

@@ -19,7 +19,7 @@ from tamis.analytics.embedding.embedder import (
 )
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
-from tamis.analytics.steps.measures import SUPPORTING
+from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -124,7 +124,9 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=rows))
     missing = 0
     for shard in context.corpus.shards():
-        missing += int((~context.out.read_array(shard.part).any(axis=1)).sum())
+        # A half is zero if no bit but its sign is set; numpy reads integers fifteen times as fast.
+        bits = np.bitwise_or.reduce(context.out.read_array(shard.part).view(np.uint16), axis=1)
+        missing += int((bits & 0x7FFF == 0).sum())
     facts = dict(embedder.about) | {"space": embedder.space, "no_embedding": missing}
     context.out.commit(rows=context.documents.n, facts=facts)
 
@@ -255,4 +257,22 @@ def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
     return scoped_in_place(step, scope) if scope else step
 
 
+VECTORS = "vectors"
+"""The kind of measure that is the vectors of an embeddings step, and the name of its array."""
+
+
+def vectors_measure(which: str) -> Measure:
+    """Return the measure that holds the vectors of documents: those of the ``analysis``, or ``precise`` ones."""
+    return Measure(VECTORS, (("vectors", which),))
+
+
+def _reads(measure: Measure) -> str:
+    return PRECISE if dict(measure.params)["vectors"] == "precise" else "embeddings"
+
+
+def _read_vectors(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.float16]:
+    return load_vectors(artifact, documents)
+
+
+MEASURES.register(MeasureKind(VECTORS, "Vectors of documents", reads=_reads, read=_read_vectors))
 SUPPORTING[PRECISE] = lambda: embeddings_step("precise", name=PRECISE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -18,7 +18,7 @@ from tamis.analytics.operators.quotas import (
     quotas,
 )
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
-from tamis.analytics.operators.sampling import first_of_each, ranks_within, select_within_amount
+from tamis.analytics.operators.sampling import first_of_each, percentiles_within, ranks_within, select_within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
 from tamis.analytics.operators.token_costs import token_cost
 from tamis.analytics.steps.measures import Measure
@@ -142,6 +142,21 @@ class GroupWeight(BaseModel):
     weight: float = Field(ge=0, description="Relative share of tokens.")
 
 
+def cut_tiers(
+    codes: NDArray[np.int64], names: Sequence[str], quality: NDArray[np.float64], tiers: int
+) -> tuple[NDArray[np.int64], list[str]]:
+    """Return groups cut into tiers by the percentile of a score within the group: codes int64 (n,), and names.
+
+    Args:
+        codes: int64 (n,), group of each document.
+        names: of the groups.
+        quality: float64 (n,); NaN is lowest.
+        tiers: how many; the first is the lowest.
+    """
+    place = np.minimum((percentiles_within(quality, codes) * tiers).astype(np.int64), tiers - 1)
+    return codes * tiers + place, [f"{name} · tier {k + 1}" for name in names for k in range(tiers)]
+
+
 @OPERATORS.register
 class Mixture(SetOperator):
     """Changes the shares of tokens of groups, by weights or by temperature, within the tokens they have.
@@ -164,6 +179,10 @@ class Mixture(SetOperator):
     idempotent: ClassVar[bool] = False
 
     by: CategoryColumn = Field("source", description="The column whose groups are mixed.")
+    tiers: int | None = Field(
+        None, ge=2, le=10, description="Cut every group into so many tiers of quality, named as news · tier 1 (lowest)."
+    )
+    quality: NumericColumn | None = Field(None, description="The score of the tiers; NULL is lowest.")
     alpha: float | None = Field(None, ge=0, le=2, description="Temperature exponent; give this or weights.")
     weights: tuple[GroupWeight, ...] = Field((), max_length=10_000, description="Weights by group.")
     other: float = Field(0.0, ge=0, description="Weight of each group that the weights do not name.")
@@ -179,7 +198,7 @@ class Mixture(SetOperator):
     @field_validator("weights")
     @classmethod
     def _are_in_the_column(cls, weights: tuple[GroupWeight, ...], info: ValidationInfo) -> tuple[GroupWeight, ...]:
-        by = info.data.get("by", "")
+        by = "" if info.data.get("tiers") else info.data.get("by", "")
         return tuple(item.model_copy(update={"group": value_in(by, item.group)}) for item in weights)
 
     @model_validator(mode="after")
@@ -188,15 +207,19 @@ class Mixture(SetOperator):
             raise ValueError("give either alpha or weights")
         if self.tokens is not None and self.share is not None:
             raise ValueError("give tokens or share, not both")
+        if (self.tiers is None) != (self.quality is None):
+            raise ValueError("give tiers together with quality, the score that they cut")
         if len({item.group for item in self.weights}) != len(self.weights):
             raise ValueError("each group may have one weight only")
         return self
 
     def columns(self) -> frozenset[str]:
-        return frozenset({self.by, "n_tokens"} | ({self.prefer} if self.prefer else set()))
+        return frozenset({self.by, "n_tokens"} | {name for name in (self.prefer, self.quality) if name})
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.by)
+        if self.tiers is not None and self.quality is not None:
+            codes, names = cut_tiers(codes, names, view.numbers(self.quality), self.tiers)
         cost = token_cost(view, codes, names)
         supply = np.bincount(codes, weights=cost, minlength=len(names)).astype(np.float64)
         wanted = self._wanted(supply, names)
@@ -273,4 +296,5 @@ class Mixture(SetOperator):
         how = f"tokens ** {self.alpha:g}" if self.alpha is not None else f"{len(self.weights)} weights"
         verb = "Weigh" if self.output == "weights" else "Mix"
         size = f" to {self.tokens:,} tokens" if self.tokens else f" to {self.share * 100:g}%" if self.share else ""
-        return f"{verb} documents by {self.by} in proportion to {how}{size}"
+        tiers = f" and {self.tiers} tiers of {self.quality}" if self.tiers else ""
+        return f"{verb} documents by {self.by}{tiers} in proportion to {how}{size}"

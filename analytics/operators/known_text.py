@@ -1,6 +1,6 @@
 """Rules that compare a corpus with other files: decontamination, and exclusion of documents of another corpus.
 
-Boilerplate as a rule, and as a text step that removes chosen passages.
+Boilerplate as a rule, and as a text step that removes chosen passages; spans that earlier documents have.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from tamis.analytics.duplicates.boilerplate import BoilerplateParams, Passages, passage_hash
 from tamis.analytics.duplicates.reference_search import GramIndex, KnownTexts
 from tamis.analytics.duplicates.references import Reference
+from tamis.analytics.duplicates.repeated_spans import spans_measure
 from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, RowOperator, Scope, TextOperator
 from tamis.analytics.operators.predicate import number
 from tamis.analytics.operators.rows import Digest
@@ -275,6 +275,56 @@ class Boilerplate(RowOperator):
         return f"{self.mode.capitalize()} documents that are {self.share * 100:g}% or more {shared}"
 
 
+@OPERATORS.register
+class SubstringDedup(RowOperator):
+    """Drops documents of which a large part stands, byte for byte, in documents with smaller ids.
+
+    A byte is repeated when it lies in a window of ``length`` bytes that an earlier document has too; the first document
+    of a span keeps it. Spans are found exactly, by a suffix array over all texts of the corpus, whatever rules come
+    before: copies are counted against documents that another rule may drop. It needs about 16 bytes of memory for each
+    byte of text, and at most 2 GiB of text.
+    """
+
+    name: ClassVar[str] = "substring_dedup"
+    term: ClassVar[str] = "exact substring deduplication (suffix array)"
+    group: ClassVar[Group] = "Duplicates"
+    summary: ClassVar[str] = "Drops documents that mostly repeat long spans of earlier ones, byte for byte."
+    source: ClassVar[str] = (
+        "Lee et al. 2021, arXiv 2107.06499 (ExactSubstr); Olmo 3 team 2025, arXiv 2512.13961 (500 bytes)"
+    )
+    warning: ClassVar[str | None] = (
+        "Spans are those of the whole corpus: the document that keeps one may be dropped by another rule."
+    )
+
+    mode: Literal["keep", "drop"] = Field("drop", description="Drop the matching documents, or keep only them.")
+    length: int = Field(200, ge=20, le=100_000, description="Bytes that must be the same in a row.")
+    share: float = Field(0.5, gt=0, le=1, description="Smallest share of a document's bytes that earlier ones have.")
+
+    @property
+    def column(self) -> str:
+        """Return the measured column with the share."""
+        return f"repeated_{self.length}"
+
+    def columns(self) -> frozenset[str]:
+        return frozenset({self.column})
+
+    def measures(self) -> tuple[Measure, ...]:
+        return (spans_measure(self.length, column=self.column),)
+
+    def match(self) -> str:
+        return f"{ident(self.column)} >= {number(self.share)}"
+
+    def value(self) -> str | None:
+        return ident(self.column)
+
+    def threshold(self) -> str | None:
+        return f">= {self.share:g}"
+
+    def sentence(self) -> str:
+        of = f"{self.share * 100:g}% or more of their bytes in spans of {self.length:,} that earlier ones have"
+        return f"{self.mode.capitalize()} documents with {of}"
+
+
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({value.strip() for value in values if value.strip()}))
 
@@ -302,13 +352,7 @@ class RemovePassages(TextOperator):
         found = Passages.of(texts, unit=self.unit)
         chosen = np.array([passage_hash(passage) for passage in self.passages], dtype=np.uint64)
         keep = ~np.isin(found.hashes, chosen) | (found.words == 0)
-        edges = found.edges.astype(np.int64)
-        pieces = pa.LargeStringArray.from_buffers(len(found), pa.py_buffer(edges), pa.py_buffer(found.data))
-        kept = pieces.filter(pa.array(keep))
-        counts = np.bincount(found.owners[keep], minlength=len(texts))
-        lists = pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(counts))), kept)
-        joined = pc.binary_join(lists, pa.scalar("", pa.large_string()))
-        return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.large_string()))
+        return found.joined(keep, texts)
 
     def sentence(self) -> str:
         count = len(self.passages)

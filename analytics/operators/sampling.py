@@ -59,6 +59,25 @@ def ranks_within(
     return order, np.arange(len(order)) - starts
 
 
+def percentiles_within(values: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the percentile of each value within its group, float64 (n,), in (0, 1), 1 the highest.
+
+    Equal values share the middle of their places, (place + 0.5) / size; NaN is the lowest value.
+    """
+    filled = np.where(np.isnan(values), -np.inf, values)
+    order = np.lexsort((filled, codes))
+    grouped, ordered = codes[order], filled[order]
+    new_group = np.r_[True, grouped[1:] != grouped[:-1]] if len(order) else np.zeros(0, dtype=bool)
+    new_run = new_group | (np.r_[True, ordered[1:] != ordered[:-1]] if len(order) else new_group)
+    starts, group_starts = np.flatnonzero(new_run), np.flatnonzero(new_group)
+    ends = np.r_[starts[1:], len(order)]
+    sizes = np.diff(np.r_[group_starts, len(order)])
+    middle = np.repeat((starts + ends) / 2.0, ends - starts)
+    found = np.empty(len(values))
+    found[order] = (middle - np.repeat(group_starts, sizes)) / np.repeat(sizes, sizes)
+    return found
+
+
 def round_share(share: float, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many of each group make up a share, halves rounded up, int64 (groups,)."""
     # A share such as 0.29 times 100 is 28.999999999999996: round that first.

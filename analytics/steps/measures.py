@@ -64,13 +64,14 @@ class Pairs:
 
 @dataclass(frozen=True)
 class MeasureKind:
-    """One kind of measure; exactly one of ``quick`` and ``step`` is set.
+    """One kind of measure; exactly one of ``quick``, ``step`` and ``reads`` is set.
 
     Attributes:
         name: value of ``Measure.kind``.
         title: title shown to people.
         quick: returns the values from facts and stored sets, row-aligned with the facts.
         step: returns the analysis step that measures it.
+        reads: returns the name of a step of the analysis that holds the values already.
         read: returns a named array from the step's artifact, in facts order if it has one value per document.
     """
 
@@ -78,6 +79,7 @@ class MeasureKind:
     title: str
     quick: Callable[[Measure, Facts, FrozenSources], NDArray[Any]] | None = None
     step: Callable[[Measure], StepSpec] | None = None
+    reads: Callable[[Measure], str] | None = None
     read: Callable[[Artifact, Documents, str], NDArray[Any]] | None = None
 
 
@@ -91,12 +93,12 @@ class MeasureRegistry:
         """Add a kind.
 
         Raises:
-            RecipeError: the name is taken, or not exactly one of quick and step is set.
+            RecipeError: the name is taken, or not exactly one of quick, step and reads is set.
         """
         if kind.name in self._kinds:
             raise RecipeError("Measure is registered twice", value=kind.name)
-        if (kind.quick is None) == (kind.step is None):
-            raise RecipeError("A measure is either quick or a step", value=kind.name)
+        if sum(way is not None for way in (kind.quick, kind.step, kind.reads)) != 1:
+            raise RecipeError("A measure is either quick, or a step, or read from one", value=kind.name)
         self._kinds[kind.name] = kind
         return kind
 
@@ -133,11 +135,21 @@ def steps_of(measures: Iterable[Measure], known: Iterable[StepSpec] = ()) -> tup
     found: dict[str, StepSpec] = {}
     for measure in measures:
         kind = MEASURES[measure.kind]
+        if kind.reads is not None:
+            spec = _step_read(measure, kind.reads(measure), steps)
+            found[spec.name] = spec
         if kind.step is not None:
             spec = _column_step(measure, steps) if measure.kind == COLUMN else kind.step(measure)
             spec = scoped(spec, measure.of) if measure.of else spec
             found[spec.name] = spec
     return tuple(found.values())
+
+
+def _step_read(measure: Measure, name: str, known: Mapping[str, StepSpec]) -> StepSpec:
+    found = find_step(name, {**SUPPORTING, **known})
+    if found is None:
+        raise RecipeError(f"{MEASURES[measure.kind].title}: the analysis has no such step", value=name, allowed=known)
+    return found
 
 
 def _column_step(measure: Measure, known: Mapping[str, StepSpec]) -> StepSpec:
@@ -161,7 +173,8 @@ def step_name(measure: Measure) -> str:
 
 def full_step_name(measure: Measure) -> str:
     """Return the name of the step of a measure, with its scope."""
-    name = _maker(measure) if measure.kind == COLUMN else step_name(measure)
+    reads = MEASURES[measure.kind].reads
+    name = _maker(measure) if measure.kind == COLUMN else step_name(measure) if reads is None else reads(measure)
     return f"{measure.of}.{name}" if measure.of else name
 
 

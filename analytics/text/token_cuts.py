@@ -41,6 +41,14 @@ PATTERNS: Mapping[str, str] = {
     ),
 }
 """The regular expressions of byte-level vocabularies for which the cuts hold."""
+RANK_PATTERNS: Mapping[str, str] = {
+    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s",
+    "cl100k": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+        r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+    ),
+}
+"""The same as tiktoken writes them; no chunk but a text's last ends in white space, so that ``$`` means the same."""
 
 
 def token_cuts(about: Mapping[str, Any]) -> Cuts | None:
@@ -63,6 +71,11 @@ def token_cuts(about: Mapping[str, Any]) -> Cuts | None:
     if set(kinds[0]) <= {"NFC"} and _is_byte_level(splits):
         return _byte_level_cuts(own, prefix=bool(splits[-1].get("add_prefix_space")))
     return None
+
+
+def rank_cuts() -> Cuts:
+    """Return where the encodings of tiktoken part every text, without special tokens."""
+    return _byte_level_cuts((), prefix=False)
 
 
 def _listed(part: Mapping[str, Any] | None, several: str) -> list[Mapping[str, Any]]:

@@ -44,8 +44,8 @@ Model = Annotated[
 Tokenizer = Annotated[
     str | None,
     typer.Option(
-        help="What counts tokens: minilm-bytes (default), minilm-wordpiece, a tokenizer.json, its folder or a cached"
-        " name.",
+        help="What counts tokens: minilm-bytes (default), minilm-wordpiece, a tokenizer.json, its folder, a .tiktoken"
+        " file or a cached name.",
         show_default=False,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from traceback import format_tb
@@ -204,7 +204,7 @@ def _field(name: str, info: FieldInfo, value: Any, known: Known, scope: str, fil
         return _clusters_field(title, key, info, value, known, str(filled.get("clustering")))
     if name == "of":
         return _part_field(title, key, info, value, known)
-    return _plain_field(title, key, info, value)
+    return _plain_field(title, key, info, value, known)
 
 
 def _part_field(title: str, key: str, info: FieldInfo, value: str | None, known: Known) -> str | None:
@@ -293,10 +293,10 @@ def _columns(named: str, known: Known) -> dict[str, str] | None:
     return {info.name: info.title for info in offered if info.type in fits[named]}
 
 
-def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
+def _plain_field(title: str, key: str, info: FieldInfo, value: Any, known: Known) -> Any:
     kinds, help_ = _kinds(info), info.description
     if get_origin(kinds[0]) is tuple:
-        return _list_field(title, key, info, value)
+        return _list_field(title, key, info, value, known)
     if get_origin(kinds[0]) is Literal:
         choices = [*([None] if kinds[0] is not info.annotation else []), *get_args(kinds[0])]
         return st.selectbox(
@@ -315,11 +315,11 @@ def _plain_field(title: str, key: str, info: FieldInfo, value: Any) -> Any:
     raise TypeError(f"no field shows {info.annotation}")
 
 
-def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:
+def _list_field(title: str, key: str, info: FieldInfo, value: Any, known: Known) -> list[Any]:
     """Show a list: rows as a table, values one by one, so a value may hold commas and white space."""
     item, values = get_args(_kinds(info)[0])[0], list(value or ())
     if isinstance(item, type) and issubclass(item, BaseModel):
-        return _table_field(title, key, info, values, item)
+        return _table_field(title, key, info, values, item, known)
     if get_origin(item) is Literal:
         return st.multiselect(title, list(get_args(item)), default=values, key=key, help=info.description)
     if item is not str:
@@ -333,7 +333,9 @@ def _list_field(title: str, key: str, info: FieldInfo, value: Any) -> list[Any]:
     )  # fmt: skip
 
 
-def _table_field(title: str, key: str, info: FieldInfo, value: Any, row: type[BaseModel]) -> list[dict[str, Any]]:
+def _table_field(
+    title: str, key: str, info: FieldInfo, value: Any, row: type[BaseModel], known: Known
+) -> list[dict[str, Any]]:
     """Show a list of rows as a table that can be edited, one column per field of the row."""
     rows = [item.model_dump() if isinstance(item, BaseModel) else dict(item) for item in value or ()]
     names = list(row.model_fields)
@@ -343,13 +345,22 @@ def _table_field(title: str, key: str, info: FieldInfo, value: Any, row: type[Ba
         pa.table({name: pa.array(columns[name], _arrow_type(row.model_fields[name])) for name in names}),
         hide_index=True, row_height=28, height=min(300, 110 + 28 * len(rows)), num_rows="dynamic",
         key=f"{key}/{len(rows)}",
-        column_config={
-            name: st.column_config.Column(name.replace("_", " "), help=row.model_fields[name].description)
-            for name in names
-        },
+        column_config={name: _table_column(name, row.model_fields[name], columns[name], known) for name in names},
     )  # fmt: skip
     filled = [{name: item[name] for name in names if item[name] is not None} for item in edited.to_pylist()]
     return [item for item in filled if item]
+
+
+def _table_column(name: str, info: FieldInfo, values: Collection[Any], known: Known) -> Any:
+    """Return how a table shows one field of its rows: columns of the corpus are chosen, all else is typed."""
+    title, options = name.replace("_", " "), _columns(_widget(info), known)
+    if options is None:
+        return st.column_config.Column(title, help=info.description)
+    others = [value for value in values if value is not None and value not in options]
+    return st.column_config.SelectboxColumn(
+        title, help=info.description, options=[*options, *dict.fromkeys(others)],
+        format_func=lambda column: f"{options[str(column)]} · {column}" if str(column) in options else str(column),
+    )  # fmt: skip
 
 
 def _arrow_type(info: FieldInfo) -> pa.DataType:

@@ -15,13 +15,14 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.steps.scopes import split_scope
 from tamis.analytics.study.queries import StepPreview, preview_step
-from tamis.app.dashboard import cache
+from tamis.app.dashboard import cache, session
 from tamis.app.dashboard.changes import QUICK_SECONDS
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
-from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.dashboard.text_view import card, extract
+from tamis.data.errors import TamisError
 
 PREVIEW = 300
 EDITED, LEAD = 420, 80
@@ -46,6 +47,24 @@ def preview(here: Stage, recipe: Recipe, step: str, *, last: str | None = None) 
         return None
     found: StepPreview = cache.ask(cache.SceneKey(here.key.corpus, (), recipe), preview_step, step=step, last=last)
     return found
+
+
+def try_new(here: Stage, recipe: Recipe, *, name: str) -> None:
+    """Show what the new step of a recipe under trial drops.
+
+    Args:
+        here: the stage.
+        recipe: the recipe under trial.
+        name: prefix of the keys of the measurement.
+    """
+    try:
+        found = preview(here, recipe, recipe.beside(session.current().recipe)[-1].id)
+    except TamisError as error:
+        show_fault(error)
+        return
+    show_price(here, recipe, found, name=name)
+    if found is not None:
+        show_examples(here, recipe, found)
 
 
 def show_price(here: Stage, recipe: Recipe, found: StepPreview | None, *, name: str) -> None:

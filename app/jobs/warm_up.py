@@ -146,9 +146,12 @@ def _rules(workspace: Workspace, corpus: Corpus) -> Iterator[Operator]:
     yield OPERATORS.build("exclude_known", {"reference": reference})
     yield OPERATORS.build("c4_lines", {})
     yield OPERATORS.build("boilerplate", {})
+    yield OPERATORS.build("line_loss", {})
+    yield OPERATORS.build("substring_dedup", {"length": 40})
     yield OPERATORS.build("decontaminate", {"evaluation": reference})
     yield OPERATORS.build("idf_decontaminate", {"evaluation": exams})
     yield OPERATORS.build("coverage_sample", {"share": 0.5})
+    yield OPERATORS.build("diverse_sample", {"share": 0.5})
 
 
 def main() -> None:

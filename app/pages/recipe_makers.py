@@ -1,4 +1,4 @@
-"""Rules that must be fitted first: relevance to a target, a budget per concept, D4. The fit is a background job."""
+"""Rules that must be fitted first, by background jobs: relevance to a target, a budget per concept, D4, a mixture."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.figures.effect import quota_figure
 from tamis.app.jobs.effect import CONCEPTS, SCORER, start_concepts, start_scorer
+from tamis.app.pages import recipe_mixture
 from tamis.data.errors import TamisError
 
 _METHODS = {
@@ -33,10 +34,11 @@ _SECONDS = 40.0
 
 
 def show(here: Stage) -> None:
-    """Lay out the two makers."""
+    """Lay out the makers."""
     for title, icon, lay_out in (
         ("Keep what is relevant to a target", "target", _relevance),
         ("Give every concept a budget", "donut_small", _budget),
+        ("Find the best mixture for a target", "balance", recipe_mixture.show),
     ):
         key = session.widget("makers", icon)
         unfolded = st.expander(title, icon=f":material/{icon}:", on_change="rerun", key=key)
@@ -78,20 +80,7 @@ def _relevance(here: Stage) -> None:
     if cells[1].button("Add to the recipe", key="makers/add", type="primary"):
         adopt(recipe=recipe)
         st.rerun()
-    _tried(here, recipe, name="makers/relevance")
-
-
-def _tried(here: Stage, recipe: Recipe, *, name: str) -> None:
-    """Show what the new step of a recipe under trial drops."""
-    step = recipe.beside(session.current().recipe)[-1].id
-    try:
-        found = rule_preview.preview(here, recipe, step)
-    except TamisError as error:
-        show_fault(error)
-        return
-    rule_preview.show_price(here, recipe, found, name=name)
-    if found is not None:
-        rule_preview.show_examples(here, recipe, found)
+    rule_preview.try_new(here, recipe, name="makers/relevance")
 
 
 def _budget(here: Stage) -> None:
@@ -165,7 +154,7 @@ def _sliders(here: Stage, stored: str, concepts: Concepts) -> None:
         ):
             adopt(recipe=_joined(session.current().recipe, d4_recipe(stored)))
             st.rerun()
-    _tried(here, budgeted, name="makers/budget")
+    rule_preview.try_new(here, budgeted, name="makers/budget")
 
 
 def _joined(recipe: Recipe, more: Recipe) -> Recipe:

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tamis.analytics.embedding.kmeans import rescale_rows
+from tamis.analytics.embedding.step import VECTORS
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
 from tamis.analytics.study.evidence import LocalEvidence
-from tamis.data.hashing import digest
+from tamis.data.hashing import digest, uniform
 
 CLUSTERING = digest("a clustering")
 ID_SET = digest("an id set")
@@ -112,6 +114,9 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "exclude_known": [{"reference": digest("known")}, {"reference": digest("known"), "similarity": 1, "bands": 8}],
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
+    "line_quality": [{}, {"below": 0.5}],
+    "line_loss": [{}, {"below": 0.4, "share": 0, "mode": "keep", "missing": "drop"}],
+    "substring_dedup": [{}, {"length": 40, "share": 1, "mode": "keep"}],
     "c4_lines": [{}, {"variant": "c4_any_end"}],
     "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
     "mojibake_repair": [{}],
@@ -155,6 +160,16 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
     ],
     "coverage_sample": [{"share": 0.2}, {"documents": 15, "within": "lang", "neighbours": 3}, {"tokens": 9_000}],
+    "diverse_sample": [{"share": 0.1}, {"documents": 12, "within": "lang"}, {"tokens": 9_000, "vectors": "precise"}],
+    "orthogonal_scores": [
+        {"scores": [{"signal": "unigram_entropy"}, {"signal": "n_words", "weight": -0.5}], "share": 0.2},
+        {
+            "scores": [{"signal": "outlier"}, {"signal": "digit_share"}, {"signal": "compression_ratio", "weight": 2}],
+            "tokens": 9_000,
+            "within": "lang",
+            "components": 2,
+        },
+    ],
     "stratified_share": [{"signal": "compression_ratio"}, {"signal": "n_words", "share": 0.6, "drop_hardest": 0.2}],
     "perplexity_band": [
         {"share": 0.5, "signal": "unigram_entropy"},
@@ -178,8 +193,40 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"weights": [{"group": "source-00", "weight": 2}, {"group": "source-05", "weight": 1}], "share": 0.2},
         {"by": "label", "alpha": 0, "share": 1.5, "max_copies": 3, "prefer": "unigram_entropy"},
         {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
+        {
+            "by": "lang",
+            "tiers": 2,
+            "quality": "unigram_entropy",
+            "weights": [{"group": "en · tier 2", "weight": 3}, {"group": "de · tier 1", "weight": 1}],
+            "share": 0.2,
+        },
     ],
     "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
+    "quality_curve": [
+        {"signal": "unigram_entropy", "tokens": 30_000},
+        {
+            "signal": "compression_ratio",
+            "best": "lowest",
+            "within": "lang",
+            "share": 1.5,
+            "below": 0,
+            "power": 2,
+            "rate": 0,
+            "max_copies": 3,
+            "weights": [{"group": "en", "weight": 2}, {"group": "fi", "weight": 9}],
+        },
+    ],
+    "quadmix": [
+        {"scores": [{"signal": "unigram_entropy"}]},
+        {
+            "scores": [{"signal": "n_words", "weight": -1}, {"signal": "outlier", "weight": 0.5}],
+            "within": "source",
+            "threshold": 0.4,
+            "share": 0.8,
+            "seed": 4,
+            "domains": [{"value": "source-01", "threshold": 0, "floor": 0.5}, {"value": "it's", "strength": 3}],
+        },
+    ],
     "upsample": [{"signal": "unigram_entropy"}, {"signal": "n_words", "best": "lowest", "max_copies": 9, "power": 2}],
     "curriculum": [
         {},
@@ -201,9 +248,12 @@ class Evidence(LocalEvidence):
     """Evidence for examples: heavy measures are invented from the document keys, quick ones are real."""
 
     def array(self, measure: Measure, name: str) -> Any:
-        """Return a measured array: quick ones as they are, others as small keyed counts."""
+        """Return a measured array: quick ones as they are, invented vectors, others as small keyed counts."""
         if MEASURES[measure.kind].quick is not None:
             return super().array(measure, name)
+        if measure.kind == VECTORS:
+            draws = [uniform(self.facts.keys, seed=k, salt="vectors") - 0.5 for k in range(6)]
+            return rescale_rows(np.array(draws, dtype=np.float32).T).astype(np.float16)
         if name == "first":
             return self._first()
         return (self.facts.keys % np.uint64(4)).astype(np.int32)

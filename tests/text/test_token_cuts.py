@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,108 +14,22 @@ import pyarrow as pa
 import pytest
 from docstrings import docstrings
 from hypothesis import given
-from hypothesis import strategies as st
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers
+from tokenizers import AddedToken, Tokenizer, normalizers
 from tokenizers.models import BPE, WordLevel, WordPiece
 from tokenizers.normalizers import NFC, NFKC, BertNormalizer
-from tokenizers.pre_tokenizers import (
-    BertPreTokenizer,
-    ByteLevel,
-    Digits,
-    Metaspace,
-    PreTokenizer,
-    Sequence,
-    Split,
-    Whitespace,
-)
-from tokenizers.trainers import BpeTrainer
+from tokenizers.pre_tokenizers import BertPreTokenizer, ByteLevel, Metaspace, Whitespace
+from vocabularies import BYTE_LEVEL, TEXTS, WORDS, by_split, trained
 
 from tamis.analytics.signals.token_counter import BYTES, TokenCounter, count, is_by_chunk, tokenizer_path
-from tamis.analytics.text.token_cuts import PATTERNS, token_cuts
-
-SPACES = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2003\u200a\u2028\u2029\u202f\u205f\u3000"
-WORDS = (
-    *(
-        "don't",
-        "we'LL",
-        "x's",
-        "'s",
-        "''s",
-        "--'s",
-        "Déjà",
-        "vu",
-        "ABC",
-        "camelCase",
-        "_x_",
-        "a/b",
-        "/",
-        "//\n",
-        "1234567",
-    ),
-    *(
-        "3.14",
-        "v2",
-        "½",
-        "٣٤",
-        "¿qué?",
-        "…",
-        "—",
-        "e\u0301",
-        "\u0301",
-        "=\u0338",
-        "中文字",
-        "かな",
-        "한글",
-        "ไทย",
-        "नमस्ते",
-        "😀",
-        "👩‍👩‍👧",
-    ),
-    *("[MASK]", "<|end|>", "x<|end|>y", "\ufffd", "\x00", "\u00ad", "\u200b", "x" * 120, "İ", "ß", "ﬁ", "Σς", "\u037e"),
-    *("\n", "\r\n", "\n\n", "  ", "   ", "\t", ".\n", "!\n\n/", ",", "(", ")", '"', *SPACES),
-)
-TEXTS = st.lists(
-    st.text(max_size=40)
-    | st.lists(st.sampled_from(WORDS), max_size=14).map("".join)
-    | st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join)
-    | st.text(" \n\ta1.'é中-_/", max_size=24),
-    max_size=6,
-)
-
-
-def by_split(pattern: str) -> PreTokenizer:
-    """Return a pre-tokenizer as those of later vocabularies are."""
-    return Sequence([Split(Regex(pattern), "isolated"), ByteLevel(add_prefix_space=False, use_regex=False)])
-
-
-BYTE_LEVEL: dict[str, Callable[[], PreTokenizer]] = {
-    "plain": lambda: ByteLevel(add_prefix_space=False),
-    "prefix": lambda: ByteLevel(add_prefix_space=True),
-    "digits": lambda: Sequence([Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]),
-    **{name: lambda pattern=pattern: by_split(pattern) for name, pattern in PATTERNS.items()},
-}
-
-
-@cache
-def trained(name: str) -> Tokenizer:
-    """Return a byte-level vocabulary of 1,500 pieces, trained on the documentation of this environment."""
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = BYTE_LEVEL[name]()
-    tokenizer.decoder = decoders.ByteLevel()
-    if name in ("qwen2", "plain"):
-        tokenizer.normalizer = NFC()
-    trainer = BpeTrainer(
-        vocab_size=1_500, initial_alphabet=ByteLevel.alphabet(), special_tokens=["<|end|>"], show_progress=False
-    )
-    texts = [*docstrings()["text"].drop_null().to_pylist()[:600], *WORDS, " ".join(WORDS), "\n".join(WORDS)]
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+from tamis.analytics.signals.token_encoders import TokenizersEncoder
+from tamis.analytics.text.token_cuts import token_cuts
 
 
 def counter(tokenizer: Tokenizer, *, unknown: str | None = None) -> TokenCounter:
     """Return the counter of a tokenizer, with cuts where its file tells them."""
     cuts = token_cuts(json.loads(tokenizer.to_str()))
-    return TokenCounter(tokenizer, None if unknown is None else tokenizer.token_to_id(unknown), cuts)
+    number = None if unknown is None else tokenizer.token_to_id(unknown)
+    return TokenCounter(TokenizersEncoder(tokenizer, number, cuts), cuts)
 
 
 @cache
@@ -261,7 +175,8 @@ def test_batches_threads_and_forgetting_change_no_count(tmp_path: Path) -> None:
             for name in ("known", "unknown", "unknown_bytes"):
                 assert np.array_equal(np.concatenate([getattr(part, name) for part in parts]), getattr(found, name))
     library = trained("cl100k")
-    forgetful = TokenCounter(library, None, token_cuts(json.loads(library.to_str())), most=5)
+    cuts = token_cuts(json.loads(library.to_str()))
+    forgetful = TokenCounter(TokenizersEncoder(library, None, cuts), cuts, most=5)
     parts = [forgetful.counts(texts.slice(k, 50)) for k in range(0, len(texts), 50)]
     assert np.concatenate(parts)[:, 0].tolist() == whole(library, texts.to_pylist())
     assert forgetful.chunks is not None

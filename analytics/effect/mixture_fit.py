@@ -1,0 +1,402 @@
+"""The mixture of domains at which a proxy model needs the fewest bits per byte of a target.
+
+A swarm of mixtures is measured by a proxy; a log-linear law, bits = c + exp(sum of t_d w_d), is fitted to it by ridge
+regression of log(bits - c), with c and the ridge that predict left-out trials best; and the law is minimised under
+
+- a pull to the natural mixture, ``pull`` bits for each nat of KL(w || natural), since a swarm says little far from it;
+- the supply: no domain gives more tokens than it has, copies counted.
+
+The law is convex, so there is one optimum. Its error is that of five-fold cross-validation in which everything is
+chosen anew in every fold; intervals add a bootstrap over the trials. Then the optimum, the natural and the uniform
+mixture are trained and compared in paired draws. Recipes that use the fit are judged on the half of the target that it
+never read.
+
+Sources: Chen et al. 2026, arXiv 2602.12237 (Olmix: log-linear law, KL pull, repetition caps, reuse of a mixture); Ye et
+al. 2024, arXiv 2403.16952 (the law); Liu et al. 2024, arXiv 2407.01492 (RegMix: the swarm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.stats import spearmanr
+
+from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.mixture_swarm import (
+    DomainParams,
+    Domains,
+    Mixer,
+    MixtureProxy,
+    MixtureRun,
+    NgramProxy,
+    draw_weights,
+    run_mixtures,
+)
+from tamis.analytics.effect.purpose import EffectStudy
+from tamis.analytics.effect.target import TargetEntry
+from tamis.analytics.effect.verdict import Difference, compare, text_error
+from tamis.analytics.operators.budget import Mixture
+from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.study.study import Study
+from tamis.data.errors import SettingError
+from tamis.data.hashing import uniform
+from tamis.data.progress import NullProgress, Progress
+from tamis.data.workspace import Workspace
+
+VERSION = 1
+FOLDS = 5
+BOOTSTRAPS = 100
+FLOORS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
+"""Values of c that are tried, as a part of the smallest bits per byte seen."""
+
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+LEAST = 1e-6
+"""Weights below this are 0 in a recipe."""
+
+
+@dataclass(frozen=True, eq=False)
+class LogLinear:
+    """The law bits = floor + exp(weights @ slopes).
+
+    Attributes:
+        floor: bits that no mixture goes below.
+        ridge: of the regression.
+        slopes: float64 (d,).
+        error: root of the mean squared leave-one-out error, bits per byte.
+    """
+
+    floor: float
+    ridge: float
+    slopes: NDArray[np.float64]
+    error: float
+
+    @classmethod
+    def fit(cls, weights: NDArray[np.float64], bits: NDArray[np.float64]) -> LogLinear:
+        """Fit the law, with the floor and the ridge of the smallest leave-one-out error, ties to the first."""
+        laws = (cls.fit_with(weights, bits, part * float(bits.min()), ridge) for part in FLOORS for ridge in RIDGES)
+        return min(laws, key=lambda law: law.error)
+
+    @classmethod
+    def fit_with(cls, weights: NDArray[np.float64], bits: NDArray[np.float64], floor: float, ridge: float) -> LogLinear:
+        """Fit the slopes at a given floor and ridge; left-out predictions come from the hat matrix."""
+        logs = np.log(bits - floor)
+        centre = float(logs.mean())
+        inner = weights.T @ weights + ridge * np.eye(weights.shape[1])
+        # Weights sum to 1, so the mean can be a part of every slope.
+        slopes = np.asarray(np.linalg.solve(inner, weights.T @ (logs - centre)) + centre, dtype=np.float64)
+        hat = np.einsum("ij,ji->i", weights, np.linalg.solve(inner, weights.T))
+        left_out = logs - (logs - weights @ slopes) / np.maximum(1.0 - hat, 1e-9)
+        error = float(np.sqrt(np.mean((floor + np.exp(np.minimum(left_out, 50.0)) - bits) ** 2)))
+        return cls(floor, ridge, slopes, error)
+
+    def predict(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the bits per byte of mixtures, float64 (k,), from weights (k, d)."""
+        return np.asarray(self.floor + np.exp(weights @ self.slopes), dtype=np.float64)
+
+
+def cross_validate(weights: NDArray[np.float64], bits: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the error in bits per byte and the rank correlation of predictions for trials that no fit has seen."""
+    fold = np.arange(len(bits)) % FOLDS
+    predicted = np.empty(len(bits))
+    for number in range(FOLDS):
+        out = fold == number
+        predicted[out] = LogLinear.fit(weights[~out], bits[~out]).predict(weights[out])
+    rank = float(spearmanr(predicted, bits).statistic) if np.ptp(predicted) > 0 and np.ptp(bits) > 0 else 0.0
+    return float(np.sqrt(np.mean((predicted - bits) ** 2))), rank
+
+
+def bootstrap_slopes(
+    law: LogLinear, weights: NDArray[np.float64], bits: NDArray[np.float64], *, seed: int
+) -> NDArray[np.float64]:
+    """Return the slopes of fits to trials drawn with replacement by keyed hash, float64 (BOOTSTRAPS, d)."""
+    numbers = np.arange(len(bits), dtype=np.uint64)
+    found = []
+    for draw in range(BOOTSTRAPS):
+        chosen = (uniform(numbers, seed=seed, salt=f"bootstrap {draw}") * len(bits)).astype(np.int64)
+        found.append(LogLinear.fit_with(weights[chosen], bits[chosen], law.floor, law.ridge).slopes)
+    return np.array(found)
+
+
+def best_weights(
+    law: LogLinear, natural: NDArray[np.float64], caps: NDArray[np.float64], *, pull: float
+) -> NDArray[np.float64]:
+    """Return the weights of fewest predicted bits plus ``pull`` * KL(w || natural), float64 (d,), sum 1.
+
+    Raises:
+        SettingError: no mixture fits into the caps.
+    """
+    low = 1e-9
+    prior = np.maximum(natural, low)
+
+    def cost(weights: NDArray[np.float64]) -> float:
+        w = np.maximum(weights, low)
+        return float(law.predict(w[None])[0] + pull * (w * np.log(w / prior)).sum())
+
+    def slope(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        w = np.maximum(weights, low)
+        return np.asarray(np.exp(w @ law.slopes) * law.slopes + pull * (np.log(w / prior) + 1.0), dtype=np.float64)
+
+    start = np.minimum(prior, caps)
+    start = start + (1.0 - start.sum()) * (caps - start) / max(float((caps - start).sum()), low)
+    found = minimize(
+        cost, start, jac=slope, method="SLSQP", bounds=[(low, max(low, cap)) for cap in caps],
+        constraints=[{"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones(len(w))}],
+        options={"maxiter": 500, "ftol": 1e-10},
+    )  # fmt: skip
+    if abs(float(found.x.sum()) - 1.0) > 1e-6:
+        raise SettingError("No mixture fits into what the domains have", value=found.message)
+    rounded = np.round(np.clip(found.x, 0.0, caps), 6)
+    return np.asarray(rounded / rounded.sum(), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted bits per byte of the target at a mixture, with its interval of two standard deviations."""
+
+    bits: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MixtureTrial:
+    """One trial of the swarm: weights by domain, and the bits per byte they led to."""
+
+    weights: tuple[float, ...]
+    bits: float
+
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """A fitted mixture and how it was found; it is stored as JSON and named by its digest.
+
+    Attributes:
+        by, tiers, quality: how the corpus was cut, see ``DomainParams``.
+        target: name of the target.
+        proxy: name of the proxy model.
+        tokens: the budget of the recipe.
+        budget_bytes: of one trial.
+        max_copies: of a document.
+        pull: bits for a nat of KL to the natural mixture.
+        earlier: digest of the fit whose mixture is one domain here, empty for none.
+        names: of the domains.
+        groups: names of the groups with a part in a domain.
+        inside: what each domain is made of, a share of every group.
+        natural, caps, weights: by domain: natural share, largest possible weight, fitted weight.
+        trials: the swarm.
+        floor, slopes, bootstraps: the law and the slopes of its bootstrap.
+        error: cross-validated error in bits per byte.
+        rank: rank correlation of cross-validated predictions and trials.
+        differences: measured: the fitted mixture against the natural and the uniform one.
+    """
+
+    by: str
+    tiers: int | None
+    quality: str | None
+    target: str
+    proxy: str
+    tokens: int
+    budget_bytes: int
+    max_copies: int
+    pull: float
+    earlier: str
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    inside: tuple[tuple[float, ...], ...]
+    natural: tuple[float, ...]
+    caps: tuple[float, ...]
+    weights: tuple[float, ...]
+    trials: tuple[MixtureTrial, ...]
+    floor: float
+    slopes: tuple[float, ...]
+    bootstraps: tuple[tuple[float, ...], ...]
+    error: float
+    rank: float
+    differences: tuple[Difference, ...]
+
+    def predict(self, weights: Sequence[float]) -> Prediction:
+        """Return the predicted bits per byte of a mixture; weights are divided by their sum."""
+        given = np.asarray(weights, dtype=np.float64)
+        share = given / max(float(given.sum()), 1e-300)
+        bits = self.floor + float(np.exp(share @ np.array(self.slopes)))
+        spread = float(np.std(self.floor + np.exp(np.array(self.bootstraps) @ share)))
+        wide = 2.0 * float(np.hypot(spread, self.error))
+        return Prediction(bits, bits - wide, bits + wide)
+
+    def group_weights(self, weights: Sequence[float] | None = None) -> dict[str, float]:
+        """Return the weight of each group, sum 1, without those that have next to none."""
+        given = np.asarray(self.weights if weights is None else weights, dtype=np.float64)
+        shares = (given / given.sum()) @ np.array(self.inside)
+        return {name: round(float(share), 6) for name, share in zip(self.groups, shares, strict=True) if share > LEAST}
+
+    def operator(self, weights: Sequence[float] | None = None) -> Mixture:
+        """Return the rule with the fitted weights, or with others."""
+        params: dict[str, Any] = {
+            "by": self.by,
+            "weights": [{"group": name, "weight": weight} for name, weight in self.group_weights(weights).items()],
+            "tokens": self.tokens,
+            "max_copies": self.max_copies,
+        }
+        if self.tiers is not None:
+            params |= {"tiers": self.tiers, "quality": self.quality}
+        found = OPERATORS.build("mixture", params)
+        assert isinstance(found, Mixture)
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that is stored."""
+        return {"version": VERSION, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> MixtureFit:
+        """Read a stored fit.
+
+        Raises:
+            SettingError: the value is not a fitted mixture of this version.
+        """
+        names = {field.name for field in fields(cls)}
+        if value.get("version") != VERSION or set(value) != names | {"version"}:
+            raise SettingError("This is not a fitted mixture", value=value.get("version"), fix="fit it again")
+        found = {name: _tuples(value[name]) for name in names}
+        found["trials"] = tuple(MixtureTrial(tuple(each["weights"]), each["bits"]) for each in value["trials"])
+        found["differences"] = tuple(Difference(**each) for each in value["differences"])
+        return cls(**found)
+
+    @classmethod
+    def open(cls, workspace: Workspace, digest: str) -> MixtureFit:
+        """Return a stored fit.
+
+        Raises:
+            StoreError: the workspace does not have it.
+            SettingError: it is something else.
+        """
+        return cls.from_json(workspace.value(digest))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class FitParams:
+    """What a fit is asked for.
+
+    Attributes:
+        domains: how the corpus is cut.
+        tokens: the budget.
+        max_copies: of a document.
+        trials: of the swarm; 0 for 16, or 5 for each domain where that is more.
+        pull: bits for a nat of KL to the natural mixture.
+        earlier: digest of a stored fit whose mixture stays as it is and becomes one domain beside new ones.
+    """
+
+    domains: DomainParams
+    tokens: int
+    max_copies: int = 4
+    trials: int = 0
+    pull: float = 0.02
+    earlier: str = ""
+
+
+def fit_mixture(
+    study: Study,
+    target: TargetEntry,
+    params: FitParams,
+    *,
+    protocol: Protocol | None = None,
+    proxy: MixtureProxy | None = None,
+    progress: Progress | None = None,
+) -> MixtureFit:
+    """Find the mixture of fewest bits per byte of a target at a token budget; trials that are stored are not repeated.
+
+    Args:
+        study: the analysed corpus.
+        target: texts of the purpose; its test half is never read.
+        params: what to fit.
+        protocol: sizes and seeds of the measurements.
+        proxy: the model that measures a mixture; the n-gram model by default.
+        progress: counts the trials; may cancel.
+
+    Raises:
+        SettingError: the budget is not positive or larger than the supply, or there are too few domains.
+    """
+    if params.tokens < 1 or params.max_copies < 1:
+        raise SettingError("A mixture needs a budget and copies", value=(params.tokens, params.max_copies))
+    watch, model = progress or NullProgress(), proxy or NgramProxy()
+    bed = EffectStudy.open(study, target, protocol=protocol or Protocol(), search=True, progress=watch)
+    before = MixtureFit.open(study.workspace, params.earlier).group_weights() if params.earlier else None
+    domains = Domains.of(study.facts, bed.bench, params.domains, earlier=before)
+    whole = _bytes(study, params.tokens)
+    mixer = Mixer(bed.bench, domains, min(bed.protocol.budget_bytes, whole), params.max_copies)
+    caps = domains.caps(whole, params.max_copies)
+    count = params.trials or max(16, 5 * len(domains))
+    swarm = draw_weights(domains, caps, trials=count, seed=bed.protocol.seed)
+    watch.step("swarm of mixtures", len(swarm) + 3 * bed.protocol.draws, "trials")
+    runs = run_mixtures(bed, mixer, [(weights, 0) for weights in swarm], model, progress=watch)
+    bits = np.array([run.target for run in runs])
+    law = LogLinear.fit(swarm, bits)
+    error, rank = cross_validate(swarm, bits)
+    best = best_weights(law, domains.natural, caps, pull=params.pull)
+    return MixtureFit(
+        by=params.domains.by,
+        tiers=params.domains.tiers,
+        quality=params.domains.quality,
+        target=target.name,
+        proxy=model.name,
+        tokens=params.tokens,
+        budget_bytes=mixer.budget,
+        max_copies=params.max_copies,
+        pull=params.pull,
+        earlier=params.earlier,
+        names=domains.names,
+        groups=domains.groups,
+        inside=tuple(tuple(row) for row in domains.inside.tolist()),
+        natural=tuple(domains.natural.tolist()),
+        caps=tuple(caps.tolist()),
+        weights=tuple(best.tolist()),
+        trials=tuple(MixtureTrial(tuple(run.weights.tolist()), run.target) for run in runs),
+        floor=law.floor,
+        slopes=tuple(law.slopes.tolist()),
+        bootstraps=tuple(tuple(row) for row in bootstrap_slopes(law, swarm, bits, seed=bed.protocol.seed).tolist()),
+        error=error,
+        rank=rank,
+        differences=_compared(bed, mixer, best, swarm[:2], model, watch),
+    )
+
+
+def _bytes(study: Study, tokens: int) -> int:
+    """Return the UTF-8 bytes of a token budget in this corpus."""
+    facts = study.facts
+    return max(1, int(tokens * int(facts.whole("bytes").sum()) / max(int(facts.whole("n_tokens").sum()), 1)))
+
+
+def _compared(
+    bed: EffectStudy,
+    mixer: Mixer,
+    best: NDArray[np.float64],
+    others: NDArray[np.float64],
+    proxy: MixtureProxy,
+    progress: Progress,
+) -> tuple[Difference, ...]:
+    """Train the optimum, the natural and the uniform mixture in paired draws, and compare them."""
+    seeds = [1 + bed.protocol.seed * 1000 + number for number in range(bed.protocol.draws)]
+    parts: list[list[MixtureRun]] = []
+    for weights in (best, *others):
+        parts.append(run_mixtures(bed, mixer, [(weights, seed) for seed in seeds], proxy, progress=progress))
+    ours = parts[0]
+    found = []
+    for name, theirs in zip(("the natural mixture", "the uniform mixture"), parts[1:], strict=True):
+        error = text_error([run.bits for run in ours], [run.bits for run in theirs], bed.bench.unseen.bytes)
+        values = [[run.target for run in part] for part in (ours, theirs)]
+        found.append(
+            compare(
+                "target bits per byte", name, *values, lower_is_better=True, text_error=error,
+                proxy=f"{proxy.name}, on texts that recipes may see",
+            )
+        )  # fmt: skip
+    return tuple(found)

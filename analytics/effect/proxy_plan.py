@@ -1,0 +1,197 @@
+"""How small language models are trained to measure a selection: sizes, the one recipe of training, and a plan.
+
+Every number here is frozen and part of the digest of a result. The models read UTF-8 bytes: no vocabulary has to be
+fitted to one of the compared selections, every language is readable, and bits per byte need no conversion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tamis.data.errors import SettingError
+
+Device = Literal["cpu", "cuda"]
+Precision = Literal["float32", "bfloat16"]
+
+SYMBOLS = 257
+"""Byte values, and 256 for the end of a text."""
+
+CHECKPOINTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
+"""Shares of the steps after which the loss is measured."""
+
+LEAST_STEPS = 32
+LANES = 2
+"""Trials trained at a time on a CPU, each on one thread."""
+
+TRAINED_PER_SCORED = 3
+"""Bytes scored in the time of one byte trained: a step reads forwards once and backwards for twice that."""
+
+
+@dataclass(frozen=True)
+class ProxySize:
+    """One size of the model and of its steps.
+
+    Attributes:
+        name: parameters, for people.
+        layers, width, hidden, heads: of the model.
+        context: bytes a model looks at.
+        batch: contexts per step.
+        rate: highest learning rate.
+        narrow: train in bfloat16 where the processor multiplies it in hardware; measured to pay from 2M on.
+        speed: bytes per second that one processor trains, measured; only for estimates.
+    """
+
+    name: str
+    layers: int
+    width: int
+    hidden: int
+    heads: int
+    context: int
+    batch: int
+    rate: float
+    narrow: bool
+    speed: int
+
+    @property
+    def parameters(self) -> int:
+        """Return the number of parameters; the embedding is tied to the output."""
+        block = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width
+        return SYMBOLS * self.width + self.layers * block + self.width
+
+    @property
+    def step_tokens(self) -> int:
+        """Return the bytes per step."""
+        return self.context * self.batch
+
+
+SIZES: Mapping[str, ProxySize] = {
+    size.name: size
+    for size in (
+        ProxySize("0.5M", 3, 128, 256, 4, 128, 8, 4e-3, narrow=False, speed=12_000),
+        ProxySize("2M", 4, 192, 576, 6, 256, 8, 3e-3, narrow=True, speed=7_000),
+        ProxySize("8M", 5, 384, 896, 6, 256, 16, 2e-3, narrow=True, speed=2_400),
+        ProxySize("30M", 6, 640, 1664, 10, 512, 16, 1e-3, narrow=True, speed=600),
+    )
+}
+
+TRAINING: Mapping[str, Any] = {
+    "optimiser": "AdamW",
+    "betas": [0.9, 0.95],
+    "epsilon": 1e-8,
+    "weight_decay": 0.1,
+    "clip": 1.0,
+    "warm_up": 0.05,
+    "floor": 0.1,
+    "shuffled": 1024,
+    "schedule": "linear warm-up, then cosine",
+    "model": "decoder, RMSNorm first, rotary positions, SwiGLU, tied embedding, no biases; weights start "
+    "normal with deviation 1 / sqrt(width), the ends of a block divided by sqrt(2 layers)",
+}
+"""The recipe of training: the same for every size, selection and seed. Rates are shares of the highest one;
+contexts are shuffled in blocks of 1024, or every step would see two or three texts only."""
+
+
+def find_size(name: str) -> ProxySize:
+    """Return a size by its name.
+
+    Raises:
+        SettingError: there is none of this name.
+    """
+    if name not in SIZES:
+        raise SettingError("Unknown size of a proxy model", value=name, allowed=SIZES, fix="choose one of them")
+    return SIZES[name]
+
+
+@dataclass(frozen=True)
+class ProxyPlan:
+    """What to train for a comparison.
+
+    Attributes:
+        size: name in ``SIZES``.
+        tokens: bytes that every model reads, repeats counted.
+        seeds: models per selection; seed k orders the texts and starts the weights alike in every selection.
+        shares: parts of the recipe's selection, in (0, 1), trained on too; they show how little data is enough.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    size: str = "0.5M"
+    tokens: int = 2_000_000
+    seeds: int = 3
+    shares: tuple[float, ...] = (0.1, 0.3)
+    device: Device = "cpu"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            SettingError: a field has no possible value.
+        """
+        least = LEAST_STEPS * find_size(self.size).step_tokens
+        if self.tokens < least:
+            raise SettingError(
+                f"Too few tokens for a {self.size} model", value=self.tokens, allowed=f"{least:,} or more",
+                fix="give more tokens",
+            )  # fmt: skip
+        if self.seeds < 1:
+            raise SettingError("A comparison needs seeds", value=self.seeds, allowed="1 or more; 3 for an interval")
+        if any(not 0 < share < 1 for share in self.shares):
+            raise SettingError("A share of a recipe is between 0 and 1", value=self.shares, allowed="0 < share < 1")
+        if self.device not in ("cpu", "cuda"):
+            raise SettingError("Unknown device", value=self.device, allowed=("cpu", "cuda"))
+
+    @property
+    def spec(self) -> ProxySize:
+        """Return the size."""
+        return find_size(self.size)
+
+    @property
+    def steps(self) -> int:
+        """Return the steps of every model."""
+        return self.tokens // self.spec.step_tokens
+
+    @property
+    def read(self) -> int:
+        """Return the bytes that every model really reads: whole steps of them."""
+        return self.steps * self.spec.step_tokens
+
+    @property
+    def scored_bytes(self) -> int:
+        """Return the most bytes of target texts that are scored at every checkpoint."""
+        return min(max(self.tokens // 10, 5_000), 200_000)
+
+    @property
+    def models(self) -> int:
+        """Return the number of models: recipe, random, everything, and each share, times the seeds."""
+        return (3 + len(self.shares)) * self.seeds
+
+    @property
+    def seconds(self) -> float:
+        """Return the estimated seconds of all models on two processors."""
+        scored = (len(CHECKPOINTS) + 1) * self.scored_bytes / TRAINED_PER_SCORED
+        rounds = math.ceil(self.models / LANES)
+        return rounds * (self.tokens + scored) / self.spec.speed
+
+    def params(self, precision: Precision) -> dict[str, Any]:
+        """Return everything about the training that a result depends on, as a JSON value."""
+        spec = {name: value for name, value in asdict(self.spec).items() if name not in ("speed", "narrow")}
+        return {
+            "size": spec, "training": dict(TRAINING), "tokens": self.tokens, "checkpoints": list(CHECKPOINTS),
+            "scored_bytes": self.scored_bytes, "precision": precision, "device": self.device,
+        }  # fmt: skip
+
+
+def checkpoint_steps(steps: int) -> tuple[int, ...]:
+    """Return the steps after which the loss is measured, ascending, the last step among them."""
+    return tuple(sorted({max(1, round(share * steps)) for share in CHECKPOINTS}))
+
+
+def learning_rate(step: int, steps: int, *, highest: float) -> float:
+    """Return the learning rate of a step, counted from 0: a linear warm-up, then half a cosine down to the floor."""
+    warm = max(1, round(TRAINING["warm_up"] * steps))
+    if step < warm:
+        return highest * (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    return float(highest * (TRAINING["floor"] + (1 - TRAINING["floor"]) * 0.5 * (1 + math.cos(math.pi * done))))

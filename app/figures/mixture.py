@@ -1,0 +1,37 @@
+"""The shares of domains in mixtures; labels that quote a corpus are escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from tamis.app.figures.figures import KEPT, NEUTRAL, frame
+
+_LONGEST = 28
+
+
+def mixture_figure(
+    names: Sequence[str], shares: Mapping[str, Sequence[float]], *, height: int | None = None
+) -> go.Figure:
+    """Return the share of every domain in one mixture or more, side by side, the largest of the last one on top.
+
+    Args:
+        names: of the domains.
+        shares: by name of the mixture, at most two, in [0, 1].
+        height: pixels; by default what the domains need.
+    """
+    last = list(shares.values())[-1]
+    order = sorted(range(len(names)), key=lambda k: (last[k], names[k]))
+    labels = [escape(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…") for name in names]
+    figure = go.Figure()
+    for (mixture, values), colour, pattern in zip(shares.items(), (NEUTRAL, KEPT), ("/", ""), strict=False):
+        figure.add_bar(
+            y=[labels[k] for k in order], x=[100 * values[k] for k in order], orientation="h", name=mixture,
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            hovertemplate="%{y}: %{x:.1f}%<extra>" + escape(mixture) + "</extra>",
+        )  # fmt: skip
+    frame(figure, height=height or 90 + 26 * len(names), x="share of the tokens in %", y="")
+    figure.update_layout(barmode="group", bargap=0.25)
+    return figure
