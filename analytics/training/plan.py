@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.operators.operator import Operator, TrainingOperator, View
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.operators.operator import Evidence, Operator, TrainingOperator, View
 from tamis.analytics.operators.sets import group_codes
 from tamis.analytics.operators.training import ComposeBatches, ExpandCopies, PackSequences, SplitDocuments
 from tamis.analytics.recipe.outcome import Outcome, Selection
@@ -90,15 +91,15 @@ class TrainingPlan:
         if not len(rows):
             raise RecipeError("The recipe keeps no document", fix="loosen a rule")
         tokenization, form = _tokenized(study, outcome)
-        split, twins = _divided(study, outcome, rows)
+        split, twins = divide(study.facts, study.evidence, outcome, rows)
         if progress is not None:
             progress.check()
         streams = {
-            name: _streamed(study, outcome, rows[split == number], name)
+            name: stream_of(study.facts, outcome, rows[split == number], name)
             for number, name in enumerate(SPLITS)
             if _share(outcome, name) > 0
         }
-        group, groups = _grouped(study, outcome, rows)
+        group, groups = batch_groups(study.facts, study.evidence, outcome, rows)
         return cls(study, outcome, rows, split, streams, twins, tokenization, form, group, groups)
 
     def step(self, kind: type[Kind]) -> Kind | None:
@@ -164,12 +165,14 @@ def _share(outcome: Outcome, name: Split) -> float:
     return shares.get(name, 1.0)
 
 
-def _view(study: Study, outcome: Outcome, rows: NDArray[np.int64], columns: frozenset[str]) -> View:
-    facts = attach(study.facts, outcome.recipe.measures(), study.evidence)
-    return View(rows, facts.keys[rows], outcome.copies[rows], facts.table(sorted(columns), rows), study.evidence)
+def _view(facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64], columns: frozenset[str]) -> View:
+    facts = attach(facts, outcome.recipe.measures(), evidence)
+    return View(rows, facts.keys[rows], outcome.copies[rows], facts.table(sorted(columns), rows), evidence)
 
 
-def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], Twins | None]:
+def divide(
+    facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], Twins | None]:
     """Return the split of each kept document, int8 (kept,), and the twins among them.
 
     Raises:
@@ -178,11 +181,11 @@ def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[N
     step = step_of(outcome, SplitDocuments)
     if step is None:
         return np.zeros(len(rows), dtype=np.int8), None
-    view = _view(study, outcome, rows, step.columns() | {"n_tokens"})
+    view = _view(facts, evidence, outcome, rows, step.columns() | {"n_tokens"})
     twins = None
     if step.near is not None:
         measure = step.near.measure
-        pairs, first = study.evidence.pairs(measure), study.evidence.array(measure, "first")
+        pairs, first = evidence.pairs(measure), evidence.array(measure, "first")
         twins = Twins.of(rows, first, pairs, level=step.near.level)
     codes = [group_codes(view, step.by)[0]] if step.by else []
     for name, text in (("same text", "norm_group"), ("same prompt", "prompt.norm_group")):
@@ -204,9 +207,9 @@ def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[N
     return split, twins
 
 
-def _streamed(study: Study, outcome: Outcome, rows: NDArray[np.int64], name: Split) -> Stream:
+def stream_of(facts: Facts, outcome: Outcome, rows: NDArray[np.int64], name: Split) -> Stream:
     """Return the stream of a split; rows are facts rows."""
-    step, keys = step_of(outcome, ExpandCopies), study.facts.keys[rows]
+    step, keys = step_of(outcome, ExpandCopies), facts.keys[rows]
     if name != "train":
         seed = 0 if step is None else step.seed
         return once(rows[np.lexsort((rows, mix_keys(keys, seed=seed, salt="evaluation order")))])
@@ -224,12 +227,14 @@ def _streamed(study: Study, outcome: Outcome, rows: NDArray[np.int64], name: Spl
     return Stream(rows[stream.row], stream.copy, stream.epoch, stream.window)
 
 
-def _grouped(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def batch_groups(
+    facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return the group of each kept document in batches, int32 (kept,), and the names of the groups."""
     step = step_of(outcome, ComposeBatches)
     if step is None or step.mode == "free":
         return np.zeros(len(rows), dtype=np.int32), ("",)
-    view = _view(study, outcome, rows, step.columns())
+    view = _view(facts, evidence, outcome, rows, step.columns())
     if step.difficulty is not None:
         return difficulty_groups(view.numbers(step.difficulty), bins=step.bins)
     codes, names = group_codes(view, step.by)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.analytics.effect.learning_curves import Curve, Interval, find_data_share, find_speed_up
+from tamis.analytics.effect.proxy_agreement import AGREEMENT, trust_sentence
+from tamis.analytics.effect.proxy_plan import SIZES
 
 TOKENS = (100, 200, 400, 800)
 
@@ -20,6 +23,15 @@ def _falling(slope: float, start: float = 8.0, *, seed: int = 0) -> Curve:
 
 def _flat(loss: float, seed: int = 0) -> Curve:
     return Curve(seed, TOKENS, (9.0, 9.0, 9.0, loss))
+
+
+def test_trust_in_a_proxy_is_what_the_documentation_published() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "effect.md").read_text("utf-8")
+    for proxy, found in AGREEMENT.items():
+        assert f"| {proxy} | {found.recipes} | {found.correlation:.2f} | {found.agree} of {found.pairs} |" in text
+        assert found.pairs == found.recipes * (found.recipes - 1) // 2 and found.larger in SIZES
+        assert f"in {found.agree} of {found.pairs} decisions" in trust_sentence(proxy)
+    assert "No larger model" in trust_sentence("30M")
 
 
 def test_a_curve_that_falls_twice_as_fast_needs_the_root_of_the_tokens() -> None:
