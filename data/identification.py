@@ -226,9 +226,21 @@ def _text_ids(
 
 
 def _id_block(hashes: NDArray[np.uint8], ordinals: NDArray[np.int64]) -> pa.Array:
+    if len(ordinals) and ordinals.max() < 10:
+        return _short_ids(hashes, ordinals)
     text = hashes.tobytes().hex()
     pieces = zip(range(0, len(text), 32), ordinals.tolist(), strict=True)
     return pa.array([f"{text[at : at + 32]}-{number}" for at, number in pieces], pa.string())
+
+
+def _short_ids(hashes: NDArray[np.uint8], ordinals: NDArray[np.int64]) -> pa.Array:
+    """Return the ids of texts with one digit of ordinal: no Python value per text."""
+    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+    ids = np.empty((len(hashes), 34), dtype=np.uint8)
+    ids[:, 0:32:2], ids[:, 1:32:2] = digits[hashes >> 4], digits[hashes & 15]
+    ids[:, 32], ids[:, 33] = ord("-"), digits[ordinals]
+    offsets = np.arange(0, ids.size + 1, 34, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(ids))
 
 
 def _text_rank(count: int) -> NDArray[np.int64]:

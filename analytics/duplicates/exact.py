@@ -88,10 +88,15 @@ def duplicate_groups(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDA
         group, 1 for a hash that occurs once.
     """
     n = len(hashes)
-    order = np.lexsort((np.arange(n), hashes[:, 1], hashes[:, 0]))
-    ordered = hashes[order]
+    # A stable sort of one column takes a third of the time of a sort by both; where it ties, both hardly ever differ.
+    order = np.argsort(hashes[:, 0], kind="stable")
+    one, other = hashes[order, 0], hashes[order, 1]
     first = np.ones(n, dtype=bool)
-    first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    first[1:] = one[1:] != one[:-1]
+    if (other[1:] != other[:-1])[~first[1:]].any():
+        order = np.lexsort((np.arange(n), hashes[:, 1], hashes[:, 0]))
+        ordered = hashes[order]
+        first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
     starts = np.flatnonzero(first)
     sizes = np.diff(np.append(starts, n))
     group, count = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int32)

@@ -139,6 +139,8 @@ class DataShare:
                 f"{self.reached} of {self.seeds} seeds equal everything with {found.middle:.1%} of the data, the "
                 f"others do not with {self.largest:.1%}: not certain"
             )
+        if max(found.values) <= self.smallest:
+            return f"{self.smallest:.1%} of the data, the smallest share tried, is no worse than training on everything"
         share = f"{'at most ' if self.most else ''}{found.middle:.1%}"
         if found.low is None or found.high is None:
             return f"{share} of the data equals everything, from one seed, so there is no interval"

@@ -56,6 +56,8 @@ class ByteModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(SYMBOLS, size.width)
         self.blocks = nn.ModuleList(_Block(size) for _ in range(size.layers))
+        self.cosine: Tensor
+        self.sine: Tensor
         self.last = nn.Parameter(torch.ones(size.width))
         half = size.width // size.heads // 2
         angles = torch.arange(size.context)[:, None] * _BASE ** (-torch.arange(half) / half)

@@ -115,7 +115,9 @@ def train_proxy(
     """
     trainer = _Trainer(plan, seed=seed, precision=precision)
     watch = progress or NullProgress()
-    tokens, losses, first = (), (), 0
+    tokens: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+    first = 0
     if state is not None:
         trainer.restore(state)
         tokens, losses, first = state.tokens, state.losses, state.step
@@ -144,6 +146,7 @@ class _Trainer:
         # Late: torch.
         import torch
 
+        # Late: torch.
         from tamis.analytics.effect.proxy_model import ByteModel
 
         self.plan, self.spec, self.device = plan, plan.spec, plan.device
@@ -169,7 +172,7 @@ class _Trainer:
         rows = self.order[number * batch : (number + 1) * batch]
         places = rows[:, None] * context + np.arange(context + 1)
         piece = torch.from_numpy(stream[places].astype(np.int64)).to(self.device)
-        self._loss(piece[:, :-1], piece[:, 1:]).mean().backward()
+        self._loss(piece[:, :-1], piece[:, 1:]).mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parts, TRAINING["clip"])
         rate = learning_rate(number, self.plan.steps, highest=self.spec.rate)
         for group in self.optimiser.param_groups:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.export.lock import LockedSample, tool_versions
 from tamis.analytics.export.sample_predictions import locked_sample
@@ -99,6 +100,7 @@ class Report:
         sample: predictions for the whole corpus if this corpus is a sample, else None.
         contamination: of each step that compares the corpus with other files, by id, the counts of each set of them;
             over all documents, whatever other steps drop.
+        proxies: what transformers found about the recipe, one per size.
     """
 
     recipe: Recipe
@@ -120,6 +122,7 @@ class Report:
     columns: tuple[str, ...]
     sample: LockedSample | None = None
     contamination: Mapping[str, tuple[SetCount, ...]] = field(default_factory=dict)
+    proxies: tuple[ProxyEffect, ...] = ()
 
     @property
     def contamination_rows(self) -> list[tuple[object, ...]]:
@@ -132,13 +135,21 @@ class Report:
         ]  # fmt: skip
 
 
-def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None, examples: int = 3) -> Report:
+def collect_report(
+    study: Study,
+    recipe: Recipe,
+    *,
+    effect: Effect | None = None,
+    proxies: Sequence[ProxyEffect] = (),
+    examples: int = 3,
+) -> Report:
     """Return the content of a report.
 
     Args:
         study: the analysed corpus.
         recipe: what to report on; its measurements must be done.
         effect: of the recipe, from ``evaluate_effect``.
+        proxies: of the recipe, from ``measure_proxy``.
         examples: number of kept documents to quote, and of dropped ones per step; 0 quotes none.
 
     Raises:
@@ -168,6 +179,7 @@ def collect_report(study: Study, recipe: Recipe, *, effect: Effect | None = None
         columns=tuple(sorted(recipe.columns())),
         sample=locked_sample(study, outcome),
         contamination=evaluation_counts(study, facts, outcome.steps),
+        proxies=tuple(proxies),
     )
 
 

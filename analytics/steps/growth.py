@@ -255,6 +255,7 @@ class _Filling:
     layout: Layout
     layout_name: str
     key: str
+    _read: tuple[tuple[str, int], Parts | None] | None = None
 
     def run(self, todo: Sequence[Shard], engine: Engine, progress: Progress) -> list[Shard]:
         """Fill the parts that hold known units; return the shards that have none."""
@@ -373,8 +374,13 @@ class _Filling:
         """Return the rows of a segment from its known part."""
         if segment.known is None:
             return None
-        parts = self.growth.read(segment.known, segment.shard)
-        return None if parts is None else self.rows.cut(tuple(parts), segment.start, segment.stop)
+        # A new file moves the borders of shards behind it: two of them in turn need the same known part.
+        place = segment.known.artifact, segment.shard
+        if self._read is None or self._read[0] != place:
+            parts = self.growth.read(segment.known, segment.shard)
+            self._read = place, None if parts is None else tuple(parts)
+        held = self._read[1]
+        return None if held is None else self.rows.cut(held, segment.start, segment.stop)
 
 
 def _cuts(

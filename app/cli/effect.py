@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tamis.app.cli.progress import bar
+from tamis.app.cli.progress import bar, watch
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -22,8 +22,32 @@ TargetFile = Annotated[
 
 
 @app.command()
-def evaluate(recipe: RecipeFile, path: CorpusPath, target: TargetFile = None) -> None:
-    """Measure what a recipe does against random selections of the same size, with intervals and a verdict."""
+def evaluate(
+    recipe: RecipeFile,
+    path: CorpusPath,
+    target: TargetFile = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Train transformers of this size: 0.5M, 2M, 8M or 30M parameters.", show_default=False),
+    ] = None,
+    tokens: Annotated[int, typer.Option(help="Bytes that every model reads, with --proxy.")] = 2_000_000,
+    seeds: Annotated[int, typer.Option(help="Models per selection, with --proxy; 3 or more give an interval.")] = 3,
+    share: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="With --proxy, also train on this part of the selection; repeat for more.", show_default="0.1 and 0.3"
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda, with --proxy.")] = "cpu",
+) -> None:
+    """Measure what a recipe does against random selections of the same size, with intervals and a verdict.
+
+    Without --proxy a small n-gram model answers in minutes. With it transformers are trained in the background:
+    Ctrl+C leaves them running, and a run that was stopped goes on where it was.
+    """
+    if proxy is not None:
+        _train_proxies(recipe, path, target, (proxy, tokens, seeds, share, device))
+        return
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.evaluation import evaluate_effect
     from tamis.analytics.effect.headline import headline_of, small_target
@@ -49,6 +73,40 @@ def evaluate(recipe: RecipeFile, path: CorpusPath, target: TargetFile = None) ->
     out.print(headline.title if headline else "no target given, so there is no verdict", markup=False)
 
 
+def _train_proxies(
+    recipe: Path, path: str, target: Path | None, given: tuple[str, int, int, list[float] | None, str]
+) -> None:
+    """Start the job that trains proxy models, follow it and print what it found."""
+    # Late: duckdb, numba and sqlglot.
+    from tamis.analytics.effect.proxy_agreement import trust_sentence
+    from tamis.analytics.effect.proxy_plan import ProxyPlan
+    from tamis.analytics.effect.proxy_training import precision_of
+    from tamis.analytics.effect.target import import_target
+    from tamis.analytics.recipe.recipe import Recipe
+    from tamis.app.jobs.proxy import read_proxy, start_proxy
+    from tamis.data.errors import SettingError
+
+    size, tokens, seeds, shares, device = given
+    plan = ProxyPlan(size, tokens, seeds, tuple(ProxyPlan().shares if shares is None else shares), device)  # type: ignore[arg-type]
+    if target is None:
+        raise SettingError("Proxy models need a target", value="none", fix="give one with --target")
+    precision_of(plan.spec, plan.device)
+    workspace = Workspace.default()
+    wanted = Recipe.from_yaml(read_text(recipe))
+    corpus = open_corpus(path, probes=workspace.probes)
+    entry = import_target(workspace, target)
+    err.print(f"  {plan.models} models of {size}, about {plan.seconds / 60:.0f} min on two processors", markup=False)
+    job = watch(err, start_proxy(corpus, workspace, wanted, entry.name, plan))
+    found = read_proxy(workspace, job)
+    if found is None or found.headline is None:
+        raise SettingError("The models have no result", value=job.id, fix="start it again")
+    for sentence in found.sentences:
+        out.print(f"  {sentence}", markup=False)
+    for note in filter(None, [found.caution, trust_sentence(size)]):
+        out.print(f"  note: {note}", markup=False)
+    out.print(f"{found.headline.verdict.capitalize()} for {found.target}", markup=False)
+
+
 @app.command()
 def report(
     recipe: RecipeFile,
@@ -65,14 +123,17 @@ def report(
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
+    from tamis.app.jobs.proxy import find_proxies
 
     workspace = Workspace.default()
     wanted = Recipe.from_yaml(read_text(recipe))
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target) if target else None
+    proxies = find_proxies(workspace, corpus.fingerprint, wanted.digest, entry.digest) if entry else ()
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
         write_report(
-            study, wanted, html, card=card, target=entry, measure=measure, examples=examples, progress=progress
-        )
+            study, wanted, html, card=card, target=entry, measure=measure, proxies=proxies, examples=examples,
+            progress=progress,
+        )  # fmt: skip
     out.print(f"wrote {html}" + (f" and {card}" if card else ""), markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from tamis.analytics.effect.headline import find_general, headline_of, small_target
+from tamis.analytics.effect.proxy_agreement import NGRAM, trust_sentence
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry, list_targets, save_target
@@ -18,12 +19,13 @@ from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
 from tamis.app.dashboard.recipe_choices import choose_recipe
 from tamis.app.figures.effect import composition_figure, coverage_figure, probe_figure, recipes_figure
 from tamis.app.jobs.worker import EFFECT, start_effect
-from tamis.app.pages import effect_panels
+from tamis.app.pages import effect_panels, effect_proxy
 from tamis.data.errors import TamisError
 from tamis.data.jobs import list_jobs
 from tamis.data.names import near_name
 
 MOST_TARGET = 2_000
+QUICK, PROOF = "Quick look", "Proof with transformers"
 MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"}
 
 
@@ -33,6 +35,26 @@ def page() -> None:
     target = _target(here)
     found = _measured(here, target)
     recipe = _recipe(here)
+    if _way() == QUICK:
+        _quick(here, target, recipe, found)
+    else:
+        effect_proxy.show(here, target, recipe)
+    effect_panels.show(here, target)
+
+
+def _way() -> str:
+    """Let people choose how the effect is measured; a link keeps the choice."""
+    way = str(session.current().setting("effect_way", QUICK))
+    key = session.widget_holding("effect/way", way)
+    st.segmented_control(
+        "Measured by", [QUICK, PROOF], default=way, key=key, label_visibility="collapsed", required=True,
+        on_change=lambda: session.choose(effect_way=session.widget_value(key, QUICK)),
+    )  # fmt: skip
+    return way
+
+
+def _quick(here: Stage, target: TargetEntry | None, recipe: Recipe, found: list[Effect]) -> None:
+    """Show what an n-gram model says about a recipe, or offer to ask it."""
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target, recipe)
@@ -43,7 +65,6 @@ def page() -> None:
     elif found:
         st.markdown("##### Recipes measured before")
         st.plotly_chart(recipes_figure(found, trials=trials), key="effect/others", config={"displayModeBar": False})
-    effect_panels.show(here, target)
 
 
 def _target(here: Stage) -> TargetEntry | None:
@@ -53,14 +74,13 @@ def _target(here: Stage) -> TargetEntry | None:
     now = session.current()
     current = now.setting("target", "")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        shown = current if current in names else ""
+        key = session.widget_holding("effect/target", shown)
         chosen = st.selectbox(
-            "Target: texts like those the model is for", names, index=names.index(current) if current in names else 0,
-            format_func=lambda name: name or "none: no verdict, only what changes", width=340,
-            key=f"effect/target/{len(names)}",
+            "Target: texts like those the model is for", names, index=names.index(shown),
+            format_func=lambda name: name or "none: no verdict, only what changes", width=340, key=key,
+            on_change=lambda: session.choose(target=session.widget_value(key) or None),
         )  # fmt: skip
-        if chosen != current:
-            session.choose(target=chosen or None)
-            st.rerun()
         name = st.text_input(
             "Name", placeholder="name of a new target", key="effect/name", label_visibility="collapsed", width=180
         )
@@ -108,7 +128,8 @@ def _measured(here: Stage, target: TargetEntry | None) -> list[Effect]:
 def _recipe(here: Stage) -> Recipe:
     """Let people choose the recipe to look at; the live one by default."""
     try:
-        return choose_recipe(here, "Recipe", key="effect/recipe") or session.current().recipe
+        with st.columns([2, 3])[0]:
+            return choose_recipe(here, "Recipe", key="effect/recipe") or session.current().recipe
     except TamisError as error:
         show_fault(error)
         return session.current().recipe
@@ -143,7 +164,7 @@ def _verdict(effect: Effect, target: TargetEntry | None) -> None:
         proxy = effect.headline.proxy
         st.caption(
             "Bits per byte, fewer are better, with the interval of two standard deviations. "
-            f"{proxy[:1].upper()}{proxy[1:]}."
+            f"{proxy[:1].upper()}{proxy[1:]}. {plain(trust_sentence(NGRAM))}"
         )
         if target is not None and (warning := small_target(effect, target.documents)):
             st.warning(plain(warning), icon=":material/warning:")

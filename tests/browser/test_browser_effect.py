@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from accessibility import violations
 from clicks import search
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
@@ -78,6 +79,27 @@ def test_a_recipe_is_measured_attributed_proposed_and_reported(
     page.get_by_role("tab", name="Propose a recipe").click()
     page.get_by_role("button", name="Take this recipe").click()
     expect(page.get_by_test_id("funnel").get_by_text(re.compile("classifier|dsir|moore"))).to_be_visible(timeout=60_000)
+
+
+def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboard, page: Page) -> None:
+    cut(page, dashboard, "Tokens", "14")
+    saved_target(page, dashboard)
+    page.get_by_role("radio", name="Proof with transformers").click()
+    page.get_by_role("spinbutton", name="Megabytes each model reads").fill("0.04")
+    page.keyboard.press("Tab")
+    page.get_by_role("spinbutton", name="Seeds").fill("2")
+    page.keyboard.press("Tab")
+    page.get_by_text("Also train on 10% and 30%").click()
+    expect(page.get_by_text(re.compile(r"^6 models, about \d+ s"))).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Train the models").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("target bits per byte, fewer are better")).to_be_visible(timeout=JOB)
+    expect(page.get_by_text("Speed-up over random")).to_be_visible(timeout=JOB)
+    expect(page.get_by_text(re.compile(r"^Against everything: "))).to_be_visible()
+    assert violations(page) == []
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("Share that equals all")).to_be_visible(timeout=30_000)
 
 
 def opened(chromium: Browser, report: Path) -> None:

@@ -217,6 +217,39 @@ def _per_document(tmp_path: Path, corpus: Corpus) -> Artifact:
         return out.commit(rows=rows)
 
 
+def test_columns_of_every_type_are_read_in_facts_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_ROWS", 3)
+    monkeypatch.setattr(jsonl_reader, "BLOCK_ROWS", 2)
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": f"t{n}"}) + "\n" for n in range(11)))
+    corpus, documents = documents_of(tmp_path / "a.jsonl")
+    numbers = [None, 1, 2, 3, 4, 5, None, 0, 7, 8, 9]
+    kinds = (pa.int8(), pa.uint64(), pa.float16(), pa.float32(), pa.float64())
+    columns = {f"{kind}": pa.array(range(11), kind) for kind in kinds}
+    columns |= {f"{kind} with NULL": pa.array(numbers, kind) for kind in kinds}
+    table = pa.table({**columns, "odd": [0.0, -0.0, float("nan"), float("inf")] * 2 + [None] * 3,
+                      "is": [True, None, False] * 3 + [True] * 2, "said": [f"é{n}" for n in range(11)],
+                      "several": [[n] for n in range(11)], "nothing": pa.nulls(11, pa.float32())})  # fmt: skip
+    with Store(tmp_path / "columns").writer(ArtifactKey("columns", 1, corpus.fingerprint)) as out:
+        for shard in corpus.shards():
+            out.write_table(shard.part, table.slice(shard.first, shard.rows))
+        artifact = out.commit(rows=11)
+    expected = table.take(pa.array(documents.order))
+    found = load_table(artifact, documents)
+    assert len(corpus.shards()) > 3
+    assert found.schema == expected.schema
+    assert str(found.to_pydict()) == str(expected.to_pydict())
+    assert load_table(artifact, documents, columns=["said", "is"]).column_names == ["said", "is"]
+
+
+@pytest.mark.parametrize("copies", [10, 11])
+def test_ids_are_the_hash_of_the_text_and_a_number_in_any_number_of_copies(tmp_path: Path, copies: int) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "same"}\n' * copies + '{"text": "other"}\n')
+    _, documents = documents_of(tmp_path / "a.jsonl")
+    expected = [f"{hash128(b'same')}-{number}" for number in range(copies)]
+    assert documents.ids.to_pylist() == sorted([*expected, f"{hash128(b'other')}-0"])
+    assert documents.ids.type == pa.string()
+
+
 def test_artifact_of_other_documents_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "a", "n": 1}\n{"text": "b", "n": 2}\n')
     (tmp_path / "b.jsonl").write_text('{"text": "a", "n": 1}\n')

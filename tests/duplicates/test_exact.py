@@ -142,6 +142,13 @@ def test_groups_hold_equal_texts_and_are_named_by_their_smallest_row(texts: list
     assert columns.column("norm_count").to_pylist() == counts
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
+def test_hashes_of_which_one_half_is_equal_are_not_equal(halves: list[tuple[int, int]]) -> None:
+    group, count = duplicate_groups(np.array(halves, dtype=np.uint64).reshape(-1, 2))
+    assert count.tolist() == [halves.count(each) for each in halves]
+    assert group.tolist() == [halves.index(each) if halves.count(each) > 1 else -1 for each in halves]
+
+
 def test_groups_of_nothing_are_nothing() -> None:
     group, count = duplicate_groups(np.empty((0, 2), dtype=np.uint64))
     assert len(group) == len(count) == 0

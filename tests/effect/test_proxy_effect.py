@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +15,13 @@ import pytest
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.proxy_effect import measure_proxy
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.purpose import EffectStudy
+from tamis.analytics.effect.report import collect_report
+from tamis.analytics.effect.report_html import to_html
 from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
@@ -71,6 +79,14 @@ def test_all_models_of_a_comparison_read_the_same_bytes_in_the_same_steps(clean:
     assert {tuple(curve.seed for curve in arm.curves) for arm in clean.arms} == {(0, 1)}
 
 
+def test_a_run_too_short_to_repeat_the_smallest_selection_says_so(clean: ProxyEffect) -> None:
+    share = next(arm for arm in clean.arms if arm.name == "share")
+    assert (clean.caution == "") == (share.passes >= 1)
+    once = tuple(replace(arm, passes=0.5) for arm in clean.arms)
+    assert "read only 0.50 times" in replace(clean, arms=once).caution
+    assert replace(clean, arms=once, data_share=None).caution == ""
+
+
 def test_bytes_read_again_are_worth_less(clean: ProxyEffect) -> None:
     arms = {arm.name: arm for arm in clean.arms}
     assert arms["share"].passes > arms["recipe"].passes > arms["everything"].passes
@@ -117,6 +133,52 @@ def test_a_gpu_that_is_absent_is_an_error(bed: EffectStudy, monkeypatch: pytest.
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(SettingError, match="no GPU"):
         measure_proxy(bed, CLEAN, replace(PLAN, device="cuda"))
+
+
+def test_a_report_draws_the_curves_and_says_both_numbers(bed: EffectStudy, clean: ProxyEffect) -> None:
+    report = collect_report(bed.study, CLEAN, proxies=[clean], examples=0)
+    page, card = to_html(report), to_card(report)
+    assert "Learning curves of 0.5M transformers" in page and page.count("<polyline") >= len(clean.arms)
+    assert clean.speed_up is not None and clean.data_share is not None
+    for number in (clean.speed_up, clean.data_share):
+        assert escape(number.sentence) in page and number.sentence.split(":")[0] in card
+
+
+def test_a_comparison_killed_on_its_way_ends_with_the_same_bytes(clean: ProxyEffect, tmp_path: Path) -> None:
+    plan = replace(PLAN, seeds=1, shares=())
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], env=_environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    study, target, _ = planted_study(tmp_path)
+    left = study.workspace.store
+    assert any(orphan.kind == "partial" for orphan in left.orphans())
+    found = measure_proxy(EffectStudy.open(study, target, protocol=PROTOCOL), CLEAN, plan)
+    whole = {arm.name: arm.curves[:1] for arm in clean.arms}
+    assert {arm.name: arm.curves for arm in found.arms} == {
+        name: whole[name] for name in ("recipe", "random", "everything")
+    }
+
+
+_KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from planted_study import planted_study
+from test_proxy_effect import CLEAN, PLAN, PROTOCOL
+from tamis.analytics.effect.proxy_effect import measure_proxy
+from tamis.analytics.effect.purpose import EffectStudy
+
+def tell(found):
+    if any(len(curve.losses) == 5 for arm in found.arms for curve in arm.curves):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+study, target, _ = planted_study(Path(sys.argv[1]))
+bed = EffectStudy.open(study, target, protocol=PROTOCOL)
+measure_proxy(bed, CLEAN, replace(PLAN, seeds=1, shares=()), listen=tell)
+"""
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
 
 
 def test_scored_texts_are_of_the_unseen_half(bed: EffectStudy, clean: ProxyEffect, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +72,13 @@ def test_a_size_has_the_parameters_it_is_named_for(name: str) -> None:
     assert size.width % (2 * size.heads) == 0
     if size.parameters < 3e6:
         assert sum(part.numel() for part in ByteModel(size, seed=0).parameters()) == size.parameters
+
+
+def test_the_documentation_lists_the_sizes_as_they_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "effect.md").read_text("utf-8")
+    for size in SIZES.values():
+        row = (size.name, size.layers, size.width, size.hidden, size.heads, size.context, size.batch, size.rate)
+        assert f"| {' | '.join(map(str, row))} |" in text
 
 
 def test_a_model_sees_no_byte_before_its_time() -> None:

@@ -1,0 +1,48 @@
+"""How far a quick proxy can be trusted: how often it ranks two recipes as a larger model does, as measured.
+
+Source: ``python -m benchmarks.experiment_curation agreement``, see docs/effect.md. It stands beside each verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCE = "docs/effect.md"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Decisions of one proxy beside those of a larger one.
+
+    Attributes:
+        larger: size of the larger model.
+        agree, pairs: pairs of recipes that both rank alike, of all pairs.
+        correlation: Spearman's rank correlation over the recipes.
+        recipes: how many there were.
+    """
+
+    larger: str
+    agree: int
+    pairs: int
+    correlation: float
+    recipes: int
+
+
+NGRAM = "n-gram"
+
+AGREEMENT: dict[str, Agreement] = {
+    NGRAM: Agreement("2M", 113, 120, 0.96, 16),
+    "0.5M": Agreement("2M", 109, 120, 0.94, 16),
+}
+"""Proxy -> what was measured."""
+
+
+def trust_sentence(proxy: str) -> str:
+    """Return how often a proxy agrees with a larger model, in words; the largest one run has nothing above it."""
+    found = AGREEMENT.get(proxy)
+    if found is None:
+        return f"No larger model was run to say how far {proxy} can be trusted."
+    return (
+        f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
+        f"recipes (rank correlation {found.correlation:.2f} over {found.recipes} recipes, see {SOURCE})."
+    )
