@@ -60,7 +60,7 @@ def chat_token_table(parts: Parts, tools: pa.Array | None, *, template: str, tok
     starts = [0]
     refused = np.zeros(len(parts), dtype=np.bool_)
     for row in range(len(parts)):
-        stated = None if tools is None else _listed(tools[row].as_py())
+        stated = None if tools is None else listed_tools(tools[row].as_py())
         pieces = rendered_pieces(run, messages_of(parts, row), stated)
         refused[row] = pieces is None
         for text, mine in pieces or ():
@@ -79,7 +79,7 @@ def chat_token_table(parts: Parts, tools: pa.Array | None, *, template: str, tok
     return pa.table(columns, schema=_SCHEMA)
 
 
-def _listed(value: Any) -> list[Any] | None:
+def listed_tools(value: Any) -> list[Any] | None:
     """Return declared tools as a template reads them, None if there are none."""
     if not declared_tools(value):
         return None

@@ -166,32 +166,59 @@ def rendered_pieces(
     Returns:
         Pieces that join to the whole text, or None if the template refuses the conversation.
     """
-    try:
-        whole = _render(template, messages, tools, prompt=False)
-        spans = _spans(template, messages, tools, whole)
-    except (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+    found = rendered_spans(template, messages, tools)
+    if found is None:
         return None
+    whole, spans = found
     pieces, at = [], 0
-    for begin, end in spans:
+    for _, begin, end in spans:
         pieces += [(whole[at:begin], False), (whole[begin:end], True)]
         at = end
     return [*pieces, (whole[at:], False)]
 
 
-def _render(template: Template, messages: Sequence[Message], tools: Any, *, prompt: bool) -> str:
-    return template.render(messages=list(messages), tools=tools, add_generation_prompt=prompt)
+def rendered_spans(
+    template: Template, messages: Sequence[Message], tools: Any = None, *, names: Mapping[str, str] | None = None
+) -> tuple[str, list[tuple[int, int, int]]] | None:
+    """Return a conversation as text, and of each message that the assistant says: its place, begin and end in the text.
+
+    Spans are as ``rendered_pieces`` describes them.
+
+    Args:
+        template: see ``compiled``.
+        messages: of the conversation.
+        tools: declared tools, None for none.
+        names: further names that the template reads, such as ``bos_token``.
+
+    Returns:
+        None if the template refuses the conversation.
+    """
+    further = dict(names or {})
+    try:
+        whole = _render(template, messages, tools, prompt=False, names=further)
+        return whole, _spans(template, messages, tools, whole, further)
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None
 
 
-def _spans(template: Template, messages: Sequence[Message], tools: Any, whole: str) -> list[tuple[int, int]]:
-    """Return the spans that the assistant says, ascending, without overlap."""
-    spans: list[tuple[int, int]] = []
+def _render(
+    template: Template, messages: Sequence[Message], tools: Any, *, prompt: bool, names: Mapping[str, str]
+) -> str:
+    return template.render({**names, "messages": list(messages), "tools": tools, "add_generation_prompt": prompt})
+
+
+def _spans(
+    template: Template, messages: Sequence[Message], tools: Any, whole: str, names: Mapping[str, str]
+) -> list[tuple[int, int, int]]:
+    """Return place, begin and end of what the assistant says, ascending, without overlap."""
+    spans: list[tuple[int, int, int]] = []
     at = 0
     for place, message in enumerate(messages):
         said = message["role"] == "assistant"
         begin = end = -1
         if said and len(messages) <= MOST_TURNS:
-            before = _render(template, messages[:place], tools, prompt=True) if place else ""
-            after = _render(template, messages[: place + 1], tools, prompt=False)
+            before = _render(template, messages[:place], tools, prompt=True, names=names) if place else ""
+            after = _render(template, messages[: place + 1], tools, prompt=False, names=names)
             if after.startswith(before) and whole.startswith(after) and len(before) >= at:
                 begin, end = len(before), len(after)
         if begin < 0:
@@ -202,5 +229,5 @@ def _spans(template: Template, messages: Sequence[Message], tools: Any, whole: s
             continue
         at = end
         if said:
-            spans.append((begin, end))
+            spans.append((place, begin, end))
     return spans

@@ -23,7 +23,15 @@ Form = Literal["text", "tokens"]
 INPUT_IDS, PIECE_LENGTHS, LOSS_MASK = "input_ids", "piece_lengths", "loss_mask"
 DOCUMENT_ID, TEXT, MESSAGES, COPY, EPOCH = "document_id", "text", "messages", "copy", "epoch"
 
-MESSAGE = pa.struct([("role", pa.string()), ("content", pa.large_string())])
+MESSAGE = pa.struct(
+    [
+        ("role", pa.string()),
+        ("content", pa.large_string()),
+        ("reasoning_content", pa.large_string()),
+        ("tool_calls", pa.large_string()),
+    ]
+)
+"""A turn of a conversation; ``tool_calls`` is the JSON of its calls. The last two are NULL where there are none."""
 
 PIECES_SCHEMA = pa.schema(
     [
