@@ -195,7 +195,9 @@ def write_splits(
     job = _Job(draft, state, writer, made_for, progress)
     clear_draft(draft, state, [data.split for data in splits], made_for)
     shards = {data.split: plan_shards(writer.sizes(data), most) for data in splits}
-    written = {data.split: job.write_split(data, shards[data.split]) for data in splits}
+    written: dict[str, tuple[ShardFiles, ...]] = {
+        data.split: job.write_split(data, shards[data.split]) for data in splits
+    }
     writer.finish_all(draft, splits)
     table = shards_table(written)
     write_parquet(table, draft / SHARDS)

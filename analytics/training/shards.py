@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,10 +54,7 @@ def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[Shard, ...]:
         firsts.append(first)
         before = int(ends[first - 1])
     bounds = [*firsts, len(sizes)]
-    return tuple(
-        Shard(number, len(firsts), start, end - start)
-        for number, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False))
-    )
+    return tuple(Shard(number, len(firsts), start, end - start) for number, (start, end) in enumerate(pairwise(bounds)))
 
 
 def shard_bytes(megabytes: int) -> int:

@@ -39,6 +39,7 @@ class LanceWriter(Writer):
     extra = "lance"
     overhead = 32
     reading = 'lance.dataset("OUT/train")'
+    packages = ("pylance",)
 
     def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
         """Return the file of the fragment."""
@@ -126,7 +127,7 @@ def _make_constant(folder: Path, content: bytes) -> None:
 
 def _without_time(data: bytes) -> bytes:
     """Return a manifest file without the time of the commit: parts before it, its length, the message, the end."""
-    start, major, minor, magic = struct.unpack("<QHH4s", data[-16:])
+    start, _, _, magic = struct.unpack("<QHH4s", data[-16:])
     (length,) = struct.unpack("<I", data[start : start + 4])
     end = start + 4 + length
     if magic != _MAGIC or end != len(data) - 16:

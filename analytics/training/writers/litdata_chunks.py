@@ -31,6 +31,7 @@ class LitdataWriter(Writer):
     extra = "litdata"
     overhead = 48
     reading = 'litdata.StreamingDataset("OUT/train", shuffle=False)'
+    packages = ("litdata",)
 
     def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
         """Return the name that its own writer gives."""

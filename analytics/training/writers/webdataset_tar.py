@@ -27,6 +27,7 @@ class WebDatasetWriter(Writer):
     extra = "webdataset"
     overhead = 3 * (512 + 511 + 128)
     reading = 'webdataset.WebDataset("OUT/train/shard-{00000..00000}.tar", shardshuffle=False).decode()'
+    packages = ("webdataset",)
 
     def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
         """Return the name of the tar file."""

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.training.data import Form, TrainingData
+from tamis.analytics.training.data import Form, TokenFormat, TrainingData
 from tamis.analytics.training.shards import Shard
 from tamis.data.errors import SettingError
 from tamis.data.nearest import did_you_mean
@@ -54,6 +54,8 @@ class Writer:
         forms: what it can hold.
         overhead: bytes that a sample takes beside its content, at most.
         reading: one line of Python that opens the split ``train``.
+        packages: whose versions decide bytes.
+        speed: bytes of content a second, about, measured on two processors; for estimates.
     """
 
     name: ClassVar[str]
@@ -63,21 +65,26 @@ class Writer:
     forms: ClassVar[tuple[Form, ...]] = ("text", "tokens")
     overhead: ClassVar[int] = 0
     reading: ClassVar[str]
+    packages: ClassVar[tuple[str, ...]] = ()
+    speed: ClassVar[float] = 50e6
 
-    def check(self, splits: Sequence[TrainingData]) -> None:
-        """Say before anything is written why these splits cannot be written.
+    def check(self, tokens: TokenFormat | None) -> None:
+        """Say before anything is written why data cannot be written.
+
+        Args:
+            tokens: of the data; None for texts.
 
         Raises:
             SettingError: the library is missing, or the format cannot hold the samples.
         """
         self.load()
-        for data in splits:
-            if data.form not in self.forms:
-                raise SettingError(
-                    f"{self.name} holds only {' and '.join(self.forms)}",
-                    value=data.form,
-                    fix="add a step `pack` to the recipe, or choose another format",
-                )
+        form: Form = "text" if tokens is None else "tokens"
+        if form not in self.forms:
+            raise SettingError(
+                f"{self.name} holds only {' and '.join(self.forms)}",
+                value=form,
+                fix="add a step `pack` to the recipe, or choose another format",
+            )
 
     def load(self) -> ModuleType | None:
         """Return the module that writes, None where none is needed.
