@@ -4,8 +4,8 @@
 
 Texts are the column ``text`` of a Parquet file, for example that of ``benchmarks.short_texts``. The corpus is analysed
 as far as training needs it, which is not counted; then the plan is made, the tokens, the packing, and all samples and
-their index are read once as a writer reads them. Each size runs in a fresh process. Memory is what the process itself holds
-(RssAnon of Linux, sampled); mapped files are the system's.
+their index are read once as a writer reads them. Each size runs in a fresh process. Memory is what the process itself
+holds (RssAnon of Linux, sampled); mapped files are the system's.
 """
 
 from __future__ import annotations
