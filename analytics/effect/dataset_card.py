@@ -171,7 +171,7 @@ def _proxies(report: Report) -> str:
     """Return what transformers found, a list per size."""
     parts = [
         f"{proxy.size} parameters, {proxy.tokens:,} bytes read by each of {proxy.seeds} models per selection:\n\n"
-        + "".join(f"- {_plain(sentence)}\n" for sentence in proxy.sentences)
+        + "".join(f"- {plain(sentence)}\n" for sentence in proxy.sentences)
         for proxy in report.proxies
     ]
     return "## Learning curves\n\n" + "\n".join(parts)
