@@ -135,7 +135,7 @@ class _SplitJob:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         records: list[NDArray[np.void]] = []
-        batches = same_batches(data.batches(shard.first, shard.end))
+        batches = same_batches(data.batches(shard.first, shard.end), data.sizes[shard.first : shard.end])
         self.writer.write(scratch, shard, data, self._watched(batches, records))
         noted = np.concatenate([np.zeros(0, dtype=RECORD), *records])
         if len(noted) != shard.samples:

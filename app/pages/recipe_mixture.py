@@ -8,7 +8,7 @@ from dataclasses import asdict
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, Prediction
+from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, MixturePrediction
 from tamis.analytics.effect.mixture_swarm import DomainParams
 from tamis.analytics.effect.target import list_targets
 from tamis.app.dashboard import login, rule_preview, session
@@ -146,7 +146,7 @@ def _figures(fit: MixtureFit, share: Sequence[float]) -> None:
     )  # fmt: skip
 
 
-def _interval(found: Prediction) -> str:
+def _interval(found: MixturePrediction) -> str:
     return f"{found.low:.3f} to {found.high:.3f}"
 
 

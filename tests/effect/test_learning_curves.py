@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.analytics.effect.learning_curves import Curve, Interval, find_data_share, find_speed_up
+from tamis.analytics.effect.learning_curves import Curve, RatioInterval, find_data_share, find_speed_up
 from tamis.analytics.effect.proxy_agreement import AGREEMENT, trust_sentence
 from tamis.analytics.effect.proxy_plan import SIZES
 
@@ -90,7 +90,7 @@ def test_the_smallest_share_tried_is_a_bound() -> None:
 
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=8))
 def test_an_interval_holds_its_middle(values: list[float]) -> None:
-    found = Interval.of(values)
+    found = RatioInterval.of(values)
     assert found.low is not None and found.high is not None
     assert found.low <= found.middle * (1 + 1e-9) and found.middle <= found.high * (1 + 1e-9)
     assert min(values) * (1 - 1e-9) <= found.middle <= max(values) * (1 + 1e-9)

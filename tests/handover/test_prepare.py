@@ -6,7 +6,7 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,9 +15,12 @@ from typer.testing import CliRunner
 
 from tamis.analytics.handover.prepare import PrepareOptions, prepare_bundle
 from tamis.analytics.handover.prepared import Prepared
+from tamis.analytics.steps.engine import Engine
+from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.training.trace import trace_sample
 from tamis.analytics.training.writers import WRITERS
 from tamis.app.cli.main import app
+from tamis.app.cli.training import TrainingFormat
 from tamis.data.errors import SettingError, StoreError, TamisError
 from tamis.data.workspace import Workspace
 
@@ -82,10 +85,19 @@ def made(root: Path) -> dict[str, Prepared]:
     return {form: prepare(root, f"out-{form}", form) for form in FORMATS}
 
 
-def prepare(root: Path, out: str, form: str, *, recipe: str = "packed", **options: Any) -> Prepared:
-    chosen = PrepareOptions(format=form, **options)
+def prepare(
+    root: Path,
+    out: str,
+    form: str,
+    *,
+    recipe: str = "packed",
+    home: str = "home",
+    engine: Engine | None = None,
+    **options: Any,
+) -> Prepared:
+    chosen, workspace = PrepareOptions(format=form, **options), Workspace(root / home)
     path = root / "corpus.parquet"
-    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=Workspace(root / "home"))
+    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=workspace, engine=engine)
 
 
 def test_every_format_holds_the_same_samples(made: dict[str, Prepared]) -> None:
@@ -108,6 +120,13 @@ def test_a_second_call_returns_what_is_there_and_other_options_are_refused(
     assert (root / "out-lance/prepare.json").stat().st_mtime_ns == before
     with pytest.raises(StoreError, match="other training data"):
         prepare(root, "out-lance", "mds")
+
+
+def test_a_cluster_makes_the_same_files_from_an_analysis_of_its_own(root: Path, made: dict[str, Prepared]) -> None:
+    with connect("local") as cluster:
+        by_cluster = prepare(root, "by-cluster", "mds", home="home-of-cluster", engine=cluster)
+    assert by_cluster.files == made["mds"].files
+    assert by_cluster.content == made["mds"].content
 
 
 def test_a_trace_names_the_bytes_that_the_tokens_of_a_sample_are(root: Path, made: dict[str, Prepared]) -> None:
@@ -247,6 +266,7 @@ def test_the_commands_say_what_they_do_without_a_terminal(
     traced = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00000.tar", "0"])
     assert traced.exit_code == 0, traced.output
     assert "piece 0" in traced.stdout and "Keep documents with n_words" in traced.stdout
+    assert sorted(get_args(TrainingFormat)) == sorted(FORMATS)
     wrong = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00009.tar", "0"])
     assert isinstance(wrong.exception, SettingError)
     outside = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/0", "99999"])

@@ -64,7 +64,7 @@ class LitdataWriter(FormatWriter):
         library: Any = self.load()
         with tempfile.TemporaryDirectory() as folder:
             writer = library.BinaryWriter(folder, chunk_bytes=_CHUNK_BYTES)
-            writer[0] = next(_samples(next(same_batches(data.batches(0, 1)))))
+            writer[0] = next(_samples(next(same_batches(data.batches(0, 1), data.sizes[:1]))))
             writer.done()
             return json.loads((Path(folder) / "0.index.json").read_bytes())["config"]
 

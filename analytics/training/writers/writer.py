@@ -22,8 +22,8 @@ from tamis.analytics.training.shards import ShardPlan
 from tamis.data.errors import SettingError
 from tamis.data.nearest import did_you_mean
 
-BATCH_ROWS = 1024
-"""Samples that a writer sees at once; fixed, because some libraries cut pages at batches."""
+BATCH_ROWS, BATCH_BYTES = 1024, 16 << 20
+"""What a writer sees at once, at most; fixed, because some libraries cut pages at batches."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class FormatWriter:
             folder: empty.
             shard: which samples.
             data: the split.
-            batches: the samples of the shard in order, ``BATCH_ROWS`` each and the rest.
+            batches: the samples of the shard in order, see ``same_batches``.
         """
         raise TypeError(f"{type(self).__name__} must define write()")
 
@@ -159,21 +159,38 @@ class WriterRegistry:
 WRITERS = WriterRegistry()
 
 
-def same_batches(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of ``rows``, the last one shorter, each in buffers of its own from offset 0."""
+def same_batches(batches: Iterable[pa.RecordBatch], sizes: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in batches that only their sizes decide, each in buffers of its own from offset 0.
+
+    Args:
+        batches: the rows, cut anyhow.
+        sizes: int64 (rows,), bytes of each; a batch has at most ``BATCH_ROWS`` rows and ``BATCH_BYTES``, or one row.
+    """
+    wanted = iter(_runs(sizes))
+    rows = next(wanted, 0)
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
         start = 0
-        while count + batch.num_rows - start >= rows:
+        while count + batch.num_rows - start >= rows > 0:
             taken = rows - count
             yield _joined([*held, batch.slice(start, taken)])
-            held, count, start = [], 0, start + taken
+            held, count, start, rows = [], 0, start + taken, next(wanted, 0)
         if start < batch.num_rows:
             held.append(batch.slice(start))
             count += batch.num_rows - start
     if held:
         yield _joined(held)
+
+
+def _runs(sizes: NDArray[np.int64]) -> Iterator[int]:
+    """Yield the rows of each batch."""
+    ends, first, before = np.cumsum(sizes, dtype=np.int64), 0, 0
+    while first < len(sizes):
+        last = int(np.searchsorted(ends, before + BATCH_BYTES, side="right"))
+        last = min(max(last, first + 1), first + BATCH_ROWS, len(sizes))
+        yield last - first
+        first, before = last, int(ends[last - 1])
 
 
 def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
