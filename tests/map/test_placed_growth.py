@@ -18,6 +18,7 @@ from tamis.analytics.export.run import run_bundle
 from tamis.analytics.map.cluster_edits import ClusterEdit
 from tamis.analytics.map.new_documents import FrozenMap, place_corpus
 from tamis.analytics.map.options import MapOptions, change_options, read_options, write_options
+from tamis.analytics.map.placed_steps import placed_words
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.pipeline import Analysis, analyze, size_of
@@ -138,6 +139,10 @@ def test_counts_are_those_of_the_documents_now_and_names_stay(grown: Grown) -> N
     assert table["size"].to_pylist() == [int((labels == number).sum()) for number in table["cluster"].to_pylist()]
     assert table.drop_columns("size").equals(before["clusters"].table("clusters").drop_columns("size"))
     assert read_people_names(grown.home.root, made["clusters"].digest) == {0: "the first"}
+    day = CorpusStates.of(grown.home.root, grown.after.corpus).maps()[0].date
+    said = placed_words(read_options(grown.home, grown.after.corpus).placed_on, made)
+    assert said == f"Map and clusters of {day}; 120 new documents placed"
+    assert placed_words(read_options(grown.home, grown.before.corpus).placed_on, before) == ""
 
 
 def test_a_kill_in_between_changes_no_byte(grown: Grown, tmp_path: Path) -> None:
