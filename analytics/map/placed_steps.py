@@ -144,9 +144,10 @@ def _neighbours(on: EarlierMap) -> StepSpec:
         outlier, density = scores(graph)
         for name, values in (("indices", graph.indices), ("distances", graph.distances), ("outlier", outlier)):
             context.out.write_array(name, values)
-        for name, values in (("home", home), ("beside", beside), ("beside_distances", apart)):
-            context.out.write_array(name, values)
-        missing = ~vectors.any(axis=1)
+        context.out.write_array("home", home)
+        context.out.write_array("beside", beside)
+        context.out.write_array("beside_distances", apart)
+        missing = np.asarray(~vectors.any(axis=1))
         context.out.write_table("facts", pa.table({"density": pa.array(density), "no_embedding": pa.array(missing)}))
         placed = int((~missing[fresh]).sum())
         context.out.commit(rows=now.n, facts=dict(found.facts) | {"copies": 0, "new_documents": placed})

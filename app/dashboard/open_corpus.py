@@ -197,7 +197,8 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     documents, columns = found.get("documents"), found.get("columns")
     found_documents = None if documents is None else Documents.read(documents)
     notes = () if found_documents is None else (*found_documents.notes, *found_documents.warnings)
-    words = placed_words(read_options(workspace, corpus).placed_on, {"map": found["map"]} if found.get("map") else {})
+    done = {name: artifact for name, artifact in found.items() if artifact is not None}
+    words = placed_words(read_options(workspace, corpus).placed_on, done)
     notes = (*notes, words) if words else notes
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
