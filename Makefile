@@ -29,7 +29,12 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.testing: $(VENV)/.installed
 	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps litdata mosaicml-streaming $(BESIDE)
 	@touch $@
+
+# Two readers of training data ask for packages that cannot stand beside ours (torchvision of another torch, numpy below
+# 2.2) and that reading does not need: the tests install them and what they do need one by one.
+BESIDE := cramjam lightning-utilities obstore python-snappy tifffile zstd
 
 setup: $(VENV)/.installed ## Make the virtual environment and install what is pinned
 

@@ -6,6 +6,8 @@ Source: github.com/huggingface/huggingface_hub, the dataset card specification a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
@@ -25,14 +27,23 @@ LEAST_SHARE = 0.01
 """Least share of the kept tokens at which the card names a language."""
 
 
-def to_card(report: Report, *, license: str = "unknown") -> str:
+def to_card(
+    report: Report,
+    *,
+    license: str = "unknown",
+    configs: Sequence[Mapping[str, Any]] = (),
+    sections: Sequence[str] = (),
+) -> str:
     """Return the card as Markdown; the same report gives the same text.
 
     Args:
         report: its content; the card leaves out the examples, so it quotes no document.
         license: of the data, an identifier of the hub.
+        configs: which files are the data, as the hub reads it; none when the card stands beside no files.
+        sections: further sections, as Markdown, after what the data is.
     """
     front = {
+        **({"configs": [dict(config) for config in configs]} if configs else {}),
         "pretty_name": report.recipe.title,
         "license": license,
         **({"language": languages} if (languages := _languages(report)) else {}),
@@ -43,12 +54,14 @@ def to_card(report: Report, *, license: str = "unknown") -> str:
     }
     parts = [
         f"---\n{write_yaml(front)}---\n",
-        f"# {_plain(report.recipe.title)}\n",
+        f"# {plain(report.recipe.title)}\n",
         _summary(report),
+        *sections,
         _recipe(report),
         *([_contamination(report)] if report.contamination else []),
         _statistics(report),
         _effect(report.effect),
+        *([_proxies(report)] if report.proxies else []),
         _limits(report),
         _provenance(report),
     ]
@@ -70,25 +83,26 @@ def _languages(report: Report) -> list[str]:
     return [name for name in found if re.fullmatch(r"[a-z]{2,3}", name)][:MOST_LANGUAGES]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text on one line, with Markdown and HTML escaped."""
     flat = " ".join(text.split())
     return re.sub(r"([\\`*_{}\[\]<>#|!~$])", r"\\\1", flat).replace("&", "&amp;")
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Return rows as a Markdown table."""
     lines = ["| " + " | ".join(heads) + " |", "|" + "|".join(" --- " for _ in heads) + "|"]
     for row in rows:
-        cells = (f"{value:,}" if isinstance(value, int) else _plain(str(value)) for value in row)
+        cells = (f"{value:,}" if isinstance(value, int) else plain(str(value)) for value in row)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _summary(report: Report) -> str:
     first = report.funnel[0]
-    why = f"{_plain(report.recipe.why)}\n\n" if report.recipe.why else ""
+    why = f"{plain(report.recipe.why)}\n\n" if report.recipe.why else ""
     return (
-        f"{why}Curated from **{_plain(report.corpus)}** with Tamis: {report.documents:,} of {first.documents:,} "
+        f"{why}Curated from **{plain(report.corpus)}** with Tamis: {report.documents:,} of {first.documents:,} "
         f"documents, {report.tokens:,} of {first.tokens:,} tokens (copies counted), by a recipe of "
         f"{len(report.recipe.active)} steps that can be run again.\n"
     )
@@ -102,7 +116,7 @@ def _recipe(report: Report) -> str:
     yaml = report.recipe.to_yaml().replace("```", "'''")
     return (
         "## Curation\n\n"
-        + _table(("step", "rule", "dropped", "left"), rows)
+        + table(("step", "rule", "dropped", "left"), rows)
         + f"\n<details><summary>Recipe</summary>\n\n```yaml\n{yaml}```\n\n</details>\n"
     )
 
@@ -119,13 +133,13 @@ def _statistics(report: Report) -> str:
             )
             for row in groups.to_pylist()
         ]
-        parts.append(_table((_plain(column), "documents before", "kept", "kept tokens"), rows))
+        parts.append(table((plain(column), "documents before", "kept", "kept tokens"), rows))
     return "\n".join(parts) if len(parts) > 1 else ""
 
 
 def _contamination(report: Report) -> str:
-    table = _table(CONTAMINATION_HEADS, report.contamination_rows)
-    return f"## Evaluation sets\n\n{table}\n{CONTAMINATION_NOTE}\n"
+    sets = table(CONTAMINATION_HEADS, report.contamination_rows)
+    return f"## Evaluation sets\n\n{sets}\n{CONTAMINATION_NOTE}\n"
 
 
 def _effect(effect: Effect | None) -> str:
@@ -142,21 +156,31 @@ def _effect(effect: Effect | None) -> str:
         )
         for item in effect.differences
     ]
-    target = f"Target: {_plain(effect.target)}. " if effect.target else "Without a target. "
+    target = f"Target: {plain(effect.target)}. " if effect.target else "Without a target. "
     repeated = effect.repetition
     return (
         f"## Effect\n\n{target}Proxy evidence from small language models trained on {effect.budget_bytes:,} bytes "
         f"each, against {effect.protocol.draws} random selections of the same size.\n\n"
-        + _table(("figure", "against", "this", "other", "difference", "verdict"), rows)
+        + table(("figure", "against", "this", "other", "difference", "verdict"), rows)
         + f"\nTokens seen in training: {repeated.trained_tokens:,}, worth about {repeated.effective_tokens:,.0f}; "
         f"at most {repeated.max_copies} copies of a document.\n"
     )
 
 
+def _proxies(report: Report) -> str:
+    """Return what transformers found, a list per size."""
+    parts = [
+        f"{proxy.size} parameters, {proxy.tokens:,} bytes read by each of {proxy.seeds} models per selection:\n\n"
+        + "".join(f"- {plain(sentence)}\n" for sentence in proxy.sentences)
+        for proxy in report.proxies
+    ]
+    return "## Learning curves\n\n" + "\n".join(parts)
+
+
 def _limits(report: Report) -> str:
     warnings = list(dict.fromkeys(step.warning for step in report.funnel if step.warning))
     notes = list(report.effect.notes) if report.effect else []
-    lines = [f"- {_plain(text)}" for text in (*warnings, *notes)]
+    lines = [f"- {plain(text)}" for text in (*warnings, *notes)]
     lines.append("- Personal data was handled only as far as the recipe has steps for it.")
     return "## Limits\n\n" + "\n".join(lines) + "\n"
 
@@ -170,4 +194,4 @@ def _provenance(report: Report) -> str:
         ("rows that are not documents", report.errors),
         *((f"version of {name}", version) for name, version in sorted(report.tools.items())),
     ]
-    return "## Provenance\n\n" + _table(("what", "value"), rows)
+    return "## Provenance\n\n" + table(("what", "value"), rows)

@@ -30,6 +30,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.measures import clustering_of, steps_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.study import Study, find_artifact
+from tamis.analytics.training.plan import TrainingPlan, has_training
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.hashing import digest as digest_of
@@ -331,7 +332,12 @@ def columns_read(recipe: Recipe) -> frozenset[str]:
 
 
 def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) -> BundleLock:
-    """Return the lock of an outcome."""
+    """Return the lock of an outcome.
+
+    Raises:
+        RecipeError: its steps of training cannot work on the corpus.
+        SettingError: their tokenizer or template cannot be used.
+    """
     recipe, corpus, documents = outcome.recipe, study.corpus, study.documents
     columns = {
         name: study.facts.columns[name].step
@@ -361,6 +367,7 @@ def make_lock(study: Study, outcome: Outcome, files: Sequence[LockedFile] = ()) 
         artifacts=tuple(files),
         tools=tool_versions(),
         sample=locked_sample(study, outcome),
+        training=TrainingPlan.make(study, outcome).digest if has_training(recipe) else None,
     )
 
 

@@ -20,6 +20,7 @@ from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.study import Study
+from tamis.analytics.training.plan import TrainingPlan, has_training
 from tamis.data.progress import Progress
 from tamis.data.sql import ident
 from tamis.data.workspace import Workspace
@@ -210,12 +211,14 @@ class BundleDiff:
         rules: the steps that differ.
         documents: the documents treated differently.
         before, after: ledger rows of the documents that only one of them keeps: why the other drops them.
+        training: digests of both plans of training, None where a bundle has no such step.
     """
 
     rules: tuple[RuleChange, ...]
     documents: DocumentDiff
     before: pa.Table
     after: pa.Table
+    training: tuple[str | None, str | None] = (None, None)
 
 
 def diff_bundles(
@@ -239,7 +242,12 @@ def diff_bundles(
     documents = diff_outcomes(outcomes[0], outcomes[1], _richest(studies))
     ids = studies[0].facts.ids.take(pa.array(documents.rows))
     ledgers = [_explained(study, outcome, ids) for study, outcome in zip(studies, outcomes, strict=True)]
-    return BundleDiff(diff_recipes(before.recipe, after.recipe), documents, ledgers[0], ledgers[1])
+    plans = [
+        TrainingPlan.make(study, outcome).digest if has_training(outcome.recipe) else None
+        for study, outcome in zip(studies, outcomes, strict=True)
+    ]
+    rules = diff_recipes(before.recipe, after.recipe)
+    return BundleDiff(rules, documents, ledgers[0], ledgers[1], training=(plans[0], plans[1]))
 
 
 def _richest(studies: list[Study]) -> Facts:

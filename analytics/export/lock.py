@@ -139,6 +139,7 @@ class BundleLock:
         artifacts: the files of the bundle.
         tools: versions of Tamis and of the libraries that decide results.
         sample: the sample and its predictions, when the corpus is a sample of another; else None.
+        training: digest of the plan of training, see ``training.plan``; None, and not written, without such steps.
         lock_version: of this format.
     """
 
@@ -152,11 +153,15 @@ class BundleLock:
     artifacts: tuple[LockedFile, ...]
     tools: Mapping[str, str]
     sample: LockedSample | None = None
+    training: str | None = None
     lock_version: int = LOCK_VERSION
 
     def to_json(self) -> bytes:
         """Return the lock as indented JSON, keys sorted."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        value = asdict(self)
+        if self.training is None:
+            del value["training"]
+        return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> BundleLock:

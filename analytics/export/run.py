@@ -105,7 +105,7 @@ def run_bundle(
     chosen = options or CuratedOptions()
     check_format(chosen.format)
     home, watch = workspace or Workspace.default(), progress or NullProgress()
-    opened = _open_bundle(bundle, home)
+    opened = open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
     counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
@@ -126,7 +126,7 @@ def run_bundle(
     return Run.open(target)
 
 
-def _open_bundle(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
+def open_bundle(bundle: Bundle | str | Path, workspace: Workspace) -> Bundle:
     """Return the bundle; an archive is unpacked into the workspace first, once."""
     if isinstance(bundle, Bundle):
         return bundle
@@ -289,7 +289,7 @@ def verify_bundle(
         TamisError: as opening, analysis and recipe raise.
     """
     home = workspace or Workspace.default()
-    opened = _open_bundle(bundle, home)
+    opened = open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, opening=opening)
     study = study_for(opened, corpus, home, tokenizer=tokenizer, progress=progress)

@@ -11,7 +11,8 @@ from tamis.analytics.export.lock import BundleLock, LockedCount, tool_versions
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.steps.measures import steps_of
 from tamis.analytics.study.study import Study
-from tamis.data.errors import VerifyError
+from tamis.analytics.training.plan import TrainingPlan, has_training
+from tamis.data.errors import TamisError, VerifyError
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Check:
     """One comparison.
 
     Attributes:
-        name: what was compared: ``recipe``, ``documents``, ``texts``, ``analysis NAME``, ``step ID``, ``selection``.
+        name: what was compared: ``recipe``, ``documents``, ``texts``, ``analysis NAME``, ``step ID``, ``selection``,
+            ``plan of training``.
         step: id of the recipe step, empty for the others.
         expected, found: the values of the lock and of the run, for people.
         same: whether they agree.
@@ -37,7 +39,7 @@ class Verification:
     """The result of comparing a run with a lock.
 
     Attributes:
-        checks: in order of cause: recipe, documents, analysis, steps, selection.
+        checks: in order of cause: recipe, documents, analysis, steps, selection, plan of training.
         notes: differences that may leave the result unchanged, such as library versions or the layout of files.
         selection: digest of the selection found.
     """
@@ -95,6 +97,7 @@ def compare(bundle: Bundle, study: Study, outcome: Outcome) -> Verification:
         *_analysis(lock, study, outcome),
         *_steps(lock, counts),
         _check("selection", "", lock.selection[:16], selection.digest[:16]),
+        *_training(lock, study, outcome),
     )
     return Verification(checks, tuple(_notes(lock, study)), selection.digest)
 
@@ -147,6 +150,17 @@ def _decision(counts: tuple[LockedCount, ...], place: int) -> tuple[str, str, in
         return None
     before, after = counts[place - 1], counts[place]
     return after.step, after.dropped, before.documents - after.documents, before.copies - after.copies
+
+
+def _training(lock: BundleLock, study: Study, outcome: Outcome) -> Iterator[Check]:
+    """Compare the plan of training, where either side has one."""
+    if lock.training is None and not has_training(outcome.recipe):
+        return
+    try:
+        found = TrainingPlan.make(study, outcome).digest[:16] if has_training(outcome.recipe) else "absent"
+    except TamisError as error:
+        found = f"no plan: {error}"
+    yield _check("plan of training", "", "absent" if lock.training is None else lock.training[:16], found)
 
 
 def _shown(counts: tuple[LockedCount, ...], place: int) -> str:

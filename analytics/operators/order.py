@@ -174,23 +174,42 @@ class Curriculum(SetOperator):
         return frozenset({self.difficulty} if self.difficulty else ())
 
     def decide(self, view: View) -> Decision:
-        drawn = uniform(view.keys, seed=self.seed, salt=self.name)
+        by_chance = self.shuffled(view.keys, view.rows)
         if self.difficulty is None:
-            return Decision(copies=view.copies, value=pa.array(drawn), position=places(np.lexsort((view.rows, drawn))))
-        values = view.numbers(self.difficulty)
+            drawn = uniform(view.keys, seed=self.seed, salt=self.name)
+            return Decision(copies=view.copies, value=pa.array(drawn), position=places(by_chance))
+        order = self.arranged(self.rising(view.numbers(self.difficulty), view.rows), by_chance)
+        return Decision(copies=view.copies, value=view.column(self.difficulty), position=places(order))
+
+    def shuffled(self, keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return documents by keyed hash, then by row, int64 (n,)."""
+        return np.lexsort((rows, uniform(keys, seed=self.seed, salt=self.name)))
+
+    def rising(self, values: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return documents from easy to hard, NaN first, then by row, int64 (n,)."""
         ascending = values if self.hard == "highest" else -values
-        easy = np.lexsort((view.rows, -last_if_absent(-ascending)))
-        return Decision(
-            copies=view.copies, value=view.column(self.difficulty), position=places(self._ordered(easy, drawn, view))
-        )
+        return np.lexsort((rows, -last_if_absent(-ascending)))
 
-    def _ordered(self, easy: NDArray[np.int64], drawn: NDArray[np.float64], view: View) -> NDArray[np.int64]:
-        """Return the documents in training order, int64 (n,), from the order of rising difficulty."""
-        part = int(np.floor(self.warm_up * len(easy) + 0.5))
+    def part(self, n: int) -> int:
+        """Return how many of n documents are in the warm-up, or at the end as the best."""
+        return int(np.floor(self.warm_up * n + 0.5))
 
-        def shuffled(places_: NDArray[np.int64]) -> NDArray[np.int64]:
-            return places_[np.lexsort((view.rows[places_], drawn[places_]))]
+    def arranged(self, easy: NDArray[np.int64], by_chance: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the documents in training order, int64 (n,): a matter of O(n), unlike what it is made of.
 
+        Args:
+            easy: int64 (n,), as ``rising`` gives them.
+            by_chance: int64 (n,), as ``shuffled`` gives them.
+        """
+        part = self.part(len(easy))
+
+        def shuffled(some: NDArray[np.int64]) -> NDArray[np.int64]:
+            inside = np.zeros(len(easy), dtype=np.bool_)
+            inside[some] = True
+            return by_chance[inside[by_chance]]
+
+        if self.order == "shuffle":
+            return by_chance
         if self.order == "easy to hard":
             return easy
         if self.order == "hard to easy":

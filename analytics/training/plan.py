@@ -19,12 +19,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.analytics.operators.operator import Operator, View
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.operators.operator import Evidence, Operator, TrainingOperator, View
 from tamis.analytics.operators.sets import group_codes
 from tamis.analytics.operators.training import ComposeBatches, ExpandCopies, PackSequences, SplitDocuments
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
-from tamis.analytics.recipe.recipe import params_of
+from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.study.study import Study
 from tamis.analytics.training.batches import difficulty_groups
 from tamis.analytics.training.conversations import chosen_template, least_tokens
@@ -32,7 +33,7 @@ from tamis.analytics.training.data import SPLITS, Split, TokenFormat
 from tamis.analytics.training.encoded import Tokenizer
 from tamis.analytics.training.expand import Stream, expand, once
 from tamis.analytics.training.kept_rows import is_chat, text_steps
-from tamis.analytics.training.splits import LeakCheck, Twins, assign, check_leaks, join_groups
+from tamis.analytics.training.splits import LeakCheck, VerifiedTwins, assign, check_leaks, join_groups
 from tamis.analytics.training.token_store import Tokenization, edits_of
 from tamis.analytics.training.tokenizer import load_tokenizer
 from tamis.data.errors import RecipeError
@@ -67,7 +68,7 @@ class TrainingPlan:
     rows: NDArray[np.int64]
     split: NDArray[np.int8]
     streams: Mapping[Split, Stream]
-    twins: Twins | None
+    twins: VerifiedTwins | None
     tokenization: Tokenization | None
     form: TokenFormat | None
     group: NDArray[np.int32]
@@ -90,15 +91,15 @@ class TrainingPlan:
         if not len(rows):
             raise RecipeError("The recipe keeps no document", fix="loosen a rule")
         tokenization, form = _tokenized(study, outcome)
-        split, twins = _divided(study, outcome, rows)
+        split, twins = divide(study.facts, study.evidence, outcome, rows)
         if progress is not None:
             progress.check()
         streams = {
-            name: _streamed(study, outcome, rows[split == number], name)
+            name: stream_of(study.facts, outcome, rows[split == number], name)
             for number, name in enumerate(SPLITS)
             if _share(outcome, name) > 0
         }
-        group, groups = _grouped(study, outcome, rows)
+        group, groups = batch_groups(study.facts, study.evidence, outcome, rows)
         return cls(study, outcome, rows, split, streams, twins, tokenization, form, group, groups)
 
     def step(self, kind: type[Kind]) -> Kind | None:
@@ -148,6 +149,11 @@ class TrainingPlan:
         }
 
 
+def has_training(recipe: Recipe) -> bool:
+    """Return whether a recipe has an active step of training."""
+    return any(isinstance(step.operator, TrainingOperator) for step in recipe.active)
+
+
 def step_of(outcome: Outcome, kind: type[Kind]) -> Kind | None:
     """Return the active operator of a kind in the recipe of an outcome, None if it has none."""
     return next((step.operator for step in outcome.steps if isinstance(step.operator, kind)), None)
@@ -159,12 +165,14 @@ def _share(outcome: Outcome, name: Split) -> float:
     return shares.get(name, 1.0)
 
 
-def _view(study: Study, outcome: Outcome, rows: NDArray[np.int64], columns: frozenset[str]) -> View:
-    facts = attach(study.facts, outcome.recipe.measures(), study.evidence)
-    return View(rows, facts.keys[rows], outcome.copies[rows], facts.table(sorted(columns), rows), study.evidence)
+def _view(facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64], columns: frozenset[str]) -> View:
+    facts = attach(facts, outcome.recipe.measures(), evidence)
+    return View(rows, facts.keys[rows], outcome.copies[rows], facts.table(sorted(columns), rows), evidence)
 
 
-def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[NDArray[np.int8], Twins | None]:
+def divide(
+    facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], VerifiedTwins | None]:
     """Return the split of each kept document, int8 (kept,), and the twins among them.
 
     Raises:
@@ -173,12 +181,12 @@ def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[N
     step = step_of(outcome, SplitDocuments)
     if step is None:
         return np.zeros(len(rows), dtype=np.int8), None
-    view = _view(study, outcome, rows, step.columns() | {"n_tokens"})
+    view = _view(facts, evidence, outcome, rows, step.columns() | {"n_tokens"})
     twins = None
     if step.near is not None:
         measure = step.near.measure
-        pairs, first = study.evidence.pairs(measure), study.evidence.array(measure, "first")
-        twins = Twins.of(rows, first, pairs, level=step.near.level)
+        pairs, first = evidence.pairs(measure), evidence.array(measure, "first")
+        twins = VerifiedTwins.of(rows, first, pairs, level=step.near.level)
     codes = [group_codes(view, step.by)[0]] if step.by else []
     for name, text in (("same text", "norm_group"), ("same prompt", "prompt.norm_group")):
         if name in step.together:
@@ -199,9 +207,9 @@ def _divided(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[N
     return split, twins
 
 
-def _streamed(study: Study, outcome: Outcome, rows: NDArray[np.int64], name: Split) -> Stream:
+def stream_of(facts: Facts, outcome: Outcome, rows: NDArray[np.int64], name: Split) -> Stream:
     """Return the stream of a split; rows are facts rows."""
-    step, keys = step_of(outcome, ExpandCopies), study.facts.keys[rows]
+    step, keys = step_of(outcome, ExpandCopies), facts.keys[rows]
     if name != "train":
         seed = 0 if step is None else step.seed
         return once(rows[np.lexsort((rows, mix_keys(keys, seed=seed, salt="evaluation order")))])
@@ -219,12 +227,14 @@ def _streamed(study: Study, outcome: Outcome, rows: NDArray[np.int64], name: Spl
     return Stream(rows[stream.row], stream.copy, stream.epoch, stream.window)
 
 
-def _grouped(study: Study, outcome: Outcome, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def batch_groups(
+    facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Return the group of each kept document in batches, int32 (kept,), and the names of the groups."""
     step = step_of(outcome, ComposeBatches)
     if step is None or step.mode == "free":
         return np.zeros(len(rows), dtype=np.int32), ("",)
-    view = _view(study, outcome, rows, step.columns())
+    view = _view(facts, evidence, outcome, rows, step.columns())
     if step.difficulty is not None:
         return difficulty_groups(view.numbers(step.difficulty), bins=step.bins)
     codes, names = group_codes(view, step.by)

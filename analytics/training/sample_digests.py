@@ -10,6 +10,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.training.data import COPY, DOCUMENT_ID, EPOCH, INPUT_IDS, LOSS_MASK, MESSAGES, PIECE_LENGTHS, TEXT
+from tamis.analytics.training.data import (
+    COPY,
+    DOCUMENT_ID,
+    EPOCH,
+    INPUT_IDS,
+    LOSS_MASK,
+    MESSAGE,
+    MESSAGES,
+    PIECE_LENGTHS,
+    TEXT,
+)
 
 DIGEST_BYTES = 32
 _ABSENT = 0xFFFFFFFF
@@ -55,8 +66,9 @@ def text_digest(
 
 
 def plain_messages(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the turns of a conversation as JSON: one text for equal turns."""
-    turns = [{"role": turn["role"], "content": turn["content"]} for turn in messages]
+    """Return the turns of a conversation as JSON, without what is NULL: one text for equal turns."""
+    names = [field.name for field in MESSAGE]
+    turns = [{name: turn[name] for name in names if turn.get(name) is not None} for turn in messages]
     return json.dumps(turns, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -90,7 +102,7 @@ def lists(column: pa.ListArray) -> list[NDArray[Any]]:
     """Return the lists of a column as views of one array."""
     offsets = column.offsets.to_numpy().tolist()
     values = column.values.to_numpy()
-    return [values[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
+    return [values[start:end] for start, end in pairwise(offsets)]
 
 
 def content_digest(splits: Mapping[str, Iterable[bytes]]) -> str:

@@ -74,12 +74,12 @@ class ShardStore:
         for number in np.unique(shard).tolist():
             own = np.flatnonzero(shard == number)
             begins = self.array(offsets, number)[place[own] - self._firsts[number]] + first[own]
-            _copy(self.array(name, number), begins, sizes[own], out, out_at[own])
+            copy_runs(self.array(name, number), begins, sizes[own], out, out_at[own])
         return out
 
 
 @njit(cache=True, nogil=True)
-def _copy(source, begins, sizes, out, at):  # type: ignore[no-untyped-def]
+def copy_runs(source, begins, sizes, out, at):  # type: ignore[no-untyped-def]
     """Copy runs of an array to their places in another one."""
     for k in range(len(begins)):
         for j in range(sizes[k]):

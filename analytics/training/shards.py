@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ DEFAULT_MB = 256
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardPlan:
     """Consecutive samples of a split that become the files of one shard.
 
     Attributes:
@@ -37,7 +38,7 @@ class Shard:
         return self.first + self.samples
 
 
-def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[Shard, ...]:
+def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[ShardPlan, ...]:
     """Return the shards of a split, in order; each takes samples while they fit, and one sample at least.
 
     Args:
@@ -54,8 +55,7 @@ def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[Shard, ...]:
         before = int(ends[first - 1])
     bounds = [*firsts, len(sizes)]
     return tuple(
-        Shard(number, len(firsts), start, end - start)
-        for number, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False))
+        ShardPlan(number, len(firsts), start, end - start) for number, (start, end) in enumerate(pairwise(bounds))
     )
 
 

@@ -31,6 +31,7 @@ from tamis.app.cli import (
     rephrase,
     review,
     search,
+    training,
     watch,
 )
 from tamis.app.cli.docs import write_docs
@@ -57,6 +58,7 @@ __all__ = [
     "rephrase",
     "review",
     "search",
+    "training",
     "watch",
 ]
 

@@ -276,8 +276,12 @@ def diff(
     if path is None:
         return
     with bar(err) as progress:
-        found = diff_bundles(old, new, path, progress=progress).documents
+        whole = diff_bundles(old, new, path, progress=progress)
+    found = whole.documents
     out.print(f"{found.same:,} documents the same, {found.gained:,} gained, {found.lost:,} lost")
+    if any(whole.training):
+        was, now = (digest[:16] if digest else "none" for digest in whole.training)
+        out.print(f"the plan of training is the same: {now}" if was == now else f"plan of training: {was} -> {now}")
     for row in found.reasons.to_pylist():
         out.print("  " + "  ".join(f"{name}={value}" for name, value in row.items()), markup=False)
     for row in found.groups.to_pylist():

@@ -20,6 +20,18 @@ from tamis.analytics.study.meaning import prepare_meaning, sentence_embedder, ve
 from tamis.analytics.study.queries import Drift, Scene, SideBySide, find_drift, prepare_polygons, side_by_side
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
+from tamis.analytics.training.picture import (
+    Boundary,
+    Phases,
+    PictureGroups,
+    RunPicture,
+    draw,
+    find_boundary,
+    find_phases,
+    group_documents,
+    try_boundary,
+)
+from tamis.analytics.training.run_outline import RunOutline, outline_run
 from tamis.app.dashboard import open_corpus
 from tamis.app.dashboard.growing import DoneSoFar, Growing
 from tamis.app.jobs.worker import find_analysis
@@ -220,6 +232,56 @@ _GROWING = Growing(changed=_forget_scenes)
 def ask(key: SceneKey, query: Callable[..., Any], **arguments: Any) -> Any:
     """Return the cached answer of a query on a scene. Answers are shared: do not change them."""
     return _answer(Ask(key, query, tuple(sorted(arguments.items()))))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Laying out the run of training …", hash_funcs={SceneKey: _scene_name})
+def run_outline(key: SceneKey) -> RunOutline:
+    """Return the run of training that the live recipe describes."""
+    return outline_run(scene(key), open_analysed(key.corpus).evidence)
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """A picture of a run of training.
+
+    Attributes:
+        scene: with the recipe of the run.
+        column: whose groups are stacked.
+        boundary: a boundary of the curriculum that is tried; None for the run as the recipe makes it.
+    """
+
+    scene: SceneKey
+    column: str
+    boundary: float | None = None
+
+
+def _run_name(key: RunKey) -> str:
+    return repr((_scene_name(key.scene), key.column, key.boundary))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={RunKey: _run_name})
+def run_groups(key: RunKey) -> PictureGroups:
+    """Return the groups that a picture stacks; its boundary must be None."""
+    return group_documents(run_outline(key.scene), key.column)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={SceneKey: _scene_name})
+def run_phases(key: SceneKey) -> Phases | None:
+    """Return what the curriculum of the live recipe orders, None without one."""
+    found = scene(key)
+    return None if found.outcome is None else find_phases(found.facts, found.outcome)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={RunKey: _run_name})
+def run_picture(key: RunKey) -> tuple[RunPicture, Boundary | None]:
+    """Return the picture of a run and the boundary of its curriculum."""
+    run, phases, groups = run_outline(key.scene), run_phases(key.scene), run_groups(replace(key, boundary=None))
+    if phases is None:
+        return draw(run, groups), None
+    if key.boundary is None:
+        return draw(run, groups), find_boundary(run, phases, phases.operator)
+    stream, boundary = try_boundary(run, phases, phases.tried(key.boundary))
+    return draw(run, groups, stream), boundary
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Collection, Sequence
 
 from tamis.analytics.study.queries import MapGroups
 from tamis.app.figures.figures import CATEGORIES, DROPPED, KEPT
@@ -21,6 +22,18 @@ def palette_of(groups: MapGroups, *, dark: bool) -> list[str]:
     if numbers:
         return _padded([_along(k / max(len(numbers) - 1, 1), dark=dark) for k in range(len(numbers))], rest)
     return _padded([*CATEGORIES, *(_spread(k, dark=dark) for k in range(254 - len(CATEGORIES)))], rest)
+
+
+def stack_colours(labels: Sequence[str], *, rising: bool, dark: bool, rest: Collection[str] = ()) -> list[str]:
+    """Return the colours of stacked areas as #rrggbb: one scale for ranges that rise, grey for the rest."""
+    grey = "#6b737a" if dark else "#a9afb5"
+    named = [label for label in labels if label not in rest]
+    if rising:
+        own = [_along(k / max(len(named) - 1, 1), dark=dark) for k in range(len(named))]
+    else:
+        own = list(CATEGORIES[: len(named)])
+    colours = iter(own)
+    return [grey if label in rest else next(colours) for label in labels]
 
 
 def _padded(colours: list[str], rest: list[str]) -> list[str]:

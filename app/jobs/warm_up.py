@@ -8,6 +8,7 @@ it deletes; later processes find the kernels compiled. ``TAMIS_MODELS`` is the f
 from __future__ import annotations
 
 import builtins
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ from tamis.analytics.study.map_points import prepare_polygons
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.study import Study
+from tamis.analytics.training.built import build
+from tamis.analytics.training.plan import TrainingPlan
 from tamis.data.corpus import Corpus
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -85,11 +88,31 @@ def warm_up(folder: Path) -> None:
         rule = relevance_operator(study, Target.open(workspace, target.digest), target, method, share=0.5)
         study.measure(Recipe().with_operator(rule))
     evaluate_effect(EffectStudy.open(study, target, protocol=PROTOCOL), Recipe().with_operator(rule))
+    _train(study, folder)
     # Only conversations are audited.
     repeated_shares(pa.array(texts, pa.large_string()), pa.array(texts[::-1], pa.large_string()))
     model = fit_tuned(load_plain_model(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
     # Large corpora find their neighbours with other kernels.
     neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
+
+
+def _train(study: Study, folder: Path) -> None:
+    """Pack and split in all ways; conversations have kernels of their own."""
+    base = Recipe().with_operator("upsample", signal="n_tokens").with_operator("split", validation=0.1)
+    base = base.with_operator("expand", epochs=2)
+    for method in ("best fit", "in order", "concatenate"):
+        packed = base.with_operator("pack", length=64, method=method)
+        study.measure(packed)
+        for data in build(TrainingPlan.make(study, study.evaluate(packed))).data.values():
+            data.pieces()
+            list(data.batches())
+    texts = build(TrainingPlan.make(study, study.evaluate(base)))
+    list(texts.data["train"].batches())
+    call = [{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]
+    talk = [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 99, "tool_calls": call}]
+    (folder / "chat.jsonl").write_text(json.dumps({"messages": talk}) + "\n")
+    chat = Study.open(open_corpus(folder / "chat.jsonl"), study.workspace)
+    build(TrainingPlan.make(chat, chat.evaluate(Recipe().with_operator("pack", length=64))))
 
 
 def _is_kernel(value: Any) -> bool:

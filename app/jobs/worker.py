@@ -25,6 +25,7 @@ from tamis.app.jobs.effect import WORKS
 from tamis.app.jobs.mixture import MIXTURE, mix
 from tamis.app.jobs.place import PLACE, place_other
 from tamis.app.jobs.proxy import PROXY, train
+from tamis.app.jobs.training import PREPARE, prepare
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job, Request, asked_first, list_jobs, start, work
@@ -126,7 +127,16 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         TamisError: the work fails.
     """
     own = {ANALYZE: _analyze, RUN: _run, EFFECT: _effect, MEASURE: _measure}
-    works = {**own, EDIT: edit_clusters, NAMES: name_clusters, PLACE: place_other, MIXTURE: mix, PROXY: train, **WORKS}
+    works = {
+        **own,
+        EDIT: edit_clusters,
+        NAMES: name_clusters,
+        PLACE: place_other,
+        PREPARE: prepare,
+        MIXTURE: mix,
+        PROXY: train,
+        **WORKS,
+    }
     if request.kind not in works:
         raise JobError("Unknown kind of job", value=request.kind, allowed=works)
     return works[request.kind](request.params, progress)

@@ -23,6 +23,7 @@ PAGES = (
     ("quality", "Quality", ":material/bar_chart:"),
     ("recipe", "Recipe", ":material/filter_alt:"),
     ("effect", "Effect", ":material/balance:"),
+    ("training", "Training", ":material/play_lesson:"),
     ("review", "Review", ":material/rate_review:"),
     ("documents", "Documents", ":material/article:"),
     ("jobs", "Jobs", ":material/pending_actions:"),
@@ -104,3 +105,5 @@ def follow(place: str) -> None:
     elif kind == "signal":
         session.choose(signal=name, low=None, high=None)
         go_to("quality")
+    elif kind == "document" and name.isdecimal():
+        session.choose(document=int(name), trail=None)

@@ -6,13 +6,13 @@ Only the library and the folder are used, nothing that Tamis wrote about it. The
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import json
 import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def read_webdataset(out: Path, split: str) -> Iterator[Sample]:
     """Read tar files in the order of their names."""
     import webdataset
 
-    files = sorted(glob.glob(str(out / split / "*.tar")))
+    files = sorted(map(str, (out / split).glob("*.tar")))
     for number, sample in enumerate(webdataset.WebDataset(files, shardshuffle=False).decode()):
         assert sample["__key__"] == f"{split}-{number:012d}", sample["__key__"]
         if "txt" in sample:
@@ -97,7 +97,7 @@ def read_megatron(out: Path, split: str) -> Iterator[Sample]:
         ids = IndexedDataset(prefix)
         mask = IndexedDataset(f"{prefix}.loss_mask") if Path(f"{prefix}.loss_mask.idx").exists() else None
         bounds = ids.document_indices
-        for first, last in zip(bounds, bounds[1:], strict=False):
+        for first, last in pairwise(bounds):
             sample = {"input_ids": _pieces(ids, first, last), "piece_lengths": ids.sequence_lengths[first:last]}
             yield sample if mask is None else {**sample, "loss_mask": _pieces(mask, first, last)}
 

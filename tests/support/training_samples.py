@@ -30,7 +30,18 @@ def text_data(split: Split, samples: int, *, seed: int = 0, messages: bool = Fal
         "epoch": pa.array(np.arange(samples) // 7, pa.int32()),
     }
     if messages:
-        turns = [[{"role": "user", "content": text}, {"role": "assistant", "content": text[::-1]}] for text in texts]
+        turns = [
+            [
+                {"role": "user", "content": text},
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": '[{"name": "look"}]',
+                    "reasoning_content": text[::-1],
+                },
+            ]
+            for text in texts
+        ]
         columns["messages"] = pa.array(turns, pa.list_(MESSAGE))
     schema = text_schema(messages=messages)
     table = pa.table([columns[name] for name in schema.names], schema=schema)

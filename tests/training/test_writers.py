@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -10,15 +11,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import training_loaders
+from hypothesis import given
+from hypothesis import strategies as st
 from killing import ALL, run_until
 from training_samples import text_data, token_data
 
 from tamis.analytics.training.data import TrainingData
 from tamis.analytics.training.folder import SHARDS, WrittenSplits, write_splits
 from tamis.analytics.training.writers import WRITERS
+from tamis.analytics.training.writers.writer import BATCH_BYTES, same_batches
 from tamis.data.progress import NullProgress
 
 FORMATS = [writer.name for writer in WRITERS]
@@ -33,7 +39,7 @@ configs:
 
 def write(out: Path, form: str, splits: Sequence[TrainingData], *, most: int = 1 << 20) -> WrittenSplits:
     """Write splits as the command does, without the files about them."""
-    WRITERS[form].check(splits)
+    WRITERS[form].check(splits[0].tokens)
     out.mkdir()
     patterns = [(data.split, WRITERS[form].pattern(data.split)) for data in splits]
     files = "\n".join(f"  - split: {split}\n    path: {pattern}" for split, pattern in patterns)
@@ -100,6 +106,73 @@ def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_conte
     assert (tmp_path / "first/index/train.parquet").read_bytes() == (
         tmp_path / "other/index/train.parquet"
     ).read_bytes()
+
+
+@given(sizes=st.lists(st.integers(0, 3 * BATCH_BYTES // 2), max_size=40), cuts=st.lists(st.integers(1, 9), min_size=1))
+def test_batches_depend_on_the_sizes_of_samples_alone(sizes: list[int], cuts: list[int]) -> None:
+    whole = pa.record_batch({"number": pa.array(range(len(sizes)), pa.int64())})
+    given_sizes = np.array(sizes, dtype=np.int64)
+    parts, start = [], 0
+    for cut in itertools.cycle(cuts):
+        if start >= len(sizes):
+            break
+        parts.append(whole.slice(start, cut))
+        start += cut
+    found = list(same_batches(parts, given_sizes))
+    assert found == list(same_batches([whole], given_sizes))
+    assert [row["number"] for batch in found for row in batch.to_pylist()] == list(range(len(sizes)))
+    places = np.cumsum([0, *(batch.num_rows for batch in found)])
+    for first, last in itertools.pairwise(places):
+        assert last - first == 1 or given_sizes[first:last].sum() <= BATCH_BYTES
+
+
+OWN_WRITER = """
+import json, pathlib, sys
+import numpy as np
+from training_loaders import import_streaming
+from training_samples import text_data, token_data
+from tamis.analytics.training.writers.mds import encodings
+import_streaming()
+from streaming.base import MDSWriter
+
+texts, ids = text_data("train", 40, messages=True), token_data("train", 40, length=900, mask=True)
+for name, data in (("texts", texts), ("ids", ids)):
+    out = str(pathlib.Path(sys.argv[1]) / name)
+    with MDSWriter(out=out, columns=encodings(data.schema), size_limit=None) as writer:
+        for batch in data.batches():
+            for row in batch.to_pylist():
+                kinds = {name: batch.schema.field(name).type for name in row}
+                writer.write({
+                    key: np.array(value, dtype=kinds[key].value_type.to_pandas_dtype())
+                    if isinstance(value, list) and key != "messages" else value
+                    for key, value in row.items()
+                })
+"""
+
+
+def test_mds_shards_have_the_bytes_that_its_own_writer_gives(tmp_path: Path) -> None:
+    support = f"import sys; sys.path.insert(0, {str(Path(training_loaders.__file__).parent)!r})\n"
+    command = [sys.executable, "-W", "ignore", "-c", support + OWN_WRITER, str(tmp_path / "theirs")]
+    subprocess.run(command, check=True, timeout=300, capture_output=True)
+    write(tmp_path / "texts", "mds", [text_data("train", 40, messages=True)])
+    write(tmp_path / "ids", "mds", [token_data("train", 40, length=900, mask=True)])
+    for name in ("texts", "ids"):
+        assert tree(tmp_path / name / "train") == tree(tmp_path / "theirs" / name)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_no_file_of_a_shard_is_much_larger_than_asked_for(form: str, tmp_path: Path) -> None:
+    most = 100_000
+    written = write(tmp_path / "out", form, [token_data("train", 1500)], most=most)
+    sizes = written.shards.column("bytes").to_pylist()
+    assert written.counts[0].shards > 1
+    assert max(sizes) < 1.25 * most + 12_000, "lengths of pieces and the head of a file come on top"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_sample_larger_than_a_shard_is_a_shard_of_its_own(form: str, tmp_path: Path) -> None:
+    written = write(tmp_path / "out", form, [token_data("train", 9, length=400)], most=1)
+    assert written.counts[0].shards == 9
 
 
 KILLED = """

@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from tamis.analytics.training.data import TrainingData
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles
 from tamis.data.errors import StoreError
 from tamis.data.parquet import write_bytes
 
@@ -30,7 +30,7 @@ _FILE_VERSION = (2, 1)
 
 
 @WRITERS.register
-class LanceWriter(Writer):
+class LanceWriter(FormatWriter):
     """The folder of a split is a Lance data set, ``data/part-00000.lance`` per shard."""
 
     name = "lance"
@@ -39,12 +39,13 @@ class LanceWriter(Writer):
     extra = "lance"
     overhead = 32
     reading = 'lance.dataset("OUT/train")'
+    packages = ("pylance",)
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the file of the fragment."""
         return (f"data/part-{shard.number:05d}.lance",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the file of a fragment."""
         # Late: lance.
         from lance.file import LanceFileWriter
@@ -126,7 +127,7 @@ def _make_constant(folder: Path, content: bytes) -> None:
 
 def _without_time(data: bytes) -> bytes:
     """Return a manifest file without the time of the commit: parts before it, its length, the message, the end."""
-    start, major, minor, magic = struct.unpack("<QHH4s", data[-16:])
+    start, _, _, magic = struct.unpack("<QHH4s", data[-16:])
     (length,) = struct.unpack("<I", data[start : start + 4])
     end = start + 4 + length
     if magic != _MAGIC or end != len(data) - 16:

@@ -6,7 +6,7 @@ A sample is a document of the index, a piece of it a sequence: both boundaries a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tamis.analytics.training.data import INPUT_IDS, LOSS_MASK, PIECE_LENGTHS, TrainingData
+from tamis.analytics.training.data import INPUT_IDS, LOSS_MASK, PIECE_LENGTHS, TokenFormat, TrainingData
 from tamis.analytics.training.sample_digests import lists
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter
 from tamis.data.errors import SettingError
 
 _SIGNED = 1 << 31
@@ -25,7 +25,7 @@ _SIGNED = 1 << 31
 
 
 @WRITERS.register
-class MegatronWriter(Writer):
+class MegatronWriter(FormatWriter):
     """``shard-00000.bin`` and ``.idx`` per shard; a loss mask is a second pair, ``shard-00000.loss_mask``."""
 
     name = "megatron"
@@ -35,13 +35,15 @@ class MegatronWriter(Writer):
     forms = ("tokens",)
     overhead = 32
     reading = 'megatron.core.datasets.indexed_dataset.IndexedDataset("OUT/train/shard-00000")'
+    packages = ("megatron-core",)
 
-    def check(self, splits: Sequence[TrainingData]) -> None:
+    def check(self, tokens: TokenFormat | None) -> None:
         """Refuse also ids that the index has no type for."""
-        super().check(splits)
-        most = max((data.tokens.vocabulary for data in splits if data.tokens), default=0)
-        if most > _SIGNED:
-            raise SettingError("Vocabulary too large for megatron", value=most, allowed=f"at most {_SIGNED}")
+        super().check(tokens)
+        if tokens is not None and tokens.vocabulary > _SIGNED:
+            raise SettingError(
+                "Vocabulary too large for megatron", value=tokens.vocabulary, allowed=f"at most {_SIGNED}"
+            )
 
     def load(self) -> ModuleType | None:
         """Return the module; the import says what of a GPU is missing, which no file depends on."""
@@ -49,13 +51,13 @@ class MegatronWriter(Writer):
             warnings.simplefilter("ignore")
             return super().load()
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the pair of files, and that of the mask."""
         stem = f"shard-{shard.number:05d}"
         masked = LOSS_MASK in data.schema.names
         return (f"{stem}.bin", f"{stem}.idx", *((f"{stem}.loss_mask.bin", f"{stem}.loss_mask.idx") if masked else ()))
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the pairs of a shard."""
         library: Any = self.load()
         names = self.names(shard, data)
