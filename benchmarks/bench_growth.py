@@ -7,6 +7,9 @@ last one comes. Every step runs alone, so its time is its own. Then a fresh work
 files of all artifacts are compared. Times are wall and processor seconds, those of worker processes counted; the ratio
 is that of processor seconds. A new file may stand anywhere among the others, which are ordered by their checksums: it
 moves the borders of all shards behind it, whose rows are then joined from two known parts each.
+
+A second table sets what needs all documents, neighbours, map, clusters and concepts of the fast tier, beside itself: as
+the first analysis makes it, and as new documents are placed on it.
 """
 
 from __future__ import annotations
@@ -26,12 +29,13 @@ from tamis.analytics.duplicates.near import near_step
 from tamis.analytics.duplicates.near_passes import NearParams
 from tamis.analytics.embedding.static_model import load_plain_model
 from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.map.options import change_options, mapping_steps, read_options
 from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze, documents_step, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.hashing import file_sha256
@@ -87,6 +91,21 @@ def timed(folder: Path, workspace: Workspace) -> tuple[dict[str, tuple[float, fl
     return times, sums
 
 
+def mapped(folder: Path, workspace: Workspace, **changes: str) -> dict[str, tuple[float, float]]:
+    """Make map and clusters of a folder whose exact steps are done; return wall and processor seconds by step."""
+    corpus = open_corpus(folder, probes=workspace.probes)
+    change_options(workspace, corpus, size_of(corpus), changes)
+    own = mapping_steps(corpus, size_of(corpus), read_options(workspace, corpus))
+    steps = (documents_step(), language_step(), *own)
+    times: dict[str, tuple[float, float]] = {}
+    for number in range(2, len(steps)):
+        before = seconds()
+        analyze(corpus, workspace, steps=steps[: number + 1])
+        times[steps[number].name] = _since(before)
+    analyze(corpus, workspace, steps=(*steps, facts_step(steps)))
+    return times
+
+
 def _since(before: tuple[float, float]) -> tuple[float, float]:
     after = seconds()
     return after[0] - before[0], after[1] - before[1]
@@ -109,10 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shutil.copytree(home.models, fresh.models, dirs_exist_ok=True)
         _warm(root)
         first, _ = timed(root / "texts", home)
+        drawn = mapped(root / "texts", home, tier="fast")
         aside.rename(last)
         grown, found = timed(root / "texts", home)
         _, expected = timed(root / "texts", fresh)
+        placed = mapped(root / "texts", home, new_documents="placed")
         report(first, grown, found, expected)
+        report_placed(first, drawn, grown, placed)
         print(f"\nKept beside the artifacts: {_size(home.store.root / 'kept') / 1e6:.0f} MB of "
               f"{_size(home.store.root) / 1e6:.0f} MB.")  # fmt: skip
     finally:
@@ -127,6 +149,10 @@ def _warm(root: Path) -> None:
     home = Workspace(root / "warm-home")
     shutil.copytree(Workspace(root / "home").models, home.models, dirs_exist_ok=True)
     timed(folder, home)
+    mapped(folder, home, tier="fast")
+    shutil.copy(sorted((root / "texts").iterdir())[1], folder / "more.parquet")
+    timed(folder, home)
+    mapped(folder, home, new_documents="placed")
     shutil.rmtree(home.root)
 
 
@@ -153,6 +179,24 @@ def report(
     _line("all", (totals[0][0], totals[0][1]), (totals[1][0], totals[1][1]), "yes" if found == expected else "NO")
     table = [tuple(totals[k][side] - times["facts"][side] for side in (0, 1)) for k, times in enumerate((first, grown))]
     _line("all without the facts table", (table[0][0], table[0][1]), (table[1][0], table[1][1]), "")
+
+
+def report_placed(
+    first: dict[str, tuple[float, float]],
+    drawn: dict[str, tuple[float, float]],
+    grown: dict[str, tuple[float, float]],
+    placed: dict[str, tuple[float, float]],
+) -> None:
+    """Print what map and clusters cost where new documents are placed on them, and all steps together."""
+    print("\n| step | drawn s | processor s | 1% more placed s | processor s | ratio | |")
+    print("|---|---|---|---|---|---|---|")
+    for name in drawn:
+        _line(name, drawn[name], placed[name], "")
+    totals = [
+        tuple(sum(each[side] for times in both for each in times.values()) for side in (0, 1))
+        for both in ((first, drawn), (grown, placed))
+    ]
+    _line("all steps, new documents placed", (totals[0][0], totals[0][1]), (totals[1][0], totals[1][1]), "")
 
 
 def _line(name: str, first: tuple[float, float], grown: tuple[float, float], equal: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.formats import TEXTS
@@ -47,6 +50,44 @@ def new_documents(corpus: Corpus, documents: Documents, known: Collection[str]) 
     seen = frozenset(known)
     fresh = np.array([sha256 not in seen for sha256 in file_contents(corpus)], dtype=bool)
     return np.asarray(fresh[np.searchsorted(np.cumsum(rows), documents.order, side="right")])
+
+
+MAPPED = ("documents", "embeddings", "knn", "map", "clusters", "concepts")
+PLACED_ON = "placed_on"
+"""Parameter of the steps that place new documents on an earlier map: the digests they were placed by."""
+
+
+@dataclass(frozen=True)
+class EarlierMap:
+    """A map of a corpus as it was, on which new documents can be placed.
+
+    Attributes:
+        corpus: fingerprint of its texts.
+        text: role of the text.
+        date: day on which it was noted, UTC, as 2026-11-01.
+        tier: of its embedding.
+        ids: what the ids are made of, ``column`` or ``text``.
+        artifacts: names and digests of the artifacts in ``MAPPED``; the clusters are those in use.
+    """
+
+    corpus: str
+    text: str
+    date: str
+    tier: str
+    ids: str
+    artifacts: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> EarlierMap:
+        """Return a map from plain values; raises KeyError, TypeError or ValueError if they are not one."""
+        pairs = tuple((str(name), str(found)) for name, found in values["artifacts"])
+        texts = {name: str(values[name]) for name in ("corpus", "text", "date", "tier", "ids")}
+        return cls(**texts, artifacts=pairs)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Return the digests of the artifacts by name."""
+        return dict(self.artifacts)
 
 
 @dataclass(frozen=True)
@@ -89,3 +130,40 @@ class CorpusStates:
             if now & {*state} and now - {*state}:
                 return frozenset(state)
         return None
+
+    @property
+    def _maps(self) -> Path:
+        return self.file.with_suffix(".maps.json")
+
+    def maps(self) -> list[EarlierMap]:
+        """Return the maps of the corpus as it was, the last one at the end; a damaged record counts as empty."""
+        try:
+            return [EarlierMap.of(values) for values in json.loads(self._maps.read_bytes())]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
+    def note_map(self, corpus: Corpus, artifacts: Mapping[str, Artifact]) -> None:
+        """Add the map of an analysis if it has one of its own, and another than the last."""
+        if not set(MAPPED) <= set(artifacts) or PLACED_ON in artifacts["map"].manifest.key["params"]:
+            return
+        used = dict(artifacts) | {"clusters": artifacts.get("edited_clusters", artifacts["clusters"])}
+        pairs = tuple((name, used[name].digest) for name in MAPPED)
+        known = self.maps()
+        if known and known[-1].artifacts == pairs:
+            return
+        day = next((each.date for each in known if each.artifacts == pairs), datetime.now(UTC).date().isoformat())
+        found = EarlierMap(
+            corpus=corpus.text_fingerprint,
+            text=corpus.roles.text,
+            date=day,
+            tier=str(artifacts["embeddings"].facts["tier"]),
+            ids=str(artifacts["documents"].facts["id_source"]),
+            artifacts=pairs,
+        )
+        kept = [*(each for each in known if each.artifacts != pairs), found][-KEPT_STATES:]
+        write_bytes(self._maps, json.dumps([asdict(each) for each in kept]).encode(), durable=False)
+
+    def map_before(self, corpus: Corpus) -> EarlierMap | None:
+        """Return the last map of the corpus when it had other texts, None if there is none."""
+        fit = [each for each in self.maps() if each.corpus != corpus.text_fingerprint]
+        return next((each for each in reversed(fit) if each.text == corpus.roles.text), None)

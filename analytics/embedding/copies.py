@@ -61,6 +61,23 @@ class Copies:
         return len(self.group) - len(self.rows)
 
 
+def equal_rows(known: NDArray[np.float16], wanted: NDArray[np.float16]) -> NDArray[np.int64]:
+    """Return for each wanted vector the first known one that equals it, int64 (m,), -1 if none does or it is zero."""
+    found = np.full(len(wanted), -1, dtype=np.int64)
+    rest, seed = np.flatnonzero(wanted.any(axis=1)), 0
+    while len(rest) and len(known):
+        values, first = np.unique(_hashes(known, seed), return_index=True)
+        sought = _hashes(wanted[rest], seed)
+        places = np.minimum(np.searchsorted(values, sought), len(values) - 1)
+        there = values[places] == sought
+        rest, rows = rest[there], first[places[there]]
+        same = (known[rows] == wanted[rest]).all(axis=1)
+        found[rest[same]] = rows[same]
+        # Unequal vectors of equal hashes are looked for again by other hashes.
+        rest, seed = rest[~same], seed + 1
+    return found
+
+
 def _hashes(vectors: NDArray[np.float16], seed: int) -> NDArray[np.uint64]:
     """Return a hash of each row, uint64 (n,); each row of zeros gets its own."""
     factors = mix_keys(np.arange(vectors.shape[1], dtype=np.uint64), seed=seed, salt="copies")

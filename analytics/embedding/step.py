@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import (
@@ -122,6 +123,39 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     # A transformer's vectors depend on the batch they are made in, those of the other tiers on the text alone.
     rows = None if isinstance(embedder, PreciseEmbedder) else RowByRow(content=embedder.space)
     context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=rows))
+    commit_vectors(context, embedder)
+
+
+def complete_vectors(context: StepContext, embedder: Embedder, known: Callable[[Shard], NDArray[np.float16]]) -> None:
+    """Embed the documents whose vectors are not known, shard by shard, and commit all.
+
+    Args:
+        context: of the step.
+        embedder: of the known vectors.
+        known: returns the vectors of a shard, float16 (rows, d), NaN where they are to be made.
+    """
+    context.fill(shard_work(context.corpus, _completed, common=embedder, own=known))
+    commit_vectors(context, embedder)
+
+
+def _completed(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
+    vectors = np.array(given.own, dtype=np.float16)
+    asked, first = [], 0
+    for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
+        given.check()
+        wanted = np.flatnonzero(np.isnan(vectors[first : first + len(texts), 0]))
+        asked += [texts.take(pa.array(wanted))] if len(wanted) else []
+        first += len(texts)
+    rows = np.flatnonzero(np.isnan(vectors[:, 0]))
+    texts = pa.chunked_array(asked).combine_chunks() if asked else pa.array([], pa.string())
+    for start in range(0, len(rows), _ROWS):
+        given.check()
+        vectors[rows[start : start + _ROWS]] = given.common.encode(texts.slice(start, _ROWS))
+    return vectors
+
+
+def commit_vectors(context: StepContext, embedder: Embedder) -> None:
+    """Count the documents without a vector and commit the artifact."""
     missing = 0
     for shard in context.corpus.shards():
         # A half is zero if no bit but its sign is set; numpy reads integers fifteen times as fast.

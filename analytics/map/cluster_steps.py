@@ -369,3 +369,14 @@ COLUMNS.declare(
     arrays={"labels": "cluster"},
 )
 COLUMNS.declare(EDITED, arrays={"labels": "cluster"})
+COLUMNS.declare(
+    "concepts",
+    ColumnInfo(
+        name="concept",
+        type="integer",
+        title="Concept",
+        role="cluster",
+        help="Nearest k-means centroid; -1 only without an embedding.",
+    ),
+    arrays={"labels": "concept"},
+)

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.kmeans import assign
 from tamis.analytics.embedding.step import ShardVectors, embeddings_step, read_or_embed
-from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -217,16 +216,3 @@ def complexities(
     compression = np.array([profile.compression for profile in profiles])
     gains = np.array([profile.gain for profile in profiles])
     return np.column_stack([spreads * isolations, spreads / np.maximum(compression, 1e-9), gains])
-
-
-COLUMNS.declare(
-    "concepts",
-    ColumnInfo(
-        name="concept",
-        type="integer",
-        title="Concept",
-        role="cluster",
-        help="Nearest k-means centroid; -1 only without an embedding.",
-    ),
-    arrays={"labels": "concept"},
-)

@@ -1,7 +1,8 @@
 """New documents on the frozen map of a corpus: their position, cluster and nearest document.
 
-The map does not change. A document whose id the corpus has keeps its position and its clusters. Any other is placed by
-its nearest neighbours (``placement``) and gets the cluster of the nearest centroid, as in a recipe.
+The map does not change. A document whose id the corpus has keeps its position and its clusters; one whose vector it has
+takes the position and the clusters of the first with that vector. Any other is placed by its nearest neighbours
+(``placement``) and gets the cluster of the nearest centroid, as in a recipe.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.copies import Copies
+from tamis.analytics.embedding.copies import equal_rows
 from tamis.analytics.embedding.step import embeddings_like, load_vectors
 from tamis.analytics.facts.stored_sets import FrozenClustering, WorkspaceSources
 from tamis.analytics.map.cluster_steps import clusters_of
-from tamis.analytics.map.placement import neighbours_among, place
+from tamis.analytics.map.placement import neighbours_on_map, place
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import read_people_names
@@ -102,17 +103,16 @@ class FrozenMap:
             check: called between blocks, may raise.
         """
         home = np.asarray(pc.index_in(ids, value_set=self.ids.cast(ids.type)).fill_null(-1), dtype=np.int64)
-        rows = Copies.of(self.vectors).rows
-        indices, distances = neighbours_among(self.vectors[rows], vectors, check=check)
-        indices = np.where(indices >= 0, rows[indices], -1).astype(np.int32)
+        indices, distances = neighbours_on_map(self.vectors, vectors, check=check)
         positions = place(self.positions, indices, distances)
-        positions[home >= 0] = self.positions[home[home >= 0]]
+        same = np.where(home >= 0, home, equal_rows(self.vectors, vectors))
+        positions[same >= 0] = self.positions[same[same >= 0]]
         columns: dict[str, pa.Array] = {"id": ids, "known": pa.array(home >= 0)}
         for axis, name in enumerate("xy"):
             columns[name] = _or_null(positions[:, axis])
         for name, (clustering, names) in self.groups.items():
             labels = clustering.nearest(vectors)
-            labels[home >= 0] = clustering.labels[home[home >= 0]]
+            labels[same >= 0] = clustering.labels[same[same >= 0]]
             columns[name] = pa.array(labels)
             columns[f"{name}_name"] = pa.array([names.get(label) for label in labels.tolist()], pa.string())
         beside = pa.array(indices[:, 0], mask=indices[:, 0] < 0)

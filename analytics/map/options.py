@@ -17,11 +17,13 @@ from tamis.analytics.map.cluster_steps import clusters_step, concepts_step, edit
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, Fineness
 from tamis.analytics.map.density_clusters import Noise
 from tamis.analytics.map.layout import Optimiser
+from tamis.analytics.map.placed_steps import placed_steps
 from tamis.analytics.map.steps import knn_step, map_step
 from tamis.analytics.signals.token_counter import BYTES
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Size, StepSpec
 from tamis.data.corpus import Corpus
+from tamis.data.corpus_states import CorpusStates, EarlierMap
 from tamis.data.errors import SettingError
 from tamis.data.parquet import write_bytes
 from tamis.data.parts import SCOPES, WHOLE
@@ -31,6 +33,7 @@ from tamis.data.workspace import Workspace
 PRECISE_SECONDS = 300.0
 """The precise tier is the default as long as its estimate stays below this."""
 
+NEW_DOCUMENTS = ("rebuilt", "placed")
 TIERS = ("auto", "fast", "tuned", "precise", "given")
 
 
@@ -53,6 +56,8 @@ class MapOptions:
         edits: edits of the clusters, in order.
         tokenizer: the tokenizer that counts tokens; see ``token_counter.tokenizer_path``.
         scope: the part of conversations that is embedded, mapped and clustered, see ``data.parts.SCOPES``.
+        placed_on: the earlier map on which new documents are placed; None draws the map of all documents. The other
+            options are then those of that map, and ``edits`` those made since.
     """
 
     tier: str = "auto"
@@ -70,6 +75,7 @@ class MapOptions:
     edits: tuple[ClusterEdit, ...] = ()
     tokenizer: str = BYTES
     scope: str = WHOLE
+    placed_on: EarlierMap | None = None
 
     def __post_init__(self) -> None:
         if self.tier not in TIERS:
@@ -103,12 +109,16 @@ class MapOptions:
         if unknown:
             raise SettingError("Unknown option of the map", value=sorted(unknown), allowed=known)
         edits = tuple(ClusterEdit.of(edit) for edit in values.get("edits", ()))
-        return replace(cls(), **(values | {"edits": edits}))
+        placed_on = None if values.get("placed_on") is None else EarlierMap.of(values["placed_on"])
+        return replace(cls(), **(values | {"edits": edits, "placed_on": placed_on}))
 
     @property
     def plain(self) -> dict[str, Any]:
         """Return the options as plain values."""
-        return asdict(self) | {"edits": [edit.plain for edit in self.edits]}
+        plain = asdict(self) | {"edits": [edit.plain for edit in self.edits]}
+        if self.placed_on is None:
+            del plain["placed_on"]
+        return plain
 
 
 def read_options(workspace: Workspace, corpus: Corpus) -> MapOptions:
@@ -117,19 +127,22 @@ def read_options(workspace: Workspace, corpus: Corpus) -> MapOptions:
     Raises:
         SettingError: the stored options are damaged.
     """
-    path = _path(workspace, corpus)
+    return _read(_path(workspace, corpus.text_fingerprint))
+
+
+def _read(path: Path) -> MapOptions:
     if not path.is_file():
         return MapOptions()
     try:
         return MapOptions.of(json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise SettingError(f"Cannot read {path}", fix="remove it; the defaults are then used") from error
 
 
 def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> None:
     """Store the options of a corpus for the next analysis; existing results are kept."""
     data = json.dumps(options.plain, indent=1, sort_keys=True).encode() + b"\n"
-    path = _path(workspace, corpus)
+    path = _path(workspace, corpus.text_fingerprint)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, data)
 
@@ -137,18 +150,66 @@ def write_options(workspace: Workspace, corpus: Corpus, options: MapOptions) -> 
 def change_options(workspace: Workspace, corpus: Corpus, size: Size, changes: Mapping[str, Any]) -> None:
     """Store changed options of a corpus after checking that they fit it; without changes nothing is written.
 
+    Args:
+        workspace: keeps the options.
+        corpus: the corpus.
+        size: of the corpus.
+        changes: options by name, and ``new_documents``, see ``with_new_documents``.
+
     Raises:
         SettingError, RoleError: an option is unknown, or does not fit the corpus.
     """
     if not changes:
         return
-    options = MapOptions.of(read_options(workspace, corpus).plain | dict(changes))
+    changed, options = dict(changes), read_options(workspace, corpus)
+    if "new_documents" in changed:
+        options = with_new_documents(workspace, corpus, options, str(changed.pop("new_documents")))
+    differ = {name for name, value in changed.items() if options.plain.get(name) != value} - {"tokenizer"}
+    if options.placed_on is not None and differ:
+        raise SettingError(
+            f"New documents are placed on the map of {options.placed_on.date}, which keeps its options",
+            value=sorted(differ), fix="rebuild the map with other options: --new-documents rebuilt",
+        )  # fmt: skip
+    options = MapOptions.of(options.plain | changed)
     mapping_steps(corpus, size, options)
     write_options(workspace, corpus, options)
 
 
-def _path(workspace: Workspace, corpus: Corpus) -> Path:
-    return workspace.root / "options" / f"{corpus.text_fingerprint}.json"
+def _path(workspace: Workspace, corpus: str) -> Path:
+    return workspace.root / "options" / f"{corpus}.json"
+
+
+def with_new_documents(workspace: Workspace, corpus: Corpus, options: MapOptions, how: str) -> MapOptions:
+    """Return options of a corpus that grew: new documents are ``placed`` on its earlier map, or it is ``rebuilt``.
+
+    Raises:
+        SettingError: another word, or there is no earlier map on which documents can be placed.
+    """
+    if how not in NEW_DOCUMENTS:
+        raise SettingError("What becomes of new documents", value=how, allowed=NEW_DOCUMENTS)
+    if (how == "placed") == (options.placed_on is not None):
+        return options
+    if how == "rebuilt":
+        return replace(options, placed_on=None, edits=())
+    on = CorpusStates.of(workspace.root, corpus).map_before(corpus)
+    if on is None:
+        raise SettingError(
+            "There is no earlier map of this corpus in the workspace", value=corpus.path,
+            fix="analyse it without this option; the next time it has grown, new documents can be placed",
+        )  # fmt: skip
+    before = _read(_path(workspace, on.corpus))
+    if on.tier == "given" or before.x:
+        raise SettingError(
+            "New documents cannot be placed on a map of your own vectors or coordinates",
+            value=before.vectors or before.x, allowed="rebuilt",
+        )  # fmt: skip
+    if on.tier == "precise" and on.ids != "text":
+        raise SettingError(
+            "New documents cannot be placed: precise vectors differ from run to run of other documents, and ids of a "
+            "column do not tell which texts are unchanged",
+            value=on.tier, allowed="rebuilt; placed with ids made of texts, or with the tier fast or tuned",
+        )  # fmt: skip
+    return replace(before, tokenizer=options.tokenizer, edits=(), placed_on=on)
 
 
 def chosen_tier(size: Size, options: MapOptions) -> str:
@@ -174,6 +235,9 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
         corpus.in_scope(options.scope)
         plain = mapping_steps(corpus, size, replace(options, scope=WHOLE))
         return tuple(scoped_in_place(step, options.scope) for step in plain)
+    edited = (edited_clusters_step(options.edits, seed=options.seed),) if options.edits else ()
+    if options.placed_on is not None:
+        return (*placed_steps(options.placed_on), *edited)
     laid_out = (
         given_map_step(corpus, options.x, options.y)
         if options.x
@@ -188,7 +252,7 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
             fineness=Fineness(options.min_cluster_size, seed=options.seed),
             noise=options.noise,
         ),
-        *((edited_clusters_step(options.edits, seed=options.seed),) if options.edits else ()),
+        *edited,
         concepts_step(k=options.concepts, seed=options.seed),
     )
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.cell_search import CHUNK, Cells
+from tamis.analytics.embedding.copies import Copies, equal_rows
 from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side
 from tamis.analytics.embedding.neighbours import nearest
 
@@ -15,6 +18,7 @@ NEIGHBOURS = 15
 CELLS_FROM = 200_000
 PROBES = 24
 _ROWS = 256
+_BLOCK = 65_536
 _SCALE, _CORE = 0.1, 0.01
 
 
@@ -73,6 +77,37 @@ def neighbours_among(
     empty = ~wanted.any(axis=1)
     indices[empty], distances[empty] = -1, np.inf
     return indices, distances
+
+
+def neighbours_on_map(
+    known: NDArray[np.float16], wanted: NDArray[np.float16], *, check: Callable[[], None] = lambda: None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return what ``neighbours_among`` does, where of equal known vectors only the first is a neighbour."""
+    rows = Copies.of(known).rows
+    indices, distances = neighbours_among(known[rows], wanted, check=check)
+    return np.where(indices >= 0, rows[indices], -1).astype(np.int32), distances
+
+
+def same_on_map(
+    known_ids: pa.Array, known: NDArray[np.float16], ids: pa.Array, wanted: NDArray[np.float16]
+) -> NDArray[np.int64]:
+    """Return for each document the known one whose place it has, int64 (m,), -1 for a document to be placed.
+
+    That is the one of its id if its vector is the same, else the first one of the same vector.
+
+    Args:
+        known_ids, known: string (n,) and float16 (n, d).
+        ids, wanted: string (m,) and float16 (m, d).
+    """
+    home = np.asarray(pc.index_in(ids, value_set=known_ids.cast(ids.type)).fill_null(-1), dtype=np.int64)
+    for first in range(0, len(home), _BLOCK):
+        part = home[first : first + _BLOCK]
+        there = np.flatnonzero(part >= 0)
+        own = wanted[first : first + _BLOCK][there]
+        part[there[(known[part[there]] != own).any(axis=1) | ~own.any(axis=1)]] = -1
+    rest = np.flatnonzero(home < 0)
+    home[rest] = equal_rows(known, wanted[rest])
+    return home
 
 
 def place(

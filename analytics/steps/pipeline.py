@@ -279,7 +279,9 @@ def analyze(
     if documents is None:
         raise JobError("The documents step did not run", value=sorted(artifacts))
     if "facts" in artifacts:
-        CorpusStates.of(workspace.root, corpus).note(corpus)
+        states = CorpusStates.of(workspace.root, corpus)
+        states.note(corpus)
+        states.note_map(corpus, artifacts)
     return Analysis(corpus, documents, artifacts)
 
 

@@ -62,7 +62,8 @@ def steps_on_screen(corpus: Corpus, workspace: Workspace, *, options: MapOptions
         options: as for ``analysis_steps``.
     """
     chosen, steps = options or read_options(workspace, corpus), analysis_steps(corpus, workspace, options=options)
-    if corpus.rows < FROM or chosen.x or chosen.tier == "given" or chosen.scope != WHOLE:
+    drawn = not chosen.x and chosen.tier != "given" and chosen.placed_on is None
+    if corpus.rows < FROM or not drawn or chosen.scope != WHOLE:
         return steps
     if any(step.done and step.spec.name == "map" for step in plan_steps(corpus, workspace, steps)):
         return steps

@@ -59,6 +59,14 @@ MapSetting = Annotated[
     list[str] | None,
     typer.Option("--map", help="Further setting of the map, as min_cluster_size=50.", show_default=False),
 ]
+NewDocuments = Annotated[
+    str | None,
+    typer.Option(
+        help="When a corpus has grown: rebuilt (default: neighbours, map and clusters of all documents) or placed (new"
+        " documents on the map and in the clusters of the earlier analysis).",
+        show_default=False,
+    ),
+]
 Skip = Annotated[bool, typer.Option("--skip-bad-files", help="Leave out files that cannot be read, and name them.")]
 SkipLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave out lines that cannot be read, and say how many and where.")
@@ -148,6 +156,7 @@ class AnalysisOptions:
     vectors: Vectors = None
     coordinates: Coordinates = None
     settings: MapSetting = None
+    new_documents: NewDocuments = None
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -159,7 +168,7 @@ class AnalysisOptions:
         # Late: tokenizers.
         from tamis.analytics.signals.token_counter import tokenizer_name
 
-        named = (("tier", self.tier), ("model", self.model))
+        named = (("tier", self.tier), ("model", self.model), ("new_documents", self.new_documents))
         chosen: dict[str, Any] = {name: value for name, value in named if value is not None}
         if self.tokenizer is not None:
             chosen["tokenizer"] = tokenizer_name(self.tokenizer)

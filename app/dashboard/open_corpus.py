@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.map.cluster_steps import clusters_of
+from tamis.analytics.map.options import read_options
+from tamis.analytics.map.placed_steps import placed_words
 from tamis.analytics.map.sample_map import SAMPLE_MAP
 from tamis.analytics.operators.operator import Evidence, Operator, RowOperator, named_list
 from tamis.analytics.operators.selection import Cluster
@@ -107,6 +110,12 @@ class Opened:
         found: dict[str, object] = table.to_pylist()[0]
         return found
 
+    @cached_property
+    def placed_words(self) -> str:
+        """Return the sentence that says that map and clusters are earlier ones, empty if they are of all documents."""
+        options = read_options(self.study.workspace, self.study.corpus)
+        return placed_words(options.placed_on, self.analysis.artifacts)
+
     def clusters(self) -> Artifact | None:
         """Return the clusters in use, None without any."""
         return clusters_of(self.analysis.artifacts)
@@ -188,6 +197,9 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     documents, columns = found.get("documents"), found.get("columns")
     found_documents = None if documents is None else Documents.read(documents)
     notes = () if found_documents is None else (*found_documents.notes, *found_documents.warnings)
+    done = {name: artifact for name, artifact in found.items() if artifact is not None}
+    words = placed_words(read_options(workspace, corpus).placed_on, done)
+    notes = (*notes, words) if words else notes
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 

@@ -138,6 +138,8 @@ def _selection() -> None:
     """Show how much is selected, and the actions on it."""
     sums = stage().ask(totals)
     rules = session.current().selection
+    if words := stage().opened.placed_words:
+        st.caption(words)
     with st.container(border=True, gap="xsmall"):
         if not rules:
             st.markdown(f"**{count(sums.all.documents)}** documents")

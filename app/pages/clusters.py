@@ -100,6 +100,8 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
         f"{share(outside, here.facts.n)} of documents are in none"
     )
     facts = artifact.facts
+    if words := here.opened.placed_words:
+        st.caption(f"{words}: each is in the cluster of the nearest centroid.")
     st.caption(f"{plain(facts['found_by'])} · {plain(facts['tier'])} embedding · names by {plain(facts['names'])}")
 
 

@@ -8,6 +8,7 @@ from tamis.analytics.study.queries import Drift
 from tamis.app.dashboard import cache
 from tamis.app.dashboard.look import Stat, count, heading, share, short, size, stats
 from tamis.app.dashboard.page_context import Stage, show_fault
+from tamis.app.pages import growth_choice
 from tamis.data.errors import TamisError
 
 
@@ -18,6 +19,7 @@ def unfold(here: Stage) -> None:
     unfolded = st.expander("What the new files brought", icon=":material/trending_up:", key="drift", on_change="rerun")
     if unfolded.open:
         with unfolded:
+            growth_choice.show(here.workspace, here.opened.study.corpus, place="card")
             try:
                 _show(here, cache.drift(here.key.corpus))
             except TamisError as error:

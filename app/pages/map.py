@@ -48,6 +48,8 @@ def page() -> None:
         return
     if "map" in here.opened.missing:
         _say_sample(here)
+    if words := here.opened.placed_words:
+        st.caption(f"{words}.")
     overlay = _controls(here)
     # One row of columns in both cases: the map is then the same element, and its bytes are not sent again.
     cells = st.columns([7, 3] if map_panel.is_open() else [1], gap="small")

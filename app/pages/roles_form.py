@@ -103,7 +103,7 @@ def change(workspace: Workspace, name: str, corpus: Corpus, roles: dict[str, str
     login.demand("owner", to="change the roles of columns")
     changed, options = corpus.with_roles(roles), read_options(workspace, corpus)
     if changed.text_fingerprint != corpus.text_fingerprint and not (options.vectors or options.x):
-        write_options(workspace, changed, replace(options, edits=()))
+        write_options(workspace, changed, replace(options, edits=(), placed_on=None))
     entry, before = workspace.corpus(name), corpus.explicit_roles
     # A detected role stays detected: a role chosen by hand must pass stricter checks.
     chosen = {role: path for role, path in roles.items() if role in entry.roles or path != before[role]}

@@ -12,6 +12,7 @@ from tamis.analytics.map.options import chosen_tier, read_options, write_options
 from tamis.analytics.steps.pipeline import size_of
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import duration
+from tamis.app.pages import growth_choice
 from tamis.data.corpus import Corpus
 from tamis.data.workspace import Workspace
 
@@ -19,6 +20,10 @@ from tamis.data.workspace import Workspace
 def show(workspace: Workspace, corpus: Corpus) -> None:
     """Offer the tiers with their estimates to owners; own vectors from the command line stay."""
     options, size = read_options(workspace, corpus), size_of(corpus)
+    growth_choice.show(workspace, corpus, place="analysis")
+    if options.placed_on is not None:
+        st.caption(f"Embedding: {options.placed_on.tier}, as on the map of {options.placed_on.date}")
+        return
     if options.tier == "given":
         st.caption(f"Embedding: your own vectors ({options.vectors})")
         return

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from topics import blob_vectors
 
-from tamis.analytics.embedding.copies import Copies, graph_of_all
+from tamis.analytics.embedding.copies import Copies, equal_rows, graph_of_all
 from tamis.analytics.embedding.neighbours import KnnGraph, knn_graph
 from tamis.analytics.embedding.own_vectors import column_vectors_step
 from tamis.analytics.map.cluster_steps import clusters_step
@@ -199,3 +199,11 @@ def test_places_that_hold_many_points_are_clusters_where_they_are_in_none() -> N
     assert DensityTree.of(points).labels(10).tolist() == [0] * 30 + [1] * 20 + [-1] * 3
     assert DensityTree.of(points[:30]).labels(10).tolist() == [0] * 30
     assert DensityTree.of(points[30:50]).labels(21).tolist() == [-1] * 20
+
+
+@given(st.lists(st.integers(0, 8), max_size=30), st.lists(st.integers(0, 11), max_size=30))
+def test_each_vector_finds_the_first_known_one_that_equals_it(known: list[int], wanted: list[int]) -> None:
+    vectors = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float16)
+    vectors[0], vectors[2] = 0.0, -vectors[1]
+    found = equal_rows(vectors[known].reshape(-1, 5), vectors[wanted].reshape(-1, 5))
+    assert found.tolist() == [known.index(each) if each and each in known else -1 for each in wanted]

@@ -20,11 +20,13 @@ class Session:
     Attributes:
         widgets: widgets on the page by kind and label.
         pages: address of each page by path.
+        said: texts of the open page: markdown and captions, in the order in which they came.
     """
 
     def __init__(self, url: str, *, query: str = "") -> None:
         self.widgets: dict[tuple[str, str], Any] = {}
         self.pages: dict[str, str] = {}
+        self.said: list[str] = []
         self._states: dict[str, WidgetState] = {}
         self._query, self._page, self._name = query, "", ""
         self._open = ExitStack()
@@ -34,7 +36,7 @@ class Session:
     def open(self, name: str) -> float:
         """Open a page by its path, empty for the first; return the seconds until the server is idle."""
         self._page, self._name = self.pages.get(name, ""), name
-        self.widgets, self._states = {}, {}
+        self.widgets, self._states, self.said = {}, {}, []
         return self._run()
 
     def type(self, kind: str, label: str, value: float | str) -> float:
@@ -91,6 +93,8 @@ class Session:
             widget = getattr(element, name)
             if hasattr(widget, "id") and hasattr(widget, "label"):
                 self.widgets[name, widget.label] = widget
+            if name == "markdown":
+                self.said.append(widget.body)
         return kind == "script_finished" and message.script_finished in (
             ForwardMsg.FINISHED_SUCCESSFULLY,
             ForwardMsg.FINISHED_WITH_COMPILE_ERROR,
