@@ -6,8 +6,9 @@
 Texts are the column ``text`` of Parquet files, and the Python files of the installed packages as long documents. They
 are made into tokens once; every side reads the same tokens and gives packed sequences in memory, copied and not only
 planned. The sides take turns, each time in a fresh process that has packed something small before; a row is the least
-time of its turns. trl packs batches of 1,000 documents unless it is told otherwise, so it is measured in both ways.
-Documents per second count wall time; processor seconds stand beside them.
+time of its turns. trl cuts long documents between any two tokens, so best fit is measured in that way too; it packs
+batches of 1,000 documents unless it is told otherwise, so it is measured in both ways. Documents per second count wall
+time; processor seconds stand beside them.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ ROOT = Path(__file__).parents[1]
 OURS = """
 import json, resource, sys, time
 import numpy as np, pyarrow as pa
-from tamis.analytics.training.packing import PARAGRAPH, Window, pack
+from tamis.analytics.training.packing import PARAGRAPH, TOKEN, Window, pack
 from tamis.analytics.training.shard_store import copy_runs
 
 path, length, method = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+level = {"paragraph": PARAGRAPH, "token": TOKEN}[sys.argv[4]]
 
 def run(table):
     ids, levels = (table.column(name).chunk(0) for name in ("input_ids", "levels"))
@@ -47,7 +49,7 @@ def run(table):
         Window(sizes[at : at + 65536], levels.values.to_numpy(), offsets[:-1][at : at + 65536])
         for at in range(0, len(sizes), 65536)
     )
-    packing = pack(windows, length=length, method=method)
+    packing = pack(windows, length=length, method=method, level=level)
     parts = packing.last - packing.first
     out = np.empty(int(parts.sum()), values.dtype)
     copy_runs(values, offsets[packing.item] + packing.first, parts, out, np.cumsum(parts) - parts)
@@ -83,7 +85,8 @@ wall, cpu = time.perf_counter(), usage()
 packed = run(data)
 wall, cpu = time.perf_counter() - wall, usage() - cpu
 sizes = np.diff(table.column("input_ids").chunk(0).offsets.to_numpy().astype(np.int64))
-held = sum(int(pa.compute.list_value_length(chunk).to_numpy().sum()) for chunk in packed.data.column("input_ids").chunks)
+counts = [pa.compute.list_value_length(chunk) for chunk in packed.data["input_ids"].chunks]
+held = sum(int(pa.compute.sum(part).as_py()) for part in counts)
 if strategy == "wrapped":
     cut = 0
     for at in range(0, len(sizes), batch):
@@ -150,9 +153,9 @@ def timed(command: list[str]) -> dict[str, float]:
 
 def measure(path: Path, about: dict[str, int], options: argparse.Namespace) -> None:
     """Print the table of one corpus."""
-    sides = {
-        f"Tamis, {method}": [sys.executable, "-c", OURS, str(path), str(options.length), method] for method in METHODS
-    }
+    ours = [sys.executable, "-c", OURS, str(path), str(options.length)]
+    sides = {f"Tamis, {method}": [*ours, method, "paragraph"] for method in METHODS}
+    sides["Tamis, best fit, cuts between tokens"] = [*ours, "best fit", "token"]
     if options.trl:
         theirs = [options.trl, "-c", THEIRS, str(path), str(options.length)]
         for strategy in ("bfd", "bfd_split", "wrapped"):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.block import utf8_buffers
+from tamis.analytics.text.siphash import hash_slices
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError
@@ -124,6 +125,85 @@ def _cover(risen, length, covered):  # type: ignore[no-untyped-def]
         covered[i] = left > 0
 
 
+SPANS = "spans"
+"""Name of the table of spans that can be cut out of texts."""
+
+_SCHEMA = pa.schema([("one", pa.uint64()), ("two", pa.uint64()), ("begin", pa.int64()), ("end", pa.int64())])
+
+
+def spans_to_cut(data: NDArray[np.uint8], starts: NDArray[np.int64], found: RepeatedSpans) -> pa.Table:
+    """Return the spans as a table that any copy of the texts can be cut by, sorted: hash of the text, begin and end.
+
+    Spans shrink to whole words. Texts that equal an earlier one are left out: cutting them would cut the first, too;
+    exact duplicates are for ``exact_dedup``.
+    """
+    hashes = hash_slices(data, starts)  # The separator is a part of every text, so it tells none apart.
+    _, firsts = np.unique(hashes, axis=0, return_index=True)
+    own = np.zeros(len(hashes), dtype=np.bool_)
+    own[firsts] = True
+    begin, end = found.begin + starts[found.owner], found.end + starts[found.owner]
+    _shrink(data, begin, end)
+    keep = own[found.owner] & (begin < end)
+    owner = found.owner[keep]
+    columns = [*hashes[owner].T, begin[keep] - starts[owner], end[keep] - starts[owner]]
+    order = np.lexsort(columns[::-1])
+    return pa.table([column[order] for column in columns], schema=_SCHEMA)
+
+
+@njit(cache=True, nogil=True)
+def _joins(data, at):  # type: ignore[no-untyped-def]
+    """Say whether the bytes before and at a place belong together: inside a character, or two letters of a word.
+
+    Letters are those of ASCII, digits, and all characters of two bytes.
+    """
+    before, after = data[at - 1], data[at]
+    if after & 0xC0 == 0x80:
+        return True
+    letters = True
+    for byte in (before, after):
+        plain = 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122
+        letters = letters and (plain or 0xC2 <= byte <= 0xDF)
+    if 0x80 <= before <= 0xBF and at > 1 and 0xC2 <= data[at - 2] <= 0xDF:
+        plain = 48 <= after <= 57 or 65 <= after <= 90 or 97 <= after <= 122
+        return plain or 0xC2 <= after <= 0xDF
+    return letters
+
+
+@njit(cache=True, nogil=True)
+def _shrink(data, begin, end):  # type: ignore[no-untyped-def]
+    for k in range(len(begin)):
+        # White space before a span stays, so that its neighbours are not glued together.
+        while begin[k] < end[k] and (data[begin[k]] <= 32 or (begin[k] > 0 and _joins(data, begin[k]))):
+            begin[k] += 1
+        while end[k] > begin[k] and _joins(data, end[k]):
+            end[k] -= 1
+
+
+def cut_texts(texts: pa.LargeStringArray, spans: pa.Table) -> pa.LargeStringArray:
+    """Return texts without the spans that a table names for them, large_string (n,); NULL stays NULL.
+
+    Args:
+        texts: (n,).
+        spans: of ``spans_to_cut``.
+    """
+    one, two, begin, end = (spans.column(name).to_numpy() for name in _SCHEMA.names)
+    edited = []
+    for text in texts.to_pylist():
+        if text is None or not len(one):
+            edited.append(text)
+            continue
+        data = np.frombuffer(text.encode("utf-8", "replace") + bytes([SEPARATOR]), dtype=np.uint8)
+        first, second = hash_slices(data, np.array([0, len(data)]))[0]
+        low, high = np.searchsorted(one, first, side="left"), np.searchsorted(one, first, side="right")
+        rows = np.flatnonzero(two[low:high] == second) + low
+        parts, at = [], 0
+        for row in rows.tolist():
+            parts.append(data[at : begin[row]].tobytes())
+            at = int(end[row])
+        edited.append(b"".join([*parts, data[at:-1].tobytes()]).decode("utf-8", "replace") if len(rows) else text)
+    return pa.array(edited, pa.large_string())
+
+
 def spans_measure(length: int, *, column: str) -> Measure:
     """Return the measure of the share of a document that an earlier one has."""
     return Measure(KIND, (("length", length),), column=column)
@@ -166,6 +246,7 @@ def _step(measure: Measure) -> StepSpec:
         found = find_repeats(data, starts, length=length, check=context.progress.check)
         for name in ("share", "first", "owner", "begin", "end"):
             context.out.write_array(name, getattr(found, name))
+        context.out.write_table(SPANS, spans_to_cut(data, starts, found))
         facts = {"spans": len(found.owner), "bytes": int((found.end - found.begin).sum())}
         context.out.commit(rows=context.documents.n, facts=facts)
 

@@ -61,6 +61,7 @@ def to_card(
         *([_contamination(report)] if report.contamination else []),
         _statistics(report),
         _effect(report.effect),
+        *([_proxies(report)] if report.proxies else []),
         _limits(report),
         _provenance(report),
     ]
@@ -164,6 +165,16 @@ def _effect(effect: Effect | None) -> str:
         + f"\nTokens seen in training: {repeated.trained_tokens:,}, worth about {repeated.effective_tokens:,.0f}; "
         f"at most {repeated.max_copies} copies of a document.\n"
     )
+
+
+def _proxies(report: Report) -> str:
+    """Return what transformers found, a list per size."""
+    parts = [
+        f"{proxy.size} parameters, {proxy.tokens:,} bytes read by each of {proxy.seeds} models per selection:\n\n"
+        + "".join(f"- {plain(sentence)}\n" for sentence in proxy.sentences)
+        for proxy in report.proxies
+    ]
+    return "## Learning curves\n\n" + "\n".join(parts)
 
 
 def _limits(report: Report) -> str:

@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Interval:
+class RatioInterval:
     """A ratio with its interval over seeds.
 
     Attributes:
@@ -29,7 +29,7 @@ class Interval:
     values: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Interval:
+    def of(cls, values: Sequence[float]) -> RatioInterval:
         """Return the interval of the mean of positive values."""
         logs = np.log(np.asarray(values, dtype=np.float64))
         mean = float(logs.mean())
@@ -86,7 +86,7 @@ class SpeedUp:
         least: whether a curve was there at its first checkpoint, so that the number is a bound.
     """
 
-    interval: Interval
+    interval: RatioInterval
     least: bool
 
     @property
@@ -116,7 +116,7 @@ class DataShare:
         most: whether the smallest share tried already reaches it, so that the number is a bound.
     """
 
-    interval: Interval | None
+    interval: RatioInterval | None
     reached: int
     seeds: int
     smallest: float
@@ -155,7 +155,7 @@ def find_speed_up(recipe: Sequence[Curve], random: Sequence[Curve]) -> SpeedUp:
         own, its = ours.reach(goal) or ours.tokens[-1], other.reach(goal) or other.tokens[-1]
         least = least or min(own, its) <= ours.tokens[0]
         ratios.append(its / own)
-    return SpeedUp(Interval.of(ratios), least)
+    return SpeedUp(RatioInterval.of(ratios), least)
 
 
 def find_data_share(shares: Mapping[float, Sequence[Curve]], everything: Sequence[Curve]) -> DataShare:
@@ -179,7 +179,7 @@ def find_data_share(shares: Mapping[float, Sequence[Curve]], everything: Sequenc
         part = (losses[first - 1] - goal) / (losses[first - 1] - losses[first])
         ends = np.log(sizes[first - 1 : first + 1])
         found.append(float(math.exp(ends[0] + part * (ends[1] - ends[0]))))
-    interval = Interval.of(found) if found else None
+    interval = RatioInterval.of(found) if found else None
     return DataShare(interval, len(found), len(everything), sizes[0], sizes[-1], most)
 
 

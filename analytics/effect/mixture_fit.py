@@ -3,7 +3,8 @@
 A swarm of mixtures is measured by a proxy; a log-linear law, bits = c + exp(sum of t_d w_d), is fitted to it by ridge
 regression of log(bits - c), with c and the ridge that predict left-out trials best; and the law is minimised under
 
-- a pull to the natural mixture, ``pull`` bits for each nat of KL(w || natural), since a swarm says little far from it;
+- a pull to the natural mixture, ``pull`` bits for each nat of KL(w || natural), since a swarm says little far from it
+  and the law knows nothing of what variety is worth: the optima of several pulls are trained, and the best is taken;
 - the supply: no domain gives more tokens than it has, copies counted.
 
 The law is convex, so there is one optimum. Its error is that of five-fold cross-validation in which everything is
@@ -55,6 +56,9 @@ FLOORS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98)
 """Values of c that are tried, as a part of the smallest bits per byte seen."""
 
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+PULLS = (0.02, 0.05, 0.1, 0.2, 0.5)
+"""Pulls whose optima are trained where none is stated."""
+
 LEAST = 1e-6
 """Weights below this are 0 in a recipe."""
 
@@ -155,7 +159,7 @@ def best_weights(
 
 
 @dataclass(frozen=True)
-class Prediction:
+class MixturePrediction:
     """Predicted bits per byte of the target at a mixture, with its interval of two standard deviations."""
 
     bits: float
@@ -182,7 +186,7 @@ class MixtureFit:
         tokens: the budget of the recipe.
         budget_bytes: of one trial.
         max_copies: of a document.
-        pull: bits for a nat of KL to the natural mixture.
+        pull: bits for a nat of KL to the natural mixture, stated or found best.
         earlier: digest of the fit whose mixture is one domain here, empty for none.
         names: of the domains.
         groups: names of the groups with a part in a domain.
@@ -219,14 +223,14 @@ class MixtureFit:
     rank: float
     differences: tuple[Difference, ...]
 
-    def predict(self, weights: Sequence[float]) -> Prediction:
+    def predict(self, weights: Sequence[float]) -> MixturePrediction:
         """Return the predicted bits per byte of a mixture; weights are divided by their sum."""
         given = np.asarray(weights, dtype=np.float64)
         share = given / max(float(given.sum()), 1e-300)
         bits = self.floor + float(np.exp(share @ np.array(self.slopes)))
         spread = float(np.std(self.floor + np.exp(np.array(self.bootstraps) @ share)))
         wide = 2.0 * float(np.hypot(spread, self.error))
-        return Prediction(bits, bits - wide, bits + wide)
+        return MixturePrediction(bits, bits - wide, bits + wide)
 
     def group_weights(self, weights: Sequence[float] | None = None) -> dict[str, float]:
         """Return the weight of each group, sum 1, without those that have next to none."""
@@ -291,7 +295,7 @@ class FitParams:
         tokens: the budget.
         max_copies: of a document.
         trials: of the swarm; 0 for 16, or 5 for each domain where that is more.
-        pull: bits for a nat of KL to the natural mixture.
+        pull: bits for a nat of KL to the natural mixture; None for the one of ``PULLS`` whose optimum trains best.
         earlier: digest of a stored fit whose mixture stays as it is and becomes one domain beside new ones.
     """
 
@@ -299,7 +303,7 @@ class FitParams:
     tokens: int
     max_copies: int = 4
     trials: int = 0
-    pull: float = 0.02
+    pull: float | None = None
     earlier: str = ""
 
 
@@ -336,12 +340,16 @@ def fit_mixture(
     caps = domains.caps(whole, params.max_copies)
     count = params.trials or max(16, 5 * len(domains))
     swarm = draw_weights(domains, caps, trials=count, seed=bed.protocol.seed)
-    watch.step("swarm of mixtures", len(swarm) + 3 * bed.protocol.draws, "trials")
+    pulls = PULLS if params.pull is None else (params.pull,)
+    watch.step("swarm of mixtures", len(swarm) + (2 + len(pulls)) * bed.protocol.draws, "trials")
     runs = run_mixtures(bed, mixer, [(weights, 0) for weights in swarm], model, progress=watch)
     bits = np.array([run.target for run in runs])
     law = LogLinear.fit(swarm, bits)
     error, rank = cross_validate(swarm, bits)
-    best = best_weights(law, domains.natural, caps, pull=params.pull)
+    optima = {pull: best_weights(law, domains.natural, caps, pull=pull) for pull in pulls}
+    trained = {pull: _draws(bed, mixer, optima[pull], model, watch) for pull in pulls}
+    pull = min(pulls, key=lambda each: (float(np.mean([run.target for run in trained[each]])), each))
+    best = optima[pull]
     return MixtureFit(
         by=params.domains.by,
         tiers=params.domains.tiers,
@@ -351,7 +359,7 @@ def fit_mixture(
         tokens=params.tokens,
         budget_bytes=mixer.budget,
         max_copies=params.max_copies,
-        pull=params.pull,
+        pull=pull,
         earlier=params.earlier,
         names=domains.names,
         groups=domains.groups,
@@ -365,7 +373,9 @@ def fit_mixture(
         bootstraps=tuple(tuple(row) for row in bootstrap_slopes(law, swarm, bits, seed=bed.protocol.seed).tolist()),
         error=error,
         rank=rank,
-        differences=_compared(bed, mixer, best, swarm[:2], model, watch),
+        differences=_compared(
+            bed, trained[pull], [_draws(bed, mixer, other, model, watch) for other in swarm[:2]], model
+        ),
     )
 
 
@@ -375,22 +385,20 @@ def _bytes(study: Study, tokens: int) -> int:
     return max(1, int(tokens * int(facts.whole("bytes").sum()) / max(int(facts.whole("n_tokens").sum()), 1)))
 
 
-def _compared(
-    bed: EffectStudy,
-    mixer: Mixer,
-    best: NDArray[np.float64],
-    others: NDArray[np.float64],
-    proxy: MixtureProxy,
-    progress: Progress,
-) -> tuple[Difference, ...]:
-    """Train the optimum, the natural and the uniform mixture in paired draws, and compare them."""
+def _draws(
+    bed: EffectStudy, mixer: Mixer, weights: NDArray[np.float64], proxy: MixtureProxy, progress: Progress
+) -> list[MixtureRun]:
+    """Train a mixture in several draws; those of two mixtures are paired."""
     seeds = [1 + bed.protocol.seed * 1000 + number for number in range(bed.protocol.draws)]
-    parts: list[list[MixtureRun]] = []
-    for weights in (best, *others):
-        parts.append(run_mixtures(bed, mixer, [(weights, seed) for seed in seeds], proxy, progress=progress))
-    ours = parts[0]
+    return run_mixtures(bed, mixer, [(weights, seed) for seed in seeds], proxy, progress=progress)
+
+
+def _compared(
+    bed: EffectStudy, ours: list[MixtureRun], others: list[list[MixtureRun]], proxy: MixtureProxy
+) -> tuple[Difference, ...]:
+    """Compare the draws of the optimum with those of the natural and the uniform mixture."""
     found = []
-    for name, theirs in zip(("the natural mixture", "the uniform mixture"), parts[1:], strict=True):
+    for name, theirs in zip(("the natural mixture", "the uniform mixture"), others, strict=True):
         error = text_error([run.bits for run in ours], [run.bits for run in theirs], bed.bench.unseen.bytes)
         values = [[run.target for run in part] for part in (ours, theirs)]
         found.append(

@@ -8,6 +8,7 @@ or killed goes on where it was, to the same bytes.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ from tamis.data.store import ArtifactKey
 
 TRIAL_VERSION = 1
 _WAIT_SECONDS = 1.0
+_MOST_LANES = 8
 Listener = Callable[[ProxyEffect], None]
 
 
@@ -233,13 +235,14 @@ class ProxyGround:
         return found
 
     def _in_lanes(self, train: Callable[[Sequence[int]], None], missing: Sequence[Sequence[int]]) -> None:
-        """Train on one thread each, two at a time on a CPU; the setting of torch is put back at the end."""
+        """Train on a thread each, as many at a time as there are processors; put torch's setting back at the end."""
         # Late: torch.
         import torch
 
         threads = torch.get_num_threads()
         try:
-            with ThreadPoolExecutor(LANES if self.plan.device == "cpu" else 1) as pool:
+            lanes = 1 if self.plan.device == "cuda" else min(max(LANES, os.cpu_count() or 1), _MOST_LANES)
+            with ThreadPoolExecutor(lanes) as pool:
                 for _ in pool.map(train, missing):
                     pass
         finally:

@@ -24,7 +24,7 @@ CHECKPOINTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 3 / 4, 1.0)
 
 LEAST_STEPS = 32
 LANES = 2
-"""Trials trained at a time on a CPU, each on one thread."""
+"""Models trained at a time on two processors, each on one thread; an estimate counts with two."""
 
 TRAINED_PER_SCORED = 3
 """Bytes scored in the time of one byte trained: a step reads forwards once and backwards for twice that."""

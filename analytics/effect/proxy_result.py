@@ -111,6 +111,17 @@ class ProxyEffect:
         found += [number.sentence for number in (self.speed_up, self.data_share) if number is not None]
         return tuple(found)
 
+    @property
+    def caution(self) -> str:
+        """Return a sentence for runs too short to tell how little data is enough, empty for others."""
+        smallest = min(self.arms, key=lambda arm: arm.share)
+        if self.data_share is None or smallest.passes >= 1:
+            return ""
+        return (
+            f"The smallest selection was read only {smallest.passes:.2f} times: a longer run, which repeats it, may "
+            "need a larger share."
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the effect as a JSON value."""
         value: dict[str, Any] = _adapter().dump_python(self, mode="json")

@@ -146,6 +146,7 @@ class _Trainer:
         # Late: torch.
         import torch
 
+        # Late: torch.
         from tamis.analytics.effect.proxy_model import ByteModel
 
         self.plan, self.spec, self.device = plan, plan.spec, plan.device

@@ -12,7 +12,7 @@ from tamis.analytics.effect.dataset_card import table, to_card
 from tamis.analytics.effect.report import GROUPED_BY, Report, collect_report
 from tamis.analytics.export.lock import LockedFile
 from tamis.analytics.handover.croissant import croissant
-from tamis.analytics.handover.figures import Composition, compose
+from tamis.analytics.handover.figures import DataMakeup, compose
 from tamis.analytics.handover.tables import licence_table, source_table
 from tamis.analytics.handover.training_summary import SummaryInput, training_summary
 from tamis.analytics.operators.text import PiiRedaction
@@ -25,7 +25,7 @@ from tamis.analytics.study.study import Study
 from tamis.analytics.training.data import TrainingData
 from tamis.analytics.training.folder import INDEX, SHARDS, WrittenSplits
 from tamis.analytics.training.trace import DOCUMENTS
-from tamis.analytics.training.writers import Writer
+from tamis.analytics.training.writers import FormatWriter
 from tamis.data.hashing import file_sha256
 from tamis.data.parquet import write_bytes
 from tamis.data.progress import Progress
@@ -52,7 +52,7 @@ class HandOver:
 
     study: Study
     outcome: Outcome
-    writer: Writer
+    writer: FormatWriter
     splits: Sequence[TrainingData]
     written: WrittenSplits
     license: str
@@ -90,7 +90,7 @@ def _report(given: HandOver, about: Study) -> Report:
     return replace(report, groups={name: group_counts(scene, name, limit=20).table for name in names})
 
 
-def _card(given: HandOver, report: Report, composition: Composition) -> str:
+def _card(given: HandOver, report: Report, composition: DataMakeup) -> str:
     files = [
         {"split": data.split, "path": pattern}
         for data in given.splits
@@ -118,12 +118,12 @@ def _reading(given: HandOver) -> str:
     return given.writer.reading.replace("{00000..00000}", f"{{00000..{last:05d}}}")
 
 
-def _sources(composition: Composition) -> str:
+def _sources(composition: DataMakeup) -> str:
     licences = "" if composition.licences is None else f"\n{licence_table(composition)}"
     return f"## Sources and licences\n\n{source_table(composition)}{licences}"
 
 
-def _known(given: HandOver, composition: Composition) -> SummaryInput:
+def _known(given: HandOver, composition: DataMakeup) -> SummaryInput:
     steps = [step.operator for step in given.outcome.recipe.active]
     return SummaryInput(
         title=given.outcome.recipe.title,

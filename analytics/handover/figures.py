@@ -22,7 +22,7 @@ NO_VALUE = "no value"
 
 
 @dataclass(frozen=True)
-class Share:
+class ValueShare:
     """Documents with one value of a column.
 
     Attributes:
@@ -41,7 +41,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Composition:
+class DataMakeup:
     """What prepared data is made of. Every figure is exact.
 
     Attributes:
@@ -57,14 +57,14 @@ class Composition:
     times: int
     bytes: int
     tokens: int
-    sources: tuple[Share, ...] | None
-    licences: tuple[Share, ...] | None
-    languages: tuple[Share, ...] | None
-    domains: tuple[Share, ...] | None
+    sources: tuple[ValueShare, ...] | None
+    licences: tuple[ValueShare, ...] | None
+    languages: tuple[ValueShare, ...] | None
+    domains: tuple[ValueShare, ...] | None
     licence_column: str | None = None
 
 
-def compose(facts: Facts, indexes: Sequence[Path]) -> Composition:
+def compose(facts: Facts, indexes: Sequence[Path]) -> DataMakeup:
     """Return what prepared data is made of.
 
     Args:
@@ -77,7 +77,8 @@ def compose(facts: Facts, indexes: Sequence[Path]) -> Composition:
     for table in _blocks(indexes):
         rows = pc.index_in(table.column("document_id"), facts.ids).to_numpy()
         first, last = (table.column(name).to_numpy() for name in ("first_byte", "last_byte"))
-        begins = first == 0
+        # By tokens, not by bytes: a tokenizer may leave out how a text begins.
+        begins = table.column("first_token").to_numpy() == 0
         times += np.bincount(rows[begins], minlength=len(facts))
         size += np.bincount(rows, weights=last - first, minlength=len(facts)).astype(np.int64)
         tokens += int(np.sum(table.column("last_token").to_numpy() - table.column("first_token").to_numpy()))
@@ -88,7 +89,7 @@ def compose(facts: Facts, indexes: Sequence[Path]) -> Composition:
         for name, column in columns.items()
         if column is not None and column in facts.columns
     }
-    return Composition(
+    return DataMakeup(
         documents=int(np.count_nonzero(times)),
         times=int(times.sum()),
         bytes=int(size.sum()),
@@ -116,7 +117,7 @@ def _named(facts: Facts, pattern: re.Pattern[str]) -> str | None:
 
 def _shares(
     facts: Facts, column: str, times: NDArray[np.int64], size: NDArray[np.int64], *, licence: str | None = None
-) -> tuple[Share, ...]:
+) -> tuple[ValueShare, ...]:
     values, codes = column_values(facts, column)
     names = [*values.to_pylist(), NO_VALUE]
     there = times > 0
@@ -126,7 +127,7 @@ def _shares(
     order = np.lexsort((np.arange(len(names)), -weight))
     stated = {} if licence is None else _licences(facts, licence, codes, there)
     return tuple(
-        Share(
+        ValueShare(
             names[place] or NO_VALUE, int(documents[place]), int(came[place]), int(weight[place]), stated.get(place, ())
         )
         for place in order.tolist()

@@ -37,7 +37,7 @@ from tamis.analytics.training.folder import INDEX, WrittenSplits, make_folder, w
 from tamis.analytics.training.plan import TrainingPlan
 from tamis.analytics.training.shards import DEFAULT_MB, shard_bytes
 from tamis.analytics.training.trace import DOCUMENTS, PREPARE_FILE
-from tamis.analytics.training.writers import WRITERS, Writer
+from tamis.analytics.training.writers import WRITERS, FormatWriter
 from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.listing import LOCK_FILE
@@ -187,7 +187,7 @@ def _find_finished(target: Path, identity: str) -> Prepared | None:
     return found
 
 
-def _expect(plan: TrainingPlan, writer: Writer) -> PrepareEstimate:
+def _expect(plan: TrainingPlan, writer: FormatWriter) -> PrepareEstimate:
     splits = estimate(plan)
     whole = sum(each.bytes + each.samples * writer.overhead for each in splits)
     tokens = sum(each.tokens for each in splits)
@@ -211,7 +211,7 @@ class _Preparation:
     bundle: Bundle
     built: BuiltPlan
     splits: tuple[TrainingData, ...]
-    writer: Writer
+    writer: FormatWriter
     options: PrepareOptions
     most: int
     identity: str

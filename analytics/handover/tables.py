@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.analytics.effect.dataset_card import table
-from tamis.analytics.handover.figures import Composition, Share
+from tamis.analytics.handover.figures import DataMakeup, ValueShare
 from tamis.analytics.operators.operator import named_list
 
 MOST_ROWS = 200
@@ -13,15 +13,15 @@ NONE_STATED = "not stated by the corpus"
 HEADS = ("source", "documents", "times in training", "bytes", "share of bytes", "licences")
 
 
-def source_table(composition: Composition) -> str:
+def source_table(composition: DataMakeup) -> str:
     """Return the sources with their licences as a Markdown table."""
     shares = composition.sources or (
-        Share("all documents", composition.documents, composition.times, composition.bytes),
+        ValueShare("all documents", composition.documents, composition.times, composition.bytes),
     )
     return table(HEADS, [_row(share, composition) for share in shortened(shares)])
 
 
-def licence_table(composition: Composition) -> str:
+def licence_table(composition: DataMakeup) -> str:
     """Return the licences that documents state, as a Markdown table."""
     rows: list[tuple[object, ...]] = [
         (share.value, share.documents, share.times, share.bytes, percent(share.bytes, composition.bytes))
@@ -30,13 +30,13 @@ def licence_table(composition: Composition) -> str:
     return table(("licence", *HEADS[1:-1]), rows)
 
 
-def shortened(shares: tuple[Share, ...], most: int = MOST_ROWS) -> tuple[Share, ...]:
+def shortened(shares: tuple[ValueShare, ...], most: int = MOST_ROWS) -> tuple[ValueShare, ...]:
     """Return the first shares and the sum of the others."""
     if len(shares) <= most:
         return shares
     rest = shares[most:]
     whole = (sum(share.documents for share in rest), sum(share.times for share in rest), sum(s.bytes for s in rest))
-    return (*shares[:most], Share(f"{len(rest):,} others", *whole))
+    return (*shares[:most], ValueShare(f"{len(rest):,} others", *whole))
 
 
 def percent(part: int, whole: int) -> str:
@@ -45,7 +45,7 @@ def percent(part: int, whole: int) -> str:
     return f"{share:.2f}%" if 0 < share < 1 else f"{share:.1f}%"
 
 
-def _row(share: Share, composition: Composition) -> tuple[object, ...]:
+def _row(share: ValueShare, composition: DataMakeup) -> tuple[object, ...]:
     licences = ", ".join(share.licences[:8]) + (
         f" and {len(share.licences) - 8} more" if len(share.licences) > 8 else ""
     )

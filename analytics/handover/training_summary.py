@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tamis.analytics.effect.dataset_card import plain, table
-from tamis.analytics.handover.figures import NO_VALUE, Composition
+from tamis.analytics.handover.figures import NO_VALUE, DataMakeup
 from tamis.analytics.handover.tables import licence_table, percent, shortened, source_table
 
 MISSING = "**MISSING**"
@@ -23,7 +23,7 @@ _RANGES = (
 )
 _MOST_LANGUAGES, _MOST_DOMAINS = 30, 1000
 _TOP_DOMAINS = 0.1
-"""Share of the crawled domains, by size, that the template asks to be named."""
+"""ValueShare of the crawled domains, by size, that the template asks to be named."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SummaryInput:
     """
 
     title: str
-    composition: Composition
+    composition: DataMakeup
     tokenizer: str | None
     steps: Sequence[str]
     personal: Sequence[str]
@@ -125,7 +125,7 @@ def _size(known: SummaryInput) -> str:
     return f"{name}: {composition.tokens:,} tokens by {plain(known.tokenizer)}, {composition.bytes:,} bytes of text"
 
 
-def _languages(document: _Document, composition: Composition) -> None:
+def _languages(document: _Document, composition: DataMakeup) -> None:
     if composition.languages is None:
         document.lacking("1.3", "Linguistic characteristics", "languages were not detected")
         return
@@ -174,7 +174,7 @@ def _sources(document: _Document, known: SummaryInput) -> None:
     document.lacking("2.6", "Used or not, and description")
 
 
-def _domains(document: _Document, composition: Composition) -> None:
+def _domains(document: _Document, composition: DataMakeup) -> None:
     if composition.domains is None:
         document.lacking("2.3", "Most relevant domain names", "the corpus has no column domain, host or site")
         return

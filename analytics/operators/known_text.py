@@ -5,17 +5,18 @@ Boilerplate as a rule, and as a text step that removes chosen passages; spans th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
 from tamis.analytics.duplicates.boilerplate import BoilerplateParams, Passages, passage_hash
 from tamis.analytics.duplicates.reference_search import GramIndex, KnownTexts
 from tamis.analytics.duplicates.references import Reference
-from tamis.analytics.duplicates.repeated_spans import spans_measure
+from tamis.analytics.duplicates.repeated_spans import cut_texts, spans_measure
 from tamis.analytics.operators.operator import OPERATORS, Evidence, Group, RowOperator, Scope, TextOperator
 from tamis.analytics.operators.predicate import number
 from tamis.analytics.operators.rows import Digest
@@ -24,6 +25,7 @@ from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
+from tamis.data.errors import RecipeError
 from tamis.data.shards import Shard
 from tamis.data.sql import ident
 
@@ -323,6 +325,49 @@ class SubstringDedup(RowOperator):
     def sentence(self) -> str:
         of = f"{self.share * 100:g}% or more of their bytes in spans of {self.length:,} that earlier ones have"
         return f"{self.mode.capitalize()} documents with {of}"
+
+
+@OPERATORS.register
+class CutSpans(TextOperator):
+    """Cuts spans out of texts that earlier documents have, byte for byte; the first document of a span keeps it.
+
+    The spans are a stored table that ``tamis cut-spans`` or the page Recipe makes with ``substring_dedup``: places in
+    texts that are named by their hash. Spans shrink to whole words. Texts that another step has changed before, and
+    texts of another corpus, are not in the table and stay as they are: put this step before other text steps.
+    """
+
+    name: ClassVar[str] = "cut_spans"
+    term: ClassVar[str] = "exact substring deduplication, spans removed"
+    summary: ClassVar[str] = "Cuts long spans that earlier documents have, byte for byte."
+    source: ClassVar[str] = "Lee et al. 2021, arXiv 2107.06499 (ExactSubstr)"
+    warning: ClassVar[str | None] = (
+        "Spans are those of the whole corpus: the document that keeps one may be dropped by another rule."
+    )
+
+    spans: Digest = Field(description="Digest of the stored table of spans.")
+
+    _table: pa.Table | None = PrivateAttr(None)
+
+    def assets(self) -> tuple[str, ...]:
+        return (self.spans,)
+
+    def with_tables(self, read: Callable[[str], pa.Table]) -> TextOperator:
+        held = self.model_copy()
+        held._table = read(self.spans)
+        return held
+
+    def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Cut the spans of texts; see the base class.
+
+        Raises:
+            RecipeError: the step was not given its table.
+        """
+        if self._table is None:
+            raise RecipeError("The spans of a step were not read", value=self.spans, fix="evaluate the recipe first")
+        return cut_texts(texts, self._table)
+
+    def sentence(self) -> str:
+        return f"Cut the repeated spans of table {self.spans[:8]} from the texts"
 
 
 def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ Types of operator parameters: what they accept, how they are sorted, which form 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -194,6 +194,10 @@ class TextOperator(Operator):
     def edit(self, texts: pa.LargeStringArray) -> pa.LargeStringArray:
         """Return the edited texts of one batch, large_string (n,), NULL stays NULL; a pure function of each text."""
         raise TypeError(f"{type(self).__name__} must define edit()")
+
+    def with_tables(self, read: Callable[[str], pa.Table]) -> TextOperator:
+        """Return the step with the stored tables that it names, ready to edit; itself where it names none."""
+        return self
 
 
 class TrainingOperator(Operator):

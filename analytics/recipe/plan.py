@@ -27,6 +27,7 @@ from tamis.analytics.operators.operator import (
     Operator,
     RowOperator,
     SetOperator,
+    TextOperator,
     View,
 )
 from tamis.analytics.operators.sets import PercentileBand
@@ -73,6 +74,7 @@ def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Prog
         RecipeError: a rule names an unknown column, compares incompatible types, or lacks a measurement.
     """
     progress = progress or NullProgress()
+    recipe = _with_tables(recipe, evidence)
     facts = attach(facts, recipe.measures(), evidence)
     check_columns(recipe, facts)
     rules = {step.id: step.operator for step in recipe.active if isinstance(step.operator, RowOperator)}
@@ -101,6 +103,14 @@ def evaluate(recipe: Recipe, facts: Facts, evidence: Evidence, *, progress: Prog
         traces=traces,
         errors=facts.errors,
     )
+
+
+def _with_tables(recipe: Recipe, evidence: Evidence) -> Recipe:
+    """Return the recipe with text steps that hold the stored tables they name; its digest stays."""
+    for step in recipe.active:
+        if isinstance(step.operator, TextOperator) and step.operator.assets():
+            recipe = recipe.replaced(step.id, operator=step.operator.with_tables(evidence.table))
+    return recipe
 
 
 def attach(facts: Facts, measures: Iterable[Measure], evidence: Evidence) -> Facts:

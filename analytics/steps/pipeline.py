@@ -9,6 +9,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from itertools import chain
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 
@@ -228,7 +229,7 @@ def find_analysis_so_far(corpus: Corpus, workspace: Workspace, plan: Sequence[Pl
     if "documents" not in there:
         return None
     joined = [name for step in plan if step.spec.name == "facts" for name in step.spec.upstream]
-    return Analysis(corpus, Documents.read(there["documents"]), there, tuple(joined))
+    return Analysis(corpus, _read(there["documents"]), there, tuple(joined))
 
 
 def analyze(
@@ -286,8 +287,20 @@ def _documents(corpus: Corpus, artifact: Artifact, known: Documents | None) -> D
     """Return the documents of an artifact, the known ones if they are these."""
     if known is not None and known.digest == artifact.digest:
         return known
-    found = Documents.read(artifact)
+    found = _read(artifact)
     check_ids(corpus, found)
+    return found
+
+
+_DOCUMENTS: WeakValueDictionary[str, Documents] = WeakValueDictionary()
+
+
+def _read(artifact: Artifact) -> Documents:
+    """Return the documents of an artifact; those that someone in this process still holds are not read again."""
+    found = _DOCUMENTS.get(artifact.digest)
+    if found is None:
+        found = Documents.read(artifact)
+        _DOCUMENTS[artifact.digest] = found
     return found
 
 

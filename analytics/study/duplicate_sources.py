@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.boilerplate import Passages, passage_hash
 from tamis.analytics.duplicates.references import Reference
+from tamis.analytics.duplicates.repeated_spans import SPANS
 from tamis.analytics.operators.contamination import IdfDecontaminate
-from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, ExcludeKnown
+from tamis.analytics.operators.known_text import Boilerplate, CutSpans, Decontaminate, ExcludeKnown, SubstringDedup
 from tamis.analytics.study.study import Study
 
 
@@ -47,6 +48,15 @@ def boilerplate_passages(study: Study, rule: Boilerplate) -> pa.Table:
         RecipeError: boilerplate has not been measured.
     """
     return study.evidence.artifact(rule.params.measure).table("passages")
+
+
+def freeze_spans(study: Study, rule: SubstringDedup) -> CutSpans:
+    """Store the spans that earlier documents have, and return the text step that cuts them.
+
+    Raises:
+        RecipeError: repeated spans have not been measured.
+    """
+    return CutSpans(spans=study.workspace.put_table(study.evidence.artifact(rule.measures()[0]).table(SPANS)))
 
 
 def boilerplate_spans(study: Study, rule: Boilerplate, text: str, source: str) -> list[tuple[int, int]]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.training.data import PIECES_SCHEMA, TrainingData
 from tamis.analytics.training.sample_digests import RECORD, batch_records, content_digest
-from tamis.analytics.training.shards import Shard, plan_shards
-from tamis.analytics.training.writers.writer import ShardFiles, Writer, same_batches
+from tamis.analytics.training.shards import ShardPlan, plan_shards
+from tamis.analytics.training.writers.writer import FormatWriter, ShardFiles, same_batches
 from tamis.data.errors import StoreError
 from tamis.data.lock import Lock
 from tamis.data.markers import Markers, WrittenFile
@@ -80,17 +80,17 @@ class WrittenSplits:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _SplitJob:
     draft: Path
     state: Path
-    writer: Writer
+    writer: FormatWriter
     made_for: Mapping[str, str]
     progress: Progress
 
     def markers(self, split: str) -> Markers:
         return Markers(self.state / DONE / split, self.made_for)
 
-    def write_split(self, data: TrainingData, shards: Sequence[Shard]) -> tuple[ShardFiles, ...]:
+    def write_split(self, data: TrainingData, shards: Sequence[ShardPlan]) -> tuple[ShardFiles, ...]:
         """Write what is missing of a split and describe all of it."""
         self.progress.step(f"{data.split} as {self.writer.name}", data.samples, "samples")
         found = []
@@ -102,11 +102,11 @@ class _Job:
         write_blocks(self._pieces(data), PIECES_SCHEMA, self.draft / INDEX / f"{data.split}.parquet")
         return tuple(found)
 
-    def notes(self, split: str, shard: Shard) -> Path:
+    def notes(self, split: str, shard: ShardPlan) -> Path:
         """Return the file of what is noted of the samples of a shard, ``RECORD`` each."""
         return self.state / NOTES / split / f"{shard.number:05d}.notes"
 
-    def count(self, data: TrainingData, shards: Sequence[Shard]) -> SplitCount:
+    def count(self, data: TrainingData, shards: Sequence[ShardPlan]) -> SplitCount:
         """Return what the finished shards of a split hold."""
         tokens = used = 0
         for shard in shards:
@@ -114,12 +114,12 @@ class _Job:
             tokens, used = tokens + int(noted["tokens"].sum()), used + int(noted["used"].sum())
         return SplitCount(data.split, data.samples, tokens, used, int(data.sizes.sum()), len(shards))
 
-    def digests(self, split: str, shards: Sequence[Shard]) -> Iterator[bytes]:
+    def digests(self, split: str, shards: Sequence[ShardPlan]) -> Iterator[bytes]:
         """Yield the digests of the samples of a split, a piece per shard."""
         for shard in shards:
             yield np.fromfile(self.notes(split, shard), dtype=RECORD)["digest"].tobytes()
 
-    def _whole(self, data: TrainingData, shard: Shard) -> ShardFiles | None:
+    def _whole(self, data: TrainingData, shard: ShardPlan) -> ShardFiles | None:
         """Return the description of a shard that an earlier run finished, None otherwise."""
         markers, folder = self.markers(data.split), self.draft / data.split
         paths = [self.notes(data.split, shard), *(folder / name for name in self.writer.names(shard, data))]
@@ -129,13 +129,13 @@ class _Job:
         self.progress.advance(shard.samples)
         return _describe(shard, self.writer.names(shard, data), [file for file in files[1:] if file is not None])
 
-    def _make(self, data: TrainingData, shard: Shard) -> ShardFiles:
+    def _make(self, data: TrainingData, shard: ShardPlan) -> ShardFiles:
         """Write one shard beside the others, then move its files to their places and mark them."""
         scratch, folder, markers = self.state / SCRATCH, self.draft / data.split, self.markers(data.split)
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         records: list[NDArray[np.void]] = []
-        batches = same_batches(data.batches(shard.first, shard.end))
+        batches = same_batches(data.batches(shard.first, shard.end), data.sizes[shard.first : shard.end])
         self.writer.write(scratch, shard, data, self._watched(batches, records))
         noted = np.concatenate([np.zeros(0, dtype=RECORD), *records])
         if len(noted) != shard.samples:
@@ -172,7 +172,7 @@ def write_splits(
     draft: Path,
     state: Path,
     splits: Sequence[TrainingData],
-    writer: Writer,
+    writer: FormatWriter,
     *,
     most: int,
     made_for: Mapping[str, str],
@@ -192,7 +192,7 @@ def write_splits(
     Raises:
         StoreError: the disk is full, or a split gave another number of samples than it states.
     """
-    job = _Job(draft, state, writer, made_for, progress)
+    job = _SplitJob(draft, state, writer, made_for, progress)
     clear_draft(draft, state, [data.split for data in splits], made_for)
     shards = {data.split: plan_shards(writer.sizes(data), most) for data in splits}
     written: dict[str, tuple[ShardFiles, ...]] = {
@@ -229,7 +229,7 @@ def clear_draft(draft: Path, state: Path, splits: Sequence[str], made_for: Mappi
             path.unlink()
 
 
-def _describe(shard: Shard, names: Sequence[str], files: Sequence[WrittenFile]) -> ShardFiles:
+def _describe(shard: ShardPlan, names: Sequence[str], files: Sequence[WrittenFile]) -> ShardFiles:
     return ShardFiles(shard, tuple(names), tuple(file.bytes for file in files), tuple(file.sha256 for file in files))
 
 

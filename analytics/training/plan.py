@@ -33,7 +33,7 @@ from tamis.analytics.training.data import SPLITS, Split, TokenFormat
 from tamis.analytics.training.encoded import Tokenizer
 from tamis.analytics.training.expand import Stream, expand, once
 from tamis.analytics.training.kept_rows import is_chat, text_steps
-from tamis.analytics.training.splits import LeakCheck, Twins, assign, check_leaks, join_groups
+from tamis.analytics.training.splits import LeakCheck, VerifiedTwins, assign, check_leaks, join_groups
 from tamis.analytics.training.token_store import Tokenization, edits_of
 from tamis.analytics.training.tokenizer import load_tokenizer
 from tamis.data.errors import RecipeError
@@ -68,7 +68,7 @@ class TrainingPlan:
     rows: NDArray[np.int64]
     split: NDArray[np.int8]
     streams: Mapping[Split, Stream]
-    twins: Twins | None
+    twins: VerifiedTwins | None
     tokenization: Tokenization | None
     form: TokenFormat | None
     group: NDArray[np.int32]
@@ -172,7 +172,7 @@ def _view(facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.i
 
 def divide(
     facts: Facts, evidence: Evidence, outcome: Outcome, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.int8], Twins | None]:
+) -> tuple[NDArray[np.int8], VerifiedTwins | None]:
     """Return the split of each kept document, int8 (kept,), and the twins among them.
 
     Raises:
@@ -186,7 +186,7 @@ def divide(
     if step.near is not None:
         measure = step.near.measure
         pairs, first = evidence.pairs(measure), evidence.array(measure, "first")
-        twins = Twins.of(rows, first, pairs, level=step.near.level)
+        twins = VerifiedTwins.of(rows, first, pairs, level=step.near.level)
     codes = [group_codes(view, step.by)[0]] if step.by else []
     for name, text in (("same text", "norm_group"), ("same prompt", "prompt.norm_group")):
         if name in step.together:

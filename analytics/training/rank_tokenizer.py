@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ KNOWN: dict[str, tuple[str, dict[str, int]]] = {
     "o200k_base": ("o200k", {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}),
 }
 """Pattern and special tokens of the encodings that a file of ranks may hold, by its name without the ending."""
+
+
+def _read_ranks(path: Path) -> dict[bytes, int]:
+    """Return the ranks of a file: a line for each, its bytes in base64 and its number.
+
+    The library's own reader answers from its cache where a file of this name was read before, whatever it holds now.
+    """
+    found = (line.split() for line in path.read_bytes().splitlines() if line.strip())
+    return {b64decode(token, validate=True): int(rank) for token, rank in found}
 
 
 class RankTokenizer:
@@ -69,7 +79,6 @@ class RankTokenizer:
         try:
             # Late: tiktoken.
             import tiktoken
-            from tiktoken.load import load_tiktoken_bpe
         except ImportError:
             raise SettingError(
                 "This tokenizer needs the library tiktoken", value=name, fix="pip install 'tamis[training]'"
@@ -85,7 +94,7 @@ class RankTokenizer:
                     allowed=[f"{known}.tiktoken" for known in KNOWN],
                 )  # fmt: skip
             pattern, special = KNOWN[path.stem]
-            ranks = load_tiktoken_bpe(str(path))
+            ranks = _read_ranks(path)
             return cls(
                 name,
                 tiktoken.Encoding(path.stem, pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens=special),

@@ -24,7 +24,7 @@ from tamis.analytics.training.data import SPLITS
 from tamis.analytics.training.expand import Stream, times_in_epoch
 from tamis.analytics.training.packing import Packing, Window, pack
 from tamis.analytics.training.plan import batch_groups, divide, stream_of
-from tamis.analytics.training.splits import LeakCheck, Twins, check_leaks, random_split
+from tamis.analytics.training.splits import LeakCheck, VerifiedTwins, check_leaks, random_split
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform
 
@@ -163,7 +163,7 @@ class RunOutline:
     outcome: Outcome
     rows: NDArray[np.int64]
     split: NDArray[np.int8]
-    twins: Twins | None
+    twins: VerifiedTwins | None
     stream: Stream
     sizes: NDArray[np.int64]
     group: NDArray[np.int32]

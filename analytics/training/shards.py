@@ -17,7 +17,7 @@ DEFAULT_MB = 256
 
 
 @dataclass(frozen=True)
-class Shard:
+class ShardPlan:
     """Consecutive samples of a split that become the files of one shard.
 
     Attributes:
@@ -38,7 +38,7 @@ class Shard:
         return self.first + self.samples
 
 
-def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[Shard, ...]:
+def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[ShardPlan, ...]:
     """Return the shards of a split, in order; each takes samples while they fit, and one sample at least.
 
     Args:
@@ -54,7 +54,9 @@ def plan_shards(sizes: NDArray[np.int64], most: int) -> tuple[Shard, ...]:
         firsts.append(first)
         before = int(ends[first - 1])
     bounds = [*firsts, len(sizes)]
-    return tuple(Shard(number, len(firsts), start, end - start) for number, (start, end) in enumerate(pairwise(bounds)))
+    return tuple(
+        ShardPlan(number, len(firsts), start, end - start) for number, (start, end) in enumerate(pairwise(bounds))
+    )
 
 
 def shard_bytes(megabytes: int) -> int:

@@ -88,7 +88,7 @@ def random_split(keys: NDArray[np.uint64], *, validation: float, test: float, se
 
 
 @dataclass(frozen=True, eq=False)
-class Twins:
+class VerifiedTwins:
     """Which of some documents are verified twins.
 
     Attributes:
@@ -100,7 +100,7 @@ class Twins:
     pairs: Pairs
 
     @classmethod
-    def of(cls, rows: NDArray[np.int64], first: NDArray[np.int64], pairs: Pairs, *, level: float) -> Twins:
+    def of(cls, rows: NDArray[np.int64], first: NDArray[np.int64], pairs: Pairs, *, level: float) -> VerifiedTwins:
         """Return the twins among the documents ``rows``, int64 (n,), whose similarity reaches a level.
 
         Args:
@@ -116,7 +116,9 @@ class Twins:
         return cls(sets, Pairs(pairs.left[near], pairs.right[near], pairs.similarity[near]))
 
 
-def join_groups(n: int, *, twins: Twins | None = None, codes: Sequence[NDArray[np.int64]] = ()) -> NDArray[np.int64]:
+def join_groups(
+    n: int, *, twins: VerifiedTwins | None = None, codes: Sequence[NDArray[np.int64]] = ()
+) -> NDArray[np.int64]:
     """Return the group of each document, int64 (n,) from 0: documents joined by any chain of links.
 
     Args:
@@ -157,7 +159,7 @@ class LeakCheck:
     table: pa.Table
 
 
-def check_leaks(split: NDArray[np.int8], twins: Twins, ids: pa.Array) -> LeakCheck:
+def check_leaks(split: NDArray[np.int8], twins: VerifiedTwins, ids: pa.Array) -> LeakCheck:
     """Return the twins in different splits; every one, exact for the pairs that were found and verified.
 
     Args:

@@ -30,7 +30,7 @@ _MESSAGES = ("messages", "message_offsets")
 
 
 @dataclass(frozen=True)
-class _Texts:
+class _StoredTexts:
     """What a shard's texts are made with."""
 
     steps: tuple[Step, ...]
@@ -50,7 +50,7 @@ def text_step(rows: ShardRows, kept: NDArray[np.bool_], steps: tuple[Step, ...],
         steps: text steps.
         chat: whether the documents are conversations, see ``is_chat``.
     """
-    how = _Texts(steps, chat)
+    how = _StoredTexts(steps, chat)
     plain = {"edits": edits_of(steps), "kept": mask_digest(kept), "messages": chat}
 
     def run(context: StepContext) -> None:
@@ -78,7 +78,7 @@ def text_step(rows: ShardRows, kept: NDArray[np.bool_], steps: tuple[Step, ...],
 
 def _make(shard: Shard, given: PieceInput) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of a shard, by part."""
-    how: _Texts = given.common
+    how: _StoredTexts = given.common
     texts: list[pa.Array] = [pa.array([], pa.large_string())]
     messages = [pa.array([], pa.large_string())]
     if is_chat(given.corpus):

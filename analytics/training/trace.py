@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from tamis.analytics.recipe.admissions import THRESHOLD, VALUE
@@ -148,11 +147,11 @@ def _documents(out: Path, about: Mapping[str, Any], ids: list[str]) -> tuple[Tra
     for split in about["splits"]:
         # A copy that is cut comes once, however many pieces it has.
         columns = ["document_id", "copy", "epoch"]
-        table = ds.dataset(out / INDEX / f"{split['split']}.parquet").to_table(columns=columns, filter=wanted)
+        table = pq.read_table(out / INDEX / f"{split['split']}.parquet", columns=columns, filters=wanted)
         for row in table.group_by(columns).aggregate([]).to_pylist():
             times[row["document_id"]][split["split"]] += 1
     kept = pc.field("id").isin(pa.array(ids, pa.string()))
-    rows = {row["id"]: row for row in ds.dataset(out / INDEX / DOCUMENTS).to_table(filter=kept).to_pylist()}
+    rows = {row["id"]: row for row in pq.read_table(out / INDEX / DOCUMENTS, filters=kept).to_pylist()}
     found = []
     for name in ids:
         row = rows[name]

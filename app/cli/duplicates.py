@@ -13,6 +13,7 @@ from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus
+from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 
 
@@ -75,3 +76,33 @@ def duplicates(
                 markup=False,
             )
     out.print("exact; a document counts for the kept document it repeats")
+
+
+@app.command("cut-spans")
+def cut_spans(
+    path: CorpusPath,
+    written: Annotated[Path, typer.Option("--out", "-o", help="Write the recipe with the step here.")],
+    length: Annotated[int, typer.Option(min=20, help="Bytes that must be the same in a row.")] = 200,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Put the step before the steps of this recipe.yaml.", show_default=False)
+    ] = None,
+) -> None:
+    """Find spans that earlier documents have, byte for byte, and write a recipe that cuts them from the texts."""
+    # Late: duckdb, numba and sqlglot.
+    from tamis.analytics.operators.known_text import SubstringDedup
+    from tamis.analytics.recipe.recipe import Recipe
+    from tamis.analytics.study.duplicate_sources import freeze_spans
+    from tamis.analytics.study.study import Study
+
+    after = Recipe.from_yaml(read_text(recipe)) if recipe is not None else Recipe(title="Repeated spans cut")
+    rule, workspace = SubstringDedup(length=length), Workspace.default()
+    corpus = open_corpus(path, probes=workspace.probes)
+    with bar(err) as progress:
+        study = Study.open(corpus, workspace, progress=progress)
+        study.measure(Recipe().with_operator(rule), progress=progress)
+        step = freeze_spans(study, rule)
+    facts = study.evidence.artifact(rule.measures()[0]).facts
+    changed = after.with_operator(step)
+    changed = changed.moved(changed.steps[-1].id, to=0) if len(after) else changed
+    write_bytes(written, changed.to_yaml().encode())
+    out.print(f"{facts['spans']:,} spans of {facts['bytes']:,} bytes; wrote {written}", markup=False)

@@ -102,7 +102,8 @@ def _train_proxies(
         raise SettingError("The models have no result", value=job.id, fix="start it again")
     for sentence in found.sentences:
         out.print(f"  {sentence}", markup=False)
-    out.print(f"  {trust_sentence(size)}", markup=False)
+    for note in filter(None, [found.caution, trust_sentence(size)]):
+        out.print(f"  note: {note}", markup=False)
     out.print(f"{found.headline.verdict.capitalize()} for {found.target}", markup=False)
 
 

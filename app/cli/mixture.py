@@ -31,7 +31,14 @@ def mixture_fit(
     trials: Annotated[
         int, typer.Option(min=0, help="Mixtures to try; 0 for 16, or 5 for each domain where that is more.")
     ] = 0,
-    pull: Annotated[float, typer.Option(min=0, help="Pull to the natural mixture, in bits for a nat of KL.")] = 0.02,
+    pull: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Pull to the natural mixture, in bits for a nat of KL; absent: the one whose optimum trains best.",
+            show_default=False,
+        ),
+    ] = None,
     earlier: Annotated[
         str, typer.Option(help="Digest of an earlier fit: its mixture stays and is one domain beside new ones.")
     ] = "",

@@ -25,6 +25,7 @@ from tamis.data.jobs import list_jobs
 from tamis.data.names import near_name
 
 MOST_TARGET = 2_000
+QUICK, PROOF = "Quick look", "Proof with transformers"
 MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"}
 
 
@@ -34,12 +35,22 @@ def page() -> None:
     target = _target(here)
     found = _measured(here, target)
     recipe = _recipe(here)
-    quick, proof = st.tabs(["Quick look", "Proof with transformers"])
-    with quick:
+    if _way() == QUICK:
         _quick(here, target, recipe, found)
-    with proof:
+    else:
         effect_proxy.show(here, target, recipe)
     effect_panels.show(here, target)
+
+
+def _way() -> str:
+    """Let people choose how the effect is measured; a link keeps the choice."""
+    way = str(session.current().setting("effect_way", QUICK))
+    key = session.widget_holding("effect/way", way)
+    st.segmented_control(
+        "Measured by", [QUICK, PROOF], default=way, key=key, label_visibility="collapsed", required=True,
+        on_change=lambda: session.choose(effect_way=session.widget_value(key, QUICK)),
+    )  # fmt: skip
+    return way
 
 
 def _quick(here: Stage, target: TargetEntry | None, recipe: Recipe, found: list[Effect]) -> None:

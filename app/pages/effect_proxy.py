@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tamis.analytics.effect.learning_curves import DataShare
 from tamis.analytics.effect.proxy_agreement import trust_sentence
 from tamis.analytics.effect.proxy_plan import LEAST_STEPS, SIZES, Device, ProxyPlan
 from tamis.analytics.effect.proxy_result import ProxyEffect
@@ -37,35 +38,35 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
         st.info("Add a rule first: a recipe without rules keeps everything.")
         return
     plan = _plan()
-    job = _job(here, target, recipe, plan.size)
-    running = job is not None and job.active
-    _start(here, target, recipe, plan, disabled=running)
-    if job is None:
+    jobs = _jobs(here, target, recipe, plan.size)
+    running = next((job for job in jobs if job.active), None)
+    _start(here, target, recipe, plan, disabled=running is not None)
+    if running is not None:
+        watch(here.workspace, running.id, "proxy_job")
+        _growing(here.workspace, running.id)
         return
-    if not running and job.state != "done":
-        st.warning(plain(f"The last training {job.state}: {job.message} Train again to go on."))
-    if running:
-        watch(here.workspace, job.id, "proxy_job")
-        _growing(here.workspace, job.id)
-        return
-    found = _read(here.workspace, job)
-    if found is not None and found.target_digest == target.digest:
-        _result(found)
+    if jobs and jobs[0].state != "done":
+        st.warning(plain(f"The last training {jobs[0].state}: {jobs[0].message}"))
+    for job in jobs:
+        found = _read(here.workspace, job.id) if job.state == "done" else None
+        if found is not None and found.target_digest == target.digest:
+            _result(found)
+            return
 
 
 def _plan() -> ProxyPlan:
     """Let a person choose the size of the models and how much they read."""
-    name = st.segmented_control(
+    cells = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    name = cells[0].segmented_control(
         "Parameters of a model", list(SIZES), default="0.5M", key="effect/proxy/size", required=True,
         help="Larger models agree better with the large ones people train, and take longer.",
     )  # fmt: skip
     spec = SIZES[str(name or "0.5M")]
     least = LEAST_STEPS * spec.step_tokens / 1e6
-    cells = st.columns(3, vertical_alignment="bottom")
-    megabytes = cells[0].number_input(
+    megabytes = cells[1].number_input(
         "Megabytes each model reads", round(least + 0.005, 2), 1000.0, 1.0, 0.1, "%.2f", key=f"effect/proxy/mb/{name}"
     )
-    seeds = cells[1].number_input(
+    seeds = cells[2].number_input(
         "Seeds",
         1,
         10,
@@ -73,7 +74,7 @@ def _plan() -> ProxyPlan:
         key="effect/proxy/seeds",
         help="Models per selection; from 2 on the numbers have an interval.",
     )
-    device = cells[2].selectbox("Train on", list(DEVICES), key="effect/proxy/device")
+    device = cells[3].selectbox("Train on", list(DEVICES), key="effect/proxy/device")
     parts = st.toggle(
         "Also train on 10% and 30% of the selection, to see how little is enough", value=True, key="effect/proxy/parts"
     )
@@ -92,19 +93,22 @@ def _start(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan, *,
         st.caption(f"{plan.models} models, about {duration(plan.seconds)} on {where}, in the background")
 
 
-def _job(here: Stage, target: TargetEntry | None, recipe: Recipe, size_name: str) -> Job | None:
-    """Return the latest training of this recipe for this target with this size, whoever started it."""
-    wanted = {"digest": recipe.digest, "target": target.name if target else "", "fingerprint": here.facts.corpus}
-    for job in list_jobs(here.workspace.jobs):
-        same = job.kind == PROXY and all(job.params.get(name) == value for name, value in wanted.items())
-        if same and plan_of(job.params).size == size_name:
-            return job
-    return None
+def _jobs(here: Stage, target: TargetEntry, recipe: Recipe, size_name: str) -> list[Job]:
+    """Return the trainings of this recipe for this target with this size, the latest first, whoever started them."""
+    wanted = {"digest": recipe.digest, "target": target.name, "fingerprint": here.facts.corpus}
+    return [
+        job
+        for job in list_jobs(here.workspace.jobs)
+        if job.kind == PROXY
+        and all(job.params.get(name) == value for name, value in wanted.items())
+        and plan_of(job.params).size == size_name
+    ]
 
 
-def _read(workspace: Workspace, job: Job) -> ProxyEffect | None:
+def _read(workspace: Workspace, name: str) -> ProxyEffect | None:
+    """Return what a job has found, None before its first curve."""
     try:
-        return read_proxy(workspace, job)
+        return read_proxy(workspace, find_job(workspace.jobs, name))
     except TamisError as error:
         show_fault(error)
         return None
@@ -113,7 +117,7 @@ def _read(workspace: Workspace, job: Job) -> ProxyEffect | None:
 @st.fragment(run_every=2.0)
 def _growing(workspace: Workspace, name: str) -> None:
     """Show the curves so far; they grow with every checkpoint."""
-    found = _read(workspace, find_job(workspace.jobs, name))
+    found = _read(workspace, name)
     if found is None:
         st.caption("The curves begin when the first model has read a thirty-second part.")
         return
@@ -131,6 +135,8 @@ def _result(found: ProxyEffect) -> None:
     st.caption(plain(trust_sentence(found.size)))
     st.plotly_chart(learning_figure(found), key="effect/proxy/curves", config={"displayModeBar": False})
     st.markdown("\n".join(f"- {plain(sentence)}." for sentence in found.sentences))
+    if found.caution:
+        st.caption(f":material/info: {plain(found.caution)}")
     st.dataframe(
         [
             {
@@ -164,11 +170,8 @@ def _figures(found: ProxyEffect) -> list[Stat]:
                  help="Bytes that random selections need, divided by those the recipe needs for the same loss")
         )  # fmt: skip
     if found.data_share is not None:
-        share = found.data_share.interval
-        value = f"{share.middle:.1%}" if share and found.data_share.outcome == "reached" else "none tried"
-        note = _span(share.low, share.high, "{:.1%}") if share and found.data_share.outcome == "reached" else ""
         shown.append(
-            Stat("Share that equals all", value, note,
+            Stat("Share that equals all", *_share(found.data_share),
                  help="Smallest share of the data, chosen by the recipe, whose models are no worse than those of all")
         )  # fmt: skip
     for item in found.differences[:2]:
@@ -177,6 +180,18 @@ def _figures(found: ProxyEffect) -> list[Stat]:
                  help="Difference in target bits per byte, fewer are better")
         )  # fmt: skip
     return shown
+
+
+def _share(found: DataShare) -> tuple[str, str]:
+    """Return the share and a note: its interval, that it is a bound, or how many seeds reach it."""
+    share = found.interval
+    if share is None:
+        return "none", f"of those tried, up to {found.largest:.0%}"
+    if found.outcome == "in part":
+        return "uncertain", f"{found.reached} of {found.seeds} seeds"
+    if max(share.values) <= found.smallest:
+        return f"≤ {found.smallest:.1%}", "the smallest tried"
+    return f"{share.middle:.1%}", _span(share.low, share.high, "{:.1%}")
 
 
 def _span(low: float | None, high: float | None, form: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, Prediction
+from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, MixturePrediction
 from tamis.analytics.effect.mixture_swarm import DomainParams
 from tamis.analytics.effect.target import list_targets
 from tamis.app.dashboard import login, rule_preview, session
@@ -37,9 +39,9 @@ def show(here: Stage) -> None:
     )
     target = st.selectbox("Target", list(targets), key="mixture/target")
     wanted = _wanted(here)
-    _fit(here, target, wanted)
-    done = last_job(here.workspace, here.facts.corpus, MIXTURE, target=target)
+    done = last_job(here.workspace, here.facts.corpus, MIXTURE, target=target, wanted=asdict(wanted))
     if done is None:
+        _fit(here, target, wanted)
         return
     try:
         fit = MixtureFit.open(here.workspace, str(done.result["fit"]))
@@ -99,9 +101,11 @@ def _offer(here: Stage, fit: MixtureFit, digest: str) -> None:
     order = sorted(range(len(fit.names)), key=lambda k: (-max(fit.natural[k], fit.weights[k]), fit.names[k]))
     chosen = list(fit.weights)
     with st.container(border=True):
-        cells = st.columns(3)
-        for place, k in enumerate(order[:_SLIDERS]):
-            chosen[k] = cells[place % 3].slider(
+        cells: list[DeltaGenerator] = []
+        for k in order[:_SLIDERS]:
+            # Rows of three, so that a narrow screen keeps the order.
+            cells = cells or list(st.columns(3))
+            chosen[k] = cells.pop(0).slider(
                 plain(fit.names[k]), 0.0, 100.0, round(100 * fit.weights[k], 1), 0.5, format="%.1f%%",
                 key=session.widget("mixture", digest[:16], fit.names[k]),
                 help=f"{100 * fit.natural[k]:.1f}% of the corpus; at most {100 * fit.caps[k]:.0f}% at this budget",
@@ -112,21 +116,29 @@ def _offer(here: Stage, fit: MixtureFit, digest: str) -> None:
         share = [weight / sum(chosen) for weight in chosen]
         _figures(fit, share)
         st.caption("Shares are divided by their sum; what a domain cannot give goes to the others.")
+        with st.expander("How sure this is"):
+            st.markdown(_said(fit))
     with st.container(horizontal=True):
         if st.button("Add the mixture", key="mixture/add", type="primary"):
             adopt(recipe=session.current().recipe.with_operator(fit.operator(share), note=f"mixture for {fit.target}"))
             st.rerun()
     rule_preview.try_new(here, session.current().recipe.with_operator(fit.operator(share)), name="mixture/try")
-    with st.expander("How sure this is"):
-        st.markdown(_said(fit))
 
 
 def _figures(fit: MixtureFit, share: Sequence[float]) -> None:
-    """Show predicted bits of the chosen, the fitted and the natural mixture, and their shares."""
+    """Show predicted bits of the chosen, the fitted and the natural mixture, what was measured, and the shares."""
     at = {"chosen": share, "fitted": fit.weights, "natural": fit.natural}
+    found = {name: fit.predict(weights) for name, weights in at.items()}
+    measured = fit.differences[0]
     stats([
-        Stat(f"{name} mixture", f"{found.bits:.3f}", _interval(found), "Predicted bits per byte of the target")
-        for name, found in ((name, fit.predict(weights)) for name, weights in at.items())
+        *(
+            Stat(f"{name}, predicted", f"{one.bits:.3f}", _interval(one), "Bits per byte of the target at this mixture")
+            for name, one in found.items()
+        ),
+        Stat(
+            "fitted against natural, measured", f"{measured.mean:+.3f}",
+            f"{measured.low:+.3f} to {measured.high:+.3f}", f"Paired draws: {measured.verdict}",
+        ),
     ])  # fmt: skip
     st.plotly_chart(
         mixture_figure(fit.names, {"natural": fit.natural, "chosen": share}), key="mixture/shares",
@@ -134,7 +146,7 @@ def _figures(fit: MixtureFit, share: Sequence[float]) -> None:
     )  # fmt: skip
 
 
-def _interval(found: Prediction) -> str:
+def _interval(found: MixturePrediction) -> str:
     return f"{found.low:.3f} to {found.high:.3f}"
 
 

@@ -1,11 +1,12 @@
-"""The boilerplate passages that a rule found; people choose which ones to remove from the texts."""
+"""The boilerplate passages or repeated spans that a rule found; people choose which ones to remove from the texts."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.operators.known_text import MOST_PASSAGES, Boilerplate, RemovePassages
+from tamis.analytics.operators.known_text import MOST_PASSAGES, Boilerplate, RemovePassages, SubstringDedup
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study.duplicate_sources import freeze_spans
 from tamis.analytics.study.queries import boilerplate_passages
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
@@ -33,4 +34,19 @@ def show(here: Stage, rule: Boilerplate) -> None:
     chosen = tuple(found.column("text")[row].as_py() for row in rows)
     if st.button("Remove the chosen ones from the texts", key=f"{key}/remove", disabled=not chosen):
         adopt(recipe=session.current().recipe.with_operator(RemovePassages(passages=chosen, unit=rule.unit)))
+        st.rerun()
+
+
+def offer_cut(here: Stage, rule: SubstringDedup) -> None:
+    """Offer the text step that cuts the repeated spans; it stands first, since texts are named by their hash."""
+    study = here.opened.study
+    if study is None or study.pending(Recipe().with_operator(rule)):
+        return
+    st.caption(
+        "Instead of dropping documents, the spans that earlier ones have can leave the texts; the first keeps them."
+    )
+    if st.button("Cut the spans from the texts", key=session.widget("spans", rule.column)):
+        recipe = session.current().recipe.with_operator(freeze_spans(study, rule))
+        added = recipe.beside(session.current().recipe)[-1].id
+        adopt(recipe=recipe.moved(added, to=0))
         st.rerun()

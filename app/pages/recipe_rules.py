@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.operators.known_text import Boilerplate
+from tamis.analytics.operators.known_text import Boilerplate, SubstringDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.recipe.cuts import find_cut, join_cuts
@@ -99,6 +99,8 @@ def edit(here: Stage, step: Step) -> None:
     st.caption(f"Source: {kind.source}")
     if isinstance(step.operator, Boilerplate):
         recipe_passages.show(here, step.operator)
+    if isinstance(step.operator, SubstringDedup):
+        recipe_passages.offer_cut(here, step.operator)
 
 
 @st.fragment

@@ -84,7 +84,7 @@ def test_a_recipe_is_measured_attributed_proposed_and_reported(
 def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboard, page: Page) -> None:
     cut(page, dashboard, "Tokens", "14")
     saved_target(page, dashboard)
-    page.get_by_role("tab", name="Proof with transformers").click()
+    page.get_by_role("radio", name="Proof with transformers").click()
     page.get_by_role("spinbutton", name="Megabytes each model reads").fill("0.04")
     page.keyboard.press("Tab")
     page.get_by_role("spinbutton", name="Seeds").fill("2")
@@ -99,7 +99,6 @@ def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboar
     assert violations(page) == []
     page.reload()
     settle(page)
-    page.get_by_role("tab", name="Proof with transformers").click()
     expect(page.get_by_text("Share that equals all")).to_be_visible(timeout=30_000)
 
 
@@ -133,6 +132,27 @@ def test_a_budget_per_concept_is_set_by_sliders_and_compared_with_the_recipe_bef
     page.get_by_text("before the last edit", exact=True).click()
     expect(page.get_by_text(re.compile("added  cluster-budget"))).to_be_visible(timeout=30_000)
     expect(page.get_by_text(re.compile("treated alike"))).to_be_visible(timeout=30_000)
+
+
+def test_a_mixture_is_fitted_to_a_target_changed_by_a_slider_and_added(dashboard: Dashboard, page: Page) -> None:
+    saved_target(page, dashboard)
+    page.get_by_role("link", name="Recipe").first.click()
+    settle(page)
+    page.get_by_text("Find the best mixture for a target").click()
+    page.get_by_role("button", name="Fit the mixture").click()
+    expect(page.get_by_role("button", name="Add the mixture")).to_be_visible(timeout=JOB)
+    chosen, fitted = (
+        page.locator(".tamis-stats div").filter(has_text=f"{n}, predicted").locator("b") for n in ("chosen", "fitted")
+    )
+    expect(chosen).to_have_text(fitted.inner_text())
+    best = float(fitted.inner_text())
+    slider = page.get_by_role("slider", name="email")
+    slider.press("Home")
+    expect(chosen).not_to_have_text(fitted.inner_text(), timeout=30_000)
+    settle(page)
+    assert float(chosen.inner_text()) > best
+    page.get_by_role("button", name="Add the mixture").click()
+    expect(page.get_by_test_id("funnel").get_by_text("mixture", exact=True)).to_be_visible(timeout=60_000)
 
 
 def test_rule_sets_say_what_they_would_keep(dashboard: Dashboard, page: Page) -> None:

@@ -14,9 +14,13 @@ from narrow_analysis import narrow_steps
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.repeated_spans import RepeatedSpans, find_repeats
+from tamis.analytics.export.curated import write_curated
+from tamis.analytics.operators.known_text import CutSpans, SubstringDedup
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.study.duplicate_sources import freeze_spans
 from tamis.analytics.study.study import Study
+from tamis.data.errors import RecipeError
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 
@@ -81,3 +85,48 @@ def test_documents_that_mostly_repeat_earlier_ones_go_whatever_the_order_of_rows
         assert share[1] == pytest.approx(320 / 620, abs=1e-3) and share[2] == pytest.approx(260 / 263, abs=1e-3)
     assert kept["one"] == kept["two"] and {"a", "b", "d"} <= set(kept["one"])
     assert not {"c", "e"} & set(kept["one"])
+
+
+def test_cutting_spans_leaves_them_in_the_first_document_and_no_word_torn(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    words = ["Brücke", "weg", "Дом", "river", "stone", "light"]
+    own = [" ".join(random.choice(words, 60)) for _ in range(5)]
+    notice = " ".join(random.choice(words, 40))
+    texts = {
+        "a": f"{own[0]} {notice}",
+        "b": f"{own[1]} {notice} {own[2]}",
+        "c": own[3],
+        "d": own[3],
+        "e": f"xx{notice[3:]} end",
+    }
+    study = _study(tmp_path / "corpus", texts, list("dbeca"))
+    rule = SubstringDedup(length=60, share=1)
+    study.measure(Recipe().with_operator(rule))
+    recipe = Recipe().with_operator(freeze_spans(study, rule))
+    with pytest.raises(RecipeError, match="were not read"):
+        recipe.steps[0].operator.edit(pa.array(["x"]))  # type: ignore[attr-defined]
+    outcome = study.evaluate(recipe)
+    assert outcome.recipe.digest == recipe.digest
+    step = outcome.steps[0].operator
+    assert isinstance(step, CutSpans)
+    after = dict(zip(texts, step.edit(pa.array(list(texts.values()), pa.large_string())).to_pylist(), strict=True))
+    assert after["a"] == texts["a"] and after["c"] == after["d"] == own[3]
+    assert notice not in after["b"] and set(after["b"].split()) <= set(words)
+    assert after["b"].startswith(own[1]) and after["b"].endswith(own[2][-40:])
+    assert after["e"].endswith(" end") and len(after["e"]) < 20
+    again = step.edit(pa.array([None, *after.values()], pa.large_string())).to_pylist()
+    assert again == [None, *after.values()]
+    run = run_study(study, recipe, tmp_path / "run")
+    assert run == after
+
+
+def run_study(study: Study, recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Write curated files and return their texts by id."""
+    write_curated(made_folder(folder), study.corpus, study.documents, study.evaluate(recipe))
+    table = pa.concat_tables([pq.read_table(path) for path in sorted(folder.glob("**/part-*.parquet"))])
+    return dict(zip(table.column("id").to_pylist(), table.column("text").to_pylist(), strict=True))
+
+
+def made_folder(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

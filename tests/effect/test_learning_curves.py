@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.analytics.effect.learning_curves import Curve, Interval, find_data_share, find_speed_up
+from tamis.analytics.effect.learning_curves import Curve, RatioInterval, find_data_share, find_speed_up
+from tamis.analytics.effect.proxy_agreement import AGREEMENT, trust_sentence
+from tamis.analytics.effect.proxy_plan import SIZES
 
 TOKENS = (100, 200, 400, 800)
 
@@ -20,6 +23,15 @@ def _falling(slope: float, start: float = 8.0, *, seed: int = 0) -> Curve:
 
 def _flat(loss: float, seed: int = 0) -> Curve:
     return Curve(seed, TOKENS, (9.0, 9.0, 9.0, loss))
+
+
+def test_trust_in_a_proxy_is_what_the_documentation_published() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "effect.md").read_text("utf-8")
+    for proxy, found in AGREEMENT.items():
+        assert f"| {proxy} | {found.recipes} | {found.correlation:.2f} | {found.agree} of {found.pairs} |" in text
+        assert found.pairs == found.recipes * (found.recipes - 1) // 2 and found.larger in SIZES
+        assert f"in {found.agree} of {found.pairs} decisions" in trust_sentence(proxy)
+    assert "No larger model" in trust_sentence("30M")
 
 
 def test_a_curve_that_falls_twice_as_fast_needs_the_root_of_the_tokens() -> None:
@@ -78,7 +90,7 @@ def test_the_smallest_share_tried_is_a_bound() -> None:
 
 @given(st.lists(st.floats(0.01, 100), min_size=2, max_size=8))
 def test_an_interval_holds_its_middle(values: list[float]) -> None:
-    found = Interval.of(values)
+    found = RatioInterval.of(values)
     assert found.low is not None and found.high is not None
     assert found.low <= found.middle * (1 + 1e-9) and found.middle <= found.high * (1 + 1e-9)
     assert min(values) * (1 - 1e-9) <= found.middle <= max(values) * (1 + 1e-9)

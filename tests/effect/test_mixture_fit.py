@@ -14,6 +14,7 @@ from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Bench, Protocol, TrainingSet, Trial, run_trials
 from tamis.analytics.effect.mixture_fit import (
+    PULLS,
     FitParams,
     LogLinear,
     MixtureFit,
@@ -112,8 +113,8 @@ def test_a_fit_is_repeatable_and_stored_trials_are_not_run_again(made: Made) -> 
     proxy = Counting()
     assert fit_mixture(study, entry, PARAMS, protocol=PROTOCOL, proxy=proxy) == fit
     assert proxy.sets == []
-    more = fit_mixture(study, entry, replace(PARAMS, pull=0.5), protocol=PROTOCOL, proxy=proxy)
-    assert len(proxy.sets) <= 3 * PROTOCOL.draws
+    more = fit_mixture(study, entry, replace(PARAMS, pull=5.0), protocol=PROTOCOL, proxy=proxy)
+    assert len(proxy.sets) <= PROTOCOL.draws and more.pull == 5.0 and fit.pull in PULLS
     far = [np.abs(np.subtract(one.weights, one.natural)).sum() for one in (fit, more)]
     assert far[1] < far[0]
 

@@ -15,6 +15,7 @@ import pytest
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.proxy_effect import measure_proxy
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import ProxyEffect
@@ -78,6 +79,14 @@ def test_all_models_of_a_comparison_read_the_same_bytes_in_the_same_steps(clean:
     assert {tuple(curve.seed for curve in arm.curves) for arm in clean.arms} == {(0, 1)}
 
 
+def test_a_run_too_short_to_repeat_the_smallest_selection_says_so(clean: ProxyEffect) -> None:
+    share = next(arm for arm in clean.arms if arm.name == "share")
+    assert (clean.caution == "") == (share.passes >= 1)
+    once = tuple(replace(arm, passes=0.5) for arm in clean.arms)
+    assert "read only 0.50 times" in replace(clean, arms=once).caution
+    assert replace(clean, arms=once, data_share=None).caution == ""
+
+
 def test_bytes_read_again_are_worth_less(clean: ProxyEffect) -> None:
     arms = {arm.name: arm for arm in clean.arms}
     assert arms["share"].passes > arms["recipe"].passes > arms["everything"].passes
@@ -127,11 +136,12 @@ def test_a_gpu_that_is_absent_is_an_error(bed: EffectStudy, monkeypatch: pytest.
 
 
 def test_a_report_draws_the_curves_and_says_both_numbers(bed: EffectStudy, clean: ProxyEffect) -> None:
-    page = to_html(collect_report(bed.study, CLEAN, proxies=[clean], examples=0))
+    report = collect_report(bed.study, CLEAN, proxies=[clean], examples=0)
+    page, card = to_html(report), to_card(report)
     assert "Learning curves of 0.5M transformers" in page and page.count("<polyline") >= len(clean.arms)
     assert clean.speed_up is not None and clean.data_share is not None
     for number in (clean.speed_up, clean.data_share):
-        assert escape(number.sentence) in page
+        assert escape(number.sentence) in page and number.sentence.split(":")[0] in card
 
 
 def test_a_comparison_killed_on_its_way_ends_with_the_same_bytes(clean: ProxyEffect, tmp_path: Path) -> None:

@@ -6,18 +6,23 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.handover.figures import compose
 from tamis.analytics.handover.prepare import PrepareOptions, prepare_bundle
 from tamis.analytics.handover.prepared import Prepared
+from tamis.analytics.steps.engine import Engine
+from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.training.trace import trace_sample
 from tamis.analytics.training.writers import WRITERS
 from tamis.app.cli.main import app
+from tamis.app.cli.training import TrainingFormat
 from tamis.data.errors import SettingError, StoreError, TamisError
 from tamis.data.workspace import Workspace
 
@@ -82,10 +87,19 @@ def made(root: Path) -> dict[str, Prepared]:
     return {form: prepare(root, f"out-{form}", form) for form in FORMATS}
 
 
-def prepare(root: Path, out: str, form: str, *, recipe: str = "packed", **options: Any) -> Prepared:
-    chosen = PrepareOptions(format=form, **options)
+def prepare(
+    root: Path,
+    out: str,
+    form: str,
+    *,
+    recipe: str = "packed",
+    home: str = "home",
+    engine: Engine | None = None,
+    **options: Any,
+) -> Prepared:
+    chosen, workspace = PrepareOptions(format=form, **options), Workspace(root / home)
     path = root / "corpus.parquet"
-    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=Workspace(root / "home"))
+    return prepare_bundle(root / f"{recipe}.yaml", path, root / out, chosen, workspace=workspace, engine=engine)
 
 
 def test_every_format_holds_the_same_samples(made: dict[str, Prepared]) -> None:
@@ -108,6 +122,13 @@ def test_a_second_call_returns_what_is_there_and_other_options_are_refused(
     assert (root / "out-lance/prepare.json").stat().st_mtime_ns == before
     with pytest.raises(StoreError, match="other training data"):
         prepare(root, "out-lance", "mds")
+
+
+def test_a_cluster_makes_the_same_files_from_an_analysis_of_its_own(root: Path, made: dict[str, Prepared]) -> None:
+    with connect("local") as cluster:
+        by_cluster = prepare(root, "by-cluster", "mds", home="home-of-cluster", engine=cluster)
+    assert by_cluster.files == made["mds"].files
+    assert by_cluster.content == made["mds"].content
 
 
 def test_a_trace_names_the_bytes_that_the_tokens_of_a_sample_are(root: Path, made: dict[str, Prepared]) -> None:
@@ -205,6 +226,19 @@ def test_figures_count_each_time_a_document_comes(made: dict[str, Prepared]) -> 
     assert f"which come {comes:,} times" in text
 
 
+def test_a_document_whose_first_bytes_are_in_no_token_counts_once_for_each_time(tmp_path: Path) -> None:
+    rows = [
+        {"document_id": "a", "first_token": 0, "last_token": 4, "first_byte": 2, "last_byte": 9},
+        {"document_id": "a", "first_token": 4, "last_token": 6, "first_byte": 9, "last_byte": 12},
+        {"document_id": "b", "first_token": 0, "last_token": 3, "first_byte": 0, "last_byte": 3},
+        {"document_id": "a", "first_token": 0, "last_token": 6, "first_byte": 2, "last_byte": 12},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    facts = Facts.from_table(pa.table({"id": ["a", "b", "c"], "bytes": [12, 3, 5]}), digest="small")
+    found = compose(facts, [tmp_path / "train.parquet"])
+    assert (found.documents, found.times, found.bytes, found.tokens) == (2, 3, 23, 15)
+
+
 @pytest.mark.parametrize(
     ("form", "recipe", "options", "message"),
     [
@@ -247,6 +281,7 @@ def test_the_commands_say_what_they_do_without_a_terminal(
     traced = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00000.tar", "0"])
     assert traced.exit_code == 0, traced.output
     assert "piece 0" in traced.stdout and "Keep documents with n_words" in traced.stdout
+    assert sorted(get_args(TrainingFormat)) == sorted(FORMATS)
     wrong = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/shard-00009.tar", "0"])
     assert isinstance(wrong.exception, SettingError)
     outside = CliRunner().invoke(app, ["trace", str(root / "by-command"), "train/0", "99999"])

@@ -80,7 +80,8 @@ def run_alone(code: str) -> list[str]:
 IMPORT_ALL = "\n".join(
     f"import {'.'.join(('tamis', *path.relative_to(ROOT).with_suffix('').parts))}"
     for path in FILES
-    if path not in APP and path.stem != "__init__"
+    # The layers of a model are classes of torch; only training loads them, late.
+    if path not in APP and path.stem not in ("__init__", "proxy_model")
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from generated_texts import generated_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from operator_examples import EXAMPLES
+from operator_examples import EXAMPLES, repeated_spans
 from plain_signals import closed_c4_lines
 
 from tamis.analytics.operators.operator import OPERATORS, TextOperator
@@ -15,7 +15,7 @@ from tamis.analytics.operators.text import drop_repeats, normalize_text, repair_
 from tamis.analytics.signals.pii import find_pii
 
 EDITS = [
-    OPERATORS.build(kind.name, params)
+    OPERATORS.build(kind.name, params).with_tables(repeated_spans)  # type: ignore[attr-defined]
     for kind in OPERATORS
     if issubclass(kind, TextOperator)
     for params in EXAMPLES[kind.name]

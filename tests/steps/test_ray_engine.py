@@ -19,6 +19,7 @@ import ray
 from chat_corpora import conversations, write_rows
 from docstrings import docstrings
 from ray.cluster_utils import Cluster
+from training_corpus import planned, study_of
 
 from tamis.analytics.duplicates.evaluation_sets import save_evaluation
 from tamis.analytics.duplicates.references import put_reference
@@ -41,6 +42,7 @@ from tamis.analytics.steps.ray_engine import RayEngine, Shared, Task, check_addr
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study
+from tamis.analytics.training.built import build
 from tamis.data import shards
 from tamis.data.errors import JobError, SettingError
 from tamis.data.open_corpus import open_corpus
@@ -187,7 +189,20 @@ def test_every_byte_is_that_of_the_local_run(
                     root / "bundle", root / "corpus", root / name, workspace=home(root, f"{name}"),
                     engine=engine,
                 )  # fmt: skip
+                trained = training_of(root, name, engine)
             assert same(run, local)
+            assert trained == training_of(root, "local")
+
+
+def training_of(root: Path, name: str, engine: RayEngine | None = None) -> list[dict[str, Any]]:
+    """Return all samples of training as texts and as tokens."""
+    study = study_of(root / "corpus", root / f"home-training-{name}")
+    texts = Recipe().with_operator("unicode_normalization").with_operator("split", together=["same text"])
+    found = []
+    for recipe in (texts, texts.with_operator("pack", length=64)):
+        for data in build(planned(study, recipe), engine=engine).data.values():
+            found += pa.Table.from_batches(data.batches(), data.schema).to_pylist() + data.pieces().to_pylist()
+    return found
 
 
 class Losing(NullProgress):

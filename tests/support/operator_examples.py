@@ -18,6 +18,7 @@ from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.steps.measures import MEASURES, Measure, Pairs
 from tamis.analytics.study.evidence import LocalEvidence
+from tamis.analytics.text.siphash import hash_slices
 from tamis.data.hashing import digest, uniform
 
 CLUSTERING = digest("a clustering")
@@ -25,6 +26,7 @@ ID_SET = digest("an id set")
 MAP = digest("a map")
 SCORER = digest("a scorer")
 CONCEPTS = digest("concepts")
+SPANS = digest("spans")
 
 EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "signal_range": [
@@ -116,6 +118,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "boilerplate": [{}, {"unit": "paragraph", "documents": 3, "words": 5, "share": 1, "mode": "keep"}],
     "line_quality": [{}, {"below": 0.5}],
     "line_loss": [{}, {"below": 0.4, "share": 0, "mode": "keep", "missing": "drop"}],
+    "cut_spans": [{"spans": SPANS}],
     "substring_dedup": [{}, {"length": 40, "share": 1, "mode": "keep"}],
     "c4_lines": [{}, {"variant": "c4_any_end"}],
     "unicode_normalization": [{}, {"form": "NFKC", "controls": False}],
@@ -198,6 +201,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
             "tiers": 2,
             "quality": "unigram_entropy",
             "weights": [{"group": "en · tier 2", "weight": 3}, {"group": "de · tier 1", "weight": 1}],
+            "other": 0.5,
             "share": 0.2,
         },
     ],
@@ -276,3 +280,11 @@ def evidence(facts: Facts) -> Evidence:
     chosen = facts.ids.take(pa.array(np.flatnonzero(facts.keys % np.uint64(3) == 0)))
     clustering = FrozenClustering(CLUSTERING, facts.ids, facts.array("cluster").to_numpy().astype(np.int32))
     return Evidence(facts, MemorySources({ID_SET: chosen}, {CLUSTERING: clustering}))
+
+
+def repeated_spans(_: str) -> pa.Table:
+    """Return the table of spans that the examples name: one text loses its first three bytes."""
+    text = b"abcdef\xff"
+    one, two = hash_slices(np.frombuffer(text, dtype=np.uint8), np.array([0, len(text)]))[0].tolist()
+    columns = {"one": pa.array([one], pa.uint64()), "two": pa.array([two], pa.uint64())}
+    return pa.table({**columns, "begin": pa.array([0], pa.int64()), "end": pa.array([3], pa.int64())})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tamis.analytics.steps.measures import Pairs
-from tamis.analytics.training.splits import Twins, assign, check_leaks, join_groups, random_split
+from tamis.analytics.training.splits import VerifiedTwins, assign, check_leaks, join_groups, random_split
 from tamis.data.hashing import key64
 
 counts = st.integers(0, 300)
@@ -64,7 +64,7 @@ def test_groups_are_the_chains_of_links(n: int, data: st.DataObject) -> None:
     left, right = (
         np.array([min(a, b) for a, b in links] if k == 0 else [max(a, b) for a, b in links], np.int64) for k in (0, 1)
     )
-    twins = Twins(np.arange(n), Pairs(left, right, np.ones(len(links), np.float32)))
+    twins = VerifiedTwins(np.arange(n), Pairs(left, right, np.ones(len(links), np.float32)))
     found = join_groups(n, twins=twins, codes=[code])
     mark = list(range(n))
     edges = [*links, *((a, b) for a in range(n) for b in range(n) if code[a] == code[b] >= 0)]
@@ -75,12 +75,16 @@ def test_groups_are_the_chains_of_links(n: int, data: st.DataObject) -> None:
     assert set(found.tolist()) == set(range(found.max() + 1))
 
 
-def planted(pairs: int, others: int) -> tuple[NDArray[np.uint64], Twins, pa.Array]:
+def planted(pairs: int, others: int) -> tuple[NDArray[np.uint64], VerifiedTwins, pa.Array]:
     """Return documents of which the first ``2 * pairs`` are twins, two and two."""
     n = 2 * pairs + others
     left = np.arange(0, 2 * pairs, 2)
     links = Pairs(left, left + 1, np.full(pairs, 0.9, np.float32))
-    return keys_of(n), Twins.of(np.arange(n), np.arange(n), links, level=0.8), pa.array([f"d{k}" for k in range(n)])
+    return (
+        keys_of(n),
+        VerifiedTwins.of(np.arange(n), np.arange(n), links, level=0.8),
+        pa.array([f"d{k}" for k in range(n)]),
+    )
 
 
 def test_planted_twins_never_cross_where_a_random_split_leaks_many() -> None:
@@ -104,7 +108,7 @@ def test_a_leak_check_counts_every_pair_of_twins_in_different_splits(n: int, see
     links = [(a, b) for a in sets for b in sets if a < b and draw.random() < 0.2]
     left, right = (np.array([link[k] for link in links], dtype=np.int64) for k in (0, 1))
     rows = np.flatnonzero(draw.random(n) < 0.8)
-    twins = Twins.of(rows, first, Pairs(left, right, np.full(len(links), 0.9, np.float32)), level=0.8)
+    twins = VerifiedTwins.of(rows, first, Pairs(left, right, np.full(len(links), 0.9, np.float32)), level=0.8)
     split = draw.integers(0, 3, len(rows)).astype(np.int8)
     known = {(int(a), int(b)) for a, b in links}
     expected = sum(
@@ -119,5 +123,5 @@ def test_a_leak_check_counts_every_pair_of_twins_in_different_splits(n: int, see
 
 def test_a_dropped_document_joins_no_others() -> None:
     pairs = Pairs(np.array([0, 1]), np.array([1, 2]), np.full(2, 0.9, np.float32))
-    twins = Twins.of(np.array([0, 2]), np.arange(3), pairs, level=0.8)
+    twins = VerifiedTwins.of(np.array([0, 2]), np.arange(3), pairs, level=0.8)
     assert join_groups(2, twins=twins).tolist() == [0, 1]

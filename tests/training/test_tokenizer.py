@@ -125,6 +125,12 @@ def test_ranks_of_tiktoken_are_read_from_a_file_or_the_library_is_asked_for(tmp_
         tokens = [pieces[number] for number in found.ids[own]]
         assert b"".join(tokens) == text.encode()
         assert found.starts[own].tolist() == np.cumsum([0, *map(len, tokens)])[:-1].tolist()
+    file.write_bytes(file.read_bytes().replace(base64.b64encode(b" the"), base64.b64encode(b" fox")))
+    again = RankTokenizer.load(f"tiktoken:{file}")
+    assert again.sha256 != tokenizer.sha256 and len(again.encode(pa.array([" fox"], pa.large_string())).ids) == 1
+    file.write_text("no ranks at all")
+    with pytest.raises(SettingError, match="cannot be loaded"):
+        RankTokenizer.load(f"tiktoken:{file}")
     (tmp_path / "mine.tiktoken").write_bytes(file.read_bytes())
     with pytest.raises(SettingError, match=r"its name must.*gpt2.tiktoken"):
         RankTokenizer.load(f"tiktoken:{tmp_path / 'mine.tiktoken'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -10,15 +11,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import training_loaders
+from hypothesis import given
+from hypothesis import strategies as st
 from killing import ALL, run_until
 from training_samples import text_data, token_data
 
 from tamis.analytics.training.data import TrainingData
 from tamis.analytics.training.folder import SHARDS, WrittenSplits, write_splits
 from tamis.analytics.training.writers import WRITERS
+from tamis.analytics.training.writers.writer import BATCH_BYTES, same_batches
 from tamis.data.progress import NullProgress
 
 FORMATS = [writer.name for writer in WRITERS]
@@ -100,6 +106,24 @@ def test_a_second_run_writes_the_same_bytes_and_other_shards_hold_the_same_conte
     assert (tmp_path / "first/index/train.parquet").read_bytes() == (
         tmp_path / "other/index/train.parquet"
     ).read_bytes()
+
+
+@given(sizes=st.lists(st.integers(0, 3 * BATCH_BYTES // 2), max_size=40), cuts=st.lists(st.integers(1, 9), min_size=1))
+def test_batches_depend_on_the_sizes_of_samples_alone(sizes: list[int], cuts: list[int]) -> None:
+    whole = pa.record_batch({"number": pa.array(range(len(sizes)), pa.int64())})
+    given_sizes = np.array(sizes, dtype=np.int64)
+    parts, start = [], 0
+    for cut in itertools.cycle(cuts):
+        if start >= len(sizes):
+            break
+        parts.append(whole.slice(start, cut))
+        start += cut
+    found = list(same_batches(parts, given_sizes))
+    assert found == list(same_batches([whole], given_sizes))
+    assert [row["number"] for batch in found for row in batch.to_pylist()] == list(range(len(sizes)))
+    places = np.cumsum([0, *(batch.num_rows for batch in found)])
+    for first, last in itertools.pairwise(places):
+        assert last - first == 1 or given_sizes[first:last].sum() <= BATCH_BYTES
 
 
 OWN_WRITER = """

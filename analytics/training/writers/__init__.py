@@ -9,12 +9,12 @@ from tamis.analytics.training.writers import (
     megatron_indexed,
     webdataset_tar,
 )
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles
 
 __all__ = [
     "WRITERS",
+    "FormatWriter",
     "ShardFiles",
-    "Writer",
     "arrow_dataset",
     "json_lines",
     "lance_dataset",

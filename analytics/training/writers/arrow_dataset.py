@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from tamis.analytics.training.data import TrainingData
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles
 from tamis.data.curated_files import ArrowForm
 from tamis.data.features import with_features
 from tamis.data.markers import WrittenFile
@@ -19,7 +19,7 @@ from tamis.data.saved_dataset import describe_dataset
 
 
 @WRITERS.register
-class ArrowDatasetWriter(Writer):
+class ArrowDatasetWriter(FormatWriter):
     """A folder of ``datasets``: ``data-00000-of-00001.arrow`` per shard, not compressed, mapped into memory."""
 
     name = "datasets"
@@ -27,11 +27,11 @@ class ArrowDatasetWriter(Writer):
     overhead = 32
     reading = 'datasets.load_from_disk("OUT")["train"]'
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the name that ``save_to_disk`` gives."""
         return (ArrowForm().name(shard.number, shard.count),)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write one stream, a record batch per batch."""
         tables = (pa.Table.from_batches([batch]) for batch in batches)
         path = folder / self.names(shard, data)[0]

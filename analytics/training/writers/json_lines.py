@@ -13,13 +13,13 @@ import zstandard
 from numpy.typing import NDArray
 
 from tamis.analytics.training.data import TrainingData
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter
 from tamis.data.parquet import ZSTD_LEVEL
 
 
 @WRITERS.register
-class JsonLinesWriter(Writer):
+class JsonLinesWriter(FormatWriter):
     """One object a line, its fields in the order of the schema; one frame a shard."""
 
     name = "jsonl.zst"
@@ -32,11 +32,11 @@ class JsonLinesWriter(Writer):
         """Return the bytes of each sample: compressed digits take less than twice what the numbers take."""
         return data.sizes * (2 if data.form == "tokens" else 1)
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the name of the file."""
         return (f"part-{shard.number:05d}.jsonl.zst",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the lines of a shard."""
         packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=0, write_checksum=True)
         lines = _token_lines if data.form == "tokens" else _text_lines

@@ -17,8 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from tamis.analytics.training.data import TrainingData
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles
 from tamis.data.errors import StoreError
 from tamis.data.parquet import write_bytes
 
@@ -30,7 +30,7 @@ _FILE_VERSION = (2, 1)
 
 
 @WRITERS.register
-class LanceWriter(Writer):
+class LanceWriter(FormatWriter):
     """The folder of a split is a Lance data set, ``data/part-00000.lance`` per shard."""
 
     name = "lance"
@@ -41,11 +41,11 @@ class LanceWriter(Writer):
     reading = 'lance.dataset("OUT/train")'
     packages = ("pylance",)
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the file of the fragment."""
         return (f"data/part-{shard.number:05d}.lance",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the file of a fragment."""
         # Late: lance.
         from lance.file import LanceFileWriter

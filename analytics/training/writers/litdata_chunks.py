@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from tamis.analytics.training.data import MESSAGES, TrainingData
 from tamis.analytics.training.sample_digests import lists, plain_messages
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer, same_batches
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles, same_batches
 from tamis.data.parquet import write_bytes
 
 _MODULE = "litdata.streaming.writer"
@@ -22,7 +22,7 @@ _CHUNK_BYTES = (1 << 32) - 1
 
 
 @WRITERS.register
-class LitdataWriter(Writer):
+class LitdataWriter(FormatWriter):
     """``chunk-0-0.bin`` per shard and one ``index.json`` per split; turns of conversations are JSON texts."""
 
     name = "litdata"
@@ -33,11 +33,11 @@ class LitdataWriter(Writer):
     reading = 'litdata.StreamingDataset("OUT/train", shuffle=False)'
     packages = ("litdata",)
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the name that its own writer gives."""
         return (f"chunk-0-{shard.number}.bin",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write one chunk."""
         library: Any = self.load()
         writer = library.BinaryWriter(str(folder), chunk_bytes=_CHUNK_BYTES, chunk_index=shard.number)
@@ -64,7 +64,7 @@ class LitdataWriter(Writer):
         library: Any = self.load()
         with tempfile.TemporaryDirectory() as folder:
             writer = library.BinaryWriter(folder, chunk_bytes=_CHUNK_BYTES)
-            writer[0] = next(_samples(next(same_batches(data.batches(0, 1)))))
+            writer[0] = next(_samples(next(same_batches(data.batches(0, 1), data.sizes[:1]))))
             writer.done()
             return json.loads((Path(folder) / "0.index.json").read_bytes())["config"]
 

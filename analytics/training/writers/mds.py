@@ -19,8 +19,8 @@ import pyarrow as pa
 
 from tamis.analytics.training.data import INPUT_IDS, MESSAGES, TrainingData
 from tamis.analytics.training.sample_digests import lists
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, ShardFiles, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter, ShardFiles
 from tamis.data.parquet import write_bytes
 
 _DIMENSION = {1: 0, 2: 1, 4: 2}
@@ -28,7 +28,7 @@ _DIMENSION = {1: 0, 2: 1, 4: 2}
 
 
 @WRITERS.register
-class MdsWriter(Writer):
+class MdsWriter(FormatWriter):
     """``shard.00000.mds`` per shard and one ``index.json`` per split."""
 
     name = "mds"
@@ -36,11 +36,11 @@ class MdsWriter(Writer):
     overhead = 64
     reading = 'streaming.StreamingDataset(local="OUT/train", shuffle=False, batch_size=1)'
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the name that its own writer gives."""
         return (f"shard.{shard.number:05d}.mds",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write a shard: number of samples, places, description of columns, samples."""
         head = json.dumps(_config(data.schema), sort_keys=True).encode()
         names = sorted(data.schema.names)

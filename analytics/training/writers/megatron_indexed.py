@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from tamis.analytics.training.data import INPUT_IDS, LOSS_MASK, PIECE_LENGTHS, TokenFormat, TrainingData
 from tamis.analytics.training.sample_digests import lists
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter
 from tamis.data.errors import SettingError
 
 _SIGNED = 1 << 31
@@ -25,7 +25,7 @@ _SIGNED = 1 << 31
 
 
 @WRITERS.register
-class MegatronWriter(Writer):
+class MegatronWriter(FormatWriter):
     """``shard-00000.bin`` and ``.idx`` per shard; a loss mask is a second pair, ``shard-00000.loss_mask``."""
 
     name = "megatron"
@@ -51,13 +51,13 @@ class MegatronWriter(Writer):
             warnings.simplefilter("ignore")
             return super().load()
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the pair of files, and that of the mask."""
         stem = f"shard-{shard.number:05d}"
         masked = LOSS_MASK in data.schema.names
         return (f"{stem}.bin", f"{stem}.idx", *((f"{stem}.loss_mask.bin", f"{stem}.loss_mask.idx") if masked else ()))
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the pairs of a shard."""
         library: Any = self.load()
         names = self.names(shard, data)

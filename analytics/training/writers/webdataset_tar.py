@@ -13,12 +13,12 @@ import pyarrow as pa
 
 from tamis.analytics.training.data import TEXT, TrainingData
 from tamis.analytics.training.sample_digests import lists
-from tamis.analytics.training.shards import Shard
-from tamis.analytics.training.writers.writer import WRITERS, Writer
+from tamis.analytics.training.shards import ShardPlan
+from tamis.analytics.training.writers.writer import WRITERS, FormatWriter
 
 
 @WRITERS.register
-class WebDatasetWriter(Writer):
+class WebDatasetWriter(FormatWriter):
     """``shard-00000.tar`` per shard: ``KEY.txt`` and ``KEY.json``, or one ``KEY.FIELD.npy`` per list of numbers."""
 
     name = "webdataset"
@@ -29,11 +29,11 @@ class WebDatasetWriter(Writer):
     reading = 'webdataset.WebDataset("OUT/train/shard-{00000..00000}.tar", shardshuffle=False).decode()'
     packages = ("webdataset",)
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the name of the tar file."""
         return (f"shard-{shard.number:05d}.tar",)
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write a tar file whose times and owners are constant."""
         library: Any = self.load()
         members = _token_members if data.form == "tokens" else _text_members

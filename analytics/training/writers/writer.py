@@ -18,12 +18,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.training.data import Form, TokenFormat, TrainingData
-from tamis.analytics.training.shards import Shard
+from tamis.analytics.training.shards import ShardPlan
 from tamis.data.errors import SettingError
 from tamis.data.nearest import did_you_mean
 
-BATCH_ROWS = 1024
-"""Samples that a writer sees at once; fixed, because some libraries cut pages at batches."""
+BATCH_ROWS, BATCH_BYTES = 1024, 16 << 20
+"""What a writer sees at once, at most; fixed, because some libraries cut pages at batches."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class ShardFiles:
         sha256: of each.
     """
 
-    shard: Shard
+    shard: ShardPlan
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     sha256: tuple[str, ...]
 
 
-class Writer:
+class FormatWriter:
     """A format. A subclass names it and writes one shard; it keeps no state between shards.
 
     Attributes:
@@ -107,18 +107,18 @@ class Writer:
         """Return the bytes that each sample takes in a file, int64 (samples,): its content and ``overhead``."""
         return data.sizes + self.overhead
 
-    def names(self, shard: Shard, data: TrainingData) -> tuple[str, ...]:
+    def names(self, shard: ShardPlan, data: TrainingData) -> tuple[str, ...]:
         """Return the files of a shard, relative to the folder of the split."""
         raise TypeError(f"{type(self).__name__} must define names()")
 
-    def write(self, folder: Path, shard: Shard, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
+    def write(self, folder: Path, shard: ShardPlan, data: TrainingData, batches: Iterator[pa.RecordBatch]) -> None:
         """Write the files ``names`` of a shard into a folder; O(shard) memory.
 
         Args:
             folder: empty.
             shard: which samples.
             data: the split.
-            batches: the samples of the shard in order, ``BATCH_ROWS`` each and the rest.
+            batches: the samples of the shard in order, see ``same_batches``.
         """
         raise TypeError(f"{type(self).__name__} must define write()")
 
@@ -137,43 +137,60 @@ class Writer:
 class WriterRegistry:
     """Writers by name; refuses duplicates, lists the known names when one is unknown."""
 
-    _writers: dict[str, Writer] = field(default_factory=dict)
+    _writers: dict[str, FormatWriter] = field(default_factory=dict)
 
-    def register(self, writer: type[Writer]) -> type[Writer]:
+    def register(self, writer: type[FormatWriter]) -> type[FormatWriter]:
         """Add a writer; usable as a decorator."""
         if writer.name in self._writers:
             raise SettingError("Format is registered twice", value=writer.name)
         self._writers[writer.name] = writer()
         return writer
 
-    def __getitem__(self, name: str) -> Writer:
+    def __getitem__(self, name: str) -> FormatWriter:
         if name not in self._writers:
             fix = did_you_mean(name, self._writers) or None
             raise SettingError("Unknown format of training data", value=name, allowed=self._writers, fix=fix)
         return self._writers[name]
 
-    def __iter__(self) -> Iterator[Writer]:
+    def __iter__(self) -> Iterator[FormatWriter]:
         return iter(self._writers.values())
 
 
 WRITERS = WriterRegistry()
 
 
-def same_batches(batches: Iterable[pa.RecordBatch], rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-    """Yield the same rows in batches of ``rows``, the last one shorter, each in buffers of its own from offset 0."""
+def same_batches(batches: Iterable[pa.RecordBatch], sizes: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in batches that only their sizes decide, each in buffers of its own from offset 0.
+
+    Args:
+        batches: the rows, cut anyhow.
+        sizes: int64 (rows,), bytes of each; a batch has at most ``BATCH_ROWS`` rows and ``BATCH_BYTES``, or one row.
+    """
+    wanted = iter(_runs(sizes))
+    rows = next(wanted, 0)
     held: list[pa.RecordBatch] = []
     count = 0
     for batch in batches:
         start = 0
-        while count + batch.num_rows - start >= rows:
+        while count + batch.num_rows - start >= rows > 0:
             taken = rows - count
             yield _joined([*held, batch.slice(start, taken)])
-            held, count, start = [], 0, start + taken
+            held, count, start, rows = [], 0, start + taken, next(wanted, 0)
         if start < batch.num_rows:
             held.append(batch.slice(start))
             count += batch.num_rows - start
     if held:
         yield _joined(held)
+
+
+def _runs(sizes: NDArray[np.int64]) -> Iterator[int]:
+    """Yield the rows of each batch."""
+    ends, first, before = np.cumsum(sizes, dtype=np.int64), 0, 0
+    while first < len(sizes):
+        last = int(np.searchsorted(ends, before + BATCH_BYTES, side="right"))
+        last = min(max(last, first + 1), first + BATCH_ROWS, len(sizes))
+        yield last - first
+        first, before = last, int(ends[last - 1])
 
 
 def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
