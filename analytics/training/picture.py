@@ -19,7 +19,7 @@ from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Step
 from tamis.analytics.study.groups import column_values
 from tamis.analytics.training.run_outline import RunOutline
-from tamis.analytics.training.spread import Spread
+from tamis.analytics.training.spread import RunSpread
 
 PARTS = 180
 """Parts of the progress in a picture, at most: as many as a screen can tell apart."""
@@ -248,14 +248,14 @@ def draw(run: RunOutline, groups: PictureGroups) -> RunPicture:
     return _pictured(groups, spread)
 
 
-def _canvas(run: RunOutline, groups: PictureGroups) -> Spread:
+def _canvas(run: RunOutline, groups: PictureGroups) -> RunSpread:
     """Return the sums before anything is added."""
     parts = min(max(len(run.stream) // DOCUMENTS_PER_PART, LEAST_PARTS), PARTS)
-    return Spread(
+    return RunSpread(
         run.sizes, run.moves, run.group, run.totals, groups.code,
         tokens=np.zeros((parts, len(groups.labels))), again=np.zeros(parts), epochs=np.zeros((parts, run.epochs)),
     )  # fmt: skip
 
 
-def _pictured(groups: PictureGroups, spread: Spread) -> RunPicture:
+def _pictured(groups: PictureGroups, spread: RunSpread) -> RunPicture:
     return RunPicture(groups.labels, spread.tokens, spread.again, spread.epochs.argmax(axis=1))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class RunSpread:
     """Sums by part of the progress; documents are added in the order of training. One thread adds at a time.
 
     Attributes:
@@ -49,7 +49,7 @@ class Spread:
                     self.tokens, self.again, self.epochs)  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _add(row, later, epoch, sizes, moves, group, totals, code, done, tokens, again, epochs):  # type: ignore[no-untyped-def]
     """Add a document; one that lies across a border counts on both sides by its tokens there."""
     parts = len(again)

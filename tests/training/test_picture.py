@@ -26,7 +26,7 @@ from tamis.analytics.training.picture import (
     try_boundary,
 )
 from tamis.analytics.training.run_outline import RunOutline, outline_run
-from tamis.analytics.training.spread import Spread
+from tamis.analytics.training.spread import RunSpread
 from tamis.data.errors import RecipeError, SettingError
 
 FACTS = synthetic_facts(3_000, threads=1)
@@ -76,7 +76,7 @@ def test_tokens_are_spread_as_by_hand_document_by_document(items: list[tuple[int
     totals = np.bincount(group, weights=weight, minlength=2).astype(np.int64)
     code, rows, once = np.array(codes, np.uint8), np.arange(len(weight)), np.zeros(len(weight), np.int16)
     by_item, by_document = (
-        Spread(weight, weight, group, totals, code, np.zeros((parts, 3)), np.zeros(parts), np.zeros((parts, 1)))
+        RunSpread(weight, weight, group, totals, code, np.zeros((parts, 3)), np.zeros(parts), np.zeros((parts, 1)))
         for _ in range(2)
     )
     by_item.add_stream(rows, once, once)
