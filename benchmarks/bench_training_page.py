@@ -81,8 +81,7 @@ def measure(facts: Facts, epochs: int) -> None:
 
     def drag(number: int) -> None:
         operator: Curriculum = phases.tried(0.07 + 0.09 * number)
-        stream, _ = try_boundary(run, phases, operator)
-        draw(run, groups["source"], stream)
+        try_boundary(run, phases, operator, groups["source"])
 
     show(f"a boundary dragged to a new place, {word}", timed(drag))
     steps = len(run.batches)

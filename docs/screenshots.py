@@ -30,7 +30,19 @@ from tamis.data.workspace import Workspace  # noqa: E402
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
-PAGES = ("overview", "map", "clusters", "duplicates", "quality", "recipe", "effect", "review", "documents", "jobs")
+PAGES = (
+    "overview",
+    "map",
+    "clusters",
+    "duplicates",
+    "quality",
+    "recipe",
+    "effect",
+    "training",
+    "review",
+    "documents",
+    "jobs",
+)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def compose(facts: Facts, indexes: Sequence[Path]) -> DataMakeup:
     for table in _blocks(indexes):
         rows = pc.index_in(table.column("document_id"), facts.ids).to_numpy()
         first, last = (table.column(name).to_numpy() for name in ("first_byte", "last_byte"))
-        begins = first == 0
+        # By tokens, not by bytes: a tokenizer may leave out how a text begins.
+        begins = table.column("first_token").to_numpy() == 0
         times += np.bincount(rows[begins], minlength=len(facts))
         size += np.bincount(rows, weights=last - first, minlength=len(facts)).astype(np.int64)
         tokens += int(np.sum(table.column("last_token").to_numpy() - table.column("first_token").to_numpy()))

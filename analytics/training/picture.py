@@ -18,8 +18,8 @@ from tamis.analytics.operators.order import Curriculum
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Step
 from tamis.analytics.study.groups import column_values
-from tamis.analytics.training.expand import Stream
 from tamis.analytics.training.run_outline import RunOutline
+from tamis.analytics.training.spread import Spread
 
 PARTS = 180
 """Parts of the progress in a picture, at most: as many as a screen can tell apart."""
@@ -146,34 +146,27 @@ def find_phases(facts: Facts, outcome: Outcome) -> Phases | None:
     return Phases(step, operator, rows, easy, by_chance)
 
 
-def try_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> tuple[Stream, Boundary | None]:
-    """Return the stream of a run with another boundary of its curriculum, and where the boundary then is.
+def try_boundary(
+    run: RunOutline, phases: Phases, operator: Curriculum, groups: PictureGroups
+) -> tuple[RunPicture, Boundary | None]:
+    """Return the picture of a run with another boundary of its curriculum, and where the boundary then is.
 
-    Copies stand next to each other here: the window of ``expand`` moves them apart when the run is made. Without
-    copies and for one epoch the stream is exact.
+    Copies stand beside each other here: the window of ``expand`` moves them apart when the run is made. Without copies
+    and for one epoch the picture is exact.
 
     Args:
         run: the run.
         phases: of its curriculum.
         operator: the curriculum with another boundary.
+        groups: what is stacked.
     """
     ordered = phases.rows[operator.arranged(phases.easy, phases.by_chance)]
     train = ordered[run.in_train[ordered]]
-    rows, copies, epochs = [], [], []
+    spread = _canvas(run, groups)
     for epoch in range(run.ordered):
-        times = (run.times(epoch) if epoch else run.first_times)[train]
-        row = np.repeat(train, times)
-        rows.append(row)
-        copies.append(np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times))
-        epochs.append(np.full(len(row), epoch))
-    rest = run.stream.epoch >= run.ordered
-    stream = Stream(
-        np.concatenate([*rows, run.stream.row[rest]]),
-        np.concatenate([*copies, run.stream.copy[rest]]).astype(np.int16),
-        np.concatenate([*epochs, run.stream.epoch[rest]]).astype(np.int16),
-        run.stream.window,
-    )
-    return stream, _boundary(run, phases, operator, ordered)
+        spread.add_copies(train, run.times(epoch) if epoch else run.first_times, epoch)
+    spread.add_stream(*run.shuffled)
+    return _pictured(groups, spread), _boundary(run, phases, operator, ordered)
 
 
 def find_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> Boundary | None:
@@ -186,7 +179,7 @@ def _boundary(run: RunOutline, phases: Phases, operator: Curriculum, ordered: ND
     m = len(ordered)
     if not phases.field or not run.ordered or not m:
         return None
-    whole = max(float(run.moves[run.stream.row].sum()), 1.0)
+    whole = max(float(run.totals.sum()), 1.0)
     passed = np.concatenate([[0.0], np.cumsum((run.moves * run.first_times)[ordered]) / whole])
     last = operator.order == "best last"
     head = m - operator.part(m) if last else operator.part(m)
@@ -240,7 +233,7 @@ def _bands(run: RunOutline, column: str, bands: int) -> PictureGroups:
     return PictureGroups(column, code.astype(np.uint8), (*labels, *([NOTHING] * nothing)), ranges=True)
 
 
-def draw(run: RunOutline, groups: PictureGroups, stream: Stream | None = None) -> RunPicture:
+def draw(run: RunOutline, groups: PictureGroups) -> RunPicture:
     """Return the picture of a run.
 
     Progress counts tokens where documents are packed, else documents. Where ``batches`` composes by groups, each group
@@ -249,76 +242,20 @@ def draw(run: RunOutline, groups: PictureGroups, stream: Stream | None = None) -
     Args:
         run: the run.
         groups: what is stacked.
-        stream: another stream of the run; its own by default.
     """
-    stream = run.stream if stream is None else stream
-    parts = min(max(len(stream) // DOCUMENTS_PER_PART, LEAST_PARTS), PARTS)
-    tokens = run.sizes[stream.row]
-    low, high = progress(run.moves[stream.row], run.group[stream.row] if len(run.groups) > 1 else None)
-    code = groups.code[stream.row]
-    spread = spread_tokens(low, high, tokens, code, parts=parts, groups=len(groups.labels))
-    later = ((stream.copy > 0) | (stream.epoch > 0)).astype(np.uint8)
-    again = np.zeros(parts)
-    if later.any():
-        again = spread_tokens(low, high, tokens, later, parts=parts, groups=2)[:, 1]
-    epoch, epochs = np.zeros(parts, dtype=np.int64), int(stream.epoch.max(initial=0)) + 1
-    if epochs > 1:
-        epoch = spread_tokens(low, high, tokens, stream.epoch, parts=parts, groups=epochs).argmax(axis=1)
-    return RunPicture(groups.labels, spread, again, epoch)
+    spread = _canvas(run, groups)
+    spread.add_stream(run.stream.row, run.stream.copy, run.stream.epoch)
+    return _pictured(groups, spread)
 
 
-def progress(
-    weight: NDArray[np.int64], group: NDArray[np.int32] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the progress at which each document of a stream begins and ends, float64 (m,) in [0, 1].
-
-    Args:
-        weight: int64 (m,), by how much each moves the progress on.
-        group: int32 (m,), each group has a progress of its own; None for one progress.
-    """
-    if group is None:
-        done = np.cumsum(weight)
-        total = max(float(weight.sum()), 1.0)
-        return (done - weight) / total, done / total
-    order = np.argsort(group, kind="stable")
-    totals = np.bincount(group, weights=weight)
-    before = np.cumsum(totals) - totals
-    ends = np.empty(len(weight))
-    ends[order] = np.cumsum(weight[order])
-    ends -= before[group]
-    whole = np.maximum(totals, 1.0)[group]
-    return (ends - weight) / whole, ends / whole
+def _canvas(run: RunOutline, groups: PictureGroups) -> Spread:
+    """Return the sums before anything is added."""
+    parts = min(max(len(run.stream) // DOCUMENTS_PER_PART, LEAST_PARTS), PARTS)
+    return Spread(
+        run.sizes, run.moves, run.group, run.totals, groups.code,
+        tokens=np.zeros((parts, len(groups.labels))), again=np.zeros(parts), epochs=np.zeros((parts, run.epochs)),
+    )  # fmt: skip
 
 
-def spread_tokens(
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    tokens: NDArray[np.int64],
-    code: NDArray[np.integer],
-    *,
-    parts: int,
-    groups: int,
-) -> NDArray[np.float64]:
-    """Return the tokens of each group in each part of the progress, float64 (parts, groups).
-
-    Args:
-        low, high: float64 (m,) in [0, 1], progress at which each document begins and ends.
-        tokens: int64 (m,), of each.
-        code: (m,), group of each.
-        parts: equal parts of the progress.
-        groups: how many.
-    """
-    first = np.minimum((low * parts).astype(np.int64), parts - 1)
-    last = np.clip(np.ceil(high * parts).astype(np.int64) - 1, first, parts - 1)
-    cell, whole = first * groups + code, tokens.astype(np.float64)
-    across = np.flatnonzero(last > first)
-    whole[across] = 0.0
-    found = np.bincount(cell, weights=whole, minlength=parts * groups).astype(np.float64, copy=False)
-    if len(across):
-        times = last[across] - first[across] + 1
-        item = np.repeat(across, times)
-        part = np.arange(len(item)) - np.repeat(np.cumsum(times) - times, times) + first[item]
-        inside = np.minimum(high[item] * parts, part + 1) - np.maximum(low[item] * parts, part)
-        held = tokens[item] * inside / ((high - low)[item] * parts)
-        found += np.bincount(part * groups + code[item], weights=held, minlength=parts * groups)
-    return found.reshape(parts, groups)
+def _pictured(groups: PictureGroups, spread: Spread) -> RunPicture:
+    return RunPicture(groups.labels, spread.tokens, spread.again, spread.epochs.argmax(axis=1))

@@ -208,6 +208,25 @@ class RunOutline:
         return self.sizes if self.steps.pack else np.ones(self.facts.n, dtype=np.int64)
 
     @cached_property
+    def totals(self) -> NDArray[np.int64]:
+        """Return by how much the documents of each group move the run on in all, int64 (groups,)."""
+        times = np.bincount(self.stream.row, minlength=self.facts.n)
+        found = np.zeros(len(self.groups), dtype=np.int64)
+        np.add.at(found, self.group, self.moves * times)
+        return found
+
+    @cached_property
+    def epochs(self) -> int:
+        """Return the number of epochs."""
+        return int(self.stream.epoch.max(initial=0)) + 1
+
+    @cached_property
+    def shuffled(self) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int16]]:
+        """Return document, copy and epoch of the items of the stream that follow no order of the recipe."""
+        rest = self.stream.epoch >= self.ordered
+        return self.stream.row[rest], self.stream.copy[rest], self.stream.epoch[rest]
+
+    @cached_property
     def packing(self) -> Packing | None:
         """Return the sequences of the stream, None without ``pack``; documents count as cut between any two tokens."""
         if self.steps.pack is None:

@@ -280,8 +280,7 @@ def run_picture(key: RunKey) -> tuple[RunPicture, Boundary | None]:
         return draw(run, groups), None
     if key.boundary is None:
         return draw(run, groups), find_boundary(run, phases, phases.operator)
-    stream, boundary = try_boundary(run, phases, phases.tried(key.boundary))
-    return draw(run, groups, stream), boundary
+    return try_boundary(run, phases, phases.tried(key.boundary), groups)
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,12 @@ from tamis.analytics.study.duplicate_sweeps import threshold_sweep
 from tamis.analytics.study.map_points import prepare_polygons
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
+from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study
 from tamis.analytics.training.built import build
+from tamis.analytics.training.picture import draw, find_phases, group_documents, try_boundary
 from tamis.analytics.training.plan import TrainingPlan
+from tamis.analytics.training.run_outline import outline_run
 from tamis.data.corpus import Corpus
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -106,6 +109,14 @@ def _train(study: Study, folder: Path) -> None:
         for data in build(TrainingPlan.make(study, study.evaluate(packed))).data.values():
             data.pieces()
             list(data.batches())
+    ordered = Recipe().with_operator("curriculum", order="best last", difficulty="n_tokens").with_operator("pack")
+    scene = Scene.build(study.facts, study.evidence, recipe=ordered)
+    assert scene.outcome is not None
+    run, phases = outline_run(scene, study.evidence), find_phases(study.facts, scene.outcome)
+    assert phases is not None
+    groups = group_documents(run, "n_tokens")
+    draw(run, groups)
+    try_boundary(run, phases, phases.tried(0.5), groups)
     texts = build(TrainingPlan.make(study, study.evaluate(base)))
     list(texts.data["train"].batches())
     call = [{"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}]

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from tamis.analytics.facts.facts import Facts
+from tamis.analytics.handover.figures import compose
 from tamis.analytics.handover.prepare import PrepareOptions, prepare_bundle
 from tamis.analytics.handover.prepared import Prepared
 from tamis.analytics.steps.engine import Engine
@@ -222,6 +224,19 @@ def test_figures_count_each_time_a_document_comes(made: dict[str, Prepared]) -> 
     comes = rows.group_by(["document_id", "copy", "epoch"]).aggregate([]).num_rows
     text = (prepared.folder / "training_content_summary.md").read_text()
     assert f"which come {comes:,} times" in text
+
+
+def test_a_document_whose_first_bytes_are_in_no_token_counts_once_for_each_time(tmp_path: Path) -> None:
+    rows = [
+        {"document_id": "a", "first_token": 0, "last_token": 4, "first_byte": 2, "last_byte": 9},
+        {"document_id": "a", "first_token": 4, "last_token": 6, "first_byte": 9, "last_byte": 12},
+        {"document_id": "b", "first_token": 0, "last_token": 3, "first_byte": 0, "last_byte": 3},
+        {"document_id": "a", "first_token": 0, "last_token": 6, "first_byte": 2, "last_byte": 12},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "train.parquet")
+    facts = Facts.from_table(pa.table({"id": ["a", "b", "c"], "bytes": [12, 3, 5]}), digest="small")
+    found = compose(facts, [tmp_path / "train.parquet"])
+    assert (found.documents, found.times, found.bytes, found.tokens) == (2, 3, 23, 15)
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from tamis.analytics.training.picture import (
     OTHER,
     PARTS,
     draw,
+    find_boundary,
     find_phases,
     group_documents,
-    progress,
-    spread_tokens,
     try_boundary,
 )
 from tamis.analytics.training.run_outline import RunOutline, outline_run
+from tamis.analytics.training.spread import Spread
 from tamis.data.errors import RecipeError, SettingError
 
 FACTS = synthetic_facts(3_000, threads=1)
@@ -72,10 +72,17 @@ def by_hand(weights: list[int], codes: list[int], groups: list[int], parts: int)
 @given(items=items, parts=st.integers(1, 9))
 def test_tokens_are_spread_as_by_hand_document_by_document(items: list[tuple[int, int, int]], parts: int) -> None:
     weights, codes, groups = (list(column) for column in zip(*items, strict=True))
-    weight = np.array(weights, np.int64)
-    low, high = progress(weight, np.array(groups, np.int32))
-    found = spread_tokens(low, high, weight, np.array(codes, np.int16), parts=parts, groups=3)
-    assert found == pytest.approx(np.array(by_hand(weights, codes, groups, parts), dtype=np.float64), abs=1e-9)
+    weight, group = np.array(weights, np.int64), np.array(groups, np.int32)
+    totals = np.bincount(group, weights=weight, minlength=2).astype(np.int64)
+    code, rows, once = np.array(codes, np.uint8), np.arange(len(weight)), np.zeros(len(weight), np.int16)
+    by_item, by_document = (
+        Spread(weight, weight, group, totals, code, np.zeros((parts, 3)), np.zeros(parts), np.zeros((parts, 1)))
+        for _ in range(2)
+    )
+    by_item.add_stream(rows, once, once)
+    by_document.add_copies(rows, np.ones(len(rows), np.int64), 0)
+    assert by_item.tokens == pytest.approx(np.array(by_hand(weights, codes, groups, parts), dtype=np.float64), abs=1e-9)
+    assert (by_item.tokens == by_document.tokens).all() and not by_item.again.any()
 
 
 @pytest.mark.parametrize("column", ["source", "lang", "cluster", "n_words", "compression_ratio"])
@@ -124,12 +131,11 @@ def test_a_boundary_that_is_tried_gives_the_run_that_it_makes(
     assert here.outcome is not None
     phases = find_phases(FACTS, here.outcome)
     assert phases is not None and phases.field == field
-    stream, boundary = try_boundary(run, phases, phases.tried(value))
-    made = outline((curriculum[0], {**curriculum[1], field: value}), *more)
-    assert stream.row.tolist() == made.stream.row.tolist() != run.stream.row.tolist()
-    assert boundary is not None and boundary.value == value and 0 < boundary.at < 1
     groups = group_documents(run, "source")
-    assert (draw(run, groups, stream).tokens == draw(made, group_documents(made, "source")).tokens).all()
+    found, boundary = try_boundary(run, phases, phases.tried(value), groups)
+    made = draw(outline((curriculum[0], {**curriculum[1], field: value}), *more), groups)
+    assert (found.tokens == made.tokens).all() and not (found.tokens == draw(run, groups).tokens).all()
+    assert boundary is not None and boundary.value == value and 0 < boundary.at < 1
 
 
 @pytest.mark.parametrize("order", ["recipe order", "recipe order, then shuffle"])
@@ -140,9 +146,11 @@ def test_a_boundary_that_is_tried_keeps_copies_and_later_epochs(order: str) -> N
     assert here.outcome is not None
     phases = find_phases(FACTS, here.outcome)
     assert phases is not None
-    stream, _ = try_boundary(run, phases, phases.tried(0.4))
-    assert np.bincount(stream.row).tolist() == np.bincount(run.stream.row).tolist()
-    assert np.bincount(stream.epoch).tolist() == np.bincount(run.stream.epoch).tolist()
+    groups = group_documents(run, "n_words")
+    found, now = try_boundary(run, phases, phases.tried(0.4), groups)[0], draw(run, groups)
+    assert found.tokens.sum(axis=0) == pytest.approx(now.tokens.sum(axis=0))
+    assert found.again.sum() == pytest.approx(now.again.sum())
+    assert found.epoch.tolist() == sorted(found.epoch.tolist()) and set(found.epoch.tolist()) == {0, 1, 2}
 
 
 @given(value=st.floats(0.01, 0.95))
@@ -154,13 +162,16 @@ def test_a_boundary_stands_where_its_phase_ends(value: float) -> None:
     phases = find_phases(FACTS, here.outcome)
     assert phases is not None
     operator = phases.tried(value)
-    stream, boundary = try_boundary(run, phases, operator)
+    boundary = find_boundary(run, phases, operator)
     assert boundary is not None
-    easiest = set(phases.rows[phases.easy[: operator.part(len(phases.rows))]].tolist())
-    head = np.array([int(row) in easiest for row in stream.row])
-    tokens = run.sizes[stream.row]
-    assert boundary.at == pytest.approx(tokens[head].sum() / tokens.sum())
-    assert not head[head.argmin() :].any(), "the phase is one stretch from the start"
+    easiest = phases.rows[phases.easy[: operator.part(len(phases.rows))]]
+    head, made = (
+        np.isin(np.arange(FACTS.n), easiest),
+        outline((WARM_UP[0], {**WARM_UP[1], "warm_up": value}), SPLIT, PACK),
+    )
+    first = head[made.stream.row]
+    assert not first[first.argmin() :].any(), "the phase is one stretch from the start"
+    assert boundary.at == pytest.approx(run.sizes[run.in_train & head].sum() / run.sizes[run.in_train].sum())
     # A handle that is dropped where it stands changes the boundary by less than a part of the progress.
     back = np.interp(boundary.at * PARTS, np.arange(PARTS + 1), boundary.shares)
     assert back == pytest.approx(value, abs=3 / PARTS)
@@ -172,7 +183,7 @@ def test_an_order_that_nobody_follows_has_no_boundary() -> None:
         run = outline_run(here, evidence(FACTS))
         assert here.outcome is not None
         phases = find_phases(FACTS, here.outcome)
-        assert phases is not None and try_boundary(run, phases, phases.operator)[1] is None
+        assert phases is not None and find_boundary(run, phases, phases.operator) is None
     assert scene(SPLIT).outcome is not None and find_phases(FACTS, scene(SPLIT).outcome) is None  # type: ignore[arg-type]
 
 
