@@ -247,3 +247,21 @@ def test_the_last_maps_of_other_texts_are_remembered_once(grown: Grown) -> None:
     assert states.map_before(grown.after.corpus) == states.maps()[0]
     states.file.with_suffix(".maps.json").write_text("[{}]")
     assert states.maps() == []
+
+
+@pytest.mark.parametrize("tier", ["tuned", "precise"])
+def test_known_texts_keep_the_vectors_of_the_earlier_map(tmp_path: Path, tier: str) -> None:
+    texts, folder, home = topic_texts(20)[0], tmp_path / "texts", Workspace(tmp_path / "home")
+    write(folder / "a.parquet", texts[::2], None)
+    corpus = open_corpus(folder)
+    write_options(home, corpus, MapOptions(tier=tier, min_cluster_size=5))
+    before = analysed(corpus, home)
+    write(folder / "b.parquet", texts[1::2], None)
+    after = place_new(open_corpus(folder), home)
+    old, new = by_id(before), by_id(after)
+    assert {name: new[name] for name in old} == old
+    assert after.artifacts["map"].facts["new_documents"] == len(new) - len(old) > 0
+    place_corpus(FrozenMap.of(before, home), open_corpus(folder / "b.parquet"), home, tmp_path / "placed.parquet")
+    rows = pq.read_table(tmp_path / "placed.parquet").select(["id", "x", "y", "cluster", "concept"]).to_pylist()
+    apart = [np.subtract(new[row["id"]][:2], (row["x"], row["y"])) for row in rows]
+    assert np.abs(apart).max() < (1e-6 if tier == "tuned" else 0.5)
