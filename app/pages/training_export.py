@@ -12,7 +12,7 @@ from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.handover.prepared import Prepared
 from tamis.analytics.training.run_outline import RunOutline
 from tamis.analytics.training.trace import PREPARE_FILE
-from tamis.analytics.training.writers import WRITERS, Writer
+from tamis.analytics.training.writers import WRITERS, FormatWriter
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import count, heading
@@ -71,7 +71,7 @@ def _recipe_file() -> None:
     )  # fmt: skip
 
 
-def _finished(done: Prepared, writer: Writer) -> None:
+def _finished(done: Prepared, writer: FormatWriter) -> None:
     """Show training data that is written."""
     held = ", ".join(f"{each.split} {count(each.samples)}" for each in done.splits)
     st.markdown(f":material/check_circle: **Written:** {plain(held)} samples")
