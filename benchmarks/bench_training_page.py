@@ -76,6 +76,7 @@ def measure(facts: Facts, epochs: int) -> None:
     show(f"sequences and steps, {word}, once", timed(lambda _: run.figures, 1), once=True)
     show(f"groups of 5 columns, {word}, once each", timed(lambda k: group_documents(run, COLUMNS[k % 5]), 5), once=True)
     groups = {name: group_documents(run, name) for name in COLUMNS}
+    show(f"the items over the progress, {word}, once", timed(lambda _: (run.spread, run.shuffled), 1), once=True)
     show(f"the picture by another column, {word}", timed(lambda k: draw(run, groups[COLUMNS[k % 5]])))
     find_boundary(run, phases, phases.operator)
 

@@ -47,6 +47,12 @@ def once(order: NDArray[np.int64]) -> Stream:
     return Stream(order, nothing, nothing.copy())
 
 
+def beside(rows: NDArray[np.int64], times: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return documents, int64 (n,), each as often as ``times`` says, int64 (n,), and the number of each copy."""
+    row = np.repeat(rows, times)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+
+
 def times_in_epoch(
     copies: NDArray[np.int32], weight: NDArray[np.float64] | None, drawn: NDArray[np.float64], epoch: int
 ) -> NDArray[np.int64]:
@@ -113,8 +119,7 @@ def _one_epoch(
     times: NDArray[np.int64], position: NDArray[np.int64] | None, drawn: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
     """Return rows and copies of one epoch in order."""
-    row = np.repeat(np.arange(len(times)), times)
-    copy = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+    row, copy = beside(np.arange(len(times)), times)
     if position is not None:
         order = np.lexsort((copy, position[row]))
     else:

@@ -18,14 +18,10 @@ from tamis.analytics.operators.order import Curriculum
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Step
 from tamis.analytics.study.groups import column_values
+from tamis.analytics.training.expand import Stream, beside
 from tamis.analytics.training.run_outline import RunOutline
-from tamis.analytics.training.spread import RunSpread
+from tamis.analytics.training.spread import PARTS, RunSpread
 
-PARTS = 180
-"""Parts of the progress in a picture, at most: as many as a screen can tell apart."""
-LEAST_PARTS = 20
-DOCUMENTS_PER_PART = 100
-"""Fewer documents in a part show their chance rather than the run."""
 MOST_GROUPS = 10
 """Groups with a colour of their own; the others are one."""
 OTHER, NOTHING = "other", "no value"
@@ -162,11 +158,22 @@ def try_boundary(
     """
     ordered = phases.rows[operator.arranged(phases.easy, phases.by_chance)]
     train = ordered[run.in_train[ordered]]
-    spread = _canvas(run, groups)
+    spreads: list[RunSpread] = []
     for epoch in range(run.ordered):
-        spread.add_copies(train, run.times(epoch) if epoch else run.first_times, epoch)
-    spread.add_stream(*run.shuffled)
-    return _pictured(groups, spread), _boundary(run, phases, operator, ordered)
+        times = run.times(epoch) if epoch else run.first_times
+        row, copy = beside(train, times[train])
+        stream = Stream(row, copy.astype(np.int16), np.full(len(row), epoch, dtype=np.int16))
+        spreads.append(run.progress.spread(stream, spreads[-1].done if spreads else None))
+    tokens = sum((_tokens(run, groups, spread) for spread in spreads), _shuffled(run, groups))
+    return _pictured(groups, tokens, [*spreads, run.shuffled]), _boundary(run, phases, operator, ordered)
+
+
+def _shuffled(run: RunOutline, groups: PictureGroups) -> NDArray[np.float64]:
+    """Return the tokens that no boundary moves, summed once for groups."""
+    found = run.shuffled_tokens.get(groups)
+    if found is None:
+        run.shuffled_tokens[groups] = found = _tokens(run, groups, run.shuffled)
+    return found
 
 
 def find_boundary(run: RunOutline, phases: Phases, operator: Curriculum) -> Boundary | None:
@@ -243,19 +250,15 @@ def draw(run: RunOutline, groups: PictureGroups) -> RunPicture:
         run: the run.
         groups: what is stacked.
     """
-    spread = _canvas(run, groups)
-    spread.add_stream(run.stream.row, run.stream.copy, run.stream.epoch)
-    return _pictured(groups, spread)
+    return _pictured(groups, _tokens(run, groups, run.spread), [run.spread])
 
 
-def _canvas(run: RunOutline, groups: PictureGroups) -> RunSpread:
-    """Return the sums before anything is added."""
-    parts = min(max(len(run.stream) // DOCUMENTS_PER_PART, LEAST_PARTS), PARTS)
-    return RunSpread(
-        run.sizes, run.moves, run.group, run.totals, groups.code,
-        tokens=np.zeros((parts, len(groups.labels))), again=np.zeros(parts), epochs=np.zeros((parts, run.epochs)),
-    )  # fmt: skip
+def _tokens(run: RunOutline, groups: PictureGroups, spread: RunSpread) -> NDArray[np.float64]:
+    return spread.tokens(run.sizes, groups.code, len(groups.labels))
 
 
-def _pictured(groups: PictureGroups, spread: RunSpread) -> RunPicture:
-    return RunPicture(groups.labels, spread.tokens, spread.again, spread.epochs.argmax(axis=1))
+def _pictured(groups: PictureGroups, tokens: NDArray[np.float64], spreads: list[RunSpread]) -> RunPicture:
+    """Return the picture of stretches that make up a run."""
+    again = np.sum([spread.again for spread in spreads], axis=0)
+    epochs = np.sum([spread.epochs for spread in spreads], axis=0)
+    return RunPicture(groups.labels, tokens, again, epochs.argmax(axis=1))

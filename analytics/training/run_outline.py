@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from tamis.analytics.training.expand import Stream, times_in_epoch
 from tamis.analytics.training.packing import Packing, Window, pack
 from tamis.analytics.training.plan import batch_groups, divide, stream_of
 from tamis.analytics.training.splits import LeakCheck, VerifiedTwins, check_leaks, random_split
+from tamis.analytics.training.spread import Progress, RunSpread, count_parts
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform
 
@@ -210,21 +212,39 @@ class RunOutline:
     @cached_property
     def totals(self) -> NDArray[np.int64]:
         """Return by how much the documents of each group move the run on in all, int64 (groups,)."""
-        times = np.bincount(self.stream.row, minlength=self.facts.n)
+        return self._moved(np.bincount(self.stream.row, minlength=self.facts.n))
+
+    def _moved(self, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return by how much documents that come so many times, int64 (documents,), move each group on."""
         found = np.zeros(len(self.groups), dtype=np.int64)
         np.add.at(found, self.group, self.moves * times)
         return found
 
     @cached_property
-    def epochs(self) -> int:
-        """Return the number of epochs."""
-        return int(self.stream.epoch.max(initial=0)) + 1
+    def progress(self) -> Progress:
+        """Return what moves the run on."""
+        epochs = int(self.stream.epoch.max(initial=0)) + 1
+        return Progress(self.sizes, self.moves, self.group, self.totals, count_parts(len(self.stream)), epochs)
 
     @cached_property
-    def shuffled(self) -> tuple[NDArray[np.int64], NDArray[np.int16], NDArray[np.int16]]:
-        """Return document, copy and epoch of the items of the stream that follow no order of the recipe."""
-        rest = self.stream.epoch >= self.ordered
-        return self.stream.row[rest], self.stream.copy[rest], self.stream.epoch[rest]
+    def spread(self) -> RunSpread:
+        """Return where every item of the stream lies in the progress of the run."""
+        return self.progress.spread(self.stream)
+
+    @cached_property
+    def shuffled(self) -> RunSpread:
+        """Return where the items lie that follow no order of the recipe, as if all others came before them."""
+        stream = self.stream
+        rest = stream.epoch >= self.ordered
+        row = stream.row[rest]
+        times = np.bincount(row, minlength=self.facts.n)
+        before = self.totals - self._moved(times)
+        return self.progress.spread(Stream(row, stream.copy[rest], stream.epoch[rest]), before)
+
+    @cached_property
+    def shuffled_tokens(self) -> WeakKeyDictionary[object, NDArray[np.float64]]:
+        """Return the tokens of ``shuffled`` by part and code, float64 (parts, codes), of groups that were asked for."""
+        return WeakKeyDictionary()
 
     @cached_property
     def packing(self) -> Packing | None:

@@ -15,10 +15,10 @@ from synthetic import synthetic_facts
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.scene import Scene
+from tamis.analytics.training.expand import once
 from tamis.analytics.training.picture import (
     NOTHING,
     OTHER,
-    PARTS,
     draw,
     find_boundary,
     find_phases,
@@ -26,7 +26,7 @@ from tamis.analytics.training.picture import (
     try_boundary,
 )
 from tamis.analytics.training.run_outline import RunOutline, outline_run
-from tamis.analytics.training.spread import RunSpread
+from tamis.analytics.training.spread import PARTS, Progress
 from tamis.data.errors import RecipeError, SettingError
 
 FACTS = synthetic_facts(3_000, threads=1)
@@ -74,15 +74,27 @@ def test_tokens_are_spread_as_by_hand_document_by_document(items: list[tuple[int
     weights, codes, groups = (list(column) for column in zip(*items, strict=True))
     weight, group = np.array(weights, np.int64), np.array(groups, np.int32)
     totals = np.bincount(group, weights=weight, minlength=2).astype(np.int64)
-    code, rows, once = np.array(codes, np.uint8), np.arange(len(weight)), np.zeros(len(weight), np.int16)
-    by_item, by_document = (
-        RunSpread(weight, weight, group, totals, code, np.zeros((parts, 3)), np.zeros(parts), np.zeros((parts, 1)))
-        for _ in range(2)
-    )
-    by_item.add_stream(rows, once, once)
-    by_document.add_copies(rows, np.ones(len(rows), np.int64), 0)
-    assert by_item.tokens == pytest.approx(np.array(by_hand(weights, codes, groups, parts), dtype=np.float64), abs=1e-9)
-    assert (by_item.tokens == by_document.tokens).all() and not by_item.again.any()
+    code, stream = np.array(codes, np.uint8), once(np.arange(len(weight)))
+    progress = Progress(weight, weight, group, totals, parts, epochs=1)
+    found = progress.spread(stream)
+    expected = np.array(by_hand(weights, codes, groups, parts), dtype=np.float64)
+    assert found.tokens(weight, code, 3) == pytest.approx(expected, abs=1e-9)
+    assert found.epochs[:, 0] == pytest.approx(expected.sum(axis=1), abs=1e-9) and not found.again.any()
+    assert found.done.tolist() == totals.tolist()
+
+
+@given(items=items, parts=st.integers(1, 9), cut=st.integers(0, 25))
+def test_two_stretches_of_a_run_lie_where_the_whole_run_has_them(
+    items: list[tuple[int, int, int]], parts: int, cut: int
+) -> None:
+    weights, codes, groups = (np.array(column) for column in zip(*items, strict=True))
+    totals = np.bincount(groups, weights=weights, minlength=2).astype(np.int64)
+    progress = Progress(weights, weights, groups.astype(np.int32), totals, parts, epochs=1)
+    whole, code = once(np.arange(len(weights))), codes.astype(np.uint8)
+    first = progress.spread(once(whole.row[:cut]))
+    second = progress.spread(once(whole.row[cut:]), first.done)
+    together = first.tokens(weights, code, 3) + second.tokens(weights, code, 3)
+    assert together == pytest.approx(progress.spread(whole).tokens(weights, code, 3), abs=1e-9)
 
 
 @pytest.mark.parametrize("column", ["source", "lang", "cluster", "n_words", "compression_ratio"])
@@ -148,6 +160,8 @@ def test_a_boundary_that_is_tried_keeps_copies_and_later_epochs(order: str) -> N
     assert phases is not None
     groups = group_documents(run, "n_words")
     found, now = try_boundary(run, phases, phases.tried(0.4), groups)[0], draw(run, groups)
+    try_boundary(run, phases, phases.tried(0.7), groups)
+    assert (found.tokens == try_boundary(run, phases, phases.tried(0.4), groups)[0].tokens).all()
     assert found.tokens.sum(axis=0) == pytest.approx(now.tokens.sum(axis=0))
     assert found.again.sum() == pytest.approx(now.again.sum())
     assert found.epoch.tolist() == sorted(found.epoch.tolist()) and set(found.epoch.tolist()) == {0, 1, 2}
