@@ -26,7 +26,7 @@ from tamis.analytics.training.expand import Stream, times_in_epoch
 from tamis.analytics.training.packing import Packing, Window, pack
 from tamis.analytics.training.plan import batch_groups, divide, stream_of
 from tamis.analytics.training.splits import LeakCheck, VerifiedTwins, check_leaks, random_split
-from tamis.analytics.training.spread import Progress, RunSpread, count_parts
+from tamis.analytics.training.spread import RunProgress, RunSpread, count_parts
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform
 
@@ -221,10 +221,10 @@ class RunOutline:
         return found
 
     @cached_property
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """Return what moves the run on."""
         epochs = int(self.stream.epoch.max(initial=0)) + 1
-        return Progress(self.sizes, self.moves, self.group, self.totals, count_parts(len(self.stream)), epochs)
+        return RunProgress(self.sizes, self.moves, self.group, self.totals, count_parts(len(self.stream)), epochs)
 
     @cached_property
     def spread(self) -> RunSpread:

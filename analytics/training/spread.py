@@ -24,7 +24,7 @@ def count_parts(items: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class RunProgress:
     """What moves a run on.
 
     Attributes:

@@ -26,7 +26,7 @@ from tamis.analytics.training.picture import (
     try_boundary,
 )
 from tamis.analytics.training.run_outline import RunOutline, outline_run
-from tamis.analytics.training.spread import PARTS, Progress
+from tamis.analytics.training.spread import PARTS, RunProgress
 from tamis.data.errors import RecipeError, SettingError
 
 FACTS = synthetic_facts(3_000, threads=1)
@@ -75,7 +75,7 @@ def test_tokens_are_spread_as_by_hand_document_by_document(items: list[tuple[int
     weight, group = np.array(weights, np.int64), np.array(groups, np.int32)
     totals = np.bincount(group, weights=weight, minlength=2).astype(np.int64)
     code, stream = np.array(codes, np.uint8), once(np.arange(len(weight)))
-    progress = Progress(weight, weight, group, totals, parts, epochs=1)
+    progress = RunProgress(weight, weight, group, totals, parts, epochs=1)
     found = progress.spread(stream)
     expected = np.array(by_hand(weights, codes, groups, parts), dtype=np.float64)
     assert found.tokens(weight, code, 3) == pytest.approx(expected, abs=1e-9)
@@ -89,7 +89,7 @@ def test_two_stretches_of_a_run_lie_where_the_whole_run_has_them(
 ) -> None:
     weights, codes, groups = (np.array(column) for column in zip(*items, strict=True))
     totals = np.bincount(groups, weights=weights, minlength=2).astype(np.int64)
-    progress = Progress(weights, weights, groups.astype(np.int32), totals, parts, epochs=1)
+    progress = RunProgress(weights, weights, groups.astype(np.int32), totals, parts, epochs=1)
     whole, code = once(np.arange(len(weights))), codes.astype(np.uint8)
     first = progress.spread(once(whole.row[:cut]))
     second = progress.spread(once(whole.row[cut:]), first.done)
