@@ -28,18 +28,60 @@ from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.errors import CorpusError, RecipeError, SettingError
 from tamis.data.hashing import canonical_json
 
-STYLES: Mapping[str, str] = {
-    "plain": "Rewrite the text in plain, clear prose.",
-    "encyclopedic": "Rewrite the text as a neutral encyclopedia article.",
-    "question-answer": "Rewrite the text as questions with complete answers.",
-    "conversation": "Rewrite the text as a conversation between a learner and an expert.",
-    "summary": "Summarise the text in a few complete sentences.",
-}
-"""Style -> instruction."""
-
 _RULES = (
     " Keep every fact, name and number; add nothing that the text does not say. Answer with the rewritten text only."
 )
+_WORKED = (
+    " Take every given number from the text; what follows from them may be computed. Answer with the problems and their"
+    " solutions only."
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """One way to rewrite.
+
+    Attributes:
+        instruction: what the model is told.
+        least_length: least UTF-8 bytes of the answer as a share of the source's; None for that of ``Guards``.
+        new_numbers: whether an answer may have numbers that the source does not have, such as results.
+    """
+
+    instruction: str
+    least_length: float | None = None
+    new_numbers: bool = False
+
+
+STYLES: Mapping[str, Style] = {
+    "plain": Style("Rewrite the text in plain, clear prose." + _RULES),
+    "encyclopedic": Style("Rewrite the text as a neutral encyclopedia article." + _RULES),
+    "question-answer": Style("Rewrite the text as questions with complete answers." + _RULES),
+    "conversation": Style("Rewrite the text as a conversation between a learner and an expert." + _RULES),
+    "summary": Style("Summarise the text in a few complete sentences." + _RULES, least_length=0.05),
+    "table": Style(
+        "Arrange what the text says as one Markdown table with a heading for every column, and one sentence that"
+        " introduces it." + _RULES,
+        least_length=0.1,
+    ),
+    "faq": Style(
+        "Rewrite the text as a list of frequently asked questions under headings, from the general to the particular,"
+        " each with a short answer." + _RULES
+    ),
+    "tutorial": Style(
+        "Rewrite the text as a tutorial: what one will be able to do, what one needs, then numbered steps." + _RULES
+    ),
+    "dialogue": Style(
+        "Rewrite the text as a dialogue of two people with names who work on the subject and disagree at first, in the"
+        " form of a script." + _RULES
+    ),
+    "maths": Style(
+        "Make word problems of what the text says, each with a solution step by step." + _WORKED, new_numbers=True
+    ),
+}
+"""The styles by name."""
+
+DEFAULT_STYLES = ("plain", "encyclopedic", "question-answer", "conversation", "summary")
+"""Those that alternate where none is named."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +106,7 @@ class Guards:
     """Conditions on a rewritten text.
 
     Attributes:
-        least_length, most_length: bytes as a share of the source's; a summary may be as short as a twentieth.
+        least_length, most_length: bytes as a share of the source's; a style may allow less.
         most_copied: share of 13-grams taken over word for word.
         least_numbers: share of the rewrite's numbers that occur in the source.
     """
@@ -101,7 +143,7 @@ def nominate(
     quality: NDArray[np.float64],
     shortage: NDArray[np.float64],
     count: int,
-    styles: Sequence[str] = tuple(STYLES),
+    styles: Sequence[str] = DEFAULT_STYLES,
 ) -> tuple[Nominee, ...]:
     """Return the documents to rewrite, the best first, styles in turn; ties by row.
 
@@ -135,7 +177,7 @@ def requests(nominees: Sequence[Nominee], texts: Sequence[str], *, model: str, m
     lines = []
     for nominee, text in zip(nominees, texts, strict=True):
         messages = [
-            {"role": "system", "content": STYLES[nominee.style] + _RULES},
+            {"role": "system", "content": STYLES[nominee.style].instruction},
             {"role": "user", "content": text},
         ]
         lines.append(
@@ -192,7 +234,8 @@ def fault(source: str, text: str, style: str, guards: Guards) -> str:
     """Return why a rewrite is refused, empty when it passes."""
     if not text.strip():
         return "no answer"
-    least = 0.05 if style == "summary" else guards.least_length
+    asked = STYLES[style]
+    least = guards.least_length if asked.least_length is None else asked.least_length
     ratio = len(text.encode()) / max(len(source.encode()), 1)
     if not least <= ratio <= guards.most_length:
         return f"length is {ratio:.2f} of the source"
@@ -201,7 +244,7 @@ def fault(source: str, text: str, style: str, guards: Guards) -> str:
     if copied > guards.most_copied:
         return f"{copied:.0%} of its 13-grams are copied"
     numbers = _numbers(text)
-    if numbers and len(numbers & _numbers(source)) < guards.least_numbers * len(numbers):
+    if not asked.new_numbers and numbers and len(numbers & _numbers(source)) < guards.least_numbers * len(numbers):
         return "numbers that the source does not have: " + ", ".join(sorted(numbers - _numbers(source))[:5])
     return ""
 
@@ -234,7 +277,7 @@ def candidates(
     quality: str,
     relevance: str | None = None,
     count: int = 100,
-    styles: Sequence[str] = tuple(STYLES),
+    styles: Sequence[str] = DEFAULT_STYLES,
 ) -> tuple[Nominee, ...]:
     """Return the kept documents to rewrite: relevant, good, and of concepts that have few documents.
 

@@ -17,6 +17,11 @@ from tamis.data.workspace import Workspace
 rephrase = typer.Typer(no_args_is_help=True, help="Candidates for rewriting, and rewritten texts.")
 app.add_typer(rephrase, name="rephrase")
 
+_STYLES = (
+    "Styles to alternate, separated by commas: plain, encyclopedic, question-answer, conversation, summary (those if"
+    " empty), table, faq, tutorial, dialogue, maths."
+)
+
 
 @rephrase.command("requests")
 def requests(
@@ -27,11 +32,11 @@ def requests(
     recipe: Annotated[Path | None, typer.Option(help="Only documents this recipe keeps.", show_default=False)] = None,
     relevance: Annotated[str | None, typer.Option(help="Column of the relevance score.", show_default=False)] = None,
     count: Annotated[int, typer.Option(min=1, help="How many documents.")] = 100,
-    styles: Annotated[str, typer.Option(help="Styles to alternate, separated by commas; empty for all.")] = "",
+    styles: Annotated[str, typer.Option(help=_STYLES)] = "",
 ) -> None:
     """Write requests in the chat-completions batch form for relevant, good documents of scarce concepts."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.export.rephrase import STYLES, candidates, request_lines
+    from tamis.analytics.export.rephrase import DEFAULT_STYLES, candidates, request_lines
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
 
@@ -43,7 +48,7 @@ def requests(
             wanted = Recipe.from_yaml(read_text(recipe))
             study.measure(wanted, progress=progress)
             outcome = study.evaluate(wanted)
-    chosen = tuple(part.strip() for part in styles.split(",") if part.strip()) or tuple(STYLES)
+    chosen = tuple(part.strip() for part in styles.split(",") if part.strip()) or DEFAULT_STYLES
     found = candidates(study.facts, outcome, quality=quality, relevance=relevance, count=count, styles=chosen)
     write_bytes(file, request_lines(study, found, model=model))
     out.print(f"wrote {len(found):,} requests to {file}", markup=False)

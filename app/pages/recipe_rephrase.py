@@ -8,7 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
-from tamis.analytics.export.rephrase import STYLES, candidates, check_rewrites, request_lines, rewrites_table
+from tamis.analytics.export.rephrase import (
+    DEFAULT_STYLES,
+    STYLES,
+    candidates,
+    check_rewrites,
+    request_lines,
+    rewrites_table,
+)
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, show_fault
 from tamis.data.errors import TamisError
@@ -32,7 +39,9 @@ def show(here: Stage) -> None:
     small, wide = st.columns([1, 2])
     number = int(small.number_input("Documents", 1, 10_000, 100, key="rephrase/count"))
     model = wide.text_input("Model", placeholder="name your endpoint knows", key="rephrase/model")
-    styles = st.pills("Styles", list(STYLES), selection_mode="multi", default=list(STYLES), key="rephrase/styles")
+    styles = st.pills(
+        "Styles", list(STYLES), selection_mode="multi", default=list(DEFAULT_STYLES), key="rephrase/styles"
+    )
     if model.strip() and styles and st.button("Make the requests", key="rephrase/make"):
         try:
             found = candidates(

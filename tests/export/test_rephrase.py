@@ -7,7 +7,15 @@ import json
 import numpy as np
 import pytest
 
-from tamis.analytics.export.rephrase import STYLES, Nominee, nominate, read_rewrites, requests, rewrites_table
+from tamis.analytics.export.rephrase import (
+    DEFAULT_STYLES,
+    STYLES,
+    Nominee,
+    nominate,
+    read_rewrites,
+    requests,
+    rewrites_table,
+)
 from tamis.data.errors import CorpusError, SettingError
 
 SOURCE = "The harbour of the town was built in 1874 by forty workers and it still holds 120 boats in winter today."
@@ -41,7 +49,7 @@ def test_requests_have_the_batch_form() -> None:
     value = json.loads(line)
     assert value["method"] == "POST" and value["url"] == "/v1/chat/completions"
     assert json.loads(value["custom_id"]) == ["it's é", "summary"]
-    assert value["body"]["messages"][0]["content"].startswith(STYLES["summary"])
+    assert value["body"]["messages"][0]["content"] == STYLES["summary"].instruction
     assert value["body"]["messages"][1] == {"role": "user", "content": SOURCE}
 
 
@@ -61,6 +69,21 @@ def test_guards_compare_a_rewrite_with_its_source(text: str | None, fault: str) 
     assert found.fault.startswith(fault) if not fault else fault in found.fault
     assert bool(found.fault) == bool(fault)
     assert rewrites_table([found]).num_rows == (0 if fault else 1)
+
+
+def test_a_style_says_what_its_answers_may_have() -> None:
+    problem = "Each of the 40 builders gets 3 coins a day from 1874 on. What do 12 days cost? 40 * 3 * 12 = 1440 coins."
+    table = "| built | boats |\n|---|---|\n| 1874 | 120 |"
+    faults = {
+        style: read_rewrites([_answer(text, style=style)], {"a": SOURCE * 3})[0].fault
+        for style, text in (("maths", problem), ("plain", problem), ("table", table), ("faq", table))
+    }
+    assert faults["maths"] == faults["table"] == ""
+    assert "numbers" in faults["plain"] and "length" in faults["faq"]
+
+
+def test_every_style_of_the_default_is_known() -> None:
+    assert set(DEFAULT_STYLES) < set(STYLES)
 
 
 def test_rewrites_keep_parent_style_and_model() -> None:
