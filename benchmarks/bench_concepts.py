@@ -57,7 +57,7 @@ def main() -> None:
             found.setdefault(name, []).append(values)
     print(f"{len(labels):,} queries, {len(np.unique(labels))} concepts, {2 * EACH} labels each, {SEEDS} seeds\n")
     print("| ranking | average precision (95%) | classifier wins in |\n|---|---|---|")
-    best = np.array(found[list(found)[0] if len(vectors) == 1 else "classifier, precise vectors"]).mean(axis=1)
+    best = np.array(found[next(iter(found)) if len(vectors) == 1 else "classifier, precise vectors"]).mean(axis=1)
     for name, values in found.items():
         means = np.array(values).mean(axis=1)
         low, high = interval(means)
