@@ -81,11 +81,11 @@ def test_the_commands_of_the_tour_run_in_their_order(
     monkeypatch.chdir(tmp_path)
     write_corpus(tmp_path / "corpus", docstrings(("json", "collections")))
     (tmp_path / "recipe.yaml").write_text(example("recipe"), "utf-8")
-    lines = [shlex.split(line, comments=True) for line in example("tour").splitlines()]
+    lines = [shlex.split(line, comments=True) for line in (example("tour") + example("prepare")).splitlines()]
     for program, *arguments in lines:
         result = CliRunner().invoke(app, arguments)
         assert (program, result.exit_code) == ("tamis", 0), (arguments, result.output, result.exception)
-    assert (tmp_path / "out" / "run.json").is_file()
+    assert (tmp_path / "out" / "run.json").is_file() and (tmp_path / "prepared" / "prepare.json").is_file()
 
 
 def test_every_operator_and_signal_is_documented_under_its_name() -> None:

@@ -139,7 +139,7 @@ def test_measures_are_registered_once_and_are_quick_or_a_step() -> None:
     registry.register(MeasureKind("one", "One", quick=lambda measure, facts, frozen: np.zeros(facts.n)))
     with pytest.raises(RecipeError, match="twice"):
         registry.register(MeasureKind("one", "One", quick=lambda measure, facts, frozen: np.zeros(facts.n)))
-    with pytest.raises(RecipeError, match="either quick or a step"):
+    with pytest.raises(RecipeError, match="either quick, or a step, or read from one"):
         registry.register(MeasureKind("two", "Two"))
     with pytest.raises(RecipeError, match="Unknown measure"):
         registry["three"]
