@@ -10,6 +10,7 @@ Chen et al. 2026, arXiv 2602.12237 (Olmix).
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,12 +30,13 @@ from tamis.analytics.operators.operator import value_in
 from tamis.analytics.operators.quotas import fill_shares
 from tamis.analytics.operators.sampling import select_within_amount
 from tamis.analytics.text.trigram_model import NgramModel
-from tamis.data.errors import SettingError
+from tamis.data.errors import LockedError, SettingError
 from tamis.data.hashing import key64, mix_keys, uniform
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey
 
 TRIAL_VERSION = 1
+_WAIT_SECONDS = 0.2
 THREADS = 2
 MOST_DOMAINS = 24
 STRENGTHS = (0.5, 1.0, 2.0)
@@ -274,7 +276,7 @@ def run_mixtures(
         watch.check()
         weights, seed = item
         chosen = mixer.training_set(weights, seed=seed)
-        bits = _trial(bed, chosen, proxy, seed)
+        bits = _trial(bed, chosen, proxy, seed, watch)
         watch.advance()
         return MixtureRun(weights, seed, float(bits.sum()) / size, bits)
 
@@ -282,15 +284,21 @@ def run_mixtures(
         return list(pool.map(one, wanted))
 
 
-def _trial(bed: EffectStudy, chosen: TrainingSet, proxy: MixtureProxy, seed: int) -> NDArray[np.float64]:
+def _trial(
+    bed: EffectStudy, chosen: TrainingSet, proxy: MixtureProxy, seed: int, progress: Progress
+) -> NDArray[np.float64]:
+    """Return the bits of one trial; wait where another trial or job trains on the same documents."""
     named = hashlib.sha256(np.ascontiguousarray(chosen.rows, dtype="<i8").data)
     named.update(np.ascontiguousarray(chosen.copies, dtype="<i4").data)
     params: dict[str, Any] = {**bed.params, "proxy": proxy.name, "set": named.hexdigest(), "seed": seed}
     store = bed.study.workspace.store
     key = ArtifactKey("mixture_trial", TRIAL_VERSION, bed.study.corpus.text_fingerprint, params, bed.upstream)
-    found = store.find(key)
-    if found is None:
-        with store.writer(key) as out:
-            out.write_array("bits", proxy.bits(bed.bench, chosen, seed))
-            found = out.commit(rows=len(chosen.rows))
+    while (found := store.find(key)) is None:
+        try:
+            with store.writer(key) as out:
+                out.write_array("bits", proxy.bits(bed.bench, chosen, seed))
+                out.commit(rows=len(chosen.rows))
+        except LockedError:
+            progress.check()
+            time.sleep(_WAIT_SECONDS)
     return np.asarray(found.array("bits"), dtype=np.float64)

@@ -53,9 +53,10 @@ def test_every_token_has_one_place_or_is_counted_as_lost(
             assert first >= at, "a token stands in two places"
             lost += first - at
             if first > at:
-                # What is lost is longer than a sequence, and could be parted nowhere inside.
-                assert start >= 0 and first - at > length
-                assert (whole.levels[start + at + 1 : start + first] == NEVER).all()
+                # Each part that is lost is longer than a sequence, and could be parted nowhere inside.
+                assert start >= 0
+                inside = at + 1 + np.flatnonzero(whole.levels[start + at + 1 : start + first] != NEVER)
+                assert (np.diff([at, *inside, first]) > length).all()
             at = last
         for edge in {place for piece in pieces for place in piece} - {0, lengths[document]}:
             assert start < 0 or whole.levels[start + edge] != NEVER, "cut where it must not be"
