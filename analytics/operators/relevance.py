@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, View
 from tamis.analytics.operators.rows import Digest
 from tamis.analytics.operators.sampling import Choosing, gumbel
 from tamis.analytics.operators.sets import Seed
+from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.signals.relevance import Input
 from tamis.analytics.signals.relevance_step import relevance_measure
 from tamis.analytics.steps.measures import Measure
@@ -109,6 +111,50 @@ class EmbeddingClassifier(Relevance):
     source: ClassVar[str] = "Penedo et al. 2024, arXiv 2406.17557 (FineWeb-Edu: a linear head on embeddings)"
     warning: ClassVar[str | None] = "It runs only on corpora embedded by the same model."
     input: ClassVar[Input] = "vectors"
+
+    min_probability: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Keep documents of at least this probability instead of a size, calibrated if learnt from labels.",
+    )
+    vectors: Vectors | None = Field(
+        None, description="Vectors of the map and the clusters (also when absent), or precise ones made beside them."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_size(self) -> EmbeddingClassifier:
+        sizes = (self.share, self.documents, self.tokens, self.min_probability)
+        if sum(size is not None for size in sizes) != 1:
+            raise ValueError("give one of share, documents, tokens and min_probability")
+        if self.min_probability is not None and (self.temperature is not None or self.within is not None):
+            raise ValueError("min_probability decides each document alone: leave out temperature and within")
+        return self
+
+    @property
+    def column(self) -> str:
+        return super().column + ("_precise" if self.vectors == "precise" else "")
+
+    def measures(self) -> tuple[Measure, ...]:
+        precise = self.vectors == "precise"
+        return (relevance_measure(self.model, self.input, column=self.column, precise=precise),)
+
+    def choose(self, view: View, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which documents are kept, bool (n,): those of enough probability (never NaN), or as ``Choosing``."""
+        if self.min_probability is None:
+            return super().choose(view, scores)
+        return scores >= math.log(self.min_probability / (1 - self.min_probability))
+
+    def size_text(self) -> str:
+        if self.min_probability is None:
+            return super().size_text()
+        return f"probability >= {self.min_probability:g}"
+
+    def sentence(self) -> str:
+        if self.min_probability is None:
+            return super().sentence()
+        to = f"“{self.target}”" if self.target else "the target"
+        return f"Keep documents that belong to {to} with probability >= {self.min_probability:g}, by {self.term}"
 
 
 @OPERATORS.register

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import ShardVectors, read_or_embed
+from tamis.analytics.embedding.step import PRECISE, ShardVectors, read_or_embed
 from tamis.analytics.signals.relevance import Dsir, Input, LinearVectors, LinearWords, MooreLewis, Similarity
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
@@ -89,9 +89,17 @@ class Scorer:
         return self.model.score(vectors)
 
 
-def relevance_measure(model: str, kind: Input, *, column: str) -> Measure:
-    """Return the measure that scores documents with the stored scorer ``model``."""
-    return Measure("relevance", (("input", kind), ("model", model)), column=column)
+def relevance_measure(model: str, kind: Input, *, column: str, precise: bool = False) -> Measure:
+    """Return the measure that scores documents with the stored scorer ``model``.
+
+    Args:
+        model: digest of the scorer.
+        kind: what it reads.
+        column: name of the scores.
+        precise: read the precise vectors beside those of the analysis.
+    """
+    vectors = (("vectors", "precise"),) if precise else ()
+    return Measure("relevance", (("input", kind), ("model", model), *vectors), column=column)
 
 
 def _by_words(shard: Shard, given: PieceInput) -> pa.Table:
@@ -112,11 +120,12 @@ def _scores(found: NDArray[np.float64]) -> pa.Table:
 def _step(measure: Measure) -> StepSpec:
     params = dict(measure.params)
     by_vectors = params["input"] == "vectors"
+    source = PRECISE if params.get("vectors") == "precise" else "embeddings"
 
     def run(context: StepContext) -> None:
         scorer = Scorer.from_table(context.stored(str(params["model"])))
         if by_vectors:
-            vectors = ShardVectors.of(context, str(scorer.about.get("space")), what="The scorer")
+            vectors = ShardVectors.of(context, str(scorer.about.get("space")), what="The scorer", step=source)
             common = (scorer, vectors.embedder)
             context.fill(shard_work(context.corpus, _by_vectors, common=common, own=vectors.own))
         else:
@@ -126,7 +135,7 @@ def _step(measure: Measure) -> StepSpec:
     return StepSpec(
         name=step_name(measure),
         version=1,
-        upstream=("documents", "embeddings") if by_vectors else ("documents",),
+        upstream=("documents", source) if by_vectors else ("documents",),
         params=params,
         title="Scoring relevance to the target",
         estimate=lambda size: Estimate(0.5 + size.bytes / 20e6 + size.documents * 1e-5, size.documents * 4),

@@ -15,6 +15,7 @@ import typer
 
 from tamis.app.cli import (
     agents,
+    classifier,
     contamination,
     corpus,
     doctor,
@@ -41,6 +42,7 @@ from tamis.data.errors import TamisError
 __all__ = [
     "agents",
     "app",
+    "classifier",
     "contamination",
     "corpus",
     "doctor",

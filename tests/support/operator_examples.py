@@ -181,7 +181,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "dsir": [{"model": SCORER, "share": 0.4, "temperature": 0.5}, {"model": SCORER, "tokens": 30_000}],
     "moore_lewis": [{"model": SCORER, "documents": 100, "target": "manuals"}],
     "target_classifier": [{"model": SCORER, "share": 0.2, "within": "lang"}],
-    "embedding_classifier": [{"model": SCORER, "share": 0.2}],
+    "embedding_classifier": [
+        {"model": SCORER, "share": 0.2},
+        {"model": SCORER, "target": "complaints", "min_probability": 0.6, "vectors": "precise"},
+    ],
     "target_similarity": [{"model": SCORER, "share": 0.7, "temperature": 2.0, "seed": 8}],
     "similar_meaning": [
         {"model": SCORER, "target": "a licence text", "min_cosine": 0.625},
