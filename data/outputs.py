@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from tamis.data.errors import StoreError
 from tamis.data.listing import made_by_tamis
+
+Made = TypeVar("Made")
 
 
 def output_folder(out: str | Path, corpus: str | Path) -> Path:
@@ -31,6 +35,27 @@ def output_folder(out: str | Path, corpus: str | Path) -> Path:
             "The output lies inside the corpus", value=str(target), allowed=f"a folder outside of {folder}"
         )
     return target
+
+
+def find_made(target: Path, read: Callable[[Path], Made]) -> Made | None:
+    """Return what an earlier call made at ``target``, None where nothing is; an empty folder is removed.
+
+    Args:
+        target: the output folder.
+        read: reads what is there; raises ``StoreError`` where it is something else.
+
+    Raises:
+        StoreError: something else is at this path.
+    """
+    if not target.exists():
+        return None
+    try:
+        return read(target)
+    except StoreError:
+        if target.is_dir() and not any(target.iterdir()):
+            target.rmdir()
+            return None
+        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder") from None
 
 
 def _unseen(target: Path, corpus: Path) -> bool:

@@ -7,10 +7,10 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "${PYTHON:-python3}" -m venv "$folder/venv"
-"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.4.6 requests boto3 filelock 2>/dev/null
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.4.6 requests==2.34.2 boto3==1.43.117 filelock==4.2.12 2>/dev/null
 # Without torchvision, which it asks for and which nothing here needs.
-"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps litdata==0.2.76 lightning-utilities==0.15.3 packaging \
-    typing_extensions obstore==0.12.1 tifffile==2026.3.3 2>/dev/null
+"$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps litdata==0.2.76 lightning-utilities==0.15.3 packaging==26.3 \
+    typing_extensions==4.16.0 obstore==0.12.1 tifffile==2026.3.3 2>/dev/null
 cd "$folder"
 "$folder/venv/bin/python" -W ignore - <<'PYTHON'
 from importlib.metadata import version

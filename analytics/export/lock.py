@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from tamis.analytics.recipe.outcome import Count
 from tamis.analytics.study.extrapolation import MEANING, Prediction
-from tamis.data.errors import RecipeError
+from tamis.data.errors import RecipeError, StoreError
+from tamis.data.hashing import file_sha256
 
 LOCK_VERSION = 2
 """2 added ``sample``; locks of version 1 are still readable."""
@@ -34,6 +36,18 @@ class LockedFile:
     sha256: str
     bytes: int
     rows: int = 0
+
+
+def check_files(folder: Path, files: Iterable[LockedFile], *, of: str) -> None:
+    """Compare files with their checksums.
+
+    Raises:
+        StoreError: naming the first file that is missing or differs.
+    """
+    for file in files:
+        path = folder / file.name
+        if not path.is_file() or file_sha256(path) != file.sha256:
+            raise StoreError(f"A file of {of} is missing or was changed", value=file.name)
 
 
 @dataclass(frozen=True)

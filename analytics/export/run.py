@@ -47,7 +47,7 @@ from tamis.data.listing import CURATED, LOCK_FILE, RUN_FILE
 from tamis.data.lock import Lock
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.opening import OnBad
-from tamis.data.outputs import output_folder
+from tamis.data.outputs import find_made, output_folder
 from tamis.data.parquet import parquet_rows, sync, write_blocks, write_bytes, write_parquet
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
@@ -146,15 +146,9 @@ def _find_finished(target: Path, identity: str, format: str) -> Run | None:
     Raises:
         StoreError: something else is there.
     """
-    if not target.exists():
+    run = find_made(target, Run.open)
+    if run is None:
         return None
-    try:
-        run = Run.open(target)
-    except StoreError:
-        if target.is_dir() and not any(target.iterdir()):
-            target.rmdir()
-            return None
-        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder") from None
     if run.format != format:
         raise _other_format("There is a run in another format at this path", target, run.format, format)
     if run.identity != identity:

@@ -11,12 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile
+from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile, check_files
 from tamis.analytics.export.run_splits import Across
 from tamis.analytics.study.contamination import SetCount
 from tamis.analytics.study.extrapolation import Method
 from tamis.data.errors import StoreError
-from tamis.data.hashing import file_sha256
 from tamis.data.listing import RUN_FILE
 from tamis.data.opening import LeftOut
 
@@ -214,10 +213,7 @@ class Run:
         Raises:
             StoreError: naming the first file that is missing or differs.
         """
-        for file in self.files:
-            path = self.folder / file.name
-            if not path.is_file() or file_sha256(path) != file.sha256:
-                raise StoreError("A file of the run is missing or was changed", value=file.name)
+        check_files(self.folder, self.files, of="the run")
 
 
 def summary(run: Run) -> dict[str, Any]:

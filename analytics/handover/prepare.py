@@ -42,7 +42,7 @@ from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.listing import LOCK_FILE
 from tamis.data.opening import OnBad
-from tamis.data.outputs import output_folder
+from tamis.data.outputs import find_made, output_folder
 from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_parquet
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
@@ -172,15 +172,9 @@ def _find_finished(target: Path, identity: str) -> Prepared | None:
     Raises:
         StoreError: something else is there.
     """
-    if not target.exists():
+    found = find_made(target, Prepared.open)
+    if found is None:
         return None
-    try:
-        found = Prepared.open(target)
-    except StoreError:
-        if target.is_dir() and not any(target.iterdir()):
-            target.rmdir()
-            return None
-        raise StoreError("Something else is at this path", value=str(target), fix="choose another folder") from None
     if found.identity != identity:
         raise StoreError("There is other training data here", value=str(target), fix="choose another folder")
     found.check_files()

@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.export.lock import LockedCount, LockedFile
+from tamis.analytics.export.lock import LockedCount, LockedFile, check_files
 from tamis.analytics.recipe.admissions import AdmittingStep
 from tamis.analytics.training.folder import SplitCount
 from tamis.analytics.training.trace import PREPARE_FILE
 from tamis.data.errors import StoreError
-from tamis.data.hashing import file_sha256
 
 PREPARE_VERSION = 1
 
@@ -105,7 +104,4 @@ class Prepared:
         Raises:
             StoreError: naming the first file that is missing or differs.
         """
-        for file in self.files:
-            path = self.folder / file.name
-            if not path.is_file() or file_sha256(path) != file.sha256:
-                raise StoreError("A file of the training data is missing or was changed", value=file.name)
+        check_files(self.folder, self.files, of="the training data")

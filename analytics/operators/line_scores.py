@@ -20,12 +20,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.boilerplate import Passages
-from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
-from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name
-from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, text_column_step
+from tamis.analytics.steps.step import Estimate, StepSpec
 from tamis.analytics.text.block import Block
 from tamis.analytics.text.characters import ALNUM, ALPHA, MARK, SPACE, TERMINAL, UNSPACED, UPPER
-from tamis.data.shards import Shard
 
 KIND = "line_loss"
 OPEN = 0.7
@@ -90,24 +88,10 @@ def loss_measure(below: float, *, column: str) -> Measure:
 
 def _step(measure: Measure) -> StepSpec:
     below = float(dict(measure.params)["below"])
-
-    def count(shard: Shard, given: PieceInput) -> pa.Table:
-        shares = [loss(texts, below) for texts in given.corpus.document_texts(shard)]
-        return pa.table({"value": pa.chunked_array(shares, pa.float32())})
-
-    def run(context: StepContext) -> None:
-        context.fill(shard_work(context.corpus, count, rows_of=RowByRow()))
-        context.out.commit(rows=context.documents.n)
-
-    return StepSpec(
-        name=step_name(measure),
-        version=1,
-        upstream=("documents",),
-        params=dict(measure.params),
-        title="Scoring lines",
+    return text_column_step(
+        measure, lambda texts: loss(texts, below), pa.float32(), title="Scoring lines",
         estimate=lambda size: Estimate(0.1 + size.bytes / 30e6, size.documents * 4),
-        run=run,
-    )
+    )  # fmt: skip
 
 
 MEASURES.register(MeasureKind(KIND, "Text in lines of low quality", step=_step))

@@ -19,7 +19,7 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.facts_step import columns_of, step_of
 from tamis.analytics.steps.scopes import SIZES, find_step, scoped, split_scope
-from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
+from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_column
 from tamis.data.errors import RecipeError
@@ -248,16 +248,27 @@ def newcomers(measure: Measure, facts: Facts, frozen: FrozenSources) -> NDArray[
     return np.flatnonzero(clustering.places(facts) < 0)
 
 
-def _regex_step(measure: Measure) -> StepSpec:
-    params = dict(measure.params)
-    pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
+def text_column_step(
+    measure: Measure,
+    value: Callable[[pa.Array], pa.Array],
+    kind: pa.DataType,
+    *,
+    title: str,
+    estimate: Callable[[Size], Estimate],
+) -> StepSpec:
+    """Return the step of a measure that gives each text one value by itself.
+
+    Args:
+        measure: its parameters name the artifact.
+        value: values of some texts, (n,) of ``kind``; a pure function of each text.
+        kind: type of the column.
+        title: of the step, for people.
+        estimate: time and size.
+    """
 
     def count(shard: Shard, given: PieceInput) -> pa.Table:
-        counts = [
-            pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
-            for texts in given.corpus.document_texts(shard)
-        ]
-        return pa.table({"value": pa.chunked_array(counts, pa.int32())})
+        values = [value(texts) for texts in given.corpus.document_texts(shard)]
+        return pa.table({"value": pa.chunked_array(values, kind)})
 
     def run(context: StepContext) -> None:
         context.fill(shard_work(context.corpus, count, rows_of=RowByRow()))
@@ -267,11 +278,24 @@ def _regex_step(measure: Measure) -> StepSpec:
         name=step_name(measure),
         version=1,
         upstream=("documents",),
-        params=params,
-        title=f"Counting matches of {pattern}"[:80],
-        estimate=lambda size: Estimate(0.1 + size.bytes / 80e6, size.documents),
+        params=dict(measure.params),
+        title=title,
+        estimate=estimate,
         run=run,
     )
+
+
+def _regex_step(measure: Measure) -> StepSpec:
+    params = dict(measure.params)
+    pattern, ignore_case = str(params["pattern"]), bool(params["ignore_case"])
+
+    def count(texts: pa.Array) -> pa.Array:
+        return pc.count_substring_regex(texts, pattern, ignore_case=ignore_case).cast(pa.int32())
+
+    return text_column_step(
+        measure, count, pa.int32(), title=f"Counting matches of {pattern}"[:80],
+        estimate=lambda size: Estimate(0.1 + size.bytes / 80e6, size.documents),
+    )  # fmt: skip
 
 
 MEASURES.register(MeasureKind("id_set", "Membership of a stored set", quick=_id_set))

@@ -11,7 +11,8 @@ from tamis.analytics.duplicates.boilerplate import Passages, passage_hash
 from tamis.analytics.duplicates.references import Reference
 from tamis.analytics.duplicates.repeated_spans import SPANS
 from tamis.analytics.operators.contamination import IdfDecontaminate
-from tamis.analytics.operators.known_text import Boilerplate, CutSpans, Decontaminate, ExcludeKnown, SubstringDedup
+from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
+from tamis.analytics.operators.repeated_text import Boilerplate, CutSpans, SubstringDedup
 from tamis.analytics.study.study import Study
 
 

@@ -89,7 +89,7 @@ def cut_spans(
 ) -> None:
     """Find spans that earlier documents have, byte for byte, and write a recipe that cuts them from the texts."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.operators.known_text import SubstringDedup
+    from tamis.analytics.operators.repeated_text import SubstringDedup
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.duplicate_sources import freeze_spans
     from tamis.analytics.study.study import Study

@@ -9,8 +9,9 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.contamination import IdfDecontaminate
-from tamis.analytics.operators.known_text import Boilerplate, Decontaminate, ExcludeKnown
+from tamis.analytics.operators.known_text import Decontaminate, ExcludeKnown
 from tamis.analytics.operators.operator import Operator
+from tamis.analytics.operators.repeated_text import Boilerplate
 from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.audit_places import MARKED

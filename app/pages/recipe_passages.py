@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.operators.known_text import MOST_PASSAGES, Boilerplate, RemovePassages, SubstringDedup
+from tamis.analytics.operators.repeated_text import MOST_PASSAGES, Boilerplate, RemovePassages, SubstringDedup
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.duplicate_sources import freeze_spans
 from tamis.analytics.study.queries import boilerplate_passages

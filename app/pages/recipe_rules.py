@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tamis.analytics.operators.known_text import Boilerplate, SubstringDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
+from tamis.analytics.operators.repeated_text import Boilerplate, SubstringDedup
 from tamis.analytics.operators.rows import SignalRange
 from tamis.analytics.recipe.cuts import find_cut, join_cuts
 from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest

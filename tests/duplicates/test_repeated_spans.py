@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.repeated_spans import RepeatedSpans, find_repeats
 from tamis.analytics.export.curated import write_curated
-from tamis.analytics.operators.known_text import CutSpans, SubstringDedup
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.operators.repeated_text import CutSpans, SubstringDedup
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.duplicate_sources import freeze_spans
 from tamis.analytics.study.study import Study

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from command_line import tamis
 from shared_corpus import SharedCorpus
+from vectors_by_length import by_length
 
 from tamis.analytics.effect.label_classifier import Examples, LabelClassifier, next_to_label, train_classifier
 from tamis.analytics.embedding.step import PRECISE
@@ -21,7 +22,6 @@ from tamis.analytics.review.tags import make_mark
 from tamis.analytics.review.taught_labels import tagged_examples, voted_examples
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
-from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError, SettingError
 from tamis.data.open_corpus import open_corpus
@@ -195,25 +195,12 @@ def test_the_command_reads_what_reviewers_decided(
     assert f"{EACH} examples and {EACH} counterexamples" in said
 
 
-def angles(name: str, tier: str, turn: float) -> StepSpec:
-    """Return a step that turns the vector of each document by the length of its text."""
-
-    def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            sizes = [len(text) for part in context.corpus.document_texts(shard) for text in part.to_pylist()]
-            angle = turn * np.array(sizes) / 100
-            context.out.write_array(shard.part, np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float16))
-        context.out.commit(rows=context.documents.n, facts={"tier": tier, "space": name})
-
-    return StepSpec(name, 1, ("documents",), {}, "Vectors", lambda size: Estimate(1, 1), run)
-
-
 @pytest.mark.parametrize("precise", [False, True])
 def test_precise_vectors_are_learnt_from_where_they_exist(tmp_path: Path, precise: bool) -> None:
     texts = ["x" * size for size in range(1, 121)]
     pq.write_table(pa.table({"id": [f"{k:03d}" for k in range(len(texts))], "text": texts}), tmp_path / "texts.parquet")
-    beside = (angles(PRECISE, "precise", 1.0),) if precise else ()
-    measured = (documents_step(), angles("embeddings", "fast", 0.5))
+    beside = (by_length(PRECISE, "precise", 1.0),) if precise else ()
+    measured = (documents_step(), by_length("embeddings", "fast", 0.5))
     steps = (*measured, *beside, facts_step(measured[:1]))
     study = Study.open(open_corpus(tmp_path / "texts.parquet"), Workspace(tmp_path / "home"), steps=steps)
     found = train_classifier(study, Examples(rows=tuple(range(0, 40))), Examples(rows=tuple(range(70, 120))))

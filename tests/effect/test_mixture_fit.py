@@ -13,15 +13,8 @@ from numpy.typing import NDArray
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Bench, Protocol, TrainingSet, Trial, run_trials
-from tamis.analytics.effect.mixture_fit import (
-    PULLS,
-    FitParams,
-    LogLinear,
-    MixtureFit,
-    best_weights,
-    cross_validate,
-    fit_mixture,
-)
+from tamis.analytics.effect.mixture_fit import PULLS, FitParams, MixtureFit, fit_mixture
+from tamis.analytics.effect.mixture_law import LogLinear, best_weights, cross_validate
 from tamis.analytics.effect.mixture_swarm import DomainParams, Domains, Mixer, NgramProxy, draw_weights
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import TargetEntry

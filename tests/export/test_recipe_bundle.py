@@ -15,7 +15,8 @@ from docstrings import docstrings, write_corpus
 from killing import run_until
 from narrow_analysis import narrow_steps
 
-from tamis.analytics.export.bundle import Bundle, BundleSources, export_bundle, unpack_bundle, write_clustering
+from tamis.analytics.export.bundle import Bundle, export_bundle, unpack_bundle
+from tamis.analytics.export.bundle_sources import BundleSources, write_clustering
 from tamis.analytics.export.diff import diff_bundles
 from tamis.analytics.export.run import Run, run_bundle, summary, verify_bundle
 from tamis.analytics.facts.column_info import describe

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from shared_corpus import SharedCorpus
 from typer.testing import CliRunner
+from vectors_by_length import by_length
 
 from tamis.analytics.embedding.half_precision import widen
 from tamis.analytics.embedding.kmeans import rescale_rows
@@ -21,7 +22,6 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
-from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.meaning import (
     Example,
     document_example,
@@ -191,19 +191,6 @@ def test_the_same_sentence_is_the_same_example(study: Study, example: Example) -
 def test_what_cannot_be_embedded_is_refused(study: Study) -> None:
     with pytest.raises(SettingError, match="knows no word"):
         sentence_example(study, "\U0001d573", sentence_embedder(study))
-
-
-def by_length(name: str, tier: str, turn: float) -> StepSpec:
-    """Return a step that gives each document a vector by the length of its text."""
-
-    def run(context: StepContext) -> None:
-        for shard in context.shards_to_do():
-            sizes = [len(text) for part in context.corpus.document_texts(shard) for text in part.to_pylist()]
-            angle = turn * np.array(sizes) / 100
-            context.out.write_array(shard.part, np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float16))
-        context.out.commit(rows=context.documents.n, facts={"tier": tier, "space": name})
-
-    return StepSpec(name, 1, ("documents",), {}, "Vectors", lambda size: Estimate(1, 1), run)
 
 
 @pytest.mark.parametrize("precise", [False, True])
