@@ -162,6 +162,7 @@ _DARK = """
 _LIGHT = """
 [data-testid="stCode"] .token.atrule, [data-testid="stCode"] .token.boolean {color: #a8480d !important;}
 [data-testid="stCode"] .token.parameter {color: #00688b !important;}
+[data-testid="stCode"] .token.number {color: #00695c !important;}
 [data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
   color: #0a5c55 !important;}
 """

@@ -32,7 +32,7 @@ def dashboard(docstring_corpus: SharedCorpus, tmp_path_factory: pytest.TempPathF
 
 def busy_view(dashboard: Dashboard) -> str:
     """Store a view in which much is on the page, and return its name."""
-    recipe = Recipe().with_operator("signal_range", signal="n_tokens", min=5).with_operator("exact_dedup")
+    recipe = Recipe().with_operator("signal_range", signal="n_tokens", min=12).with_operator("exact_dedup")
     chosen = OPERATORS.build("signal_range", {"signal": "n_tokens", "max": 60})
     assert isinstance(chosen, RowOperator)
     view = SharedView((chosen,), recipe, (("document", 3), ("dup_kind", "near")))
