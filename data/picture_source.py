@@ -143,7 +143,8 @@ def read_batches(
             rows = batch.select(range(1, batch.num_columns))
             if opened.format == PICTURES:
                 known = [next(names) for _ in range(batch.num_rows)]
-                held = map(read_named, (NamedPicture(Path(each.path), each.name, each.sha256) for each in known))
+                files = (NamedPicture(Path(each.path), each.name, each.sha256) for each in known)
+                held: Iterator[Held] = map(read_named, files)
             else:
                 held = _held(batch.column(0), folders)
             yield from _in_bytes(held, rows, max_bytes)
