@@ -235,6 +235,23 @@ def test_a_format_that_the_documents_do_not_have_is_refused_before_anything_is_d
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["texts"]
 
 
+def test_prepare_says_that_trainers_read_the_curated_files_of_pictures(root: Path, tmp_path: Path) -> None:
+    command = [
+        "prepare",
+        str(root / "recipe.yaml"),
+        str(root / "folder"),
+        "-o",
+        str(tmp_path / "out"),
+        "--as",
+        "datasets",
+    ]
+    result = CliRunner().invoke(app, command, env={"TAMIS_HOME": str(root / "home")})
+    assert result.exit_code != 0
+    assert "A corpus of pictures has no samples of text to prepare" in " ".join(result.output.split())
+    assert "tamis run --format webdataset" in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_disk_without_room_is_said_before_anything_is_written(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
