@@ -1,8 +1,8 @@
 """Pictures with known duplicates: ``edited_pictures.py OUT --pictures 2000 --packages FOLDER``
 
-The originals are drawings, photographs on nothing and parts of landscape photographs, from packages of Debian, fetched by
-``apt-get download``. No two of them look alike: of those whose 64 x 64 pixels correlate above 0.9, one is left out. Each
-gets one copy per edit, in files ``NUMBER.EDIT.jpg`` or ``.png``; ``NUMBER.original`` is the original.
+The originals are drawings, photographs on nothing and parts of landscape photographs, from packages of Debian, fetched
+by ``apt-get download``. No two of them look alike: of those whose 64 x 64 pixels correlate above 0.9, one is left out.
+Each gets one copy per edit, in files ``NUMBER.EDIT.jpg`` or ``.png``; ``NUMBER.original`` is the original.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def hashes(grey: NDArray[np.uint8]) -> PictureHashes:
     as in Krawetz 2011, Looks like it); Krawetz 2013, Kind of like that (dhash).
     """
     means = _cell_means(np.ascontiguousarray(grey)[:, :, None], CELLS)[:, :, 0]
-    phash, dhash = _both_hashes(means, _ANGLES)
+    phash, dhash = hash_means(means)
     return PictureHashes(int(phash), int(dhash), ((means + FINE // 2) // FINE).astype(np.uint8))
 
 
@@ -115,17 +115,17 @@ def _inside(grey):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _mean(line):  # type: ignore[no-untyped-def]
     total = np.int64(0)
-    for value in line:
-        total += value
+    for k in range(len(line)):
+        total += line[k]
     return total // len(line)
 
 
 @njit(cache=True, nogil=True)
 def _is_plain(line, level):  # type: ignore[no-untyped-def]
-    for value in line:
-        if not -_PLAIN <= np.int64(value) - level <= _PLAIN:
-            return False
-    return True
+    k = 0
+    while k < len(line) and abs(np.int64(line[k]) - level) <= _PLAIN:
+        k += 1
+    return k == len(line)
 
 
 @njit(cache=True, nogil=True)
@@ -158,17 +158,18 @@ def _cell_means(pixels, cells):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _both_hashes(means, angles):  # type: ignore[no-untyped-def]
+def hash_means(means):  # type: ignore[no-untyped-def]
+    """Return phash and dhash, uint64, of means in steps of 1/256, int64 (32, 32)."""
     half = np.zeros((CELLS, LOW), dtype=np.int64)
     for y in range(CELLS):
         for u in range(LOW):
             for x in range(CELLS):
-                half[y, u] += means[y, x] * angles[u, x]
+                half[y, u] += means[y, x] * _ANGLES[u, x]
     waves = np.zeros(LOW * LOW, dtype=np.int64)
     for v in range(LOW):
         for u in range(LOW):
             for y in range(CELLS):
-                waves[v * LOW + u] += half[y, u] * angles[v, y]
+                waves[v * LOW + u] += half[y, u] * _ANGLES[v, y]
     ordered = np.sort(waves)
     middle = ordered[LOW * LOW // 2 - 1] + ordered[LOW * LOW // 2]
     phash = np.uint64(0)
