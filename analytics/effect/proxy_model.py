@@ -41,8 +41,9 @@ class _Block(nn.Module):
         dtype = cosine.dtype
         read = fn.linear(_norm(x, self.first, dtype), self.read.weight.to(dtype))
         both = _turn(read[..., : 2 * width].view(texts, length, 2 * self.heads, -1), cosine, sine)
+        query, key = both.chunk(2, 2)
         value = read[..., 2 * width :].view(texts, length, self.heads, -1)
-        seen = _attend(*both.chunk(2, 2), value).reshape(texts, length, width)
+        seen = _attend(query, key, value).reshape(texts, length, width)
         x = x + fn.linear(seen, self.mixed.weight.to(dtype))
         gate, up = fn.linear(_norm(x, self.second, dtype), self.wide.weight.to(dtype)).chunk(2, -1)
         return x + fn.linear(fn.silu(gate) * up, self.narrow.weight.to(dtype))
@@ -122,8 +123,8 @@ class _NarrowNorm(torch.autograd.Function):
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Return what each position sees, (texts, length, heads, d), from three of that shape; none sees a later one."""
     if value.dtype == torch.float32 or value.is_cuda:
-        parts = (part.transpose(1, 2) for part in (query, key, value))
-        return fn.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2)
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        return fn.scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2)
     # On a processor torch's own attention multiplies bfloat16 at a third of the speed of plain products.
     texts, length, heads, width = query.shape
     query, key, value = (part.transpose(1, 2).reshape(-1, length, width) for part in (query, key, value))
