@@ -204,7 +204,7 @@ def search_recipe(
 
 
 @dataclass(frozen=True, eq=False)
-class Loss:
+class WayLoss:
     """What a proxy says of one way.
 
     Attributes:
@@ -222,7 +222,7 @@ class Loss:
         """Return bits per byte."""
         return float(np.mean([each.sum() for each in self.bits]) / self.bytes.sum())
 
-    def error_to(self, other: Loss) -> float:
+    def error_to(self, other: WayLoss) -> float:
         """Return the standard error of the difference of two ways, over texts and over paired draws or seeds."""
         over_texts = text_error(self.bits, other.bits, self.bytes)
         if len(self.bits) != len(other.bits) or len(self.bits) < 2:
@@ -300,26 +300,26 @@ class _Halving:
         outcome = self.bed.study.evaluate(recipe, progress=self.progress)
         return _Built(way, outcome.copies, outcome.position)
 
-    def _measure(self, number: int, name: str, built: Sequence[_Built]) -> tuple[list[Loss], Loss]:
+    def _measure(self, number: int, name: str, built: Sequence[_Built]) -> tuple[list[WayLoss], WayLoss]:
         """Return what a rung says of each way, and of random documents of the budget."""
         random = _Built(Curation(duplicates="none", method=""), random_copies(self.bed.bench, deduplicated=False), None)
         wanted = [*built, random]
         found = self._ngram(number, wanted) if number < 2 else self._transformers(name, wanted)
         return found[:-1], found[-1]
 
-    def _ngram(self, number: int, built: Sequence[_Built]) -> list[Loss]:
+    def _ngram(self, number: int, built: Sequence[_Built]) -> list[WayLoss]:
         found, bench = [], self.bed.bench
         for each in built:
             size = selection_bytes(bench, each.copies)
             budget = int(min(self.budget, size) * (FIRST_PART if number == 0 else 1.0))
             draws = 1 if number == 0 else None
             trials = run_trials(bench, each.copies, name="search", budget=budget, draws=draws, progress=None)
-            found.append(Loss(tuple(t.target_bits for t in trials), bench.unseen.bytes, trials[0].bytes))
+            found.append(WayLoss(tuple(t.target_bits for t in trials), bench.unseen.bytes, trials[0].bytes))
             self.progress.check()
             self.progress.advance()
         return found
 
-    def _transformers(self, size: str, built: Sequence[_Built]) -> list[Loss]:
+    def _transformers(self, size: str, built: Sequence[_Built]) -> list[WayLoss]:
         ground = ProxyGround(self.bed, self.plan.proxy(size))
         arms = [self._arm(each, seed) for each in built for seed in range(self.plan.seeds)]
         trials = ground.trials(arms, progress=self.progress)
@@ -327,7 +327,7 @@ class _Halving:
         for place in range(len(built)):
             own = range(place * self.plan.seeds, (place + 1) * self.plan.seeds)
             read = int(self.bed.bench.bytes[arms[own[0]].rows].sum())
-            found.append(Loss(tuple(trials[k].bits for k in own), ground.scored.bytes, read))
+            found.append(WayLoss(tuple(trials[k].bits for k in own), ground.scored.bytes, read))
         return found
 
     def _arm(self, each: _Built, seed: int) -> Arm:
@@ -336,7 +336,7 @@ class _Halving:
         return Arm("search", 1.0, seed, drawn.rows, drawn.copies, places)
 
     def _decide(
-        self, number: int, name: str, built: Sequence[_Built], losses: Sequence[Loss], random: Loss, *, last: bool
+        self, number: int, name: str, built: Sequence[_Built], losses: Sequence[WayLoss], random: WayLoss, *, last: bool
     ) -> tuple[list[_Built], _Built]:
         """Write the trials of a rung down, and return the ways that go on and the best one."""
         ranked = sorted(range(len(built)), key=lambda k: (losses[k].mean, built[k].way.steps, k))
@@ -383,7 +383,7 @@ class _Halving:
         number: int,
         rung: str,
         way: Curation,
-        loss: Loss | None,
+        loss: WayLoss | None,
         *,
         kept: bool,
         why: str,

@@ -160,7 +160,8 @@ def test_a_corpus_offers_what_it_can_measure(made: tuple[Study, TargetEntry]) ->
 def test_ways_say_what_they_are() -> None:
     way = Curation("gopher-quality", "near", "moore_lewis", "curve", "best last")
     assert way.sentence() == (
-        "rule set gopher-quality, near duplicates dropped, relevance by moore lewis, copies by a quality curve, best last"
+        "rule set gopher-quality, near duplicates dropped, relevance by moore lewis, copies by a quality curve, "
+        "best last"
     )
     assert way.steps == 5 and Curation(duplicates="none", method="").steps == 0
     assert Curation(method="").sentence() == "exact duplicates dropped, a random draw"
