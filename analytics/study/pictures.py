@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.signals.image_thumbnails import thumbnails
+from tamis.analytics.signals.image_thumbnails import LARGE, SMALL, thumbnails
+from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.study.picture_difference import PictureDifference, picture_difference
 from tamis.analytics.study.readings import Reading, ReadPicture
 from tamis.analytics.study.scene import Scene
-from tamis.analytics.study.study import Study
+from tamis.analytics.study.study import Study, find_artifact
+from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.errors import StoreError
 from tamis.data.picture import Picture, read_picture
@@ -26,8 +28,7 @@ LARGEST = 2048
 """Longest side of a whole picture as it is shown, in pixels."""
 COMPARED_FACTS = ("width", "height", "image_format", "bytes_per_pixel", "sharpness", "brightness", "label", "source")
 """What tells near duplicates apart, where it is known."""
-COMPARED = 320
-"""Longest side of the thumbnails that are compared."""
+COMPARED = str(LARGE)
 
 
 def is_pictured(corpus: Corpus) -> bool:
@@ -53,7 +54,19 @@ def read_pictures(study: Study, rows: Sequence[int], size: str) -> list[bytes]:
             raise StoreError("There is no such document", value=row, allowed=f"0 to {study.facts.n - 1}")
     if size == WHOLE:
         return [_whole(study, row) for row in rows]
-    return thumbnails(study, study.documents, rows, size=int(size))
+    return thumbnails(_made(study), study.corpus, study.documents, rows, size=SMALL if size == str(SMALL) else LARGE)
+
+
+def _made(study: Study) -> Artifact:
+    """Return what the step made; it is looked up once."""
+    key = ("pictures", study.facts.digest)
+    found: Artifact | None = study.facts.memo.get(key)
+    if found is None:
+        found = find_artifact(study, PICTURES_STEP)
+        if found is None:
+            raise StoreError("The pictures of this corpus are not looked at yet", fix="wait for the analysis")
+        study.facts.memo.keep(key, found)
+    return found
 
 
 def _whole(study: Study, row: int) -> bytes:
@@ -79,28 +92,39 @@ def whole_picture(picture: Picture) -> bytes:
 
 
 def compare_pictures(study: Study, left: int, right: int) -> PictureDifference:
-    """Return where the thumbnails of two documents differ, by facts row; see ``picture_difference``."""
+    """Return where the large thumbnails of two documents differ, by facts row; see ``picture_difference``."""
     key = ("picture difference", study.facts.digest, left, right)
     found: PictureDifference = study.facts.memo.through(
         key,
-        lambda: picture_difference(*read_pictures(study, [left, right], str(COMPARED))),
+        lambda: picture_difference(*read_pictures(study, [left, right], COMPARED)),
         size=lambda each: 200 + len(each.picture),
     )
     return found
 
 
-def with_pictures(study: Study, rows: Sequence[int], readings: Sequence[Reading]) -> list[Reading]:
-    """Return documents as pictures: each with its row and id, its caption as its text."""
-    ids = study.facts.ids
+def picture_readings(study: Study, rows: Sequence[int]) -> list[Reading]:
+    """Return documents as pictures, by facts row: each with its row and id, its caption as its text.
+
+    The pictures themselves are not read.
+
+    Raises:
+        CorpusError: a file is damaged or was changed since the corpus was opened.
+    """
+    corpus, wanted = study.corpus, np.asarray(rows, dtype=np.int64)
+    captions: list[str | None] = [""] * len(wanted)
+    if "caption" in corpus.shape.columns and len(wanted):
+        head = corpus.head(corpus.shape.columns["caption"])
+        captions = corpus.texts_of(corpus.fetch(study.documents, wanted, columns=[head])).to_pylist()
+    ids = study.facts.ids.take(pa.array(wanted)).to_pylist()
     return [
-        replace(each, parts=(), picture=ReadPicture(int(row), str(ids[int(row)])))
-        for row, each in zip(rows, readings, strict=True)
+        Reading(caption or "", PICTURE, picture=ReadPicture(int(row), str(name)))
+        for caption, row, name in zip(captions, wanted, ids, strict=True)
     ]
 
 
 def picture_signals(facts: Facts) -> tuple[str, ...]:
     """Return the numeric columns that are measured on pictures, in the order of the facts."""
-    return tuple(name for name, info in facts.columns.items() if info.step == "pictures" and info.numeric)
+    return tuple(name for name, info in facts.columns.items() if info.step == PICTURES_STEP and info.numeric)
 
 
 def spread_rows(scene: Scene, *, column: str, n: int) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
-from tamis.analytics.study.pictures import is_pictured, read_pictures, with_pictures
+from tamis.analytics.study.pictures import is_pictured, picture_readings, read_pictures
 from tamis.analytics.study.readings import Reading, read_documents
 from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen
 from tamis.analytics.study.study import Study
@@ -97,13 +97,14 @@ class Opened:
     def readings(self, rows: Sequence[int]) -> list[Reading]:
         """Return a few documents as people read them, by facts row."""
         corpus = self.study.corpus
-        found = read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
-        return with_pictures(self.study, rows, found) if self.is_pictured else found
+        if is_pictured(corpus):
+            return picture_readings(self.study, rows)
+        return read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
 
     @cached_property
     def is_pictured(self) -> bool:
-        """Return whether the documents are pictures that can be shown: their thumbnails are made."""
-        return is_pictured(self.study.corpus) and "pictures" not in self.missing
+        """Return whether the documents are pictures."""
+        return is_pictured(self.study.corpus)
 
     def pictures(self, rows: Sequence[int], size: str) -> list[bytes]:
         """Return pictures as WebP bytes, by facts row; see ``read_pictures``."""
