@@ -104,11 +104,10 @@ def colours(pixels):  # type: ignore[no-untyped-def]
     sums = np.zeros(6, dtype=np.int64)
     flat = pixels.reshape(height, 3 * width)
     for y in range(height):
-        rg = rg2 = yb = yb2 = apart = 0
-        saturation = np.int64(0)
+        rg = rg2 = yb = yb2 = apart = saturation = np.int64(0)
         row = flat[y]
         for x in range(width):
-            r, g, b = np.int32(row[3 * x]), np.int32(row[3 * x + 1]), np.int32(row[3 * x + 2])
+            r, g, b = np.int64(row[3 * x]), np.int64(row[3 * x + 1]), np.int64(row[3 * x + 2])
             grey[y, x] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
             first, second = r - g, r + g - 2 * b
             rg += first
@@ -141,7 +140,7 @@ def neighbours(grey):  # type: ignore[no-untyped-def]
         row = grey[y]
         if 0 < y < height - 1:
             above, below = grey[y - 1], grey[y + 1]
-            here, here2 = np.int32(0), np.int64(0)
+            here, here2 = np.int64(0), np.int64(0)
             for x in range(1, width - 1):
                 lap = (np.int32(above[x]) + np.int32(below[x]) + np.int32(row[x - 1]) + np.int32(row[x + 1])
                        - 4 * np.int32(row[x]))  # fmt: skip
@@ -150,10 +149,10 @@ def neighbours(grey):  # type: ignore[no-untyped-def]
             total += here
             squares += here2
         if y:
-            above, here = grey[y - 1], np.int32(0)
+            above, step = grey[y - 1], np.int64(0)
             for x in range(width):
-                here += abs(np.int32(row[x]) - np.int32(above[x]))
-            steps[0 if y % 8 == 0 else 1] += here
+                step += abs(np.int32(row[x]) - np.int32(above[x]))
+            steps[0 if y % 8 == 0 else 1] += step
         for x in range(1, width):
             column[x] += abs(np.int32(row[x]) - np.int32(row[x - 1]))
     for x in range(1, width):
@@ -234,11 +233,11 @@ def text_share(grey):  # type: ignore[no-untyped-def]
     rows, columns = grey.shape[0] // TEXT_BLOCK, grey.shape[1] // TEXT_BLOCK
     if rows == 0 or columns == 0:
         return 0.0
-    found = 0
+    found = np.int64(0)
     for j in range(rows):
         for i in range(columns):
             block = grey[j * TEXT_BLOCK : (j + 1) * TEXT_BLOCK, i * TEXT_BLOCK : (i + 1) * TEXT_BLOCK]
-            low, high, steps = np.int32(255), np.int32(0), 0
+            low, high, steps = np.int32(255), np.int32(0), np.int64(0)
             for y in range(TEXT_BLOCK):
                 for x in range(TEXT_BLOCK):
                     level = np.int32(block[y, x])
@@ -247,7 +246,7 @@ def text_share(grey):  # type: ignore[no-untyped-def]
                     steps += abs(np.int32(block[y, x]) - np.int32(block[y, x - 1])) >= TEXT_STEP
             if high - low < TEXT_STEP or not TEXT_LEAST <= steps <= TEXT_MOST:
                 continue
-            near = 0
+            near = np.int64(0)
             for y in range(TEXT_BLOCK):
                 for x in range(TEXT_BLOCK):
                     level = np.int32(block[y, x])
