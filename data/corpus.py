@@ -347,9 +347,7 @@ class Corpus:
         """
         return self.take(documents.order[np.asarray(rows, dtype=np.int64)], columns=columns)
 
-    def take(
-        self, positions: NDArray[np.int64] | Sequence[int], *, columns: Sequence[str] | None = None
-    ) -> pa.Table:
+    def take(self, positions: NDArray[np.int64] | Sequence[int], *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows at source positions (0 is the first row of the first file), in the requested order.
 
         Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
@@ -158,3 +159,41 @@ def compared_facts(scene: Scene, *, rows: tuple[int, int]) -> list[tuple[str, st
 
 def _said(value: object) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class PictureTotals:
+    """Figures of all pictures of a corpus.
+
+    Attributes:
+        bytes: of the encoded pictures.
+        width, height: medians, pixels.
+        least, most: megapixels of the smallest and the largest.
+        captions: number of pictures with a caption, None where the corpus has no captions.
+    """
+
+    bytes: int
+    width: int
+    height: int
+    least: float
+    most: float
+    captions: int | None
+
+
+def picture_totals(scene: Scene) -> PictureTotals:
+    """Return the figures of all pictures, exact."""
+    facts = scene.facts
+
+    def medians(name: str) -> int:
+        return int(np.median(facts.numbers(name))) if facts.n else 0
+
+    areas = facts.numbers("megapixels")
+    captions = int(np.count_nonzero(facts.numbers("n_tokens") > 0)) if "n_tokens" in facts.columns else None
+    return PictureTotals(
+        int(facts.numbers("image_bytes").sum()),
+        medians("width"),
+        medians("height"),
+        float(areas.min(initial=np.inf)) if facts.n else 0.0,
+        float(areas.max(initial=0.0)),
+        captions,
+    )

@@ -27,6 +27,7 @@ PICTURE_STYLE = f"""
 .tamis-sheet span {{display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 0.78rem;
   line-height: 1.45; color: light-dark(#5f6670, #a9b0b7); unicode-bidi: plaintext;}}
 .tamis-sheet button:hover, .tamis-pictured button:hover {{box-shadow: 0 0 0 2px light-dark(#0f766e, #4fc3b5);}}
+.tamis-reasons {{grid-template-columns: minmax(0, 1fr) auto;}}
 .tamis-pictured {{display: flex; gap: 10px; align-items: flex-start;}}
 .tamis-pictured button {{flex: none; width: 72px;}}
 .tamis-beside {{display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 10px;}}

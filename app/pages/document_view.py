@@ -186,8 +186,8 @@ def _verdict(here: Stage, row: int, document: Reading) -> None:
 def _beside(here: Stage, document: Reading, twin: Reading) -> str:
     """Return the beginnings of a document and its twin side by side, the words that differ marked."""
     if document.picture is not None and twin.picture is not None:
-        found = compare_pictures(here.opened.study, twin.picture.row, document.picture.row)
-        return beside(twin, document, found, titles=("Its kept twin", "This picture"))
+        difference = compare_pictures(here.opened.study, twin.picture.row, document.picture.row)
+        return beside(twin, document, difference, titles=("Its kept twin", "This picture"))
     found = word_diff(document.text[:TWIN_LIMIT], twin.text[:TWIN_LIMIT])
     sides = (("This document", document, found.left), ("Its kept twin", twin, found.right))
     cells = "".join(

@@ -1,4 +1,4 @@
-"""Documents: a table of all of them, ordered and filtered on the server, and a reader beside it; a gallery of pictures."""
+"""Documents: a table or gallery of all of them, ordered and filtered on the server, and a reader beside it."""
 
 from __future__ import annotations
 

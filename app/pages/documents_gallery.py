@@ -104,7 +104,8 @@ def show(
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
         tiles.append(Tile(row, document.picture.id, name_of(document), text, note, step))
     gallery(
-        tiles, pictures=here.pictures, label=f"Pictures {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
+        tiles, pictures=here.pictures,
+        label=f"Pictures {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
         state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
         opened=now.setting("document"), picked=now.setting("picked", ()), turn=int(now.setting("picked_turn", 0)),
         height=height, key="documents/gallery", **events,

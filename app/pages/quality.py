@@ -42,6 +42,8 @@ STARTING = (
     "duplicate_5gram_share",
     "duplicate_line_share",
 )
+PICTURED = ("sharpness", "megapixels", "brightness", "colourfulness", "aspect", "flat_share")
+"""Signals that stand first for pictures."""
 
 
 def page() -> None:
@@ -82,7 +84,7 @@ def _signals(here: Stage) -> list[ColumnInfo]:
     found = [info for info in here.facts.columns.values() if info.numeric and info.role not in ("map", "cluster", "id")]
     found = [info for info in found if not info.name.endswith("_group")]
     used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
-    first = [*dict.fromkeys(used), *STARTING]
+    first = [*dict.fromkeys(used), *(PICTURED if here.pictures else ()), *STARTING]
     return sorted(found, key=lambda info: (first.index(info.name) if info.name in first else len(first), info.title))
 
 

@@ -1,4 +1,4 @@
-"""Below the histogram of a corpus of pictures: what its values look like, from the lowest to the highest, and in a bin."""
+"""Below the histogram of pictures: what its values look like, from the lowest to the highest, and in a bin."""
 
 from __future__ import annotations
 
@@ -31,13 +31,14 @@ def _along(here: Stage, info: ColumnInfo) -> None:
     heading("From the lowest to the highest", "the median picture of each of equal shares of all documents")
     values = here.facts.numbers(info.name)[rows]
     unit = f" {info.unit}" if info.unit and info.unit != "share" else ""
-    st.html(sheet(here.readings(rows.tolist()), [f"{short(value)}{unit}" for value in values], tile=76))
+    st.html(sheet(here.readings(rows.tolist()), [f"{short(value)}{unit}" for value in values], tile=68))
 
 
 def _of_bins(here: Stage, info: ColumnInfo) -> None:
     """Show pictures of the bins that are selected."""
     rule = next(
-        (rule for rule in session.current().selection if isinstance(rule, SignalRange) and rule.signal == info.name), None
+        (rule for rule in session.current().selection if isinstance(rule, SignalRange) and rule.signal == info.name),
+        None,
     )
     if rule is None:
         return

@@ -89,7 +89,9 @@ def test_pictures_go_with_their_session_and_with_older_corpora(client: TestClien
     assert DESK.publish_pictures(stays, "corpus", read) != kept, "a dropped secret is not used again"
 
 
-@pytest.mark.parametrize(("came", "status"), [("same-origin", 200), ("none", 200), ("cross-site", 403), ("same-site", 403)])
+@pytest.mark.parametrize(
+    ("came", "status"), [("same-origin", 200), ("none", 200), ("cross-site", 403), ("same-site", 403)]
+)
 def test_no_other_site_shows_a_picture(came: str, status: int, client: TestClient, token: Token) -> None:
     address = DESK.publish_pictures(token, "corpus", read)
     assert client.get(f"{address}/0", headers={"sec-fetch-site": came}).status_code == status
