@@ -127,8 +127,4 @@ def _notes(here: Stage, found: Page, sort: str | None) -> list[str]:
     if name is None:
         return [""] * len(found.rows)
     info, values = here.facts.info(name), here.facts.table([name], found.rows).column(name).to_pylist()
-    unit = f" {info.unit}" if info.unit and info.unit != "share" else ""
-    return [
-        "" if value is None else f"{short(value)}{unit}" if info.numeric else str(value)
-        for value in values
-    ]  # fmt: skip
+    return ["" if value is None else short(value) if info.numeric else str(value) for value in values]

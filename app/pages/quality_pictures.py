@@ -30,8 +30,7 @@ def _along(here: Stage, info: ColumnInfo) -> None:
         return
     heading("From the lowest to the highest", "the median picture of each of equal shares of all documents")
     values = here.facts.numbers(info.name)[rows]
-    unit = f" {info.unit}" if info.unit and info.unit != "share" else ""
-    st.html(sheet(here.readings(rows.tolist()), [f"{short(value)}{unit}" for value in values], tile=68))
+    st.html(sheet(here.readings(rows.tolist()), list(map(short, values)), tile=68))
 
 
 def _of_bins(here: Stage, info: ColumnInfo) -> None:
