@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "Roles", "Shard", "SourceFile"]
 
-
+Rows = NDArray[np.int64] | Sequence[int]
 _THREADS = 4
 
 
@@ -185,7 +185,9 @@ class Corpus:
             RoleError: unknown column.
         """
         labels = list(self.schema.names if columns is None else columns)
-        places = [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        places: list[Pieces] = (
+            [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        )
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # Work per batch must not become work per file when files are small.
@@ -311,7 +313,7 @@ class Corpus:
             first += len(pictures)
             yield pictures.filter(kept), rows.filter(kept)
 
-    def picture_bytes(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> list[bytes]:
+    def picture_bytes(self, documents: Documents, rows: Rows) -> list[bytes]:
         """Return the encoded pictures of a few documents, in the requested order.
 
         Args:
@@ -332,22 +334,15 @@ class Corpus:
         """Return one column at source positions, (m,)."""
         return _whole_array(at_path(self.take(positions, columns=[self.head(path)]), path))
 
-    def fetch(
-        self, documents: Documents, rows: NDArray[np.int64] | Sequence[int], *, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Return the source rows of a few documents, in the requested order.
-
-        Args:
-            documents: the documents of this corpus.
-            rows: facts rows, int64 (m,).
-            columns: top-level columns; None for all.
+    def fetch(self, documents: Documents, rows: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the source rows of a few documents by facts row, in the requested order; see ``take``.
 
         Raises:
             CorpusError: a file is damaged or was changed since the corpus was opened.
         """
         return self.take(documents.order[np.asarray(rows, dtype=np.int64)], columns=columns)
 
-    def take(self, positions: NDArray[np.int64] | Sequence[int], *, columns: Sequence[str] | None = None) -> pa.Table:
+    def take(self, positions: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows at source positions (0 is the first row of the first file), in the requested order.
 
         Args:
