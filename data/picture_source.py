@@ -21,7 +21,7 @@ from tamis.data.hashing import digest
 from tamis.data.picture import MOST_PICTURE_BYTES
 from tamis.data.picture_paths import fields_of, is_address
 from tamis.data.repair import is_text
-from tamis.data.schema import at_path, type_at
+from tamis.data.schema import type_at
 from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard, cut_shards
 from tamis.data.source_files import fingerprint_of, text_fingerprint_of
@@ -205,7 +205,7 @@ def pictures_at(corpus: Corpus, positions: NDArray[np.int64]) -> list[Held]:
     """
     column = None
     if any(file.format != PICTURES for file in corpus.opened):
-        column = at_path(corpus.take(positions), corpus.shape.columns[PICTURE]).combine_chunks()
+        column = corpus.column_at(positions, corpus.shape.columns[PICTURE])
     return [_read_place(place) for place in find_pictures(corpus, positions, column)]
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from tamis.app.dashboard.picture_style import PICTURE_STYLE
 from tamis.app.dashboard.reading_style import READING
 from tamis.app.dashboard.turn_style import turn_style
 
@@ -171,7 +172,7 @@ button[data-variant="segmented_control"][data-selected="true"], button[data-vari
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}{PICTURE_STYLE}</style>")
 
 
 @dataclass(frozen=True)
