@@ -41,9 +41,9 @@ title: Pictures to train on
 steps:
   - {id: small, operator: signal_range, params: {signal: width, min: 32}}
   - {id: flat, operator: signal_range, params: {signal: flat_share, max: 0.98}}
-  - {id: bytes, operator: image_exact_dedup, params: {by: bytes}}
-  - {id: near, operator: image_near_dedup, params: {keep: largest}}
-  - {id: budget, operator: cluster_budget, params: {documents: 5000}}
+  - {id: once, operator: image_exact_dedup, params: {}}
+  - {id: near, operator: image_near_dedup, params: {}}
+  - {id: budget, operator: cluster_budget, params: {share: 0.5}}
 """
 
 
