@@ -73,6 +73,10 @@ def unpack(packages: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(path, target)
         shutil.rmtree(draft)
+        for path in (folder / name).rglob("*.txt"):
+            # Stamps drawn as vectors have captions, too.
+            if not path.with_suffix(".png").exists():
+                path.unlink()
     for vendor in VENDORS:
         target = folder / f"emoji-{vendor}"
         if target.is_dir():
