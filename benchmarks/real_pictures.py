@@ -109,7 +109,7 @@ def tamis(home: Path, *command: str | Path) -> str:
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     print(f"\n$ tamis {' '.join(map(str, command))}   ({time.perf_counter() - start:,.1f} s)")
     said = done.stdout.strip()
-    print(said)
+    print(said, flush=True)
     if done.returncode:
         print(done.stderr[-3000:])
         raise SystemExit(f"tamis {command[0]} ended with {done.returncode}")
