@@ -21,7 +21,7 @@ from tamis.data.hashing import digest
 from tamis.data.picture import MOST_PICTURE_BYTES
 from tamis.data.picture_paths import fields_of, is_address
 from tamis.data.repair import is_text
-from tamis.data.schema import at_path, type_at
+from tamis.data.schema import type_at
 from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard, cut_shards
 from tamis.data.source_files import fingerprint_of, text_fingerprint_of
@@ -34,6 +34,25 @@ _FIRST_ROWS = 1024
 
 Held = bytes | PictureError
 """Encoded bytes of a picture, or why there are none."""
+
+
+@dataclass(frozen=True)
+class NamedPicture:
+    """The file of a picture.
+
+    Attributes:
+        path: where it is.
+        name: its path below the folder of the corpus, or what names it there.
+        sha256: of its bytes when the corpus was opened, empty where they were not read then.
+    """
+
+    path: Path
+    name: str
+    sha256: str = ""
+
+
+Place = bytes | NamedPicture | PictureError
+"""Where a picture is: in its row, in a file, or nowhere."""
 
 
 def states_pictures(corpus: Corpus) -> bool:
@@ -102,9 +121,9 @@ def _paths_in(column: pa.Array) -> list[str | None]:
 
 
 def _sum_of(name: str, folders: Sequence[Path], hashes: FileHashes) -> str | None:
-    file = _file_of(name, folders)
+    found = _find(name, folders)
     try:
-        return None if isinstance(file, PictureError) else hashes.sha256(file)
+        return None if isinstance(found, PictureError) else hashes.sha256(found.path)
     except OSError:
         return None
 
@@ -155,7 +174,7 @@ def read_batches(
             rows = batch.select(range(1, batch.num_columns))
             if opened.format == PICTURES:
                 known = [next(names) for _ in range(batch.num_rows)]
-                held: Iterator[Held] = (_checked(Path(each.path), each.name, each.sha256) for each in known)
+                held = map(read_named, (NamedPicture(Path(each.path), each.name, each.sha256) for each in known))
             else:
                 held = _held(batch.column(0), folders)
             yield from _in_bytes(held, rows, max_bytes)
@@ -183,34 +202,46 @@ def pictures_at(corpus: Corpus, positions: NDArray[np.int64]) -> list[Held]:
     Raises:
         CorpusError: a file of the corpus was changed since it was opened.
     """
+    column = None
+    if any(file.format != PICTURES for file in corpus.opened):
+        column = corpus.column_at(positions, corpus.shape.columns[PICTURE])
+    return [_read_place(place) for place in find_pictures(corpus, positions, column)]
+
+
+def find_pictures(corpus: Corpus, positions: NDArray[np.int64], column: pa.Array | None) -> Iterator[Place]:
+    """Yield where the pictures at source positions are.
+
+    Args:
+        corpus: a corpus of pictures.
+        positions: int64 (m,).
+        column: the column of pictures at these positions, (m,); not needed for files of pictures.
+    """
     starts = np.cumsum([0, *(file.rows for file in corpus.files)])
     files = (np.searchsorted(starts, positions, side="right") - 1).tolist()
-    column: pa.Array | None = None
-    found: list[Held] = []
     for at, (file, position) in enumerate(zip(files, positions.tolist(), strict=True)):
         opened = corpus.opened[file]
         if opened.format == PICTURES:
             named = opened.probe.documents[position - int(starts[file])]
-            found.append(_checked(Path(named.path), named.name, named.sha256))
-            continue
-        if column is None:
-            column = at_path(corpus.take(positions), corpus.shape.columns[PICTURE]).combine_chunks()
-        found += _held(column.slice(at, 1), _folders(corpus, file))
-    return found
+            yield NamedPicture(Path(named.path), named.name, named.sha256)
+        elif column is not None:
+            yield from _places(column.slice(at, 1), _folders(corpus, file))
 
 
 def _folders(corpus: Corpus, file: int) -> tuple[Path, ...]:
     """Return the folders below which the paths in a file of a corpus are looked for, all inside the corpus."""
     root = Path(corpus.root)
-    return (
-        tuple(dict.fromkeys((corpus.files[file].path.parent, root)))
-        if corpus.opened[file].format != PICTURES
-        else (root,)
-    )
+    if corpus.opened[file].format == PICTURES:
+        return (root,)
+    return tuple(dict.fromkeys((corpus.files[file].path.parent, root)))
 
 
 def _held(column: pa.Array, folders: Sequence[Path]) -> Iterator[Held]:
     """Yield the bytes of each value of the column of pictures."""
+    return map(_read_place, _places(column, folders))
+
+
+def _places(column: pa.Array, folders: Sequence[Path]) -> Iterator[Place]:
+    """Yield where the picture of each value of the column of pictures is."""
     if is_bytes(column.type):
         for value in column:
             held = value.as_py()
@@ -218,56 +249,56 @@ def _held(column: pa.Array, folders: Sequence[Path]) -> Iterator[Held]:
         return
     if is_text(column.type):
         for text in column.to_pylist():
-            yield _named(text, folders)
+            yield _find(text, folders)
         return
     names = fields_of(column.type)
     raw = pc.struct_field(column, ["bytes"]) if "bytes" in names else pa.nulls(len(column), pa.large_binary())
     texts = pc.struct_field(column, ["path"]) if "path" in names else pa.nulls(len(column), pa.large_string())
     for value, text in zip(raw, texts.to_pylist(), strict=True):
         held = value.as_py()
-        yield held if isinstance(held, bytes) else _named(text, folders)
+        yield held if isinstance(held, bytes) else _find(text, folders)
 
 
-def _named(text: str | None, folders: Sequence[Path]) -> Held:
-    """Return the bytes of the file that a text names."""
-    file = PictureError(_NONE) if text is None else _file_of(text, folders)
-    try:
-        return file if isinstance(file, PictureError) else _read(file)
-    except OSError as error:
-        return PictureError(f"its picture cannot be read ({error.strerror or error})")
-
-
-def _file_of(text: str, folders: Sequence[Path]) -> Path | PictureError:
-    """Return the file that a text names: below the first of the folders that has it, never outside the last."""
-    if not text.strip():
+def _find(text: str | None, folders: Sequence[Path]) -> NamedPicture | PictureError:
+    """Return the file that a text names."""
+    if text is None or not text.strip():
         return PictureError(_NONE)
     if is_address(text):
         return PictureError("its picture is an address, and nothing is fetched from the network")
-    root = folders[-1].resolve()
     try:
         for folder in folders:
-            file = (folder / text).resolve()
-            if not file.is_relative_to(root):
+            file = folder / text
+            if not file.resolve().is_relative_to(folders[-1].resolve()):
                 return PictureError("its picture lies outside the folder of the corpus")
             if file.is_file():
-                return file
+                return NamedPicture(file, text)
     except (OSError, ValueError, RuntimeError) as error:
-        return PictureError(f"its picture cannot be read ({error})")
+        return _unreadable(error)
     return PictureError("the file of its picture is missing")
 
 
-def _read(file: Path) -> Held:
-    if file.stat().st_size > MOST_PICTURE_BYTES:
-        return PictureError(f"the picture is larger than {MOST_PICTURE_BYTES >> 20} MiB")
-    return file.read_bytes()
+def _unreadable(error: Exception) -> PictureError:
+    return PictureError(f"its picture cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
-def _checked(file: Path, name: str, known: str) -> Held:
-    """Return the bytes of a picture file; they must be those that were hashed when the corpus was opened."""
+def _read_place(place: Place) -> Held:
+    return read_named(place) if isinstance(place, NamedPicture) else place
+
+
+def read_named(named: NamedPicture) -> Held:
+    """Return the bytes of a file; where they were hashed when the corpus was opened, they must be the same.
+
+    Raises:
+        CorpusError: they are not, or the file is gone.
+    """
     try:
-        held = _read(file)
+        if named.path.stat().st_size > MOST_PICTURE_BYTES:
+            return PictureError(f"the picture is larger than {MOST_PICTURE_BYTES >> 20} MiB")
+        held = named.path.read_bytes()
     except OSError as error:
-        raise CorpusError(f"{name} is no longer there", value=str(file)) from error
-    if isinstance(held, bytes) and sha256(held).hexdigest() != known:
-        raise CorpusError(f"{name} was changed since the corpus was opened", fix="open the corpus again")
+        if not named.sha256:
+            return _unreadable(error)
+        raise CorpusError(f"{named.name} is no longer there", value=str(named.path)) from error
+    if named.sha256 and sha256(held).hexdigest() != named.sha256:
+        raise CorpusError(f"{named.name} was changed since the corpus was opened", fix="open the corpus again")
     return held

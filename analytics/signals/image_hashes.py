@@ -25,6 +25,14 @@ _ANGLES = np.round(
 """int64 (8, 32): cosines of the discrete cosine transform (type 2), in steps of 1/16384."""
 
 
+_PLAIN = 24
+"""Levels of grey within which a row or column of a border stays, so that the noise of JPEG does not end it."""
+_LEAST = 5
+"""What is inside borders is at least one part in so many of the width and of the height."""
+_BORDERS = 4
+"""Borders inside borders that are taken off, such as a black one around a white one."""
+
+
 class PictureHashes(NamedTuple):
     """What near-duplicates are found by.
 
@@ -37,6 +45,19 @@ class PictureHashes(NamedTuple):
     phash: int
     dhash: int
     grey32: NDArray[np.uint8]
+
+
+def inner_part(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what is inside plain borders of a picture, uint8 (h', w'); all of it where there are none.
+
+    A border is taken off row by row and column by column while all of it is within 24 levels of its outermost line;
+    then a border inside of it.
+
+    Args:
+        grey: uint8 (h, w).
+    """
+    top, bottom, left, right = _inside(grey)
+    return grey[top:bottom, left:right]
 
 
 def hashes(grey: NDArray[np.uint8]) -> PictureHashes:
@@ -64,6 +85,47 @@ def colour_means(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     means = _cell_means(np.ascontiguousarray(pixels), COLOURS)
     return ((means + FINE // 2) // FINE).astype(np.uint8)
+
+
+@njit(cache=True, nogil=True)
+def _inside(grey):  # type: ignore[no-untyped-def]
+    height, width = grey.shape
+    top, bottom, left, right = 0, height, 0, width
+    for _ in range(_BORDERS):
+        before = (top, bottom, left, right)
+        level = _mean(grey[top, left:right])
+        while top < bottom - 1 and _is_plain(grey[top, left:right], level):
+            top += 1
+        level = _mean(grey[bottom - 1, left:right])
+        while bottom > top + 1 and _is_plain(grey[bottom - 1, left:right], level):
+            bottom -= 1
+        level = _mean(grey[top:bottom, left])
+        while left < right - 1 and _is_plain(grey[top:bottom, left], level):
+            left += 1
+        level = _mean(grey[top:bottom, right - 1])
+        while right > left + 1 and _is_plain(grey[top:bottom, right - 1], level):
+            right -= 1
+        if (bottom - top) * _LEAST < height or (right - left) * _LEAST < width:
+            return before
+        if before == (top, bottom, left, right):
+            break
+    return top, bottom, left, right
+
+
+@njit(cache=True, nogil=True)
+def _mean(line):  # type: ignore[no-untyped-def]
+    total = np.int64(0)
+    for value in line:
+        total += value
+    return total // len(line)
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(line, level):  # type: ignore[no-untyped-def]
+    for value in line:
+        if not -_PLAIN <= np.int64(value) - level <= _PLAIN:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
