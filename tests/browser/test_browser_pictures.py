@@ -1,4 +1,4 @@
-"""Pictures are seen as pictures: on the map and in what a lasso selects, in the gallery, the reader and under Review."""
+"""Pictures are seen as pictures: on the map, in what a lasso selects, in the gallery, the reader and under Review."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def test_the_gallery_is_used_by_keyboard_and_its_picture_is_read_beside_it(dashb
     page.keyboard.press("PageDown")
     expect(page.get_by_text(re.compile(r"^61 to 120 of "))).to_be_visible(timeout=30_000)
     page.get_by_role("radio", name="no documents").click()
-    expect(page.get_by_text(f"1 to {len(BROKEN)} of {len(BROKEN)} rows, exact", exact=False)).to_be_visible(timeout=30_000)
+    errors = len(BROKEN)
+    expect(page.get_by_text(f"1 to {errors} of {errors} rows, exact", exact=False)).to_be_visible(timeout=30_000)
 
 
 def test_every_page_shows_pictures_and_nothing_that_only_texts_have_to_everybody(
@@ -131,6 +132,6 @@ def test_every_page_shows_pictures_and_nothing_that_only_texts_have_to_everybody
     page.goto(f"{dashboard.url}/documents?corpus=drawn")
     expect(page.locator(".tamis-gallery li").first).to_be_visible(timeout=60_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    first_row = page.locator(".tamis-gallery li").evaluate_all("(all) => all.filter((e) => e.offsetTop === all[0].offsetTop).length")
-    assert first_row >= 2
+    same_row = "(all) => all.filter((each) => each.offsetTop === all[0].offsetTop).length"
+    assert page.locator(".tamis-gallery li").evaluate_all(same_row) >= 2
     page.context.close()

@@ -26,7 +26,11 @@ COLOURS = {"red": (200, 40, 40), "green": (40, 150, 70), "blue": (40, 80, 200), 
 SHAPES = ("circle", "square", "triangle")
 GROUPS = [(colour, shape) for colour in COLOURS for shape in SHAPES]
 SPREAD = 0.5
-BROKEN = (b"", b"\x89PNG\r\n\x1a\n cut short", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>")
+BROKEN = (
+    b"",
+    b"\x89PNG\r\n\x1a\n cut short",
+    b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+)
 FILES = 4
 SERVER = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -97,7 +101,8 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
     folder.mkdir(parents=True)
     size = -(-len(rows) // FILES)
     for number in range(FILES):
-        pq.write_table(pa.Table.from_pylist(rows[number * size : (number + 1) * size]), folder / f"part-{number}.parquet")
+        table = pa.Table.from_pylist(rows[number * size : (number + 1) * size])
+        pq.write_table(table, folder / f"part-{number}.parquet")
     return folder
 
 
