@@ -192,9 +192,8 @@ class Corpus:
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # Work per batch must not become work per file when files are small.
         joined = found if len(shard.pieces) == 1 else join_batches(found, max_rows=max_rows, max_bytes=max_bytes)
-        yield from (
-            self._without_texts(joined, shard, places.index(())) if self._errs(shard) and () in places else joined
-        )
+        text = next((at for at, place in enumerate(places) if not place), None)
+        yield from joined if text is None or not self._errs(shard) else self._without_texts(joined, shard, text)
 
     def _errs(self, shard: Shard) -> bool:
         """Return whether a row of a shard is known to be no document."""

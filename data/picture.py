@@ -6,10 +6,11 @@ import struct
 import threading
 import warnings
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -30,6 +31,9 @@ MOST_PICTURE_BYTES = 256 << 20
 _LARGE = 1 << 24
 """Pixels from which on pictures are decoded one at a time, so that memory does not grow with the number of threads."""
 
+_IN_ONE = 8 << 20
+"""Bytes of pixels that the library keeps in one piece of memory; its pieces have 16 MiB."""
+
 _ONE = threading.Lock()
 _ORIENTATION = 0x0112
 _TURNS = {
@@ -46,17 +50,19 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 class Picture:
     """A decoded picture, turned as its EXIF data say.
 
+    Colour profiles are not applied, CMYK becomes RGB by the plain formula, samples of 16 bits lose their low byte, a
+    palette is looked up.
+
     Attributes:
-        pixels: uint8 (h, w, 3), red, green and blue; colour profiles are not applied, CMYK becomes RGB by the plain
-            formula, samples of 16 bits lose their low byte, a palette is looked up.
-        alpha: uint8 (h, w), how opaque each pixel is; None where all of it is.
+        words: uint32 (h, w), a word a pixel: red in its lowest byte, then green, blue, and how opaque it is.
+        has_alpha: whether some pixel is not opaque.
         format: ``jpeg``, ``png``, ``webp``, ``gif``, ``bmp``, ``tiff`` or ``avif``, by the content.
         mode: the library's name for the samples of the file, such as ``RGB``, ``L``, ``P``, ``CMYK``, ``I;16``.
         frames: number of frames or pages; the pixels are those of the first.
     """
 
-    pixels: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None
+    words: NDArray[np.uint32]
+    has_alpha: bool
     format: str
     mode: str
     frames: int
@@ -64,19 +70,36 @@ class Picture:
     @property
     def width(self) -> int:
         """Return the number of columns."""
-        return self.pixels.shape[1]
+        return self.words.shape[1]
 
     @property
     def height(self) -> int:
         """Return the number of rows."""
-        return self.pixels.shape[0]
+        return self.words.shape[0]
 
-    def on_white(self) -> NDArray[np.uint8]:
-        """Return the pixels as they look on white, uint8 (h, w, 3)."""
-        if self.alpha is None:
-            return self.pixels
-        alpha = self.alpha[:, :, None].astype(np.uint16)
-        return ((self.pixels * alpha + (255 - alpha) * np.uint16(255) + 127) // 255).astype(np.uint8)
+    @property
+    def samples(self) -> NDArray[np.uint8]:
+        """Return red, green, blue and alpha, uint8 (h, w, 4)."""
+        return self.words.view(np.uint8).reshape(*self.words.shape, 4)
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """Return red, green and blue, uint8 (h, w, 3)."""
+        return self.samples[:, :, :3]
+
+    @property
+    def alpha(self) -> NDArray[np.uint8] | None:
+        """Return how opaque each pixel is, uint8 (h, w); None where all are."""
+        return self.samples[:, :, 3] if self.has_alpha else None
+
+    def on_white(self) -> Picture:
+        """Return the picture as it looks on white, without transparency."""
+        if not self.has_alpha:
+            return self
+        alpha = self.samples[:, :, 3:].astype(np.uint16)
+        shown = np.full((*self.words.shape, 4), 255, dtype=np.uint8)
+        shown[:, :, :3] = (self.pixels * alpha + (255 - alpha) * np.uint16(255) + 127) // 255
+        return replace(self, words=_locked(shown.view(np.uint32)[:, :, 0]), has_alpha=False)
 
 
 def read_picture(raw: bytes) -> Picture:
@@ -98,12 +121,12 @@ def read_picture(raw: bytes) -> Picture:
         try:
             image.load()
             turned = _turned(image)
-            pixels, alpha = _samples(turned)
+            words, has_alpha = _words(turned)
         except PictureError:
             raise
         except Exception as error:  # The decoders raise OSError, SyntaxError, ValueError, struct.error and others.
             raise PictureError(f"the {FORMATS[image.format or '']} is damaged or cut short ({_said(error)})") from error
-    return Picture(pixels, alpha, FORMATS[image.format or ""], image.mode, _frames(image))
+    return Picture(words, has_alpha, FORMATS[image.format or ""], image.mode, _frames(image))
 
 
 def _opened(raw: bytes) -> Image.Image:
@@ -143,19 +166,42 @@ def _turned(image: Image.Image) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
-def _samples(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Return red, green and blue, and how opaque each pixel is."""
-    mode = image.mode
-    if mode in _WIDE:
-        raise PictureError(f"samples of 32 bits ({mode}) have no stated range")
-    if mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2), None
+def _words(image: Image.Image) -> tuple[NDArray[np.uint32], bool]:
+    """Return a word a pixel, and whether some pixel is not opaque."""
+    if image.mode in _WIDE:
+        raise PictureError(f"samples of 32 bits ({image.mode}) have no stated range")
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image).astype(np.uint32) >> 8
+        return _locked(grey * np.uint32(0x010101) + np.uint32(0xFF000000)), False
     if image.has_transparency_data:
-        both = np.asarray(image.convert("RGBA"))
-        alpha = np.ascontiguousarray(both[:, :, 3])
-        return np.ascontiguousarray(both[:, :, :3]), alpha if alpha.min(initial=255) < 255 else None
-    return np.asarray(image if mode == "RGB" else image.convert("RGB")), None
+        words = _shared(image.convert("RGBA"))
+        has_alpha = bool((words < np.uint32(0xFF000000)).any())
+        return words, has_alpha
+    return _shared(image if image.mode == "RGB" else image.convert("RGB")), False
+
+
+def _shared(image: Image.Image) -> NDArray[np.uint32]:
+    """Return the words of a picture of four bytes a pixel; without a copy where its rows lie in one piece."""
+    width, height = image.size
+    if width * height * 4 <= _IN_ONE:
+        return _view(image)
+    words = np.empty((height, width), dtype=np.uint32)
+    step = max(1, _IN_ONE // (4 * width))
+    for top in range(0, height, step):
+        bottom = min(height, top + step)
+        words[top:bottom] = _view(image.crop((0, top, width, bottom)))
+    return _locked(words)
+
+
+def _view(image: Image.Image) -> NDArray[np.uint32]:
+    held: NDArray[np.uint8] = pa.array(image).flatten().to_numpy(zero_copy_only=True)
+    return held.view(np.uint32).reshape(image.height, image.width)
+
+
+def _locked(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return an array that nobody writes: kernels are compiled for such arrays only."""
+    words.flags.writeable = False
+    return words
 
 
 def _frames(image: Image.Image) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,13 +12,18 @@ from numpy.typing import NDArray
 NAN = math.nan
 GREY_TOLERANCE = 8
 PLAIN_TOLERANCE = 8
-FLAT_PIXELS = 1 << 18
-TEXT_STEP, TEXT_NEAR, TEXT_BLOCK = 48, 48, 16
-TEXT_LEAST, TEXT_MOST = 12, 128
-TEXT_TENTHS = 8
-"""Tenths of a block's pixels that must be dark or bright."""
+SAMPLED_PIXELS = 1 << 16
+"""Colours are counted on every k-th pixel of every k-th row, k the least that leaves at most so many."""
+SAMPLED_BLOCKS = 256
+TEXT_BLOCK, TEXT_STEP, TEXT_NEAR = 16, 48, 48
+TEXT_LEAST, TEXT_MOST, TEXT_TENTHS = 12, 128, 8
 
 _P1, _P2, _P3 = (np.uint64(each) for each in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+_BYTE, _HALF = np.uint32(255), np.uint32(32768)
+_RED, _GREEN, _BLUE = np.uint32(19595), np.uint32(38470), np.uint32(7471)
+_8, _16, _29, _31, _32, _33 = (np.uint32(8), np.uint32(16), *map(np.uint64, (29, 31, 32, 33)))
+_FLUSH = 2048
+"""Rows after which sums of squares move on to wider numbers: (4 * 255) ** 2 * 2048 fits into 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,49 +39,53 @@ class PixelMeasures:
     grey: NDArray[np.uint8]
 
 
-class _Sums(NamedTuple):
-    """Sums over all pixels, whole numbers unless stated."""
-
-    rg: int
-    rg2: int
-    yb: int
-    yb2: int
-    saturation: float
-    apart: int
+def spacing(height: int, width: int, most: int) -> int:
+    """Return the least k for which every k-th of ``width`` and of ``height`` makes at most ``most``."""
+    k = max(1, math.isqrt(height * width // most))
+    while -(-height // k) * -(-width // k) > most:
+        k += 1
+    return k
 
 
-def measure_pixels(pixels: NDArray[np.uint8]) -> PixelMeasures:
-    """Return the measures of a picture's pixels, uint8 (h, w, 3), as they look on white."""
-    height, width, _ = pixels.shape
-    count = height * width
-    grey, histogram, sums = colours(pixels)
-    levels = np.arange(256, dtype=np.int64)
-    total, squares = int(histogram @ levels), int(histogram @ (levels * levels))
-    rg, rg2, yb, yb2, apart = (int(each) for each in sums[:5])
+def measure_pixels(words: NDArray[np.uint32]) -> PixelMeasures:
+    """Return the measures of a picture, uint32 (h, w), see ``Picture.words``, as it looks on white."""
+    height, width = words.shape
+    grey = grey_of(words)
     lap, lap2, steps = neighbours(grey)
     inner = (height - 2) * (width - 2)
+    values = {
+        **colour_measures(words),
+        "sharpness": lap2 / inner - (lap / inner) ** 2 if height > 2 and width > 2 else NAN,
+        "blocking": _blocking(steps, height, width),
+        "border_share": border_share(grey),
+        "text_share": text_share(grey, spacing(height // TEXT_BLOCK, width // TEXT_BLOCK, SAMPLED_BLOCKS)),
+    }
+    return PixelMeasures(values, grey)
+
+
+def colour_measures(words: NDArray[np.uint32]) -> dict[str, float]:
+    """Return the signals of brightness and colour, of the sampled pixels."""
+    levels, codes, sums = colours(words, spacing(*words.shape, SAMPLED_PIXELS))
+    count = int(levels.sum())
+    steps = np.arange(256, dtype=np.int64)
+    mean = int(levels @ steps) / count
+    rg, rg2, yb, yb2, apart, saturation = (int(each) for each in sums)
     # The opponent yellow-blue is counted in halves.
     means = (rg / count, yb / count / 2)
     spreads = (max(0.0, rg2 / count - means[0] ** 2), max(0.0, yb2 / count / 4 - means[1] ** 2))
-    shares = histogram[histogram > 0] / count
-    below = np.cumsum(histogram)
-    low, high = (int(np.searchsorted(below, math.ceil(share * count / 100))) for share in (1, 99))
-    step = max(1, math.isqrt(count // FLAT_PIXELS))
-    values = {
+    shares = levels[levels > 0] / count
+    below = np.cumsum(levels)
+    low, high = (int(np.searchsorted(below, -(-share * count // 100))) for share in (1, 99))
+    return {
         "is_grey": float(apart <= GREY_TOLERANCE),
-        "brightness": total / count,
-        "brightness_spread": math.sqrt(max(0.0, squares / count - (total / count) ** 2)),
+        "brightness": mean,
+        "brightness_spread": math.sqrt(max(0.0, int(levels @ (steps * steps)) / count - mean**2)),
         "contrast": float(high - low),
-        "saturation": float(sums[5]) / (1 << 16) / count,
+        "saturation": saturation / (1 << 16) / count,
         "colourfulness": math.sqrt(sum(spreads)) + 0.3 * math.hypot(*means),
-        "sharpness": lap2 / inner - (lap / inner) ** 2 if height > 2 and width > 2 else NAN,
         "entropy": max(0.0, float(-np.sum(shares * np.log2(shares)))),
-        "blocking": _blocking(steps, height, width),
-        "border_share": border_share(grey),
-        "flat_share": most_frequent(pixels, step),
-        "text_share": text_share(grey),
+        "flat_share": int(codes.max()) / count,
     }
-    return PixelMeasures(values, grey)
 
 
 def _blocking(steps: NDArray[np.int64], height: int, width: int) -> float:
@@ -91,41 +99,53 @@ def _blocking(steps: NDArray[np.int64], height: int, width: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def colours(pixels):  # type: ignore[no-untyped-def]
-    """Return grey uint8 (h, w), its histogram int64 (256,), and int64 (6,): sums of R - G, its square, R + G - 2 B, its
-    square, the largest distance of two channels, and the sum of saturations in 65536ths."""
-    height, width, _ = pixels.shape
+def grey_of(words):  # type: ignore[no-untyped-def]
+    """Return grey, uint8 (h, w)."""
+    height, width = words.shape
     grey = np.empty((height, width), dtype=np.uint8)
-    counts = np.zeros((4, 256), dtype=np.int64)
-    inverse = np.empty(256, dtype=np.int64)
-    inverse[0] = 0
+    for y in range(height):
+        row, out = words[y], grey[y]
+        for x in range(width):
+            word = row[x]
+            red, green, blue = word & _BYTE, (word >> _8) & _BYTE, (word >> _16) & _BYTE
+            out[x] = np.uint8((red * _RED + green * _GREEN + blue * _BLUE + _HALF) >> _16)
+    return grey
+
+
+@njit(cache=True, nogil=True)
+def colours(words, step):  # type: ignore[no-untyped-def]
+    """Return counts over every ``step``-th pixel of every ``step``-th row.
+
+    They are the histogram of grey int64 (256,), that of colours at 16 levels per channel int64 (4096,), and int64 (6,):
+    the sums of R - G, of its square, of R + G - 2 B, of its square, the largest distance of two channels, and the sum
+    of saturations in 65536ths.
+    """
+    height, width = words.shape
+    levels, codes = np.zeros(256, dtype=np.int64), np.zeros(4096, dtype=np.int64)
+    inverse = np.zeros(256, dtype=np.int64)
     for level in range(1, 256):
         inverse[level] = ((1 << 16) + level // 2) // level
     sums = np.zeros(6, dtype=np.int64)
-    flat = pixels.reshape(height, 3 * width)
-    for y in range(height):
-        rg = rg2 = yb = yb2 = apart = saturation = np.int64(0)
-        row = flat[y]
-        for x in range(width):
-            r, g, b = np.int64(row[3 * x]), np.int64(row[3 * x + 1]), np.int64(row[3 * x + 2])
-            grey[y, x] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
+    rg, rg2, yb, yb2 = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    apart, saturation = np.int64(0), np.int64(0)
+    for y in range(0, height, step):
+        row = words[y]
+        for x in range(0, width, step):
+            word = np.int64(row[x])
+            r, g, b = word & 255, (word >> 8) & 255, (word >> 16) & 255
+            levels[(19595 * r + 38470 * g + 7471 * b + 32768) >> 16] += 1
+            codes[(r >> 4) << 8 | (g >> 4) << 4 | b >> 4] += 1
             first, second = r - g, r + g - 2 * b
             rg += first
             rg2 += first * first
             yb += second
             yb2 += second * second
-            most, least = max(r, max(g, b)), min(r, min(g, b))
-            apart = max(apart, most - least)
-            saturation += (most - least) * inverse[most]
-        for x in range(width):
-            counts[x & 3, grey[y, x]] += 1
-        sums[0] += rg
-        sums[1] += rg2
-        sums[2] += yb
-        sums[3] += yb2
-        sums[4] = max(sums[4], apart)
-        sums[5] += saturation
-    return grey, counts.sum(axis=0), sums
+            most = max(r, max(g, b))
+            distance = most - min(r, min(g, b))
+            apart = max(apart, distance)
+            saturation += distance * inverse[most]
+    sums[:] = np.array([rg, rg2, yb, yb2, apart, saturation])
+    return levels, codes, sums
 
 
 @njit(cache=True, nogil=True)
@@ -135,28 +155,35 @@ def neighbours(grey):  # type: ignore[no-untyped-def]
     height, width = grey.shape
     total, squares = np.int64(0), np.int64(0)
     steps = np.zeros(2, dtype=np.int64)
-    column = np.zeros(width, dtype=np.int64)
+    # Sums per column stay in 32 bits, which several pixels at once fit into.
+    sums = np.zeros(width, dtype=np.int32)
+    squared, across = np.zeros(width, dtype=np.uint32), np.zeros(width, dtype=np.uint32)
     for y in range(height):
         row = grey[y]
         if 0 < y < height - 1:
             above, below = grey[y - 1], grey[y + 1]
-            here, here2 = np.int64(0), np.int64(0)
             for x in range(1, width - 1):
-                lap = (np.int32(above[x]) + np.int32(below[x]) + np.int32(row[x - 1]) + np.int32(row[x + 1])
-                       - 4 * np.int32(row[x]))  # fmt: skip
-                here += lap
-                here2 += lap * lap
-            total += here
-            squares += here2
+                value = np.int32(
+                    np.int32(above[x]) + np.int32(below[x]) + np.int32(row[x - 1]) + np.int32(row[x + 1])
+                    - 4 * np.int32(row[x])
+                )  # fmt: skip
+                sums[x] += value
+                squared[x] += np.uint32(value * value)
         if y:
             above, step = grey[y - 1], np.int64(0)
             for x in range(width):
                 step += abs(np.int32(row[x]) - np.int32(above[x]))
             steps[0 if y % 8 == 0 else 1] += step
         for x in range(1, width):
-            column[x] += abs(np.int32(row[x]) - np.int32(row[x - 1]))
-    for x in range(1, width):
-        steps[0 if x % 8 == 0 else 1] += column[x]
+            across[x] += np.uint32(abs(np.int32(row[x]) - np.int32(row[x - 1])))
+        if y % _FLUSH == _FLUSH - 1 or y == height - 1:
+            for x in range(width):
+                total += sums[x]
+                squares += squared[x]
+                steps[0 if x % 8 == 0 else 1] += across[x]
+            sums[:] = 0
+            squared[:] = 0
+            across[:] = 0
     return total, squares, steps
 
 
@@ -207,125 +234,127 @@ def _plain_columns(grey, first, step):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def most_frequent(pixels, step):  # type: ignore[no-untyped-def]
-    """Return the share of the most frequent colour at 16 levels per channel, over every ``step``-th row and column."""
-    height, width, _ = pixels.shape
-    counts = np.zeros((2, 4096), dtype=np.int32)
-    seen = 0
-    for y in range(0, height, step):
-        for x in range(0, width, step):
-            code = (
-                (np.int32(pixels[y, x, 0]) >> 4) << 8
-                | (np.int32(pixels[y, x, 1]) >> 4) << 4
-                | (np.int32(pixels[y, x, 2]) >> 4)
-            )
-            counts[seen & 1, code] += 1
-            seen += 1
-    most = 0
-    for code in range(4096):
-        most = max(most, counts[0, code] + counts[1, code])
-    return most / seen
-
-
-@njit(cache=True, nogil=True)
-def text_share(grey):  # type: ignore[no-untyped-def]
-    """Return the share of blocks that look like lettering."""
+def text_share(grey, step):  # type: ignore[no-untyped-def]
+    """Return the share of blocks that look like lettering, among every ``step``-th of every ``step``-th row of them."""
     rows, columns = grey.shape[0] // TEXT_BLOCK, grey.shape[1] // TEXT_BLOCK
     if rows == 0 or columns == 0:
         return 0.0
-    found = np.int64(0)
-    for j in range(rows):
-        for i in range(columns):
+    found, seen = np.int64(0), np.int64(0)
+    for j in range(0, rows, step):
+        for i in range(0, columns, step):
             block = grey[j * TEXT_BLOCK : (j + 1) * TEXT_BLOCK, i * TEXT_BLOCK : (i + 1) * TEXT_BLOCK]
-            low, high, steps = np.int32(255), np.int32(0), np.int64(0)
-            for y in range(TEXT_BLOCK):
-                for x in range(TEXT_BLOCK):
-                    level = np.int32(block[y, x])
-                    low, high = min(low, level), max(high, level)
-                for x in range(1, TEXT_BLOCK):
-                    steps += abs(np.int32(block[y, x]) - np.int32(block[y, x - 1])) >= TEXT_STEP
-            if high - low < TEXT_STEP or not TEXT_LEAST <= steps <= TEXT_MOST:
-                continue
-            near = np.int64(0)
-            for y in range(TEXT_BLOCK):
-                for x in range(TEXT_BLOCK):
-                    level = np.int32(block[y, x])
-                    near += level - low <= TEXT_NEAR or high - level <= TEXT_NEAR
-            found += 10 * near >= TEXT_TENTHS * TEXT_BLOCK * TEXT_BLOCK
-    return found / (rows * columns)
-
-
-def pixel_hash(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> bytes:
-    """Return 16 bytes that name decoded pixels with width and height, and how opaque they are where not all are.
-
-    A fast hash, not one against people who build two pictures with one hash on purpose.
-
-    Source: the rounds and the final mixing of XXH64 (Collet), over two seeds.
-    """
-    state = np.array([pixels.shape[0], pixels.shape[1]], dtype=np.uint64)
-    for array in (pixels, alpha):
-        if array is not None:
-            state = _mixed(_words(array), state)
-    return state.astype("<u8").tobytes()
-
-
-def _words(array: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return bytes as words, the last padded by zero bytes, then their number."""
-    flat = np.ascontiguousarray(array).reshape(-1)
-    whole = len(flat) // 8 * 8
-    if whole == len(flat):
-        return flat.view("<u8")
-    return np.concatenate([flat[:whole], flat[whole:], np.zeros(8 - len(flat) + whole, np.uint8)]).view("<u8")
+            seen += 1
+            found += _is_lettering(block)
+    return found / seen
 
 
 @njit(cache=True, nogil=True)
-def _mixed(words, state):  # type: ignore[no-untyped-def]
-    lanes = np.empty(8, dtype=np.uint64)
-    for lane in range(8):
-        lanes[lane] = state[lane & 1] + _P1 * np.uint64(lane + 1)
-    whole = len(words) // 4 * 4
+def _is_lettering(block):  # type: ignore[no-untyped-def]
+    low, high, steps = np.int64(255), np.int64(0), np.int64(0)
+    for y in range(TEXT_BLOCK):
+        for x in range(TEXT_BLOCK):
+            level = np.int64(block[y, x])
+            low, high = min(low, level), max(high, level)
+        for x in range(1, TEXT_BLOCK):
+            steps += abs(np.int64(block[y, x]) - np.int64(block[y, x - 1])) >= TEXT_STEP
+    if not TEXT_LEAST <= steps <= TEXT_MOST:
+        return False
+    near = np.int64(0)
+    for y in range(TEXT_BLOCK):
+        for x in range(TEXT_BLOCK):
+            level = np.int64(block[y, x])
+            near += level - low <= TEXT_NEAR or high - level <= TEXT_NEAR
+    return 10 * near >= TEXT_TENTHS * TEXT_BLOCK * TEXT_BLOCK
+
+
+def pixel_hash(words: NDArray[np.uint32]) -> bytes:
+    """Return 16 bytes that name decoded pixels, how opaque they are, width and height.
+
+    A fast hash, not one against people who build two pictures with one hash on purpose.
+
+    Source: the rounds and the final mixing of XXH64 (Collet), with two results from one state.
+    """
+    flat = words.reshape(-1)
+    pairs = flat[: len(flat) // 2 * 2].view(np.uint64)
+    last = np.uint64(flat[-1]) if len(flat) % 2 else np.uint64(0)
+    return bytes(_mixed(pairs, last, np.uint64(words.shape[0]), np.uint64(words.shape[1])).astype("<u8").tobytes())
+
+
+@njit(cache=True, nogil=True)
+def _mixed(pairs, last, height, width):  # type: ignore[no-untyped-def]
+    first, second, third, fourth = height * _P1 + _P2, width * _P2 + _P3, height ^ _P3, width ^ _P1
+    whole = len(pairs) // 4 * 4
     for at in range(0, whole, 4):
-        for lane in range(8):
-            value = lanes[lane] + words[at + (lane >> 1)] * _P2
-            lanes[lane] = ((value << np.uint64(31)) | (value >> np.uint64(33))) * _P1
-    for at in range(whole, len(words)):
-        for lane in range(8):
-            value = lanes[lane] + words[at] * _P2
-            lanes[lane] = ((value << np.uint64(29)) | (value >> np.uint64(35))) * _P1
+        value = first + pairs[at] * _P2
+        first = ((value << _31) | (value >> _33)) * _P1
+        value = second + pairs[at + 1] * _P2
+        second = ((value << _31) | (value >> _33)) * _P1
+        value = third + pairs[at + 2] * _P2
+        third = ((value << _31) | (value >> _33)) * _P1
+        value = fourth + pairs[at + 3] * _P2
+        fourth = ((value << _31) | (value >> _33)) * _P1
+    for at in range(whole, len(pairs)):
+        value = first + pairs[at] * _P2
+        first, second, third, fourth = second, third, fourth, ((value << _31) | (value >> _33)) * _P1
+    value = first + last * _P2
+    first = ((value << _31) | (value >> _33)) * _P1
     found = np.empty(2, dtype=np.uint64)
     for half in range(2):
-        value = np.uint64(len(words)) * _P3
-        for lane in range(half, 8, 2):
-            value = (value ^ lanes[lane]) * _P1 + _P3
-        value ^= value >> np.uint64(33)
+        value = height * _P2 + width
+        lanes = (first, second, third, fourth) if half == 0 else (fourth, second, third, first)
+        for lane in lanes:
+            value = ((value ^ lane) * _P1) + _P3
+            value ^= value >> _29
+        value ^= value >> _33
         value *= _P2
-        value ^= value >> np.uint64(29)
+        value ^= value >> _29
         value *= _P3
-        found[half] = value ^ (value >> np.uint64(32))
+        found[half] = value ^ (value >> _32)
     return found
 
 
 @njit(cache=True, nogil=True)
-def area_means(pixels, height, width):  # type: ignore[no-untyped-def]
-    """Return a smaller picture, uint8 (height, width, channels): each pixel is the mean of the area that it covers."""
-    high, wide, channels = pixels.shape
-    flat = pixels.reshape(high, wide * channels)
-    made = np.empty((height, width, channels), dtype=np.uint8)
-    column = np.empty(wide * channels, dtype=np.uint32)
+def area_means(samples, height, width):  # type: ignore[no-untyped-def]
+    """Return a smaller picture, uint8 (height, width, 4): each pixel is the mean of the area that it covers.
+
+    Args:
+        samples: uint8 (h, w, 4), see ``Picture.samples``.
+        height, width: at most h and w.
+    """
+    high, wide, _ = samples.shape
+    rows = samples.reshape(high, 4 * wide)
+    made = np.empty((height, width, 4), dtype=np.uint8)
+    column = np.empty(4 * wide, dtype=np.uint32)
     area = np.int64(high) * np.int64(wide)
+    # Half a unit more than the rounded sum: the product is then never below a whole number that it should reach.
+    half, inverse = area // 2 + 0.5, 1.0 / area
     for j in range(height):
         top, bottom = np.int64(j) * high, np.int64(j + 1) * high
         column[:] = 0
         for y in range(top // height, (bottom + height - 1) // height):
             weight = np.uint32(min(bottom, (y + 1) * height) - max(top, y * height))
-            for x in range(wide * channels):
-                column[x] += weight * np.uint32(flat[y, x])
+            row = rows[y]
+            for x in range(4 * wide):
+                column[x] += weight * np.uint32(row[x])
         for i in range(width):
             left, right = np.int64(i) * wide, np.int64(i + 1) * wide
-            first, last = left // width, (right + width - 1) // width
-            for c in range(channels):
-                total = np.int64(0)
-                for x in range(first, last):
-                    total += (min(right, (x + 1) * width) - max(left, x * width)) * np.int64(column[x * channels + c])
-                made[j, i, c] = (total + area // 2) // area
+            first, last = left // width, (right - 1) // width
+            begin, end = np.uint64(min(right, (first + 1) * width) - left), np.uint64(right - last * width)
+            if last == first:
+                end = np.uint64(0)
+            s0, s1, s2, s3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+            for x in range(4 * first + 4, 4 * last, 4):
+                s0 += column[x]
+                s1 += column[x + 1]
+                s2 += column[x + 2]
+                s3 += column[x + 3]
+            whole, a, b = np.uint64(width), 4 * first, 4 * last
+            s0 = s0 * whole + begin * column[a] + end * column[b]
+            s1 = s1 * whole + begin * column[a + 1] + end * column[b + 1]
+            s2 = s2 * whole + begin * column[a + 2] + end * column[b + 2]
+            s3 = s3 * whole + begin * column[a + 3] + end * column[b + 3]
+            made[j, i, 0] = np.uint8((np.float64(s0) + half) * inverse)
+            made[j, i, 1] = np.uint8((np.float64(s1) + half) * inverse)
+            made[j, i, 2] = np.uint8((np.float64(s2) + half) * inverse)
+            made[j, i, 3] = np.uint8((np.float64(s3) + half) * inverse)
     return made

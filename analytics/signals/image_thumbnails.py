@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,9 @@ from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.errors import StoreError
-from tamis.data.picture import Picture
+from tamis.data.errors import PictureError, StoreError
+from tamis.data.picture import Picture, read_picture
+from tamis.data.picture_source import Held, pictures_at
 
 Side = Literal[128, 320]
 SMALL: Side = 128
@@ -25,29 +28,40 @@ QUALITY, METHOD = 75, 0
 """Settings of the WebP encoder: method 0 takes a quarter of the time of the usual 4, for a fifth more bytes."""
 
 
+LARGE_FROM = 1 << 21
+"""Pixels from which on the large thumbnail is stored: those of smaller pictures are made when somebody looks."""
+
+
 def make_thumbnails(picture: Picture) -> tuple[bytes, bytes]:
-    """Return the small and the large thumbnail as WebP: longest side at most 128 and 320, never enlarged."""
-    pixels = picture.pixels
-    if picture.alpha is not None:
-        pixels = np.concatenate([pixels, picture.alpha[:, :, None]], axis=2)
-    large = _reduced(pixels, LARGE)
-    small = _reduced(large, SMALL)
-    encoded = _webp(large)
-    return encoded if small is large else _webp(small), encoded
+    """Return the small and the large thumbnail of a picture as it looks on white, WebP.
+
+    The longest side is at most 128 and 320, never more than the picture's. The large one is empty for pictures of less
+    than ``LARGE_FROM`` pixels.
+    """
+    if picture.words.size < LARGE_FROM:
+        return _webp(reduced(picture.samples, SMALL)), b""
+    large = reduced(picture.samples, LARGE)
+    return _webp(reduced(large, SMALL)), _webp(large)
 
 
-def _reduced(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    height, width, _ = pixels.shape
+def reduced(samples: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a picture of four channels whose longest side is at most ``side``: means of areas."""
+    height, width, _ = samples.shape
     longest = max(height, width)
     if longest <= side:
-        return pixels
+        return samples
     size = [max(1, (2 * each * side + longest) // (2 * longest)) for each in (height, width)]
-    return np.asarray(area_means(np.ascontiguousarray(pixels), *size))
+    return _locked(area_means(samples, *size))
 
 
-def _webp(pixels: NDArray[np.uint8]) -> bytes:
+def _locked(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    samples.flags.writeable = False
+    return samples
+
+
+def _webp(samples: NDArray[np.uint8]) -> bytes:
     out = BytesIO()
-    Image.fromarray(pixels).save(out, "WEBP", quality=QUALITY, method=METHOD)
+    Image.fromarray(np.ascontiguousarray(samples[:, :, :3])).save(out, "WEBP", quality=QUALITY, method=METHOD)
     return out.getvalue()
 
 
@@ -56,11 +70,6 @@ def joined(pictures: Sequence[tuple[bytes, bytes]]) -> tuple[NDArray[np.uint8], 
     small, large = (np.frombuffer(b"".join(each[at] for each in pictures), dtype=np.uint8) for at in (0, 1))
     sizes = np.array([[len(each) for each in pair] for pair in pictures], dtype=np.int64).reshape(-1, 2)
     return small, large, np.cumsum(sizes, axis=0)
-
-
-class _Study(Protocol):
-    @property
-    def corpus(self) -> Corpus: ...
 
 
 def thumbnails(
@@ -78,16 +87,28 @@ def thumbnails(
 
     Raises:
         StoreError: another artifact, or a damaged one.
+        CorpusError: a picture whose large thumbnail is not stored is gone or was changed.
     """
     if artifact.manifest.step != PICTURES_STEP:
         raise StoreError("Thumbnails are kept by another step", value=artifact.manifest.step, allowed=PICTURES_STEP)
-    wanted = np.asarray(rows, dtype=np.int64)
-    found = []
+    name, column = ("small", 0) if size == SMALL else ("large", 1)
     firsts = [shard.first for shard in corpus.shards()]
-    for position in documents.order[wanted].tolist():
+    positions = documents.order[np.asarray(rows, dtype=np.int64)]
+    found = []
+    for position in positions.tolist():
         shard = int(np.searchsorted(firsts, position, side="right")) - 1
-        ends = artifact.array(f"ends-{shard:05d}", mmap=True)[:, 0 if size == SMALL else 1]
-        row = position - firsts[shard]
-        held = artifact.array(f"{'small' if size == SMALL else 'large'}-{shard:05d}", mmap=True)
-        found.append(held[int(ends[row - 1]) if row else 0 : int(ends[row])].tobytes())
+        ends, row = artifact.array(f"ends-{shard:05d}", mmap=True), position - firsts[shard]
+        begin, end = int(ends[row - 1, column]) if row else 0, int(ends[row, column])
+        found.append(artifact.array(f"{name}-{shard:05d}", mmap=True)[begin:end].tobytes() if end > begin else b"")
+    missing = [at for at, each in enumerate(found) if not each]
+    with ThreadPoolExecutor() as pool:
+        made = pool.map(partial(_from_picture, size=size), pictures_at(corpus, positions[missing]))
+        for at, thumbnail in zip(missing, made, strict=True):
+            found[at] = thumbnail
     return found
+
+
+def _from_picture(held: Held, *, size: Side) -> bytes:
+    if isinstance(held, PictureError):
+        raise held
+    return _webp(reduced(read_picture(held).on_white().samples, size))

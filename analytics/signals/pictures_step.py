@@ -140,16 +140,16 @@ def _measured(held: Held) -> _Measured:
     except PictureError as error:
         return _Measured({**known, "reason": error.what})
     shown = picture.on_white()
-    measures = measure_pixels(shown)
+    measures = measure_pixels(shown.words)
     compared = hashes(measures.grey)
     height, width = measures.grey.shape
     values: dict[str, Any] = {
         **known,
-        "pixel_hash": pixel_hash(picture.pixels, picture.alpha),
+        "pixel_hash": pixel_hash(picture.words),
         "phash": compared.phash,
         "dhash": compared.dhash,
         "grey32": compared.grey32.tobytes(),
-        "colour8": colour_means(shown).tobytes(),
+        "colour8": colour_means(shown.samples)[:, :, :3].tobytes(),
         FORMAT: picture.format,
         **measures.values,
         "width": width,
@@ -161,7 +161,7 @@ def _measured(held: Held) -> _Measured:
         "frames": picture.frames,
         "transparency": 0.0 if picture.alpha is None else 1.0 - int(picture.alpha.sum()) / (255 * width * height),
     }
-    return _Measured(values, make_thumbnails(picture))
+    return _Measured(values, make_thumbnails(shown))
 
 
 def _table(values: Sequence[Mapping[str, Any]]) -> pa.Table:
