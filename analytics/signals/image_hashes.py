@@ -25,6 +25,14 @@ _ANGLES = np.round(
 """int64 (8, 32): cosines of the discrete cosine transform (type 2), in steps of 1/16384."""
 
 
+_PLAIN = 24
+"""Levels of grey within which a row or column of a border stays, so that the noise of JPEG does not end it."""
+_LEAST = 5
+"""What is inside borders is at least one part in so many of the width and of the height."""
+_BORDERS = 4
+"""Borders inside borders that are taken off, such as a black one around a white one."""
+
+
 class PictureHashes(NamedTuple):
     """What near-duplicates are found by.
 
@@ -37,6 +45,19 @@ class PictureHashes(NamedTuple):
     phash: int
     dhash: int
     grey32: NDArray[np.uint8]
+
+
+def inner_part(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what is inside plain borders of a picture, uint8 (h', w'); all of it where there are none.
+
+    A border is taken off row by row and column by column while all of it is within 24 levels of its outermost line;
+    then a border inside of it.
+
+    Args:
+        grey: uint8 (h, w).
+    """
+    top, bottom, left, right = _inside(grey)
+    return grey[top:bottom, left:right]
 
 
 def hashes(grey: NDArray[np.uint8]) -> PictureHashes:
@@ -52,7 +73,7 @@ def hashes(grey: NDArray[np.uint8]) -> PictureHashes:
     as in Krawetz 2011, Looks like it); Krawetz 2013, Kind of like that (dhash).
     """
     means = _cell_means(np.ascontiguousarray(grey)[:, :, None], CELLS)[:, :, 0]
-    phash, dhash = _both_hashes(means, _ANGLES)
+    phash, dhash = hash_means(means)
     return PictureHashes(int(phash), int(dhash), ((means + FINE // 2) // FINE).astype(np.uint8))
 
 
@@ -64,6 +85,47 @@ def colour_means(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     means = _cell_means(np.ascontiguousarray(pixels), COLOURS)
     return ((means + FINE // 2) // FINE).astype(np.uint8)
+
+
+@njit(cache=True, nogil=True)
+def _inside(grey):  # type: ignore[no-untyped-def]
+    height, width = grey.shape
+    top, bottom, left, right = 0, height, 0, width
+    for _ in range(_BORDERS):
+        before = (top, bottom, left, right)
+        level = _mean(grey[top, left:right])
+        while top < bottom - 1 and _is_plain(grey[top, left:right], level):
+            top += 1
+        level = _mean(grey[bottom - 1, left:right])
+        while bottom > top + 1 and _is_plain(grey[bottom - 1, left:right], level):
+            bottom -= 1
+        level = _mean(grey[top:bottom, left])
+        while left < right - 1 and _is_plain(grey[top:bottom, left], level):
+            left += 1
+        level = _mean(grey[top:bottom, right - 1])
+        while right > left + 1 and _is_plain(grey[top:bottom, right - 1], level):
+            right -= 1
+        if (bottom - top) * _LEAST < height or (right - left) * _LEAST < width:
+            return before
+        if before == (top, bottom, left, right):
+            break
+    return top, bottom, left, right
+
+
+@njit(cache=True, nogil=True)
+def _mean(line):  # type: ignore[no-untyped-def]
+    total = np.int64(0)
+    for k in range(len(line)):
+        total += line[k]
+    return total // len(line)
+
+
+@njit(cache=True, nogil=True)
+def _is_plain(line, level):  # type: ignore[no-untyped-def]
+    k = 0
+    while k < len(line) and abs(np.int64(line[k]) - level) <= _PLAIN:
+        k += 1
+    return k == len(line)
 
 
 @njit(cache=True, nogil=True)
@@ -96,17 +158,18 @@ def _cell_means(pixels, cells):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _both_hashes(means, angles):  # type: ignore[no-untyped-def]
+def hash_means(means):  # type: ignore[no-untyped-def]
+    """Return phash and dhash, uint64, of means in steps of 1/256, int64 (32, 32)."""
     half = np.zeros((CELLS, LOW), dtype=np.int64)
     for y in range(CELLS):
         for u in range(LOW):
             for x in range(CELLS):
-                half[y, u] += means[y, x] * angles[u, x]
+                half[y, u] += means[y, x] * _ANGLES[u, x]
     waves = np.zeros(LOW * LOW, dtype=np.int64)
     for v in range(LOW):
         for u in range(LOW):
             for y in range(CELLS):
-                waves[v * LOW + u] += half[y, u] * angles[v, y]
+                waves[v * LOW + u] += half[y, u] * _ANGLES[v, y]
     ordered = np.sort(waves)
     middle = ordered[LOW * LOW // 2 - 1] + ordered[LOW * LOW // 2]
     phash = np.uint64(0)

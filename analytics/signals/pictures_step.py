@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import features
 
-from tamis.analytics.signals.image_hashes import colour_means, hashes
+from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
 from tamis.analytics.signals.image_pixels import measure_pixels, pixel_hash
 from tamis.analytics.signals.image_signals import CONVENTION, FORMAT, IMAGE_SIGNALS
 from tamis.analytics.signals.image_thumbnails import METHOD, QUALITY, joined, make_thumbnails
@@ -34,7 +34,7 @@ from tamis.data.picture_source import Held, read_batches, states_pictures
 from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 
-PASS_VERSION = 1
+PASS_VERSION = 2
 
 HASHES = pa.schema(
     [
@@ -45,10 +45,13 @@ HASHES = pa.schema(
         ("dhash", pa.uint64()),
         ("grey32", pa.binary(1024)),
         ("colour8", pa.binary(192)),
+        ("inner_phash", pa.uint64()),
+        ("inner_dhash", pa.uint64()),
+        ("inner32", pa.binary(1024)),
     ]
 )
 """Columns of a part that are no facts: why a row is no document, NULL for sound ones, and what pictures are compared
-by. ``sha256`` is that of the encoded bytes, NULL where there are none."""
+by. ``sha256`` is that of the encoded bytes, NULL where there are none; ``inner_...`` leave out plain borders."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _measured(held: Held) -> _Measured:
         return _Measured({**known, "reason": error.what})
     shown = picture.on_white()
     measures = measure_pixels(shown.words)
-    compared = hashes(measures.grey)
+    compared, inner = hashes(measures.grey), hashes(inner_part(measures.grey))
     height, width = measures.grey.shape
     values: dict[str, Any] = {
         **known,
@@ -150,6 +153,9 @@ def _measured(held: Held) -> _Measured:
         "dhash": compared.dhash,
         "grey32": compared.grey32.tobytes(),
         "colour8": colour_means(shown.samples)[:, :, :3].tobytes(),
+        "inner_phash": inner.phash,
+        "inner_dhash": inner.dhash,
+        "inner32": inner.grey32.tobytes(),
         FORMAT: picture.format,
         **measures.values,
         "width": width,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from tamis.analytics.signals.image_hashes import colour_means, hashes
+from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
 
 SIZES = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -85,3 +86,25 @@ def test_known_pictures_keep_their_hashes() -> None:
     assert hashes(np.full((3, 5), 200, np.uint8))[:2] == (1, 0)
     assert hashes((x + y).astype(np.uint8))[:2] == (1, 2**64 - 1)
     assert hashes((x * y % 251).astype(np.uint8))[:2] == (0xFCFCFCF8F8E00001, 0x51E52B2BB5DB6F2F)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.tuples(*[st.integers(0, 40)] * 4, st.sampled_from([0, 255])), max_size=2))
+def test_plain_borders_are_taken_off_and_nothing_else(seed: int, borders: list[tuple[int, int, int, int, int]]) -> None:
+    content = picture((90, 80), seed)
+    content[[0, -1]] = content[:, [0, -1]] = 128
+    content[::9, [0, -1]] = content[[0, -1], ::9] = 60  # no line of it is plain
+    framed = content
+    for top, bottom, left, right, level in borders:
+        framed = np.pad(framed, ((top, bottom), (left, right)), constant_values=level)
+    noisy = np.clip(framed.astype(int) + np.random.default_rng(seed).integers(-9, 10, framed.shape), 0, 255)
+    assert inner_part(noisy.astype(np.uint8)).shape == content.shape
+    assert np.array_equal(inner_part(framed), content)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 30)])
+def test_a_plain_picture_and_a_speck_keep_their_size(size: tuple[int, int]) -> None:
+    plain = np.full(size, 255, np.uint8)
+    assert inner_part(plain).shape == size
+    plain[size[0] // 2, size[1] // 2] = 0
+    assert inner_part(plain).shape == size
