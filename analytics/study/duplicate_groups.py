@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import Decision, Evidence, View, measures_of
-from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.operators.sets import ExactDedup, GroupDedup
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.steps.measures import Pairs
 from tamis.data.errors import RecipeError
 
-Rule = ExactDedup | NearDedup | SemanticDedup
+Rule = ExactDedup | NearDedup | SemanticDedup | ImageExactDedup | ImageNearDedup
 Order = Literal["largest", "tokens", "least similar"]
 LARGE_SHARE, LARGE_COUNT = 0.01, 1_000
 BORDER = 200
@@ -254,7 +255,7 @@ def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
     reaching = np.zeros(found.facts.n, dtype=bool)
     reaching[found.view.rows] = True
     inside = np.flatnonzero(reaching[pairs.left] & reaching[pairs.right])
-    level = 1.0 if isinstance(found.rule, ExactDedup) else found.rule.level
+    level = 1.0 if isinstance(found.rule, GroupDedup) else found.rule.level
     away = np.abs(pairs.similarity[inside] - np.float32(level))
     if len(inside) > limit:
         near = np.argpartition(away, limit)
@@ -280,14 +281,16 @@ def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
 
 def measured_pairs(found: Look) -> Pairs:
     """Return all measured pairs of the rule, none for exact duplicates."""
-    if isinstance(found.rule, ExactDedup):
+    if isinstance(found.rule, GroupDedup):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     return found.view.evidence.pairs(found.rule.params.measure)
 
 
 def step_like(recipe: Recipe, rule: Rule) -> Step | None:
     """Return the first step of a recipe that is the same kind of duplicate rule on the same part, None without one."""
-    return next((step for step in recipe if type(step.operator) is type(rule) and step.operator.of == rule.of), None)
+    of = getattr(rule, "of", None)
+    alike = (step for step in recipe if type(step.operator) is type(rule))
+    return next((step for step in alike if getattr(step.operator, "of", None) == of), None)
 
 
 def reaching_rows(outcome: Outcome | None, recipe: Recipe, step: Step | None) -> NDArray[np.int64] | None:
@@ -311,6 +314,6 @@ def rule_of(operator: Keeping) -> Rule:
     Raises:
         RecipeError: it is another kind of operator.
     """
-    if isinstance(operator, (ExactDedup, NearDedup, SemanticDedup)):
+    if isinstance(operator, Rule):
         return operator
     raise RecipeError("This is not a duplicate rule", value=operator.name)

@@ -106,6 +106,31 @@ def test_the_gallery_is_used_by_keyboard_and_its_picture_is_read_beside_it(dashb
     expect(page.get_by_text(f"1 to {errors} of {errors} rows, exact", exact=False)).to_be_visible(timeout=30_000)
 
 
+def test_near_duplicates_stand_side_by_side_with_their_difference_and_are_dropped_by_a_rule(
+    dashboard: Dashboard, page: Page
+) -> None:
+    show(page, dashboard, "duplicates")
+    main = page.get_by_test_id("stMain")
+    assert main.get_by_role("radio", name="Contamination").count() == 0
+    main.get_by_role("radio", name="Near", exact=True).click()
+    expect(main.get_by_text(re.compile("^Group 1 of"))).to_be_visible(timeout=60_000)
+    left, right, difference = seen(page.locator(".tamis-beside img"))
+    assert "number" in left and right.startswith("copy of ") and "of the pixels differ visibly" in difference
+    assert left.endswith(f"number {right.removeprefix('copy of ')}")
+    groups = number(main.get_by_text(re.compile("^Group 1 of")).inner_text().split(" of ")[1])
+    assert groups == TWINS
+    page.keyboard.press("j")
+    expect(main.get_by_text(re.compile("^Group 2 of"))).to_be_visible(timeout=30_000)
+    assert violations(page) == []
+    main.get_by_role("button", name="Add to the recipe").click()
+    assert funnel(page) == [PICTURES + TWINS, PICTURES]
+    go(page, "Documents")
+    page.get_by_role("radio", name="dropped", exact=True).click()
+    expect(page.locator(".tamis-gallery li.dropped")).to_have_count(TWINS, timeout=30_000)
+    page.locator(".tamis-gallery .opener").first.click()
+    assert len(seen(page.locator(".tamis-beside img"))) == 3, "the reader shows the kept twin and the difference"
+
+
 def test_every_page_shows_pictures_and_nothing_that_only_texts_have_to_everybody(
     dashboard: Dashboard, chromium: Browser
 ) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageEnhance
 
+from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.embedding.own_vectors import given_map_step
 from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.tokens import tokens_step
@@ -109,7 +110,7 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
 def pictures_only(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     """Return the steps of an analysis of pictures that ends at a given map: no vectors, no clusters."""
     steps = (
-        pictures_step(corpus), documents_step(corpus), columns_step(corpus), tokens_step(),
+        pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step(), tokens_step(),
         given_map_step(corpus, "x", "y"),
     )  # fmt: skip
     return (*steps, facts_step(steps))
