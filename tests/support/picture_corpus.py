@@ -53,9 +53,9 @@ def draw_picture(group: int, draw: np.random.Generator, *, side: int = 72) -> Im
         pencil.rectangle(box, fill=COLOURS[colour])
     else:
         pencil.polygon(((x, box[1]), (box[0], box[3]), (box[2], box[3])), fill=COLOURS[colour])
-    for _ in range(3):
+    for _ in range(9):
         (left, top), (right, bottom) = draw.uniform(0, side, (2, 2)).tolist()
-        pencil.line((left, top, right, bottom), fill=tuple(draw.integers(0, 256, 3).tolist()), width=2)
+        pencil.line((left, top, right, bottom), fill=tuple(draw.integers(0, 256, 3).tolist()), width=3)
     return picture
 
 
