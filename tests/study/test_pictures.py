@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from picture_corpus import BROKEN, pictures_only, write_pictures
+from PIL import Image
 
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.study.issues import find_issues
