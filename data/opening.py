@@ -46,6 +46,9 @@ from tamis.data.tar_reader import TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 from tamis.data.warc_reader import WarcReader
 
+TAR_VERSION = "pictures"
+"""What the reader of tars has learned since probes were first remembered."""
+
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
 
@@ -348,6 +351,7 @@ def _open_file(path: Path, name: str, reading: _Reading, hashes: FileHashes) -> 
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]
+    lines += [TAR_VERSION] if kind == "tar" else []
     remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
     probe = recall_probe(probes, remembered)
     if probe is None:

@@ -32,6 +32,25 @@ Held = bytes | PictureError
 """Encoded bytes of a picture, or why there are none."""
 
 
+@dataclass(frozen=True)
+class NamedPicture:
+    """The file of a picture.
+
+    Attributes:
+        path: where it is.
+        name: its path below the folder of the corpus, or what names it there.
+        sha256: of its bytes when the corpus was opened, empty where they were not read then.
+    """
+
+    path: Path
+    name: str
+    sha256: str = ""
+
+
+Place = bytes | NamedPicture | PictureError
+"""Where a picture is: in its row, in a file, or nowhere."""
+
+
 def is_address(text: str) -> bool:
     """Say whether a text is an address such as ``https://...`` or ``data:...``, not a path."""
     return _ADDRESS.match(text) is not None
@@ -124,7 +143,7 @@ def read_batches(
             rows = batch.select(range(1, batch.num_columns))
             if opened.format == PICTURES:
                 known = [next(names) for _ in range(batch.num_rows)]
-                held: Iterator[Held] = (_checked(Path(each.path), each.name, each.sha256) for each in known)
+                held = map(read_named, (NamedPicture(Path(each.path), each.name, each.sha256) for each in known))
             else:
                 held = _held(batch.column(0), folders)
             yield from _in_bytes(held, rows, max_bytes)
@@ -152,34 +171,46 @@ def pictures_at(corpus: Corpus, positions: NDArray[np.int64]) -> list[Held]:
     Raises:
         CorpusError: a file of the corpus was changed since it was opened.
     """
+    column = None
+    if any(file.format != PICTURES for file in corpus.opened):
+        column = corpus.column_at(positions, corpus.shape.columns[PICTURE])
+    return [_read_place(place) for place in find_pictures(corpus, positions, column)]
+
+
+def find_pictures(corpus: Corpus, positions: NDArray[np.int64], column: pa.Array | None) -> Iterator[Place]:
+    """Yield where the pictures at source positions are.
+
+    Args:
+        corpus: a corpus of pictures.
+        positions: int64 (m,).
+        column: the column of pictures at these positions, (m,); not needed for files of pictures.
+    """
     starts = np.cumsum([0, *(file.rows for file in corpus.files)])
     files = (np.searchsorted(starts, positions, side="right") - 1).tolist()
-    column: pa.Array | None = None
-    found: list[Held] = []
     for at, (file, position) in enumerate(zip(files, positions.tolist(), strict=True)):
         opened = corpus.opened[file]
         if opened.format == PICTURES:
             named = opened.probe.documents[position - int(starts[file])]
-            found.append(_checked(Path(named.path), named.name, named.sha256))
-            continue
-        if column is None:
-            column = corpus.column_at(positions, corpus.shape.columns[PICTURE])
-        found += _held(column.slice(at, 1), _folders(corpus, file))
-    return found
+            yield NamedPicture(Path(named.path), named.name, named.sha256)
+        elif column is not None:
+            yield from _places(column.slice(at, 1), _folders(corpus, file))
 
 
 def _folders(corpus: Corpus, file: int) -> tuple[Path, ...]:
     """Return the folders below which the paths in a file of a corpus are looked for, all inside the corpus."""
     root = Path(corpus.root)
-    return (
-        tuple(dict.fromkeys((corpus.files[file].path.parent, root)))
-        if corpus.opened[file].format != PICTURES
-        else (root,)
-    )
+    if corpus.opened[file].format == PICTURES:
+        return (root,)
+    return tuple(dict.fromkeys((corpus.files[file].path.parent, root)))
 
 
 def _held(column: pa.Array, folders: Sequence[Path]) -> Iterator[Held]:
     """Yield the bytes of each value of the column of pictures."""
+    return map(_read_place, _places(column, folders))
+
+
+def _places(column: pa.Array, folders: Sequence[Path]) -> Iterator[Place]:
+    """Yield where the picture of each value of the column of pictures is."""
     if is_bytes(column.type):
         for value in column:
             held = value.as_py()
@@ -187,18 +218,18 @@ def _held(column: pa.Array, folders: Sequence[Path]) -> Iterator[Held]:
         return
     if is_text(column.type):
         for text in column.to_pylist():
-            yield _named(text, folders)
+            yield _find(text, folders)
         return
     names = _fields(column.type)
     raw = pc.struct_field(column, ["bytes"]) if "bytes" in names else pa.nulls(len(column), pa.large_binary())
     texts = pc.struct_field(column, ["path"]) if "path" in names else pa.nulls(len(column), pa.large_string())
     for value, text in zip(raw, texts.to_pylist(), strict=True):
         held = value.as_py()
-        yield held if isinstance(held, bytes) else _named(text, folders)
+        yield held if isinstance(held, bytes) else _find(text, folders)
 
 
-def _named(text: str | None, folders: Sequence[Path]) -> Held:
-    """Return the bytes of the file that a text names."""
+def _find(text: str | None, folders: Sequence[Path]) -> NamedPicture | PictureError:
+    """Return the file that a text names."""
     if text is None or not text.strip():
         return PictureError(_NONE)
     if is_address(text):
@@ -209,24 +240,34 @@ def _named(text: str | None, folders: Sequence[Path]) -> Held:
             if not file.resolve().is_relative_to(folders[-1].resolve()):
                 return PictureError("its picture lies outside the folder of the corpus")
             if file.is_file():
-                return _read(file)
+                return NamedPicture(file, text)
     except (OSError, ValueError, RuntimeError) as error:
-        return PictureError(f"its picture cannot be read ({getattr(error, 'strerror', None) or error})")
+        return _unreadable(error)
     return PictureError("the file of its picture is missing")
 
 
-def _read(file: Path) -> Held:
-    if file.stat().st_size > MOST_PICTURE_BYTES:
-        return PictureError(f"the picture is larger than {MOST_PICTURE_BYTES >> 20} MiB")
-    return file.read_bytes()
+def _unreadable(error: Exception) -> PictureError:
+    return PictureError(f"its picture cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
-def _checked(file: Path, name: str, known: str) -> Held:
-    """Return the bytes of a picture file; they must be those that were hashed when the corpus was opened."""
+def _read_place(place: Place) -> Held:
+    return read_named(place) if isinstance(place, NamedPicture) else place
+
+
+def read_named(named: NamedPicture) -> Held:
+    """Return the bytes of a file; where they were hashed when the corpus was opened, they must be the same.
+
+    Raises:
+        CorpusError: they are not, or the file is gone.
+    """
     try:
-        held = _read(file)
+        if named.path.stat().st_size > MOST_PICTURE_BYTES:
+            return PictureError(f"the picture is larger than {MOST_PICTURE_BYTES >> 20} MiB")
+        held = named.path.read_bytes()
     except OSError as error:
-        raise CorpusError(f"{name} is no longer there", value=str(file)) from error
-    if isinstance(held, bytes) and sha256(held).hexdigest() != known:
-        raise CorpusError(f"{name} was changed since the corpus was opened", fix="open the corpus again")
+        if not named.sha256:
+            return _unreadable(error)
+        raise CorpusError(f"{named.name} is no longer there", value=str(named.path)) from error
+    if named.sha256 and sha256(held).hexdigest() != named.sha256:
+        raise CorpusError(f"{named.name} was changed since the corpus was opened", fix="open the corpus again")
     return held

@@ -12,7 +12,6 @@ training_content_summary.md  the summary of training content of the EU's AI Act
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -42,7 +41,7 @@ from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.listing import LOCK_FILE
 from tamis.data.opening import OnBad
-from tamis.data.outputs import find_made, output_folder
+from tamis.data.outputs import check_space, find_made, output_folder
 from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_parquet
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
@@ -143,7 +142,7 @@ def prepare_bundle(
     plan = TrainingPlan.make(study, outcome, progress=watch)
     writer.check(plan.form)
     expected = _expect(plan, writer)
-    _check_space(target, expected)
+    check_space(target.parent, expected.bytes, "training data")
     if announce is not None:
         announce(expected)
     built = build(plan, engine=engine, progress=watch)
@@ -186,16 +185,6 @@ def _expect(plan: TrainingPlan, writer: FormatWriter) -> PrepareEstimate:
     whole = sum(each.bytes + each.samples * writer.overhead for each in splits)
     tokens = sum(each.tokens for each in splits)
     return PrepareEstimate(splits, whole, whole / writer.speed + tokens / TOKENS_PER_SECOND)
-
-
-def _check_space(target: Path, expected: PrepareEstimate) -> None:
-    above = next(folder for folder in target.parents if folder.exists())
-    free = shutil.disk_usage(above).free
-    if free < expected.bytes:
-        what = (
-            f"The disk has {free / 1e9:,.1f} GB left and the training data needs about {expected.bytes / 1e9:,.1f} GB"
-        )
-        raise StoreError(what, value=str(above), fix="free some space or choose another folder")
 
 
 @dataclass(frozen=True)
