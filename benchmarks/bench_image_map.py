@@ -137,7 +137,7 @@ def gallery(page: Page, url: str) -> None:
 def measure(pictures: int, side: int, root: Path) -> None:
     """Print the times of one size."""
     # Late: the support of the tests.
-    from picture_corpus import SERVER, analyse_pictures, write_pictures
+    from drawn_pictures import SERVER, analyse_pictures, write_pictures
 
     begun = time.perf_counter()
     corpus, home = write_pictures(root / "corpus", pictures, side=side), root / "home"

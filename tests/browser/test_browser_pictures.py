@@ -9,7 +9,7 @@ import pytest
 from accessibility import violations
 from clicks import funnel, go, lasso, number
 from dashboard import Dashboard, served, settle
-from picture_corpus import BROKEN, SERVER, analyse_pictures, write_pictures
+from drawn_pictures import BROKEN, SERVER, analyse_pictures, write_pictures
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser

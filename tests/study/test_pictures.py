@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from picture_corpus import BROKEN, pictures_only, write_pictures
+from drawn_pictures import BROKEN, pictures_only, write_pictures
 from PIL import Image
 
 from tamis.analytics.facts.facts import Facts

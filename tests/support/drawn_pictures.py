@@ -35,7 +35,7 @@ BROKEN = (
 FILES = 4
 SERVER = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
-from picture_corpus import serve; serve()
+from drawn_pictures import serve; serve()
 """
 
 
