@@ -76,7 +76,9 @@ def written(done: Run) -> list[tuple[bytes, str | None, str]]:
     place = done.folder / "curated"
     if done.format == "folder":
         rows = [json.loads(line) for line in (place / "metadata.jsonl").read_bytes().splitlines()]
-        return [((place / row["file_name"]).read_bytes(), row.get("caption") or row.get("txt"), _label(row)) for row in rows]
+        return [
+            ((place / row["file_name"]).read_bytes(), row.get("caption") or row.get("txt"), _label(row)) for row in rows
+        ]
     if done.format == "webdataset":
         return [row for path in sorted(place.glob("*.tar")) for row in _samples(path)]
     if done.format == "arrow":
