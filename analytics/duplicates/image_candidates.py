@@ -147,7 +147,8 @@ def find_attempts(hashed: Hashed, *, threads: int = 1, check: Callable[[], None]
                 table, asked = tables[int(inner[view])], np.ascontiguousarray(hashed.seen[:, view, kind])
                 near = partial(table.near, asked, hashed.plain, view)
                 found += pool.map(near, range(0, len(asked), _RANGE))
-    return _nearest(*(np.concatenate(side) for side in zip(*found, strict=True)), inner)
+    codes, how = (np.concatenate(side) for side in zip(*found, strict=True))
+    return _nearest(codes, how, inner)
 
 
 def _none() -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
+from tamis.analytics.embedding.embedder import Reads
 from tamis.analytics.embedding.image_network import BATCH, FEATURES, SIZE, FeatureNetwork, use_one_thread
 from tamis.analytics.embedding.static_model import unit_rows
 from tamis.data.errors import LockedError, SettingError
@@ -56,11 +57,14 @@ class PictureEmbedder:
     dtype: str
     threads: int = 1
 
+    reads: Reads = "pictures"
+
     @property
     def about(self) -> Mapping[str, Any]:
         """Return the description for manifests."""
         return {
             "tier": "picture",
+            "reads": self.reads,
             "model": {"source": EFFICIENTNET, "input": PREPARED},
             "sha256": WEIGHTS_SHA256,
             "dtype": "float16",
@@ -79,16 +83,16 @@ class PictureEmbedder:
         """Return the length of a vector."""
         return FEATURES
 
-    def encode(self, pictures: pa.Array | Sequence[bytes | None]) -> NDArray[np.float16]:
+    def encode(self, texts: pa.Array | Sequence[Any]) -> NDArray[np.float16]:
         """Return the vectors, float16 (n, 1280): unit rows, zeros for NULL; a picture gets the same bits in any batch.
 
         Args:
-            pictures: encoded pictures, or NULL.
+            texts: encoded pictures, or NULL.
 
         Raises:
             PictureError: one cannot be decoded.
         """
-        values = pictures.to_pylist() if isinstance(pictures, pa.Array | pa.ChunkedArray) else list(pictures)
+        values = texts.to_pylist() if isinstance(texts, pa.Array | pa.ChunkedArray) else list(texts)
         there = [row for row, value in enumerate(values) if value is not None]
         batches = [there[first : first + BATCH] for first in range(0, len(there), BATCH)]
         found = np.zeros((len(values), FEATURES), dtype=np.float32)

@@ -46,6 +46,11 @@ class PairDedup(Keeping):
 
     @property
     @abstractmethod
+    def floor(self) -> float:
+        """Return the smallest similarity that is measured."""
+
+    @property
+    @abstractmethod
     def level(self) -> float:
         """Return the smallest similarity of duplicates."""
 
@@ -84,6 +89,11 @@ class TextPairDedup(PairDedup):
     def measure(self) -> Measure:
         """Return the measure of pairs."""
         return replace(self.params.measure, of=self.of or "")
+
+    @property
+    def floor(self) -> float:
+        """Return the smallest similarity that is measured."""
+        return self.params.floor
 
     def columns(self) -> frozenset[str]:
         return super().columns() | (set() if self.of is None else {f"{self.of}.bytes"})

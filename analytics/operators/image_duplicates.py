@@ -49,7 +49,7 @@ class ImageExactDedup(KeepingPictures, GroupDedup):
 class ImageNearDedup(KeepingPictures, PairDedup):
     """Keeps up to ``max_copies`` of pictures that look alike: scaled, saved again, cut, padded, marked, lighter ones.
 
-    Candidates have near perceptual hashes; each is laid on the other before it counts, see docs/images.md. Pictures are
+    Candidates have near perceptual hashes; each is laid on the other before it counts, see docs/duplicates.md. Pictures are
     taken in the order of the keep policy, ties by id, and one is dropped only when ``max_copies`` kept pictures are its
     direct matches; the most similar of them is named as its twin. Similarity above 0.6 is measured once, so a new
     threshold needs no new measurement.
@@ -79,6 +79,11 @@ class ImageNearDedup(KeepingPictures, PairDedup):
     def measure(self) -> Measure:
         """Return the measure of pairs."""
         return self.params.measure
+
+    @property
+    def floor(self) -> float:
+        """Return the smallest similarity that is measured."""
+        return self.params.floor
 
     @property
     def level(self) -> float:

@@ -59,7 +59,7 @@ def threshold_sweep(found: Look, levels: Sequence[float] | None = None) -> Dupli
     """
     if isinstance(found.rule, GroupDedup):
         raise RecipeError("Exact duplicates have no threshold", value=found.rule.name)
-    floor = found.rule.params.floor
+    floor = found.rule.floor
     chosen = np.arange(round(floor * 100), 100) / 100 if levels is None else np.asarray(levels, dtype=np.float64)
     if len(chosen) and chosen.min() < floor:
         raise RecipeError("This similarity was not measured", value=float(chosen.min()), allowed=f"{floor:g} to 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.duplicates.preference import preference_step
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
@@ -44,7 +45,8 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     """
     chosen = options or read_options(workspace, corpus)
     if corpus.shape.kind == PICTURE:
-        return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace)))
+        mapped = mapping_steps(corpus, size_of(corpus), chosen)
+        return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace), *mapped))
     counted = tokens_step(chosen.tokenizer)
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
@@ -56,7 +58,7 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
 
 def picture_steps(corpus: Corpus, options: MapOptions) -> tuple[StepSpec, ...]:
     """Return the steps of a corpus of pictures: those of texts measure its captions, if it has a column of them."""
-    measured = (pictures_step(corpus), documents_step(corpus), columns_step(corpus))
+    measured = (pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step())
     if "caption" not in corpus.shape.columns:
         return measured
     captions = (signals_step(), language_step(), tokens_step(options.tokenizer), words_step(), perplexity_step())

@@ -29,7 +29,7 @@ def page() -> None:
     here = stage()
     if here.pictures and "n_tokens" not in here.facts.columns:
         st.info(
-            "A run of training is laid out in tokens, and these pictures have no captions. They leave through Export and "
+            "A run of training is laid out in tokens, and these pictures have no captions. They leave by Export and "
             "run on the page Recipe: as a folder, as Parquet, or as WebDataset tars."
         )
         return

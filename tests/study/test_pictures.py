@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from drawn_pictures import BROKEN, pictures_only, write_pictures
 from hypothesis import given
 from hypothesis import strategies as st
-from drawn_pictures import BROKEN, pictures_only, write_pictures
 from PIL import Image
 
 from tamis.analytics.facts.facts import Facts
