@@ -128,7 +128,8 @@ def _bar(here: Stage, focus: bool) -> Queue:
             "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
             help="Hide what the recipe decided, where the document comes from and what others said",
         )  # fmt: skip
-        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view that fits phones")
+        what = "picture" if here.pictures else "text"
+        wide = st.toggle(f"Only the {what}", value=focus, key="review/focus", help="A reading view that fits phones")
     session.choose(
         review_kind=queue.kind, review_step=queue.step, review_size=queue.size, review_blind=blind, review_focus=wide
     )
