@@ -117,9 +117,8 @@ def _judge(bed: EffectStudy, copies: Mapping[str, NDArray[np.int32]], tokens: in
     for name, scores in (("n-gram", _ngram(bed.bench, chosen, budget)), ("0.5M", _small(bed, chosen, budget, given))):
         bits, sizes = scores
         print(f"\n{name}, on {len(sizes)} texts of the verdict half:\n")
-        print(
-            "| recipe | documents | bytes | bits per byte | suggest less this, interval | suggest is |\n|---|---|---|---|---|---|"
-        )
+        print("| recipe | documents | bytes | bits per byte | suggest less this, interval | suggest is |")
+        print("|---|---|---|---|---|---|")
         for each, own in sorted(bits.items(), key=lambda item: float(np.mean([part.sum() for part in item[1]]))):
             documents, size = int(np.count_nonzero(chosen[each])), selection_bytes(bed.bench, chosen[each])
             mean = float(np.mean([part.sum() for part in own]) / sizes.sum())
