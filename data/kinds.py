@@ -17,7 +17,7 @@ _JSON, _TEXT, _PICTURE = 4, 5, 6
 DESCRIBES = "{} that describes pictures"
 """Reason of the files that are not read as data but beside pictures."""
 
-FEW = 10
+FEW = 4
 """One kind of documents is left out beside another that has this many times as many files; else nobody can tell."""
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
@@ -86,7 +86,7 @@ def _are_pictures(pictures: Sequence[Path], others: Sequence[Path], *, folder: b
     """Say whether files are read as pictures, not as the data or text beside them.
 
     Raises:
-        CorpusError: they are texts and pictures, and neither is a tenth of the other.
+        CorpusError: they are texts and pictures, and neither is a quarter of the other.
     """
     data = [file for file in others if _rank(file) < _JSON and not (folder and describes(file))]
     if data or not folder:

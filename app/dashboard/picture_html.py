@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tamis.analytics.study.picture_difference import STRONGER, PictureDifference
+from tamis.analytics.study.pictures_in_files import PictureInFile
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard.marked_text import Span, mark_places
 
@@ -61,6 +62,18 @@ def sheet(documents: Sequence[Reading], notes: Sequence[str] = (), *, tile: int 
         for each, note in zip(documents, words, strict=True)
     )
     return f'<ul class="tamis-sheet" style="--tile: {tile}px">{tiles}</ul>' if tiles else ""
+
+
+def sheet_of_files(pictures: Sequence[PictureInFile]) -> str:
+    """Return rows of a corpus that is not analysed as small pictures in a grid, or the reason why one is none."""
+    tiles = []
+    for each in pictures:
+        number = f"row {each.row + 1}"
+        words = " ".join(each.caption.split())[:300] or number
+        data = b64encode(each.thumbnail).decode()
+        shown = f'<img src="data:image/webp;base64,{data}" alt="{escape(words)}">' if data else escape(each.reason)
+        tiles.append(f'<li><div>{shown}</div><span dir="auto" title="{escape(words)}">{escape(words)}</span></li>')
+    return f'<ul class="tamis-sheet">{"".join(tiles)}</ul>' if tiles else "No documents."
 
 
 def beside(left: Reading, right: Reading, found: PictureDifference | None, *, titles: tuple[str, str]) -> str:

@@ -20,7 +20,7 @@ from tamis.app.dashboard import login, rule_preview, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, duration, format_distinct, share, short
+from tamis.app.dashboard.look import count, duration, format_distinct, heading, share, short
 from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
@@ -375,13 +375,16 @@ def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
             if rule is None or (step is not None and step.operator == rule):
                 own = step.id if step is not None and which == "dropped" else None
                 rows = here.ask(sample_rows, which=which, step=own, n=number)
-                heading = f"{title} by {'the recipe' if own is None else f'step {plain(own)}'}"
+                words = f"{title} by {'the recipe' if own is None else f'step {plain(own)}'}"
             else:
                 part = rule if which == "kept" else rule.model_copy(update={"mode": "drop"})
                 trial = Scene.build(here.opened.facts, here.opened.evidence, selection=(part,))
                 rows = sample_rows(trial, which="selected", n=number)
-                heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
-            st.markdown(f"##### {heading}")
+                words = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
+            if here.pictures:
+                heading(words)
+            else:
+                st.markdown(f"##### {words}")
             marked = "" if here.pictures else f"; marked: what {plain(info.title.lower())} comes from"
             st.caption(f"a random sample of {len(rows)} (seed 0){marked}")
             documents = here.readings([int(row) for row in rows])
