@@ -24,6 +24,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from tamis.analytics.study.concept_profiles import freeze_concepts
+from tamis.analytics.study.study import Study
+from tamis.data.open_corpus import open_corpus
+from tamis.data.workspace import Workspace
+
 DEBIAN = {
     "stamps": ("tuxpaint-stamps-default", "usr/share/tuxpaint/stamps"),
     "clipart": ("openclipart-png", "usr/share/openclipart/png"),
@@ -43,7 +48,7 @@ steps:
   - {id: flat, operator: signal_range, params: {signal: flat_share, max: 0.98}}
   - {id: once, operator: image_exact_dedup, params: {}}
   - {id: near, operator: image_near_dedup, params: {}}
-  - {id: budget, operator: cluster_budget, params: {share: 0.5}}
+  - {id: budget, operator: cluster_budget, params: {concepts: CONCEPTS, share: 0.5}}
 """
 
 
@@ -130,8 +135,9 @@ def walk(folder: Path, recipe: str) -> None:
     """Go through the chain and print the counts of each step."""
     pictures, home = folder / "pictures", folder / "home"
     sets = Counter(path.relative_to(pictures).parts[0] for path in pictures.rglob("*") if path.suffix in SUFFIXES)
-    (folder / "recipe.yaml").write_text(recipe)
     tamis(home, "analyze", pictures)
+    study = Study.open(open_corpus(pictures), Workspace(home))
+    (folder / "recipe.yaml").write_text(recipe.replace("CONCEPTS", freeze_concepts(study)))
     shutil.rmtree(folder / "bundle", ignore_errors=True)
     tamis(home, "export", folder / "recipe.yaml", pictures, "-o", folder / "bundle")
     for format in ("folder", "parquet", "webdataset"):
