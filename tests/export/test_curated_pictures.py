@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,21 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
         run(root, "folder", tmp_path / "out", "parquet")
     assert not (tmp_path / "out").exists()
     assert run(root, "folder", tmp_path / "links", "folder").counts[-1].documents
+
+
+@pytest.mark.parametrize("form", ["folder", "structs", "named"])
+def test_text_steps_edit_captions_and_leave_pictures_alone(root: Path, form: str, tmp_path: Path) -> None:
+    drawn = [replace(each, caption=f"from {k}, write to anna{k}@mail.org") for k, each in enumerate(draw_pictures(6))]
+    FORMS[form](tmp_path / form, drawn)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.partition("steps:")[0] + "steps: [{id: mail, operator: pii_redaction, params: {}}]")
+    done = run_bundle(
+        recipe, tmp_path / form, tmp_path / "out", workspace=Workspace(root / "home"),
+        options=CuratedOptions(format="folder"),
+    )  # fmt: skip
+    wanted = {(each.raw, f"from {k}, write to <EMAIL>", each.label) for k, each in enumerate(drawn)}
+    assert set(written_pictures(done)) == wanted
+    assert done.edited[0].documents == len(drawn)
 
 
 @pytest.mark.parametrize("form", ["folder", "named"])
