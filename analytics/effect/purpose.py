@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import Bench, Cleaning, Protocol
 from tamis.analytics.effect.target import Target, TargetEntry
-from tamis.analytics.embedding.step import text_embedder_of, load_vectors
+from tamis.analytics.embedding.step import load_vectors, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
