@@ -26,7 +26,7 @@ from tamis.data.opening import (
 from tamis.data.parts import Parts
 from tamis.data.path_columns import ORIGINS
 from tamis.data.paths import Pieces, find_path
-from tamis.data.picture_source import pictures_at, read_batches
+from tamis.data.picture_source import pictures_at, read_batches, with_named_pictures
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "Roles", "Shard", "SourceFile"]
 
-
+Rows = NDArray[np.int64] | Sequence[int]
 _THREADS = 4
 
 
@@ -185,7 +185,9 @@ class Corpus:
             RoleError: unknown column.
         """
         labels = list(self.schema.names if columns is None else columns)
-        places = [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        places: list[Pieces] = (
+            [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        )
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # Work per batch must not become work per file when files are small.
@@ -310,7 +312,7 @@ class Corpus:
             first += len(pictures)
             yield pictures.filter(kept), rows.filter(kept)
 
-    def picture_bytes(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> list[bytes]:
+    def picture_bytes(self, documents: Documents, rows: Rows) -> list[bytes]:
         """Return the encoded pictures of a few documents, in the requested order.
 
         Args:
@@ -329,36 +331,37 @@ class Corpus:
 
     def column_at(self, positions: NDArray[np.int64], path: str) -> pa.Array:
         """Return one column at source positions, (m,)."""
-        return _whole_array(at_path(self.take(positions), path))
+        return _whole_array(at_path(self.take(positions, columns=[self.head(path)]), path))
 
-    def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the full source rows of a few documents, in the requested order.
-
-        Args:
-            documents: the documents of this corpus.
-            rows: facts rows, int64 (m,).
+    def fetch(self, documents: Documents, rows: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the source rows of a few documents by facts row, in the requested order; see ``take``.
 
         Raises:
             CorpusError: a file is damaged or was changed since the corpus was opened.
         """
-        return self.take(documents.order[np.asarray(rows, dtype=np.int64)])
+        return self.take(documents.order[np.asarray(rows, dtype=np.int64)], columns=columns)
 
-    def take(self, positions: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the rows at source positions (0 is the first row of the first file), in the requested order."""
+    def take(self, positions: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows at source positions (0 is the first row of the first file), in the requested order.
+
+        Args:
+            positions: int64 (m,).
+            columns: top-level columns; None for all. Others, such as pictures, are then not read.
+        """
         wanted = np.asarray(positions, dtype=np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.rows):
             raise CorpusError("Source position out of range", value=int(wanted.max()), allowed=f"0 to {self.rows - 1}")
         starts = np.cumsum([0, *(file.rows for file in self.files)])
         files = np.searchsorted(starts, wanted, side="right") - 1
         if not len(wanted):
-            return self.schema.empty_table()
+            return self._whole(self.schema.empty_table(), columns)
         places = [np.flatnonzero(files == file) for file in np.unique(files)]
 
         def read(mine: NDArray[np.int64]) -> pa.Table:
             file = int(files[mine[0]])
             opened = self._opened[file]
             opened.check_unchanged()
-            return self._whole(self._cache.rows(opened, file, wanted[mine] - starts[file]))
+            return self._whole(self._cache.rows(opened, file, wanted[mine] - starts[file], columns=columns), columns)
 
         with ThreadPoolExecutor(_THREADS) as threads:
             pieces = list(threads.map(read, places))
@@ -375,12 +378,9 @@ class Corpus:
         picked = find_roles(self.schema, given, samples=partial(sample_values, self._opened))
         for opened in self._opened:
             opened.check_text(needed_text(picked))
-        return replace(
-            self,
-            roles=picked,
-            fingerprint=fingerprint_of(self.files, picked),
-            text_fingerprint=text_fingerprint_of(self.files, picked),
-        )
+        prints = fingerprint_of(self.files, picked), text_fingerprint_of(self.files, picked)
+        changed = replace(self, roles=picked, fingerprint=prints[0], text_fingerprint=prints[1])
+        return with_named_pictures(changed)
 
     def verify(self) -> None:
         """Hash every file again.
@@ -428,12 +428,12 @@ class Corpus:
         columns = {path: field_of(whole[place[0]], place[1:]) for path, place in self.places.items()}
         return self.shape.join(read_batch(self.shape, columns, self.places, rows))
 
-    def _whole(self, table: pa.Table) -> pa.Table:
+    def _whole(self, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
         batches = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-        names = self.schema.names
+        names = self.schema.names if columns is None else list(columns)
         return pa.Table.from_batches(
             [self._select(batch, names, [(name,) for name in names]) for batch in batches]
-        ).cast(self.schema)
+        ).cast(pa.schema([self.schema.field(name) for name in names]))
 
 
 def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

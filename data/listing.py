@@ -14,6 +14,8 @@ from tamis.data.kinds import DESCRIBES, choose_kind, is_picture_file, is_text_fi
 
 RUN_FILE, LOCK_FILE, CORPORA_FILE = "run.json", "recipe.lock.json", "corpora.json"
 CURATED = "curated"
+PICTURES_TABLE = "pictures.parquet"
+"""In the folder of a run that wrote files of pictures: name below ``CURATED``, bytes and sha256, a row each."""
 _SHOWN = 3
 
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
@@ -24,8 +24,15 @@ from tamis.analytics.effect.bench import RANDOM, RECIPE, Bench, random_copies, s
 from tamis.analytics.effect.learning_curves import Curve
 from tamis.analytics.effect.proxy_plan import LANES, Precision, ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ArmCurves, ProxyEffect, summarise
-from tamis.analytics.effect.proxy_text import ByteTexts, reading_order
-from tamis.analytics.effect.proxy_training import ProxyState, ProxyTrial, precision_of, saved_state, train_proxy
+from tamis.analytics.effect.proxy_text import ByteTexts, ordered_reading, reading_order
+from tamis.analytics.effect.proxy_training import (
+    ProxyState,
+    ProxyTrial,
+    hired,
+    precision_of,
+    saved_state,
+    train_proxy,
+)
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.operators.budget import effective_tokens
 from tamis.analytics.recipe.recipe import Recipe
@@ -53,6 +60,7 @@ class Arm:
         seed: of the model.
         rows: int64 (m,), facts rows.
         copies: int32 (m,), copies of each.
+        places: int64 (m,), where each document stands in the order of training; None for an order by hash.
     """
 
     name: str
@@ -60,6 +68,7 @@ class Arm:
     seed: int
     rows: NDArray[np.int64]
     copies: NDArray[np.int32]
+    places: NDArray[np.int64] | None = None
 
 
 def measure_proxy(
@@ -172,6 +181,8 @@ class ProxyGround:
         read = hashlib.sha256(keys[order].astype("<u8").tobytes() + arm.copies[order].astype("<i4").tobytes())
         params = self.plan.params(self.precision)
         params |= {"seed": arm.seed, "read": read.hexdigest(), "scored_texts": self._scored_digest}
+        if arm.places is not None:
+            params["order"] = hashlib.sha256(keys[np.argsort(arm.places)].astype("<u8").tobytes()).hexdigest()
         return ArtifactKey("proxy_trial", TRIAL_VERSION, self.bed.study.corpus.text_fingerprint, params)
 
     def measure(
@@ -222,38 +233,38 @@ class ProxyGround:
         orders = {places[0]: self._order(arms[places[0]]) for places in missing}
         texts, rows = self._texts(orders.values())
 
-        def train(places: Sequence[int]) -> None:
+        def train(places: Sequence[int], hands: Executor) -> None:
             def reached(trial: ProxyTrial) -> None:
                 with self._lock:
                     found.update(dict.fromkeys(places, trial))
                     tell(found)
 
             stream = texts.stream(rows[orders[places[0]]], self.plan.tokens)
-            reached(self._train(arms[places[0]], keys[places[0]], stream, reached, watch))
+            reached(self._train(arms[places[0]], keys[places[0]], stream, reached, hands, watch))
 
         self._in_lanes(train, missing)
         return found
 
-    def _in_lanes(self, train: Callable[[Sequence[int]], None], missing: Sequence[Sequence[int]]) -> None:
-        """Train on a thread each, as many at a time as there are processors; put torch's setting back at the end."""
+    def _in_lanes(self, train: Callable[[Sequence[int], Executor], None], missing: Sequence[Sequence[int]]) -> None:
+        """Train as many at a time as there are processors, with one hand for each; put torch's setting back."""
         # Late: torch.
         import torch
 
         threads = torch.get_num_threads()
         try:
             lanes = 1 if self.plan.device == "cuda" else min(max(LANES, os.cpu_count() or 1), _MOST_LANES)
-            with ThreadPoolExecutor(lanes) as pool:
-                for _ in pool.map(train, missing):
+            with hired(lanes) as hands, ThreadPoolExecutor(lanes) as pool:
+                for _ in pool.map(lambda places: train(places, hands), missing):
                     pass
         finally:
             torch.set_num_threads(threads)
 
     def _order(self, arm: Arm) -> NDArray[np.int64]:
-        bench = self.bed.bench
-        order = reading_order(
-            bench.keys[arm.rows], bench.bytes[arm.rows], arm.copies, tokens=self.plan.tokens, seed=arm.seed
-        )
-        return arm.rows[order]
+        bench, tokens = self.bed.bench, self.plan.tokens
+        sizes = bench.bytes[arm.rows]
+        if arm.places is not None:
+            return arm.rows[ordered_reading(sizes, arm.copies, arm.places, tokens=tokens)]
+        return arm.rows[reading_order(bench.keys[arm.rows], sizes, arm.copies, tokens=tokens, seed=arm.seed)]
 
     def _texts(self, orders: Iterable[NDArray[np.int64]]) -> tuple[ByteTexts, NDArray[np.int64]]:
         """Return the texts that any model reads, and where each facts row is among them, int64 (n,)."""
@@ -269,6 +280,7 @@ class ProxyGround:
         key: ArtifactKey,
         stream: NDArray[np.uint16],
         reached: Callable[[ProxyTrial], None],
+        hands: Executor,
         progress: Progress,
     ) -> ProxyTrial:
         """Train one model, from its last saved state if there is one, and store it; wait if another job trains it."""
@@ -276,7 +288,7 @@ class ProxyGround:
         while (stored := store.find(key)) is None:
             try:
                 with store.writer(key) as out:
-                    return self._write(arm, out, stream, reached, progress)
+                    return self._write(arm, out, stream, reached, hands, progress)
             except LockedError:
                 progress.check()
                 time.sleep(_WAIT_SECONDS)
@@ -288,6 +300,7 @@ class ProxyGround:
         out: ArtifactWriter,
         stream: NDArray[np.uint16],
         reached: Callable[[ProxyTrial], None],
+        hands: Executor,
         progress: Progress,
     ) -> ProxyTrial:
         def save(state: ProxyState) -> None:
@@ -296,7 +309,7 @@ class ProxyGround:
 
         trial = train_proxy(
             self.plan, stream, self.scored, self.general, seed=arm.seed, precision=self.precision,
-            state=_last(out), save=save, progress=progress,
+            state=_last(out), save=save, hands=hands, progress=progress,
         )  # fmt: skip
         for part in out.parts():
             out.drop_part(part)

@@ -94,11 +94,13 @@ def _trial(here: Stage) -> RuleTrial | None:
     known = _PICTURES if pictures else _KINDS
     kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
     kinds |= {} if pictures else {"contamination": "Contamination"}
-    chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
+    first = str(now.setting("dup_kind", "exact"))
+    first = first if first in kinds else "exact"
+    chosen = session.widget_value("duplicates/kind", first)
     # In a row that wraps: on a small screen no word is cut.
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = st.segmented_control(
-            "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, width="content",
+            "Kind", list(kinds), default=first, required=True, width="content",
             label_visibility="collapsed", format_func=lambda name: kinds[name], key="duplicates/kind",
         )  # fmt: skip
         widths = (230, 150, 250, 170) if chosen == "contamination" else (210, 130, 150, 170)
