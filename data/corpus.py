@@ -26,7 +26,7 @@ from tamis.data.opening import (
 from tamis.data.parts import Parts
 from tamis.data.path_columns import ORIGINS
 from tamis.data.paths import Pieces, find_path
-from tamis.data.picture_source import pictures_at, read_batches
+from tamis.data.picture_source import pictures_at, read_batches, with_named_pictures
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
@@ -378,12 +378,9 @@ class Corpus:
         picked = find_roles(self.schema, given, samples=partial(sample_values, self._opened))
         for opened in self._opened:
             opened.check_text(needed_text(picked))
-        return replace(
-            self,
-            roles=picked,
-            fingerprint=fingerprint_of(self.files, picked),
-            text_fingerprint=text_fingerprint_of(self.files, picked),
-        )
+        prints = fingerprint_of(self.files, picked), text_fingerprint_of(self.files, picked)
+        changed = replace(self, roles=picked, fingerprint=prints[0], text_fingerprint=prints[1])
+        return with_named_pictures(changed)
 
     def verify(self) -> None:
         """Hash every file again.

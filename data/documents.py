@@ -175,7 +175,7 @@ def load_table(
     rows = sum(part.num_rows for part in parts)
     wanted = documents.n + (documents.errors.num_rows if artifact.facts.get(EVERY_ROW) else 0)
     if not parts or rows != wanted:
-        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {wanted}")
+        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {wanted} documents")
     table = pa.concat_tables(parts)
     if artifact.facts.get(EVERY_ROW):
         return table.combine_chunks().take(pa.array(documents.order))

@@ -13,7 +13,7 @@ from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
 from tamis.data.message import MalformedError, json_list
 from tamis.data.paths import Pieces, find_path, path_of, walk
-from tamis.data.picture_source import is_picture_path
+from tamis.data.picture_paths import is_picture_path
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
 from tamis.data.row_parts import read_row
@@ -160,6 +160,9 @@ def find_shape(schema: pa.Schema, samples: Sampler, kind: str | None = None) -> 
             return shape
     if kind == "conversation":
         return _rendered(columns)
+    if kind == PICTURE and (named := columns.first((*_IMAGES, "url", "image_url"), columns.is_text)):
+        # What is wrong with it is said when it is checked.
+        return Shape(PICTURE, {PICTURE: named})
     if kind is None and columns.path("input_ids") and not any(is_text(each) for _, each in walk(schema)):
         raise RoleError(
             "The corpus is tokenised: it has the numbers of tokens and no text", value="input_ids",

@@ -35,10 +35,10 @@ def infer(values: Sequence[Any], mixed: list[bool] | None = None) -> pa.DataType
         return pa.null()
     if kinds == {str}:
         return pa.large_string()
-    if kinds == {bool}:
-        return pa.bool_()
     if kinds == {bytes}:
         return pa.large_binary()
+    if kinds == {bool}:
+        return pa.bool_()
     if kinds == {int}:
         ints = [value for value in values if value is not None]
         return pa.int64() if min(ints) >= -(2**63) and max(ints) < 2**63 else MIXED

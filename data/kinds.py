@@ -17,7 +17,7 @@ _JSON, _TEXT, _PICTURE = 4, 5, 6
 DESCRIBES = "{} that describes pictures"
 """Reason of the files that are not read as data but beside pictures."""
 
-FEW = 10
+FEW = 4
 """One kind of documents is left out beside another that has this many times as many files; else nobody can tell."""
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
@@ -26,6 +26,7 @@ _DESCRIPTIONS = (STATE, SPLITS, "dataset_info.json")
 _DESCRIPTION = "{} beside data, taken as a description"
 _OTHER = "{} of another format beside data"
 _DOCUMENTS = "{} of text or code beside data"
+_ABOUT = frozenset(("readme", "license", "licence", "copying", "notice", "authors", "credits", "changelog"))
 _PICTURES = "{} of pictures beside data or text; of data, those that a column names are read"
 _CACHED = "{} of Arrow that the saved dataset does not name"
 
@@ -85,12 +86,13 @@ def _are_pictures(pictures: Sequence[Path], others: Sequence[Path], *, folder: b
     """Say whether files are read as pictures, not as the data or text beside them.
 
     Raises:
-        CorpusError: they are texts and pictures, and neither is a tenth of the other.
+        CorpusError: they are texts and pictures, and neither is a quarter of the other.
     """
     data = [file for file in others if _rank(file) < _JSON and not (folder and describes(file))]
     if data or not folder:
         return not others
-    texts = [file for file in others if _rank(file) == _TEXT and not _is_caption(file, _stems(pictures))]
+    stems = _stems(pictures)
+    texts = [file for file in others if _rank(file) == _TEXT and not (_is_caption(file, stems) or _is_about(file))]
     if FEW * len(pictures) <= len(texts) or FEW * len(texts) <= len(pictures):
         return len(pictures) > len(texts)
     raise CorpusError(
@@ -102,6 +104,11 @@ def _are_pictures(pictures: Sequence[Path], others: Sequence[Path], *, folder: b
 
 def _count(files: Sequence[Path], name: str) -> str:
     return f"{len(files):,} {name}{'' if len(files) == 1 else 's'}"
+
+
+def _is_about(file: PurePath) -> bool:
+    """Say whether a text is about its folder, not one of its documents."""
+    return file.name.split(".")[0].lower() in _ABOUT
 
 
 def _stems(files: Sequence[Path]) -> frozenset[Path]:

@@ -42,12 +42,9 @@ from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
 from tamis.data.session_log import SESSIONS, SessionReader, are_sessions
-from tamis.data.tar_reader import TarReader
+from tamis.data.tar_reader import TAR_VERSION, TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 from tamis.data.warc_reader import WarcReader
-
-TAR_VERSION = "pictures"
-"""What the reader of tars has learned since probes were first remembered."""
 
 READER_VERSION = 1
 """Version of the readers, part of every fingerprint: raised whenever the same bytes give other rows."""
@@ -350,9 +347,9 @@ def _open_file(path: Path, name: str, reading: _Reading, hashes: FileHashes) -> 
         kind = SESSIONS if reading.logs else kind
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
+    version = [PROBE_VERSION, *([TAR_VERSION] if kind == "tar" else [])]
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]
-    lines += [TAR_VERSION] if kind == "tar" else []
-    remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
+    remembered = digest([sha256, kind, compression, READER_VERSION, thorough, *version, *lines])
     probe = recall_probe(probes, remembered)
     if probe is None:
         probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)

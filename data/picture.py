@@ -138,7 +138,7 @@ def _opened(raw: bytes) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(_too_large()) from error
     except Exception as error:  # As above: a damaged header.
-        raise PictureError(f"the picture is damaged ({_said(error)})") from error
+        raise PictureError(f"the {_begins_as(raw) or 'picture'} is damaged or cut short ({_said(error)})") from error
     if image.format not in FORMATS:
         raise PictureError(f"pictures of the kind {image.format} are not read")
     return image
@@ -171,7 +171,7 @@ def _words(image: Image.Image) -> tuple[NDArray[np.uint32], bool]:
     if image.mode in _WIDE:
         raise PictureError(f"samples of 32 bits ({image.mode}) have no stated range")
     if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.uint32) >> 8
+        grey = np.asarray(image).astype(np.uint32) >> np.uint32(8)
         return _locked(grey * np.uint32(0x010101) + np.uint32(0xFF000000)), False
     if image.has_transparency_data:
         words = _shared(image.convert("RGBA"))
@@ -230,8 +230,24 @@ _OTHERS = {
 }  # fmt: skip
 
 
+_BEGINS = {
+    b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"GIF8": "gif", b"BM": "bmp", b"II*\0": "tiff",
+    b"MM\0*": "tiff", b"RIFF": "webp",
+}  # fmt: skip
+
+
+def _begins_as(raw: bytes) -> str | None:
+    """Return the format that the first bytes state, None if they state none that is read."""
+    if raw[4:12] == b"ftypavif":
+        return "avif"
+    return next((kind for magic, kind in _BEGINS.items() if raw.startswith(magic)), None)
+
+
 def _what_else(raw: bytes) -> str:
     """Return why bytes that no decoder takes are no picture."""
+    begun = _begins_as(raw)
+    if begun is not None:
+        return f"the {begun} is damaged or cut short"
     found = next((what for magic, what in _OTHERS.items() if raw.lstrip()[: len(magic)].lower() == magic.lower()), None)
     if found is not None:
         return f"it is {found}, not a picture"

@@ -90,9 +90,9 @@ def _pieces(places: Iterator[bytes | NamedPicture], *, embed: bool) -> Iterator[
 
 @dataclass(frozen=True)
 class PictureTarForm:
-    """WebDataset: ``KEY.jpg`` or another end by content, ``KEY.txt`` for the caption, ``KEY.json`` for all other columns.
+    """WebDataset: ``KEY.jpg`` or another end by content, ``KEY.txt`` with the caption, ``KEY.json`` with all columns.
 
-    ``KEY`` is the number of the row; times and owners are constant.
+    ``KEY`` is the number of the row; times and owners are constant. Without a slot for captions there is no text.
 
     Attributes:
         pictures: of the corpus.

@@ -21,7 +21,7 @@ FILE_NAME = "file_name"
 """Column of ``metadata.jsonl`` and ``metadata.csv`` that names the picture, relative to their own folder."""
 
 CAPTION = "caption"
-CAPTION_SUFFIXES = (".txt", ".caption")
+CAPTION_SUFFIXES = (".txt",)
 _METADATA = "metadata"
 _TAKEN = ("image", "path", "extension")
 _MOST_JSON = 1 << 30
@@ -107,7 +107,7 @@ def _placed(tables: Sequence[tuple[str, _Named]], places: Mapping[str, int], not
             else:
                 order[place] = at + row
         if unknown:
-            notes.append(f"{file} names {unknown:,} picture{'' if unknown == 1 else 's'} that are not there")
+            notes.append(f"{file} names {unknown:,} picture{'' if unknown == 1 else 's'} without a file")
         arrays = [
             conform(table.column(field.name).combine_chunks(), field.type)
             if field.name in table.column_names

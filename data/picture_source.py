@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,19 +14,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.byte_text import is_bytes
-from tamis.data.errors import CorpusError, PictureError, RoleError
-from tamis.data.formats import PICTURE_SUFFIXES, PICTURES
+from tamis.data.errors import CorpusError, PictureError
+from tamis.data.file_hashes import FileHashes
+from tamis.data.formats import PICTURES
+from tamis.data.hashing import digest
 from tamis.data.picture import MOST_PICTURE_BYTES
+from tamis.data.picture_paths import fields_of, is_address
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
 from tamis.data.shapes import PICTURE
-from tamis.data.shards import Shard
+from tamis.data.shards import Shard, cut_shards
+from tamis.data.source_files import fingerprint_of, text_fingerprint_of
 
 if TYPE_CHECKING:
     from tamis.data.corpus import Corpus
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//|[^\\/])")
 _NONE = "the row has no picture"
+_FIRST_ROWS = 1024
+
 Held = bytes | PictureError
 """Encoded bytes of a picture, or why there are none."""
 
@@ -51,50 +55,77 @@ Place = bytes | NamedPicture | PictureError
 """Where a picture is: in its row, in a file, or nowhere."""
 
 
-def is_address(text: str) -> bool:
-    """Say whether a text is an address such as ``https://...`` or ``data:...``, not a path."""
-    return _ADDRESS.match(text) is not None
+def states_pictures(corpus: Corpus) -> bool:
+    """Say whether the files of a corpus of pictures hold the pictures themselves, not paths of other files."""
+    return not any(file.named for file in corpus.files)
 
 
-def is_picture_path(text: str) -> bool:
-    """Say whether a text is the path of a picture file by its end; addresses are none."""
-    return not is_address(text) and PurePath(text).suffix.lower() in PICTURE_SUFFIXES
+def with_named_pictures(corpus: Corpus, probes: Path | None = None, check: Callable[[], None] = lambda: None) -> Corpus:
+    """Return the corpus with the content of the picture files that it names in its fingerprints, if it names any.
 
-
-def check_pictures(schema: pa.Schema, path: str, values: Sequence[str | None]) -> None:
-    """Check the column of pictures.
+    So a corpus whose pictures were changed is another corpus.
 
     Args:
-        schema: of the corpus.
-        path: the column.
-        values: some of its values, if it is text.
+        corpus: any corpus.
+        probes: folder that remembers the checksums of files.
+        check: called between batches; may raise.
 
     Raises:
-        RoleError: it holds neither bytes nor paths, or addresses.
+        CorpusError: a file of the corpus was changed since it was opened.
     """
-    kind = type_at(schema, path)
-    if kind is None or not (is_text(kind) or is_bytes(kind) or _fields(kind)):
-        raise RoleError(
-            f"Column {path} holds no pictures", value=str(kind),
-            allowed="bytes, an object with the fields bytes and path, or text with paths of files",
-        )  # fmt: skip
-    held = [value for value in values if value] if is_text(kind) else []
-    if held and all(map(is_address, held)):
-        raise RoleError(
-            f"Column {path} holds addresses, and nothing is fetched from the network", value=held[0],
-            fix="download the pictures first, for example with img2dataset, and open what it writes",
-        )  # fmt: skip
+    named = _named_by(corpus, probes, check) if corpus.shape.kind == PICTURE else [""] * len(corpus.files)
+    files = tuple(replace(file, named=each) for file, each in zip(corpus.files, named, strict=True))
+    if files == corpus.files:
+        return corpus
+    prints = fingerprint_of(files, corpus.roles), text_fingerprint_of(files, corpus.roles)
+    return replace(corpus, files=files, fingerprint=prints[0], text_fingerprint=prints[1])
 
 
-def states_pictures(corpus: Corpus) -> bool:
-    """Say whether the files of a corpus of pictures hold the pictures themselves, not only paths of other files."""
-    kind = type_at(corpus.schema, corpus.shape.columns[PICTURE])
-    return all(opened.format == PICTURES for opened in corpus.opened) or (kind is not None and not is_text(kind))
+def _named_by(corpus: Corpus, probes: Path | None, check: Callable[[], None]) -> list[str]:
+    """Return for each file of a corpus a digest of the pictures that it names, empty where it holds them."""
+    hashes, column = FileHashes.of(probes), corpus.shape.columns[PICTURE]
+    kind = type_at(corpus.schema, column)
+    found = ["" for _ in corpus.files]
+    for number, opened in enumerate(corpus.opened):
+        if opened.format == PICTURES or kind is None or is_bytes(kind):
+            continue
+        names: set[str] = set()
+        for shard in cut_shards([opened.probe.marks]):
+            own = replace(shard, pieces=tuple(replace(piece, file=number) for piece in shard.pieces))
+            for at, batch in enumerate(corpus.batches(own, columns=[column], max_rows=_FIRST_ROWS)):
+                check()
+                values = _paths_in(batch.column(0))
+                names.update(value for value in values if value)
+                if not is_text(kind) and not names and not at:
+                    # Where the first rows hold the bytes, all do: the others are not read.
+                    break
+        if names:
+            folders = _folders(corpus, number)
+            told = [[name, _sum_of(name, folders, hashes)] for name in sorted(names)]
+            found[number] = digest(told)
+    hashes.save()
+    return found
 
 
-def _fields(kind: pa.DataType) -> list[str]:
-    """Return which of ``bytes`` and ``path`` an object has."""
-    return [name for name in ("bytes", "path") if pa.types.is_struct(kind) and kind.get_field_index(name) >= 0]
+def _paths_in(column: pa.Array) -> list[str | None]:
+    """Return the paths of rows that have no bytes."""
+    if is_text(column.type):
+        return list(column.to_pylist())
+    names = fields_of(column.type)
+    if "path" not in names:
+        return []
+    paths = pc.struct_field(column, ["path"])
+    if "bytes" not in names:
+        return list(paths.to_pylist())
+    return list(pc.if_else(pc.struct_field(column, ["bytes"]).is_null(), paths, None).to_pylist())
+
+
+def _sum_of(name: str, folders: Sequence[Path], hashes: FileHashes) -> str | None:
+    file = _file_of(name, folders)
+    try:
+        return None if isinstance(file, PictureError) else hashes.sha256(file)
+    except OSError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -143,7 +174,8 @@ def read_batches(
             rows = batch.select(range(1, batch.num_columns))
             if opened.format == PICTURES:
                 known = [next(names) for _ in range(batch.num_rows)]
-                held = map(read_named, (NamedPicture(Path(each.path), each.name, each.sha256) for each in known))
+                files = (NamedPicture(Path(each.path), each.name, each.sha256) for each in known)
+                held: Iterator[Held] = map(read_named, files)
             else:
                 held = _held(batch.column(0), folders)
             yield from _in_bytes(held, rows, max_bytes)
@@ -220,7 +252,7 @@ def _places(column: pa.Array, folders: Sequence[Path]) -> Iterator[Place]:
         for text in column.to_pylist():
             yield _find(text, folders)
         return
-    names = _fields(column.type)
+    names = fields_of(column.type)
     raw = pc.struct_field(column, ["bytes"]) if "bytes" in names else pa.nulls(len(column), pa.large_binary())
     texts = pc.struct_field(column, ["path"]) if "path" in names else pa.nulls(len(column), pa.large_string())
     for value, text in zip(raw, texts.to_pylist(), strict=True):
@@ -230,17 +262,24 @@ def _places(column: pa.Array, folders: Sequence[Path]) -> Iterator[Place]:
 
 def _find(text: str | None, folders: Sequence[Path]) -> NamedPicture | PictureError:
     """Return the file that a text names."""
-    if text is None or not text.strip():
+    file = PictureError(_NONE) if text is None else _file_of(text, folders)
+    return file if isinstance(file, PictureError) else NamedPicture(file, text or "")
+
+
+def _file_of(text: str, folders: Sequence[Path]) -> Path | PictureError:
+    """Return the file that a text names: below the first of the folders that has it, never outside the last."""
+    if not text.strip():
         return PictureError(_NONE)
     if is_address(text):
         return PictureError("its picture is an address, and nothing is fetched from the network")
+    root = folders[-1].resolve()
     try:
         for folder in folders:
-            file = folder / text
-            if not file.resolve().is_relative_to(folders[-1].resolve()):
+            file = (folder / text).resolve()
+            if not file.is_relative_to(root):
                 return PictureError("its picture lies outside the folder of the corpus")
             if file.is_file():
-                return NamedPicture(file, text)
+                return file
     except (OSError, ValueError, RuntimeError) as error:
         return _unreadable(error)
     return PictureError("the file of its picture is missing")

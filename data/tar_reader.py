@@ -18,10 +18,12 @@ from tamis.data.errors import CorpusError
 from tamis.data.formats import PICTURE_SUFFIXES, TEXT_SUFFIXES, BadLine, Cut, Mark, Probe, slices
 from tamis.data.inference import ColumnTypes, to_batch
 from tamis.data.jsonl_reader import repaired_keys
-from tamis.data.picture import MOST_PICTURE_BYTES
 from tamis.data.repair import Repairs, repair
 from tamis.data.streams import ForwardStream, open_at
 from tamis.data.text_files import MOST_BYTES
+
+TAR_VERSION = 2
+"""Version of what is found in a tar file: raised when it changes, so that what is remembered is found again."""
 
 MARK_ROWS, MARK_BYTES = 512, 8 << 20
 KEY, IMAGE = "key", "image"
@@ -43,8 +45,8 @@ _SHOWN = 5
 class TarReader:
     """The tar format; a row is a run of members whose path up to the first dot of the name is the same.
 
-    Its columns are ``key``, that path, and one for each ending: text as it is, ``json`` with its types, pictures as
-    bytes, the first of a row that has a plain ending such as ``jpg`` as ``image``. Other members are left out.
+    Its columns are ``key``, that path, and one for each ending: text as it is, ``json`` with its types. The first
+    picture of a row is ``image``, whatever its ending, further ones have their own. Other members are left out.
 
     Attributes:
         compression: as ``formats.open_stream`` takes it.
@@ -164,9 +166,9 @@ class _Shard:
             if not values:
                 values, offset = {KEY: key}, info.offset
             end = info.offset_data + info.size
-            if column in _PICTURES and IMAGE not in values:
+            value = self._value(info, column)
+            if isinstance(value, bytes) and IMAGE not in values:
                 column = IMAGE
-            value = self._picture(info, column) if _is_picture(named[2]) else self._value(info, column)
             if value is not None:
                 values[column] = value
         if values:
@@ -184,35 +186,24 @@ class _Shard:
                 # The library takes a header that is none for the end.
                 raise tarfile.ReadError("what follows is no header")
 
-    def _picture(self, info: tarfile.TarInfo, column: str) -> bytes | None:
-        """Return the bytes of a picture, none of them where all columns are looked at."""
-        if self._columns is None:
-            return b""
-        if column not in self._columns:
-            return None
-        if info.size > MOST_PICTURE_BYTES:
-            self._refuse(info, f"is larger than a picture may be: {info.size >> 20:,} MiB")
-            return None
-        return self._bytes_of(info)
-
-    def _bytes_of(self, info: tarfile.TarInfo) -> bytes:
-        self._bytes.seek(info.offset_data)
-        raw = self._bytes.read(info.size)
-        if len(raw) < info.size:
-            raise tarfile.ReadError("unexpected end of data")
-        return raw
-
     def _value(self, info: tarfile.TarInfo, column: str) -> Any:
         ending = column.rpartition(".")[2]
-        if ending != "json" and ending not in _TEXTS:
+        if ending != "json" and ending not in _TEXTS and ending not in _PICTURES:
             self.passed[ending] += 1
             return None
-        if self._columns is not None and column not in self._columns:
+        if self._columns is not None and not {column, IMAGE if ending in _PICTURES else column} & self._columns:
             return None
         if info.size > MOST_BYTES:
             self._refuse(info, f"is larger than a document may be: {info.size >> 20:,} MiB, allowed {MOST_BYTES >> 20}")
             return None
-        text = self._bytes_of(info).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        self._bytes.seek(info.offset_data)
+        raw = self._bytes.read(info.size)
+        if len(raw) < info.size:
+            raise tarfile.ReadError("unexpected end of data")
+        if ending in _PICTURES:
+            # What a file holds is found without keeping its pictures.
+            return b"" if self._columns is None else raw
+        text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         if ending != "json":
             return text
         try:
@@ -226,10 +217,6 @@ class _Shard:
         if not self._skip:
             raise CorpusError(f"{self._path.name}/{name} {says}", fix=_REPAIR)
         self.bad.append(BadLine(len(self.bad) + 1, says, name))
-
-
-def _is_picture(ending: str) -> bool:
-    return ending.lower().rpartition(".")[2] in _PICTURES
 
 
 class _TarBytes:
@@ -266,7 +253,7 @@ class _TarBytes:
 
 
 def _left_out(passed: Counter[str]) -> Iterator[str]:
-    """Yield a sentence about the members that are neither text, JSON nor pictures."""
+    """Yield a sentence about the members that are not read."""
     if passed:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in passed.most_common(_SHOWN))
         more = f" and {len(passed) - _SHOWN} more kinds" if len(passed) > _SHOWN else ""

@@ -7,7 +7,7 @@ documents, how the score spends the budget, and the order of training. Each way 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ from tamis.analytics.effect.mixture_swarm import MOST_DOMAINS, DomainParams
 from tamis.analytics.effect.scorer_fit import relevance_operator
 from tamis.analytics.effect.suggest import Duplicates
 from tamis.analytics.effect.target import Target, TargetEntry
-from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.operators.operator import OPERATORS, measures_of
 from tamis.analytics.operators.relevance import Relevance
 from tamis.analytics.recipe.presets import RULE_SETS, with_rule_set
 from tamis.analytics.recipe.recipe import Recipe
@@ -184,11 +184,18 @@ def choices(study: Study, *, by: str, near: bool) -> dict[str, Sequence[str]]:
     embedded = any(step.name == "embeddings" for step in study.evidence.steps)
     copies = ["none", "exact"] if "norm_group" in columns else ["none"]
     return {
-        "rules": ["", *(name for name, rules in RULE_SETS.items() if set(rules.reads()) <= set(columns))],
+        "rules": ["", *(name for name in RULE_SETS if _fits(name, columns))],
         "duplicates": [*copies, "near"] if near else copies,
         "method": ["", *(name for name, kind in METHODS.items() if embedded or kind.input == "words")],
         "spending": [name for name in get_args(Spending) if by or name in ("best", "sampled", "curve")],
     }
+
+
+def _fits(name: str, columns: Collection[str]) -> bool:
+    """Return whether a corpus has the columns of a rule set, or they can be measured on request."""
+    operators = [step.operator for step in with_rule_set(Recipe(), name).steps]
+    measured = {measure.column for operator in operators for measure in measures_of(operator)}
+    return all(column in columns or column in measured for operator in operators for column in operator.columns())
 
 
 def start_ways(options: Mapping[str, Sequence[str]], *, count: int, seed: int) -> tuple[Curation, ...]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from tamis.analytics.export.bundle import RECIPE_FILE, Bundle, locked_counts
 from tamis.analytics.export.bundle_study import open_for, study_for
+from tamis.analytics.export.curated import PICTURE_FORMATS
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run import open_bundle
 from tamis.analytics.export.verify import compare
@@ -45,6 +46,7 @@ from tamis.data.outputs import check_space, find_made, output_folder
 from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_parquet
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 LEAKS = "leaks.parquet"
@@ -121,7 +123,7 @@ def prepare_bundle(
     Raises:
         LockedError: another process writes the same folder.
         SettingError: unknown format, a library or tokenizer that is missing, samples that the format cannot hold, an
-            empty split.
+            empty split, a corpus of pictures.
         StoreError: something else is at ``out``, it lies inside the corpus, or the disk is full.
         TamisError: as opening, analysis, recipe and plan raise.
     """
@@ -131,6 +133,11 @@ def prepare_bundle(
     opened = open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
+    if corpus.shape.kind == PICTURE:
+        raise SettingError(
+            "A corpus of pictures has no samples of text to prepare", value=corpus.name, allowed=PICTURE_FORMATS[:3],
+            fix="trainers read its curated files: tamis run --format webdataset, with --ordered for a recipe's order",
+        )  # fmt: skip
     counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
     made_of = {"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(options), **counted}
     identity = digest({**made_of, "prepare": PREPARE_VERSION})

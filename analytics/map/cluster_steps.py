@@ -22,8 +22,8 @@ from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
 from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
 from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, number_by_size, vote
-from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.picture_names import naming_texts
+from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.term_counts import TermCounter, TermCounts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact

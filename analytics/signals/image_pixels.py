@@ -22,6 +22,8 @@ _P1, _P2, _P3 = (np.uint64(each) for each in (0x9E3779B185EBCA87, 0xC2B2AE3D27D4
 _BYTE, _HALF = np.uint32(255), np.uint32(32768)
 _RED, _GREEN, _BLUE = np.uint32(19595), np.uint32(38470), np.uint32(7471)
 _8, _16, _29, _31, _32, _33 = (np.uint32(8), np.uint32(16), *map(np.uint64, (29, 31, 32, 33)))
+_WHOLE = 1 << 24
+"""Units of a saturation of 1."""
 _FLUSH = 2048
 """Rows after which sums of squares move on to wider numbers: (4 * 255) ** 2 * 2048 fits into 32 bits."""
 
@@ -65,7 +67,7 @@ def measure_pixels(words: NDArray[np.uint32]) -> PixelMeasures:
 
 def colour_measures(words: NDArray[np.uint32]) -> dict[str, float]:
     """Return the signals of brightness and colour, of the sampled pixels."""
-    levels, codes, sums = colours(words, spacing(*words.shape, SAMPLED_PIXELS))
+    levels, codes, sums = colours(words, spacing(words.shape[0], words.shape[1], SAMPLED_PIXELS))
     count = int(levels.sum())
     steps = np.arange(256, dtype=np.int64)
     mean = int(levels @ steps) / count
@@ -81,7 +83,7 @@ def colour_measures(words: NDArray[np.uint32]) -> dict[str, float]:
         "brightness": mean,
         "brightness_spread": math.sqrt(max(0.0, int(levels @ (steps * steps)) / count - mean**2)),
         "contrast": float(high - low),
-        "saturation": saturation / (1 << 16) / count,
+        "saturation": saturation / _WHOLE / count,
         "colourfulness": math.sqrt(sum(spreads)) + 0.3 * math.hypot(*means),
         "entropy": max(0.0, float(-np.sum(shares * np.log2(shares)))),
         "flat_share": int(codes.max()) / count,
@@ -118,13 +120,13 @@ def colours(words, step):  # type: ignore[no-untyped-def]
 
     They are the histogram of grey int64 (256,), that of colours at 16 levels per channel int64 (4096,), and int64 (6,):
     the sums of R - G, of its square, of R + G - 2 B, of its square, the largest distance of two channels, and the sum
-    of saturations in 65536ths.
+    of saturations in units of ``_WHOLE``.
     """
     height, width = words.shape
     levels, codes = np.zeros(256, dtype=np.int64), np.zeros(4096, dtype=np.int64)
     inverse = np.zeros(256, dtype=np.int64)
     for level in range(1, 256):
-        inverse[level] = ((1 << 16) + level // 2) // level
+        inverse[level] = (_WHOLE + level // 2) // level
     sums = np.zeros(6, dtype=np.int64)
     rg, rg2, yb, yb2 = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     apart, saturation = np.int64(0), np.int64(0)

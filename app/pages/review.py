@@ -24,7 +24,7 @@ from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.dashboard.picture_html import beside, figure
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import reader
-from tamis.app.pages import review_panel
+from tamis.app.pages import review_panel, teach_card
 from tamis.app.pages.pair_verdict import ANSWERS
 from tamis.app.pages.review_panel import ReviewDesk
 from tamis.data.errors import TamisError
@@ -96,6 +96,7 @@ def page() -> None:
         _read(desk, queue, rows, votes)
     with right:
         review_panel.show(desk, queue, tuple(here.facts.ids.take(rows).to_pylist()))
+    teach_card.unfold(here, desk.log.events())
 
 
 def _rows(here: Stage, queue: Queue, votes: Votes) -> NDArray[np.int64]:
@@ -143,11 +144,13 @@ def _choices(here: Stage, queue: Queue) -> Queue:
     outcome = here.scene.outcome
     steps = [step.id for step in outcome.steps] if outcome is not None else []
     kinds = list(get_args(Kind))
-    wide = [4, 3, 1.4] if session.widget_value("review/kind", queue.kind) in NEEDS_STEP else [7, 0.1, 1.4]
+    wide = [4, 3, 1.4] if queue.kind in NEEDS_STEP else [7, 0.1, 1.4]
     cells = st.columns(wide, vertical_alignment="bottom")
+    key = session.widget_holding("review/kind", queue.kind)
     kind: Kind = cells[0].selectbox(
-        "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key="review/kind"
-    )
+        "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key=key,
+        on_change=lambda: session.choose(review_kind=session.widget_value(key, queue.kind), review_at=None),
+    )  # fmt: skip
     step = ""
     if kind in NEEDS_STEP:
         options = ["", *steps] if kind == "dropped" else steps
@@ -166,6 +169,9 @@ def _place(desk: ReviewDesk, rows: NDArray[np.int64], votes: Votes) -> Place:
     ids = tuple(desk.here.facts.ids.take(rows).to_pylist())
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True))
     open_ = [place for place, name in enumerate(ids) if mine.get(name, -1) < 0]
+    opened = session.current().setting("review_open")
+    if opened in ids:  # Another part of the page asked for this document.
+        session.choose(review_at=ids.index(opened), review_open=None)
     asked = session.current().setting("review_at")
     at = int(asked) if asked is not None and 0 <= int(asked) < len(ids) else (open_[0] if open_ else len(ids))
     outcome = desk.here.scene.outcome
