@@ -1,7 +1,7 @@
 """Make the pictures of a corpus of pictures in docs/screenshots: the map, and two near duplicates side by side.
 
-Usage: ``python docs/screenshots_pictures.py FOLDER [--home FOLDER]``, FOLDER as ``tamis open`` takes it; shown are the stamps
-of Tux Paint (Debian's ``tuxpaint-stamps-default``) with the first line of each text as its caption.
+Usage: ``python docs/screenshots_pictures.py FOLDER [--home FOLDER]``, FOLDER as ``tamis open`` takes it. Shown are the
+stamps of Tux Paint (Debian's ``tuxpaint-stamps-default``) with the first line of each text as its caption.
 """
 
 from __future__ import annotations

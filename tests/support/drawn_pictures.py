@@ -16,8 +16,9 @@ from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.study import Study
 from tamis.app.dashboard import open_corpus as library
 from tamis.data.corpus import Corpus
 from tamis.data.open_corpus import open_corpus
@@ -116,12 +117,13 @@ def pictures_only(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     return (*steps, facts_step(steps))
 
 
-def analyse_pictures(folder: Path, home: Path, name: str) -> None:
-    """Analyse a corpus of pictures up to its map and register it in the workspace."""
+def analyse_pictures(folder: Path, home: Path, name: str) -> Study:
+    """Analyse a corpus of pictures up to its map, register it in the workspace and return it."""
     workspace = Workspace(home)
     corpus = open_corpus(folder, probes=workspace.probes)
-    analyze(corpus, workspace, steps=pictures_only(corpus, workspace))
+    found = Study.open(corpus, workspace, steps=pictures_only(corpus, workspace))
     workspace.remember(CorpusEntry(name, str(folder), fingerprint=corpus.fingerprint))
+    return found
 
 
 def serve() -> None:
