@@ -67,7 +67,7 @@ def encoded(picture: Image.Image, kind: str = "PNG", **settings: int) -> bytes:
     return buffer.getvalue()
 
 
-def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> Path:
+def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72, captions: bool = True) -> Path:
     """Write ``n`` pictures, edited copies of the first ``twins`` of them, and three rows that are no pictures.
 
     Columns: image (bytes and path, as ``datasets`` writes it), caption (missing for every tenth), label (the shape),
@@ -78,6 +78,7 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
         n: number of pictures.
         twins: number of copies; each is brighter, smaller and encoded as JPEG.
         side: pixels.
+        captions: whether there is the column of captions.
     """
     draw = np.random.default_rng(0)
     group = draw.integers(0, len(GROUPS), n)
@@ -104,6 +105,7 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
     size = -(-len(rows) // FILES)
     for number in range(FILES):
         table = pa.Table.from_pylist(rows[number * size : (number + 1) * size])
+        table = table if captions else table.drop_columns(["caption"])
         pq.write_table(table, folder / f"part-{number}.parquet")
     return folder
 
@@ -111,8 +113,8 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
 def pictures_only(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     """Return the steps of an analysis of pictures that ends at a given map: no vectors, no clusters."""
     steps = (
-        pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step(), tokens_step(),
-        given_map_step(corpus, "x", "y"),
+        pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step(),
+        *((tokens_step(),) if "caption" in corpus.shape.columns else ()), given_map_step(corpus, "x", "y"),
     )  # fmt: skip
     return (*steps, facts_step(steps))
 
