@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.effect.bench import Protocol, run_trials
 from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, fit_mixture
-from tamis.analytics.effect.mixture_swarm import DomainParams
+from tamis.analytics.effect.mixture_swarm import DomainParams, MixtureProxy
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import TargetEntry, save_target
 from tamis.analytics.effect.verdict import Difference, compare, text_error
@@ -114,19 +114,28 @@ def _measure(name: str, table: pa.Table, target: list[str], folder: Path) -> int
     measured = (documents_step(), columns_step(corpus), tokens_step(), exact_step())
     study = Study.open(corpus, workspace, steps=(*measured, facts_step(measured)))
     entry = save_target(workspace, name, target[:3_000], origin="benchmark")
+    return measure_mixture(name, study, entry, protocol=PROTOCOL)
+
+
+def measure_mixture(
+    name: str, study: Study, entry: TargetEntry, *, protocol: Protocol, proxy: MixtureProxy | None = None
+) -> int:
+    """Fit a mixture of the sources, print the others beside it, and return how many it does not beat."""
     tokens = int(SHARE * int(study.facts.whole("n_tokens").sum()))
     started = time.monotonic()
-    fit = fit_mixture(study, entry, FitParams(DomainParams("source"), tokens, MOST_COPIES), protocol=PROTOCOL)
+    params = FitParams(DomainParams("source"), tokens, MOST_COPIES)
+    fit = fit_mixture(study, entry, params, protocol=protocol, proxy=proxy)
     seconds = time.monotonic() - started
     failed = 0
-    for other, params in _others(fit).items():
-        found = _compared(study, entry, fit.operator(), OPERATORS.build("mixture", params), other)
+    for other, shares in _others(fit).items():
+        rule = OPERATORS.build("mixture", shares)
+        found = _compared(study, entry, fit.operator(), rule, name=other, protocol=protocol)
         failed += found.verdict != "better"
         interval = f"{found.mean:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
         print(f"| {name} | {other} | {found.other:.3f} (fitted {found.recipe:.3f}) | {interval} | {found.verdict} |")
     print(
         f"{name}: {len(fit.names)} domains, {len(fit.trials)} trials, {seconds:.0f} s, cross-validated error"
-        f" {fit.error:.4f}, rank correlation {fit.rank:.2f}; {table.num_rows:,} documents, {tokens:,} tokens"
+        f" {fit.error:.4f}, rank correlation {fit.rank:.2f}; {study.facts.n:,} documents, {tokens:,} tokens"
     )
     return failed
 
@@ -140,12 +149,14 @@ def _others(fit: MixtureFit) -> dict[str, dict[str, Any]]:
     }
 
 
-def _compared(study: Study, entry: TargetEntry, ours: Operator, theirs: Operator, name: str) -> Difference:
+def _compared(
+    study: Study, entry: TargetEntry, ours: Operator, theirs: Operator, *, name: str, protocol: Protocol
+) -> Difference:
     """Return the difference of two mixtures on the half of the target that no fit reads, in paired draws."""
-    bed = EffectStudy.open(study, entry, protocol=PROTOCOL)
+    bed = EffectStudy.open(study, entry, protocol=protocol)
     copies = [bed.copies(Recipe().with_operator(rule)) for rule in (ours, theirs)]
     sizes = [int((bed.bench.bytes * own)[bed.bench.allowed].sum()) for own in copies]
-    budget = int(0.9 * min(*sizes, PROTOCOL.budget_bytes))
+    budget = int(0.9 * min(*sizes, protocol.budget_bytes))
     parts = [run_trials(bed.bench, own, name="recipe", budget=budget) for own in copies]
     error = text_error(*([trial.target_bits for trial in part] for part in parts), bed.bench.unseen.bytes)
     costs = [[trial.target or 0.0 for trial in part] for part in parts]

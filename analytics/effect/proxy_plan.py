@@ -26,6 +26,9 @@ LEAST_STEPS = 32
 LANES = 2
 """Models trained at a time on two processors, each on one thread; an estimate counts with two."""
 
+ARITHMETIC = 2
+"""Version of the order of additions in sizes of several parts."""
+
 TRAINED_PER_SCORED = 3
 """Bytes scored in the time of one byte trained: a step reads forwards once and backwards for twice that."""
 
@@ -41,6 +44,8 @@ class ProxySize:
         batch: contexts per step.
         rate: highest learning rate.
         narrow: train in bfloat16 where the processor multiplies it in hardware; measured to pay from 2M on.
+        parts: of a step, whose gradients are made apart and added in order: one model keeps two processors busy,
+            to the same bytes as on one.
         speed: bytes per second that one processor trains, measured; only for estimates.
     """
 
@@ -53,6 +58,7 @@ class ProxySize:
     batch: int
     rate: float
     narrow: bool
+    parts: int
     speed: int
 
     @property
@@ -70,10 +76,10 @@ class ProxySize:
 SIZES: Mapping[str, ProxySize] = {
     size.name: size
     for size in (
-        ProxySize("0.5M", 3, 128, 256, 4, 128, 8, 4e-3, narrow=False, speed=12_000),
-        ProxySize("2M", 4, 192, 576, 6, 256, 8, 3e-3, narrow=True, speed=7_000),
-        ProxySize("8M", 5, 384, 896, 6, 256, 16, 2e-3, narrow=True, speed=2_400),
-        ProxySize("30M", 6, 640, 1664, 10, 512, 16, 1e-3, narrow=True, speed=600),
+        ProxySize("0.5M", 3, 128, 256, 4, 128, 8, 4e-3, narrow=False, parts=1, speed=12_000),
+        ProxySize("2M", 4, 192, 576, 6, 256, 8, 3e-3, narrow=True, parts=2, speed=8_500),
+        ProxySize("8M", 5, 384, 896, 6, 256, 16, 2e-3, narrow=True, parts=2, speed=2_800),
+        ProxySize("30M", 6, 640, 1664, 10, 512, 16, 1e-3, narrow=True, parts=2, speed=700),
     )
 }
 
@@ -171,16 +177,19 @@ class ProxyPlan:
     def seconds(self) -> float:
         """Return the estimated seconds of all models on two processors."""
         scored = (len(CHECKPOINTS) + 1) * self.scored_bytes / TRAINED_PER_SCORED
-        rounds = math.ceil(self.models / LANES)
+        # A step of several parts keeps all processors busy, also when the last model trains alone.
+        rounds = self.models / LANES if self.spec.parts > 1 else math.ceil(self.models / LANES)
         return rounds * (self.tokens + scored) / self.spec.speed
 
     def params(self, precision: Precision) -> dict[str, Any]:
         """Return everything about the training that a result depends on, as a JSON value."""
-        spec = {name: value for name, value in asdict(self.spec).items() if name not in ("speed", "narrow")}
-        return {
+        spec = {name: value for name, value in asdict(self.spec).items() if name not in ("speed", "narrow", "parts")}
+        found = {
             "size": spec, "training": dict(TRAINING), "tokens": self.tokens, "checkpoints": list(CHECKPOINTS),
             "scored_bytes": self.scored_bytes, "precision": precision, "device": self.device,
         }  # fmt: skip
+        # Sizes of one part have the bytes they had before there were parts.
+        return found if self.spec.parts == 1 else found | {"parts": self.spec.parts, "arithmetic": ARITHMETIC}
 
 
 def checkpoint_steps(steps: int) -> tuple[int, ...]:

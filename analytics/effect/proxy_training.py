@@ -1,13 +1,15 @@
 """Train a proxy model on a stream of bytes and score texts at checkpoints; stop and go on without a trace.
 
-The same stream, size, seed, device and build of torch give the same bytes: every model is trained on one thread, so the
-number of processors does not matter. Another kind of processor, another version of torch, or a GPU adds in another
-order; losses then agree to about three digits, and results of different devices are kept apart.
+The same stream, size, seed, device and build of torch give the same bytes: a step has a stated number of parts, each on
+one thread, and their gradients are added in order, so the number of processors does not matter. Another kind of
+processor, another version of torch, or a GPU adds in another order; losses then agree to about three digits, and
+results of different devices are kept apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +100,7 @@ def train_proxy(
     precision: Precision,
     state: ProxyState | None = None,
     save: Callable[[ProxyState], None] | None = None,
+    hands: Executor | None = None,
     progress: Progress | None = None,
 ) -> ProxyTrial:
     """Train one model to the end of the plan and measure it.
@@ -111,9 +114,10 @@ def train_proxy(
         precision: see ``precision_of``.
         state: where an earlier run stopped, None to begin.
         save: called with the state after every piece.
+        hands: threads that make the parts of a step, see ``hired``; shared by all models that train at a time.
         progress: counts the bytes read; may cancel between two steps.
     """
-    trainer = _Trainer(plan, seed=seed, precision=precision)
+    trainer = _Trainer(plan, seed=seed, precision=precision, hands=hands)
     watch = progress or NullProgress()
     tokens: tuple[int, ...] = ()
     losses: tuple[float, ...] = ()
@@ -139,10 +143,18 @@ def train_proxy(
     return ProxyTrial(tokens, losses, trainer.bits(scored), trainer.bits(general))
 
 
+def hired(processors: int) -> ThreadPoolExecutor:
+    """Return that many hands, on one thread of torch each."""
+    # Late: torch.
+    import torch
+
+    return ThreadPoolExecutor(processors, initializer=torch.set_num_threads, initargs=(1,))
+
+
 class _Trainer:
     """A model, its optimiser, and what they do in one step."""
 
-    def __init__(self, plan: ProxyPlan, *, seed: int, precision: Precision) -> None:
+    def __init__(self, plan: ProxyPlan, *, seed: int, precision: Precision, hands: Executor | None) -> None:
         # Late: torch.
         import torch
 
@@ -150,6 +162,7 @@ class _Trainer:
         from tamis.analytics.effect.proxy_model import ByteModel
 
         self.plan, self.spec, self.device = plan, plan.spec, plan.device
+        self.hands = hands if self.device == "cpu" else None
         self.order = context_order(plan.steps * self.spec.batch, block=TRAINING["shuffled"], seed=seed)
         self.dtype: torch.dtype = getattr(torch, precision)
         if self.device == "cpu":
@@ -172,7 +185,11 @@ class _Trainer:
         rows = self.order[number * batch : (number + 1) * batch]
         places = rows[:, None] * context + np.arange(context + 1)
         piece = torch.from_numpy(stream[places].astype(np.int64)).to(self.device)
-        self._loss(piece[:, :-1], piece[:, 1:]).mean().backward()  # type: ignore[no-untyped-call]
+        gradients = list(self._each(self._gradient, piece.chunk(self.spec.parts)))
+        for part, *found in zip(self.parts, *gradients, strict=True):
+            for other in found[1:]:
+                found[0].add_(other)
+            part.grad = found[0] if len(found) == 1 else found[0].div_(len(found))
         torch.nn.utils.clip_grad_norm_(self.parts, TRAINING["clip"])
         rate = learning_rate(number, self.plan.steps, highest=self.spec.rate)
         for group in self.optimiser.param_groups:
@@ -185,24 +202,36 @@ class _Trainer:
         # Late: torch.
         import torch
 
+        def score(window: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.float64]:
+            with torch.inference_mode():
+                symbols, after = (torch.from_numpy(part).to(self.device) for part in window[:2])
+                nats = self._loss(symbols, after).view(symbols.shape).double().sum(1).cpu().numpy()
+            return np.asarray(nats / np.log(2))
+
         found = np.zeros(len(texts))
-        with torch.inference_mode():
-            for symbols, after, rows in texts.windows(self.spec.context):
-                pair = (torch.from_numpy(symbols).to(self.device), torch.from_numpy(after).to(self.device))
-                nats = self._loss(*pair).view(pair[0].shape).double().sum(1).cpu().numpy()
-                np.add.at(found, rows, nats / np.log(2))
+        windows = list(texts.windows(self.spec.context))
+        for window, bits in zip(windows, self._each(score, windows), strict=True):
+            np.add.at(found, window[2], bits)
         return found
+
+    def _each(self, work: Callable[[Any], Any], parts: Iterable[Any]) -> Iterable[Any]:
+        """Return the results of all parts in their order, made by the hands there are."""
+        return map(work, parts) if self.hands is None else self.hands.map(work, parts)
+
+    def _gradient(self, piece: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the gradient of the mean loss of some contexts, by parameter."""
+        # Late: torch.
+        import torch
+
+        return torch.autograd.grad(self._loss(piece[:, :-1], piece[:, 1:]).mean(), self.parts)
 
     def _loss(self, symbols: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
         """Return the nats of each next symbol, float32, 0 where there is none."""
         # Late: torch.
         import torch
 
-        with torch.autocast(self.device, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.model(symbols)
-        return torch.nn.functional.cross_entropy(
-            logits.float().view(-1, logits.shape[-1]), after.reshape(-1), reduction="none"
-        )
+        logits = self.model(symbols, self.dtype)
+        return torch.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), after.reshape(-1), reduction="none")
 
     def weights(self) -> NDArray[np.float32]:
         """Return parameters and averages, see ``ProxyState``."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import Bench, Cleaning, Protocol
 from tamis.analytics.effect.target import SEARCH_HALVES, Target, TargetEntry
-from tamis.analytics.embedding.step import embedder_of, load_vectors
+from tamis.analytics.embedding.step import load_vectors, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
@@ -142,7 +142,7 @@ class EffectStudy:
 
         if self._embeddings is None or self.target is None:
             return None
-        return embedder_of(self._embeddings, self.study.workspace).encode(self.target.unseen[:MOST_REFERENCES])
+        return text_embedder_of(self._embeddings, self.study.workspace).encode(self.target.unseen[:MOST_REFERENCES])
 
 
 def groups_of(facts: Facts) -> NDArray[np.int64]:

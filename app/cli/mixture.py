@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tamis.analytics.effect.proxy_agreement import NGRAM
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.open_corpus import open_corpus
@@ -42,6 +43,8 @@ def mixture_fit(
     earlier: Annotated[
         str, typer.Option(help="Digest of an earlier fit: its mixture stays and is one domain beside new ones.")
     ] = "",
+    proxy: Annotated[str, typer.Option(help="What measures a mixture: n-gram, or the size of a transformer.")] = NGRAM,
+    read: Annotated[int, typer.Option(min=1, help="Bytes that every transformer reads.")] = 400_000,
     recipe: Annotated[
         Path | None, typer.Option(help="Add the rule to this recipe.yaml, in the written one.", show_default=False)
     ] = None,
@@ -53,6 +56,8 @@ def mixture_fit(
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.mixture_fit import FitParams, fit_mixture
     from tamis.analytics.effect.mixture_swarm import DomainParams
+    from tamis.analytics.effect.mixture_transformer import TransformerProxy
+    from tamis.analytics.effect.proxy_plan import ProxyPlan
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
@@ -67,11 +72,12 @@ def mixture_fit(
         pull=pull,
         earlier=earlier,
     )
+    model = None if proxy == NGRAM else TransformerProxy(ProxyPlan(proxy, read, 1))
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target)
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
-        found = fit_mixture(study, entry, params, progress=progress)
+        found = fit_mixture(study, entry, params, proxy=model, progress=progress)
     _say(found, workspace.put_value(found.to_json()))
     if written is not None:
         write_bytes(written, start.with_operator(found.operator(), note=f"mixture for {entry.name}").to_yaml().encode())

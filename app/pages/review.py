@@ -14,12 +14,14 @@ from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.review.agreement import Votes
 from tamis.analytics.review.pairs import document_votes, pair_context, pair_subject, twin_rows
 from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
+from tamis.analytics.study.pictures import compare_pictures
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.reasons import verdict_words
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.picture_html import beside, figure
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import review_panel, teach_card
@@ -127,7 +129,8 @@ def _bar(here: Stage, focus: bool) -> Queue:
             "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
             help="Hide what the recipe decided, where the document comes from and what others said",
         )  # fmt: skip
-        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view that fits phones")
+        what = "picture" if here.pictures else "text"
+        wide = st.toggle(f"Only the {what}", value=focus, key="review/focus", help="A reading view that fits phones")
     session.choose(
         review_kind=queue.kind, review_step=queue.step, review_size=queue.size, review_blind=blind, review_focus=wide
     )
@@ -259,8 +262,10 @@ def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: in
 def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
     with st.container(height=520, border=True, key="review_text"):
-        if place.twin < 0:
-            st.html(reader(desk.here.opened.readings([row])[0], kind="tamis-read", limit=TEXT_LIMIT))
+        if desk.here.pictures:
+            _pictures(desk, row, place.twin)
+        elif place.twin < 0:
+            st.html(reader(desk.here.readings([row])[0], kind="tamis-read", limit=TEXT_LIMIT))
         else:
             _beside_twin(desk, row, place.twin)
     if not session.current().setting("review_blind", True):
@@ -268,9 +273,18 @@ def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")
 
 
+def _pictures(desk: ReviewDesk, row: int, twin: int) -> None:
+    """Show a picture, or two that are called the same and where they differ."""
+    if twin < 0:
+        st.html(figure(desk.here.readings([row])[0], tallest=440))
+        return
+    document, kept = desk.here.readings([row, twin])
+    st.html(beside(kept, document, compare_pictures(desk.here.opened.study, twin, row), titles=("One", "The other")))
+
+
 def _beside_twin(desk: ReviewDesk, row: int, twin: int) -> None:
     """Show a document beside the kept one it is called the same as, with the words that differ marked in both."""
-    document, kept = desk.here.opened.readings([row, twin])
+    document, kept = desk.here.readings([row, twin])
     found = word_diff(kept.text[:TWIN_LIMIT], document.text[:TWIN_LIMIT])
     cells = st.columns(2, gap="small")
     for cell, title, text, spans in (

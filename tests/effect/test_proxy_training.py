@@ -15,7 +15,7 @@ from planted import Domain, invented, noise
 from tamis.analytics.effect.proxy_model import ByteModel
 from tamis.analytics.effect.proxy_plan import SIZES, ProxyPlan, checkpoint_steps, find_size, learning_rate
 from tamis.analytics.effect.proxy_text import END, ByteTexts, context_order, reading_order
-from tamis.analytics.effect.proxy_training import ProxyState, ProxyTrial, train_proxy
+from tamis.analytics.effect.proxy_training import ProxyState, ProxyTrial, hired, train_proxy
 from tamis.data.errors import SettingError
 from tamis.data.hashing import key64
 
@@ -81,17 +81,60 @@ def test_the_documentation_lists_the_sizes_as_they_are() -> None:
         assert f"| {' | '.join(map(str, row))} |" in text
 
 
-def test_a_model_sees_no_byte_before_its_time() -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_model_sees_no_byte_before_its_time(precision: str) -> None:
     # Late: torch.
     import torch
 
-    model = ByteModel(find_size("0.5M"), seed=0)
-    a = torch.arange(40)[None]
+    model = ByteModel(find_size("2M"), seed=0)
+    a = torch.arange(200)[None]
     b = a.clone()
-    b[0, 25] = 200
+    b[0, 150] = 250
     with torch.inference_mode():
-        difference = (model(a) - model(b)).abs().amax(-1)[0]
-    assert bool((difference[:25] == 0).all()) and bool((difference[25:] > 0).all())
+        difference = (model(a, getattr(torch, precision)) - model(b, getattr(torch, precision))).abs().amax(-1)[0]
+    assert bool((difference[:150] == 0).all()) and bool((difference[150:] > 0).all())
+
+
+def test_every_gradient_in_bfloat16_points_where_that_in_float32_does() -> None:
+    # Late: torch.
+    import torch
+
+    model = ByteModel(find_size("2M"), seed=0)
+    symbols = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 201)))
+
+    def gradients(dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
+        logits = model(symbols[:, :-1], dtype)
+        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), symbols[:, 1:].reshape(-1))
+        return torch.autograd.grad(loss, list(model.parameters()))
+
+    for exact, narrow in zip(gradients(torch.float32), gradients(torch.bfloat16), strict=True):
+        assert float(torch.cosine_similarity(exact.flatten(), narrow.flatten(), 0)) > 0.99
+        assert 0.9 < float(narrow.norm() / exact.norm()) < 1.1
+
+
+def test_a_step_of_two_parts_has_the_same_bytes_with_any_number_of_hands() -> None:
+    plan = ProxyPlan("2M", 66_000, 1)
+    scored = _texts(4, clean=True)
+    stream = np.resize(_texts(100, clean=True).symbols, plan.tokens + 1)
+    weights = [part.detach().numpy().ravel() for part in ByteModel(plan.spec, seed=1).parameters()]
+    begun = np.concatenate([*weights, np.zeros(2 * sum(map(len, weights)))]).astype(np.float32)
+    ends = []
+    for count in (0, 1, 2):
+        states: list[ProxyState] = []
+        with hired(max(count, 1)) as hands:
+            train_proxy(
+                plan, stream, scored, scored, seed=1, precision="bfloat16", state=ProxyState(plan.steps - 2, begun),
+                save=states.append, hands=hands if count else None,
+            )  # fmt: skip
+        ends.append((states[-1].weights.tobytes(), states[-1].losses))
+    assert ends[0] == ends[1] == ends[2] and ends[0][0] != begun.tobytes()
+
+
+def test_parts_are_in_the_key_of_the_sizes_that_have_them() -> None:
+    keys = {name: ProxyPlan(name, 10_000_000).params("float32") for name in SIZES}
+    assert "parts" not in keys["0.5M"] and "parts" not in keys["0.5M"]["size"]
+    assert all(keys[name]["parts"] == SIZES[name].parts == 2 for name in SIZES if name != "0.5M")
+    assert all(size.batch % size.parts == 0 for size in SIZES.values())
 
 
 TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=12)

@@ -1,0 +1,73 @@
+"""A small transformer as the model that says what a mixture is worth: dearer than n-grams, learns what they cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tamis.analytics.effect.proxy_plan import Precision, ProxyPlan
+from tamis.analytics.effect.proxy_text import ByteTexts, reading_order
+from tamis.analytics.effect.proxy_training import precision_of, train_proxy
+from tamis.analytics.steps.chosen_texts import texts_of
+from tamis.data.errors import SettingError
+
+if TYPE_CHECKING:
+    from tamis.analytics.effect.bench import TrainingSet
+    from tamis.analytics.effect.purpose import EffectStudy
+
+
+@dataclass(frozen=True)
+class TransformerProxy:
+    """A transformer of bytes, trained anew on every mixture; a ``MixtureProxy``.
+
+    Attributes:
+        plan: size and bytes that every model reads; its seeds and shares are not used.
+    """
+
+    plan: ProxyPlan
+
+    @property
+    def name(self) -> str:
+        """Return the size, the bytes and the number format, which with the fixed recipe of training say everything."""
+        return f"a transformer of {self.plan.size}, {self.plan.read:,} bytes, {self._precision}, {self.plan.device}"
+
+    @cached_property
+    def _precision(self) -> Precision:
+        return precision_of(self.plan.spec, self.plan.device)
+
+    @cached_property
+    def _threads(self) -> int:
+        # Late: torch.
+        import torch
+
+        return int(torch.get_num_threads())
+
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+        """Train on a set and return the bits of each scored text of the target, float64 (m,).
+
+        Raises:
+            SettingError: the study has no target, or the set no byte.
+        """
+        # Late: torch.
+        import torch
+
+        if bed.target is None or not chosen.bytes:
+            raise SettingError("A mixture is measured by texts to train on and a target", value=chosen.bytes)
+        scored = ByteTexts.of(bed.target.unseen.take(pa.array(bed.bench.scored)))
+        texts = ByteTexts.of(texts_of(bed.study.corpus, bed.study.documents, chosen.rows))
+        keys = bed.bench.keys[chosen.rows]
+        order = reading_order(keys, texts.bytes, chosen.copies, tokens=self.plan.tokens, seed=seed)
+        # Only the end counts: one text is enough to look at on the way.
+        first = ByteTexts(scored.symbols[: scored.starts[1]], scored.starts[:2])
+        threads = self._threads
+        try:
+            stream = texts.stream(order, self.plan.tokens)
+            trial = train_proxy(self.plan, stream, first, scored, seed=seed, precision=self._precision)
+        finally:
+            torch.set_num_threads(threads)
+        return trial.general_bits
