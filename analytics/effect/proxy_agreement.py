@@ -16,9 +16,10 @@ class Agreement:
 
     Attributes:
         larger: size of the larger model.
-        agree, pairs: pairs of recipes that both rank alike, of all pairs.
-        correlation: Spearman's rank correlation over the recipes.
-        recipes: how many there were.
+        agree, pairs: pairs of recipes that both rank alike, of all pairs, over all corpora.
+        correlation: Spearman's rank correlation over the recipes of a corpus, the lowest of all corpora.
+        recipes: how many there were on each corpus.
+        corpora: how many there were.
     """
 
     larger: str
@@ -26,6 +27,7 @@ class Agreement:
     pairs: int
     correlation: float
     recipes: int
+    corpora: int
 
 
 NGRAM = "n-gram"
@@ -44,5 +46,6 @@ def trust_sentence(proxy: str) -> str:
         return f"No larger model was run to say how far {proxy} can be trusted."
     return (
         f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
-        f"recipes (rank correlation {found.correlation:.2f} over {found.recipes} recipes, see {SOURCE})."
+        f"recipes (rank correlation {found.correlation:.2f} or more over {found.recipes} recipes on each of "
+        f"{found.corpora} corpora, see {SOURCE})."
     )
