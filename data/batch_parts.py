@@ -14,7 +14,7 @@ from tamis.data.message import ROLE_WORDS, TAG_OPEN, THINK_OPEN, MalformedError,
 from tamis.data.parts import OTHER, TEXT, MessagePart, Parts
 from tamis.data.repair import is_text
 from tamis.data.row_parts import OPTIONAL, read_row
-from tamis.data.shapes import SLOT_ROLES, Shape
+from tamis.data.shapes import PICTURE, SLOT_ROLES, Shape
 
 _NONE = pa.nulls(0, pa.large_string())
 
@@ -43,6 +43,8 @@ def read_batch(shape: Shape, columns: Mapping[str, pa.Array], places: Mapping[st
         places: names that lead to each path in a whole row.
         rows: number of rows, n.
     """
+    if shape.kind == PICTURE:
+        return _captions(shape, columns, rows)
     known = [_column(shape, slot, columns[path]) for slot, path in shape.slots] if _is_plain(shape) else [None]
     if any(column is None for column in known):
         return Parts.of(list(_slow(shape, columns, places, np.arange(rows))))
@@ -56,6 +58,13 @@ def read_batch(shape: Shape, columns: Mapping[str, pa.Array], places: Mapping[st
     slow, usual = np.flatnonzero(special), np.flatnonzero(~special)
     read = Parts.of(list(_slow(shape, columns, places, slow)))
     return Parts.merged([(parts.take(usual), usual), (read, slow)], rows)
+
+
+def _captions(shape: Shape, columns: Mapping[str, pa.Array], rows: int) -> Parts:
+    """Return the captions of pictures; a picture without one is a document too, which has no part."""
+    path = shape.columns.get("caption")
+    column = pa.nulls(rows, pa.large_string()) if path is None else columns[path]
+    return _texts(shape, "caption", column).parts
 
 
 def _is_plain(shape: Shape) -> bool:

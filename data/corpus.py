@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
-from tamis.data.errors import CorpusError, RoleError
+from tamis.data.errors import CorpusError, PictureError, RoleError
 from tamis.data.formats import Cut, join_batches
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
@@ -25,6 +26,7 @@ from tamis.data.opening import (
 from tamis.data.parts import Parts
 from tamis.data.path_columns import ORIGINS
 from tamis.data.paths import Pieces, find_path
+from tamis.data.picture_source import pictures_at, read_batches, with_named_pictures
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Corpus", "Roles", "Shard", "SourceFile"]
 
-
+Rows = NDArray[np.int64] | Sequence[int]
 _THREADS = 4
 
 
@@ -65,6 +67,8 @@ class Corpus:
         uuids: top-level columns that are UUIDs in every file that has them; they are read as text.
         on_bad_line: the same for lines.
         left_out: files and lines that were left out.
+        unreadable: int64, source positions of the rows that are known to be no documents although their columns do not
+            tell, ascending; of pictures those that cannot be decoded. Their texts are NULL.
     """
 
     root: str
@@ -83,8 +87,13 @@ class Corpus:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uuids: frozenset[str] = frozenset()
     by_hand: frozenset[str] = frozenset()
+    unreadable: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64), repr=False)
     _opened: tuple[OpenedFile, ...] = field(default=(), repr=False)
     _cache: RowCache = field(default_factory=RowCache, repr=False)
+
+    def without(self, positions: NDArray[np.int64]) -> Corpus:
+        """Return the corpus that knows of rows that are no documents, source positions int64 (m,)."""
+        return replace(self, unreadable=np.sort(positions.astype(np.int64)))
 
     def shards(self) -> tuple[Shard, ...]:
         """Return the shards, in source order."""
@@ -176,11 +185,36 @@ class Corpus:
             RoleError: unknown column.
         """
         labels = list(self.schema.names if columns is None else columns)
-        places = [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        places: list[Pieces] = (
+            [(name,) for name in labels] if columns is None else [self._wanted(path) for path in labels]
+        )
         counted = Repairs() if repairs is None else repairs
         found = self._batches(shard, labels, places, (max_rows, max_bytes), counted)
         # Work per batch must not become work per file when files are small.
-        yield from found if len(shard.pieces) == 1 else join_batches(found, max_rows=max_rows, max_bytes=max_bytes)
+        joined = found if len(shard.pieces) == 1 else join_batches(found, max_rows=max_rows, max_bytes=max_bytes)
+        text = next((at for at, place in enumerate(places) if not place), None)
+        yield from joined if text is None or not self._errs(shard) else self._without_texts(joined, shard, text)
+
+    def _errs(self, shard: Shard) -> bool:
+        """Return whether a row of a shard is known to be no document."""
+        begin, end = np.searchsorted(self.unreadable, (shard.first, shard.first + shard.rows))
+        return bool(end > begin)
+
+    def _sound(self, first: int, rows: int) -> NDArray[np.bool_]:
+        """Return which of some consecutive rows are not known to be no document, bool (rows,)."""
+        sound = np.ones(rows, dtype=np.bool_)
+        begin, end = np.searchsorted(self.unreadable, (first, first + rows))
+        sound[self.unreadable[begin:end] - first] = False
+        return sound
+
+    def _without_texts(self, batches: Iterator[pa.RecordBatch], shard: Shard, text: int) -> Iterator[pa.RecordBatch]:
+        """Yield the batches with NULL for the texts of unreadable rows."""
+        first = shard.first
+        for batch in batches:
+            sound = pa.array(self._sound(first, batch.num_rows))
+            texts = pc.if_else(sound, batch.column(text), pa.scalar(None, pa.large_string()))
+            yield batch.set_column(text, batch.schema.field(text), texts)
+            first += batch.num_rows
 
     def _batches(
         self, shard: Shard, labels: Sequence[str], places: Sequence[Pieces], most: tuple[int, int], repairs: Repairs
@@ -235,44 +269,99 @@ class Corpus:
             max_bytes: maximum decoded bytes per batch.
         """
         wanted = list(dict.fromkeys([*self.shape.paths, *columns]))
+        first = shard.first
         for batch in self.batches(shard, columns=wanted, max_rows=max_rows, max_bytes=max_bytes):
             held = dict(zip(wanted, batch.columns, strict=True))
             parts = read_batch(self.shape, held, self.places, batch.num_rows)
             further = batch.select(list(columns))
-            if parts.reasons.null_count < len(parts):
-                sound = parts.reasons.is_null()
-                further = further.filter(sound)
-                parts = parts.take(np.flatnonzero(sound.to_numpy(zero_copy_only=False)))
+            known = self._sound(first, batch.num_rows)
+            first += batch.num_rows
+            if parts.reasons.null_count < len(parts) or not known.all():
+                sound = parts.reasons.is_null().to_numpy(zero_copy_only=False) & known
+                further = further.filter(pa.array(sound))
+                parts = parts.take(np.flatnonzero(sound))
             yield parts, further
 
-    def fetch(self, documents: Documents, rows: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the full source rows of a few documents, in the requested order.
+    def picture_batches(
+        self, shard: Shard, *, columns: Sequence[str] = (), max_rows: int = 256, max_bytes: int = 64 << 20
+    ) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
+        """Yield the encoded pictures of all rows of a shard in source order, and further columns of them.
+
+        The first is large_binary (n,), NULL where a row has no picture or its file is missing.
+
+        Args:
+            shard: one of ``shards()``.
+            columns: further columns of the corpus, by path.
+            max_rows: maximum rows per batch.
+            max_bytes: maximum encoded bytes per batch, unless a single picture is larger.
+
+        Raises:
+            CorpusError: a file was changed since the corpus was opened.
+        """
+        for batch in read_batches(self, shard, columns=columns, max_rows=max_rows, max_bytes=max_bytes):
+            yield batch.encoded, batch.rows
+
+    def document_pictures(
+        self, shard: Shard, *, columns: Sequence[str] = (), max_rows: int = 256, max_bytes: int = 64 << 20
+    ) -> Iterator[tuple[pa.Array, pa.RecordBatch]]:
+        """Yield the same of the documents of a shard, aligned with an artifact's part; the corpus knows its errors."""
+        first = shard.first
+        limits = {"max_rows": max_rows, "max_bytes": max_bytes}
+        for pictures, rows in self.picture_batches(shard, columns=columns, **limits):
+            kept = pa.array(self._sound(first, len(pictures)))
+            first += len(pictures)
+            yield pictures.filter(kept), rows.filter(kept)
+
+    def picture_bytes(self, documents: Documents, rows: Rows) -> list[bytes]:
+        """Return the encoded pictures of a few documents, in the requested order.
 
         Args:
             documents: the documents of this corpus.
             rows: facts rows, int64 (m,).
 
         Raises:
+            PictureError: the file of a picture is gone.
+            CorpusError: a file was changed since the corpus was opened.
+        """
+        found = pictures_at(self, documents.order[np.asarray(rows, dtype=np.int64)])
+        for held in found:
+            if isinstance(held, PictureError):
+                raise held
+        return [held for held in found if isinstance(held, bytes)]
+
+    def column_at(self, positions: NDArray[np.int64], path: str) -> pa.Array:
+        """Return one column at source positions, (m,)."""
+        return _whole_array(at_path(self.take(positions, columns=[self.head(path)]), path))
+
+    def fetch(self, documents: Documents, rows: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the source rows of a few documents by facts row, in the requested order; see ``take``.
+
+        Raises:
             CorpusError: a file is damaged or was changed since the corpus was opened.
         """
-        return self.take(documents.order[np.asarray(rows, dtype=np.int64)])
+        return self.take(documents.order[np.asarray(rows, dtype=np.int64)], columns=columns)
 
-    def take(self, positions: NDArray[np.int64] | Sequence[int]) -> pa.Table:
-        """Return the rows at source positions (0 is the first row of the first file), in the requested order."""
+    def take(self, positions: Rows, *, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows at source positions (0 is the first row of the first file), in the requested order.
+
+        Args:
+            positions: int64 (m,).
+            columns: top-level columns; None for all. Others, such as pictures, are then not read.
+        """
         wanted = np.asarray(positions, dtype=np.int64)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.rows):
             raise CorpusError("Source position out of range", value=int(wanted.max()), allowed=f"0 to {self.rows - 1}")
         starts = np.cumsum([0, *(file.rows for file in self.files)])
         files = np.searchsorted(starts, wanted, side="right") - 1
         if not len(wanted):
-            return self.schema.empty_table()
+            return self._whole(self.schema.empty_table(), columns)
         places = [np.flatnonzero(files == file) for file in np.unique(files)]
 
         def read(mine: NDArray[np.int64]) -> pa.Table:
             file = int(files[mine[0]])
             opened = self._opened[file]
             opened.check_unchanged()
-            return self._whole(self._cache.rows(opened, file, wanted[mine] - starts[file]))
+            return self._whole(self._cache.rows(opened, file, wanted[mine] - starts[file], columns=columns), columns)
 
         with ThreadPoolExecutor(_THREADS) as threads:
             pieces = list(threads.map(read, places))
@@ -289,12 +378,9 @@ class Corpus:
         picked = find_roles(self.schema, given, samples=partial(sample_values, self._opened))
         for opened in self._opened:
             opened.check_text(needed_text(picked))
-        return replace(
-            self,
-            roles=picked,
-            fingerprint=fingerprint_of(self.files, picked),
-            text_fingerprint=text_fingerprint_of(self.files, picked),
-        )
+        prints = fingerprint_of(self.files, picked), text_fingerprint_of(self.files, picked)
+        changed = replace(self, roles=picked, fingerprint=prints[0], text_fingerprint=prints[1])
+        return with_named_pictures(changed)
 
     def verify(self) -> None:
         """Hash every file again.
@@ -342,12 +428,12 @@ class Corpus:
         columns = {path: field_of(whole[place[0]], place[1:]) for path, place in self.places.items()}
         return self.shape.join(read_batch(self.shape, columns, self.places, rows))
 
-    def _whole(self, table: pa.Table) -> pa.Table:
+    def _whole(self, table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
         batches = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-        names = self.schema.names
+        names = self.schema.names if columns is None else list(columns)
         return pa.Table.from_batches(
             [self._select(batch, names, [(name,) for name in names]) for batch in batches]
-        ).cast(self.schema)
+        ).cast(pa.schema([self.schema.field(name) for name in names]))
 
 
 def _whole_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.formats import TEXTS
+from tamis.data.formats import ONE_EACH
 from tamis.data.hashing import digest
 from tamis.data.parquet import write_bytes
 
@@ -29,7 +29,9 @@ def file_contents(corpus: Corpus) -> tuple[str, ...]:
     return tuple(
         sha256
         for opened in corpus.opened
-        for sha256 in ([text.sha256 for text in opened.probe.documents] if opened.format == TEXTS else [opened.sha256])
+        for sha256 in (
+            [text.sha256 for text in opened.probe.documents] if opened.format in ONE_EACH else [opened.sha256]
+        )
     )
 
 
@@ -43,7 +45,7 @@ def new_documents(corpus: Corpus, documents: Documents, known: Collection[str]) 
     """
     rows = np.concatenate(
         [
-            np.ones(opened.probe.rows, dtype=np.int64) if opened.format == TEXTS else [opened.probe.rows]
+            np.ones(opened.probe.rows, dtype=np.int64) if opened.format in ONE_EACH else [opened.probe.rows]
             for opened in corpus.opened
         ]
     ).astype(np.int64)

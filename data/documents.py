@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from tamis.data.corpus import Corpus
 
 PREFIX = "part-"
+EVERY_ROW = "every_row"
+"""Fact of an artifact whose parts have a row per source row, rows with errors included."""
+
 NOT_ID = " is not used as id: "
 """Words of the note that says why a column is not the id."""
 
@@ -159,7 +162,7 @@ def load_table(
     """Return a per-document artifact's parts as one table in facts order, (n,) rows.
 
     Args:
-        artifact: written shard by shard in source order, without the rows with errors.
+        artifact: written shard by shard in source order, without the rows with errors unless it states ``EVERY_ROW``.
         documents: the documents of the same corpus.
         columns: columns to read, None for all.
         prefix: prefix of the names of its parts.
@@ -170,9 +173,12 @@ def load_table(
     names = artifact.parts(prefix)
     parts = [artifact.table(name, columns=columns) for name in names]
     rows = sum(part.num_rows for part in parts)
-    if not parts or rows != documents.n:
-        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {documents.n} documents")
+    wanted = documents.n + (documents.errors.num_rows if artifact.facts.get(EVERY_ROW) else 0)
+    if not parts or rows != wanted:
+        raise StoreError(f"Artifact {artifact.manifest.step} has {rows} rows for {wanted} documents")
     table = pa.concat_tables(parts)
+    if artifact.facts.get(EVERY_ROW):
+        return table.combine_chunks().take(pa.array(documents.order))
     numbers = {field.name: _ordered(table.column(field.name), documents) for field in table.schema if _is_number(field)}
     others = [name for name in table.column_names if name not in numbers]
     taken = table.select(others).combine_chunks().take(pa.array(documents.part_order)) if others else table

@@ -2,7 +2,8 @@
 
     TamisError
     ├── CorpusError        a corpus cannot be read: which file, why
-    │   └── RoleError      a column role is missing, ambiguous or of the wrong type
+    │   ├── RoleError      a column role is missing, ambiguous or of the wrong type
+    │   └── PictureError   bytes that are no picture, or none that is read
     ├── StoreError         an artifact is missing, damaged or cannot be written
     │   └── LockedError    another process is writing the same artifact or run folder
     ├── RecipeError        a recipe, operator or parameter is not valid
@@ -61,6 +62,10 @@ class CorpusError(TamisError):
 
 class RoleError(CorpusError):
     """A column role is missing, ambiguous or of the wrong type."""
+
+
+class PictureError(CorpusError):
+    """Bytes that are no picture, or none that is read; ``what`` is the reason, a clause without a full stop."""
 
 
 class StoreError(TamisError):

@@ -8,16 +8,18 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from tamis.data.byte_text import is_bytes
 from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
 from tamis.data.message import MalformedError, json_list
 from tamis.data.paths import Pieces, find_path, path_of, walk
+from tamis.data.picture_paths import is_picture_path
 from tamis.data.rendered import template_of
 from tamis.data.repair import is_text
 from tamis.data.row_parts import read_row
 from tamis.data.schema import type_at
 from tamis.data.session_events import EVENTS, logs_a_session
-from tamis.data.shapes import KIND_NAMES, TAGGED, Shape
+from tamis.data.shapes import KIND_NAMES, PICTURE, TAGGED, Shape
 
 Sampler = Callable[[Sequence[str]], Mapping[str, Sequence[str | None]]]
 
@@ -90,6 +92,23 @@ class _Columns:
         kind = type_at(self.schema, path)
         return kind is not None and pa.types.is_list(kind)
 
+    def holds_picture_bytes(self, path: str) -> bool:
+        """Say whether a column holds bytes and paths of pictures, as ``datasets`` writes them."""
+        kind = type_at(self.schema, path)
+        if kind is None or not pa.types.is_struct(kind):
+            return False
+        fields = {field.name: field.type for field in kind}
+        return sorted(fields) == ["bytes", "path"] and (is_bytes(fields["bytes"]) or is_text(fields["bytes"]))
+
+    def holds_pictures(self, path: str) -> bool:
+        """Say whether a column named as one of pictures holds them: as bytes, or most values are paths of files."""
+        kind = type_at(self.schema, path)
+        if kind is None or not is_text(kind):
+            return self.holds_picture_bytes(path) or (kind is not None and is_bytes(kind))
+        held = [value for value in self._values(path) if value]
+        named = sum(is_picture_path(value) for value in held)
+        return 2 * named > len(held)
+
     def holds_events(self, path: str) -> bool:
         """Say whether a column of text holds the events of sessions as JSON."""
         if not self.is_text(path):
@@ -141,6 +160,9 @@ def find_shape(schema: pa.Schema, samples: Sampler, kind: str | None = None) -> 
             return shape
     if kind == "conversation":
         return _rendered(columns)
+    if kind == PICTURE and (named := columns.first((*_IMAGES, "url", "image_url"), columns.is_text)):
+        # What is wrong with it is said when it is checked.
+        return Shape(PICTURE, {PICTURE: named})
     if kind is None and columns.path("input_ids") and not any(is_text(each) for _, each in walk(schema)):
         raise RoleError(
             "The corpus is tokenised: it has the numbers of tokens and no text", value="input_ids",
@@ -151,12 +173,28 @@ def find_shape(schema: pa.Schema, samples: Sampler, kind: str | None = None) -> 
 
 def _candidates(columns: _Columns) -> Iterator[Shape]:
     """Yield the shapes that fit, the most telling first."""
+    yield from _pictures(columns)
     yield from _preferences(columns)
     yield from _prompts(columns)
     yield from _conversations(columns)
     yield from _records(columns)
     if columns.first(_TEXTS, columns.is_text) is None:
         yield from _pairs(columns)
+
+
+_IMAGES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_path", "image_file", "file_name")
+_CAPTIONS = ("caption", "text", "txt", "alt_text", "alt", "title", "description", "prompt", "sentence")
+
+
+def _pictures(columns: _Columns) -> Iterator[Shape]:
+    """Yield the pictures in a column of bytes, of bytes and path, or of paths of files."""
+    held = columns.first(_IMAGES, columns.holds_pictures) or next(
+        (path for name in sorted(columns.schema.names) if (path := path_of(columns.schema, (name,)))
+         and columns.holds_picture_bytes(path)), None
+    )  # fmt: skip
+    if held is not None:
+        caption = columns.first(_CAPTIONS, lambda path: path != held and columns.is_text(path))
+        yield Shape(PICTURE, {PICTURE: held} | ({"caption": caption} if caption else {}))
 
 
 def _sides(columns: _Columns) -> dict[str, str]:

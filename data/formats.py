@@ -38,6 +38,11 @@ _TEXT_NAMES = """
 TEXT_SUFFIXES = frozenset(f".{name}" for name in _TEXT_NAMES.split())
 """Ends of names of text and source code: one document a file."""
 
+PICTURE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif")
+)
+"""Ends of names of picture files: one document a file."""
+
 _PACKED = {
     ".gz": "gz", ".gzip": "gz",
     ".zst": "zst", ".zstd": "zst",
@@ -126,7 +131,8 @@ class Probe:
         places: position of each column of ``schema`` in the file, from 0.
         bad_lines: lines left out.
         notes: what was read in another way than the file states, one sentence each.
-        documents: the files of the format ``texts``, one a row.
+        documents: the files of the formats ``texts`` and ``pictures``, one a row.
+        beside: what stands beside pictures, such as labels and captions: a row a file; None for nothing.
         maker: name and version of the package whose doing the texts are, empty where they are the file's own.
     """
 
@@ -142,6 +148,7 @@ class Probe:
     bad_lines: tuple[BadLine, ...] = ()
     notes: tuple[str, ...] = ()
     documents: tuple[TextFile, ...] = ()
+    beside: pa.Table | None = None
     maker: str = ""
 
 
@@ -245,8 +252,10 @@ class LineReader(Protocol):
         """Yield the rows of each mark, one line each without line feed: the very bytes where a row is a line."""
 
 
-TEXTS = "texts"
-"""The format of files that are one document each; all of a corpus are read as one file."""
+TEXTS, PICTURES = "texts", "pictures"
+"""Formats of files that are one document each; all of a corpus are read as one file."""
+
+ONE_EACH = (TEXTS, PICTURES)
 
 
 def format_of(path: PurePath) -> tuple[str, str] | None:
@@ -260,6 +269,8 @@ def format_of(path: PurePath) -> tuple[str, str] | None:
         return _SUFFIXES[last], "gz" if last == ".tgz" else ""
     if last in TEXT_SUFFIXES:
         return TEXTS, ""
+    if last in PICTURE_SUFFIXES:
+        return PICTURES, ""
     kind = _SUFFIXES.get(suffixes[-1]) if suffixes else None
     if kind == "parquet":
         return (kind, "") if last in _INSIDE else None

@@ -120,6 +120,36 @@ def hash_shard(corpus: Corpus, shard: Shard) -> pa.Table:
     return table.append_column("repaired", pa.array(repaired))
 
 
+def hash_pictures(corpus: Corpus, shard: Shard, known: pa.Table) -> pa.Table:
+    """Return the same for pictures: the hash is that of the encoded bytes and the caption, the size the caption's.
+
+    Args:
+        corpus: a corpus of pictures.
+        shard: one of its shards, or some of its rows.
+        known: a row per source row: ``reason`` string, NULL for sound pictures, ``sha256`` of the encoded bytes.
+    """
+    columns = [corpus.roles.text, *([corpus.roles.id] if corpus.roles.id else [])]
+    repairs = Repairs()
+    held: list[list[pa.Array]] = [[] for _ in columns]
+    for batch in corpus.batches(shard, columns=columns, repairs=repairs):
+        for column, values in zip(held, batch.columns, strict=True):
+            column.append(values)
+    captions = pa.chunked_array(held[0], pa.large_string())
+    reasons = known.column("reason").cast(pa.string())
+    sums = known.column("sha256").to_pylist()
+    hashed = [
+        blake2b((picture or b"") + caption.encode(), digest_size=16).digest()
+        for picture, caption in zip(sums, captions.to_pylist(), strict=True)
+    ]
+    sizes = pc.if_else(pc.is_null(reasons), pc.binary_length(captions).cast(pa.int64()), pa.scalar(-1, pa.int64()))
+    table = pa.table({"hash": pa.array(hashed, _HASH), "bytes": sizes})
+    if corpus.roles.id:
+        table = table.append_column("id", pa.chunked_array(held[1]).cast(pa.large_string()))
+    repaired = np.zeros(table.num_rows, dtype=np.int32)
+    repaired[:1] = max((repairs[corpus.head(path)] for path in corpus.shape.paths), default=0)
+    return table.append_column("reason", reasons).append_column("repaired", pa.array(repaired))
+
+
 def without_repairs(tables: Sequence[pa.Table]) -> bool:
     """Return whether no text was repaired: the number of repaired ones belongs to a shard, not to a row."""
     return not any(pc.any(pc.not_equal(table.column("repaired"), 0)).as_py() for table in tables)

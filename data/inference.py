@@ -35,6 +35,8 @@ def infer(values: Sequence[Any], mixed: list[bool] | None = None) -> pa.DataType
         return pa.null()
     if kinds == {str}:
         return pa.large_string()
+    if kinds == {bytes}:
+        return pa.large_binary()
     if kinds == {bool}:
         return pa.bool_()
     if kinds == {int}:

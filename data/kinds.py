@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import TEXT_SUFFIXES, detect_compression, format_of
+from tamis.data.formats import PICTURE_SUFFIXES, TEXT_SUFFIXES, detect_compression, format_of
 from tamis.data.json_reader import JsonContent, json_content
+from tamis.data.picture_notes import CAPTION_SUFFIXES, describes, is_coco
 
 _RANKS = {"parquet": 0, "jsonl": 0, "csv": 0, "arrow": 1, "warc": 2, "tar": 3}
-_JSON, _TEXT = 4, 5
+_JSON, _TEXT, _PICTURE = 4, 5, 6
+
+DESCRIBES = "{} that describes pictures"
+"""Reason of the files that are not read as data but beside pictures."""
+
+FEW = 4
+"""One kind of documents is left out beside another that has this many times as many files; else nobody can tell."""
 
 STATE, SPLITS = "state.json", "dataset_dict.json"
 _DESCRIPTIONS = (STATE, SPLITS, "dataset_info.json")
@@ -19,6 +26,8 @@ _DESCRIPTIONS = (STATE, SPLITS, "dataset_info.json")
 _DESCRIPTION = "{} beside data, taken as a description"
 _OTHER = "{} of another format beside data"
 _DOCUMENTS = "{} of text or code beside data"
+_ABOUT = frozenset(("readme", "license", "licence", "copying", "notice", "authors", "credits", "changelog"))
+_PICTURES = "{} of pictures beside data or text; of data, those that a column names are read"
 _CACHED = "{} of Arrow that the saved dataset does not name"
 
 LeftBy = dict[str, list[Path]]
@@ -28,6 +37,11 @@ LeftBy = dict[str, list[Path]]
 def is_text_file(path: PurePath) -> bool:
     """Say whether a name ends as that of text or source code does."""
     return path.suffix.lower() in TEXT_SUFFIXES
+
+
+def is_picture_file(path: PurePath) -> bool:
+    """Say whether a name ends as that of a picture does."""
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def choose_kind(files: Sequence[Path], *, folder: bool) -> tuple[list[Path], LeftBy]:
@@ -42,6 +56,13 @@ def choose_kind(files: Sequence[Path], *, folder: bool) -> tuple[list[Path], Lef
         folder: whether a folder was opened.
     """
     left: LeftBy = {}
+    pictures = [file for file in files if is_picture_file(file)]
+    if pictures:
+        others = [file for file in files if not is_picture_file(file)]
+        if _are_pictures(pictures, others, folder=folder):
+            return pictures, _left_beside(pictures, others)
+        _leave(left, _PICTURES, pictures)
+        files = others
     ranks = {file: _rank(file) for file in files}
     best = min(ranks.values(), default=_TEXT)
     if not folder:
@@ -61,9 +82,60 @@ def choose_kind(files: Sequence[Path], *, folder: bool) -> tuple[list[Path], Lef
     return kept, left
 
 
+def _are_pictures(pictures: Sequence[Path], others: Sequence[Path], *, folder: bool) -> bool:
+    """Say whether files are read as pictures, not as the data or text beside them.
+
+    Raises:
+        CorpusError: they are texts and pictures, and neither is a quarter of the other.
+    """
+    data = [file for file in others if _rank(file) < _JSON and not (folder and describes(file))]
+    if data or not folder:
+        return not others
+    stems = _stems(pictures)
+    texts = [file for file in others if _rank(file) == _TEXT and not (_is_caption(file, stems) or _is_about(file))]
+    if FEW * len(pictures) <= len(texts) or FEW * len(texts) <= len(pictures):
+        return len(pictures) > len(texts)
+    raise CorpusError(
+        f"The folder holds {_count(texts, 'text')} and {_count(pictures, 'picture')}: a corpus is one or the other",
+        fix="open one kind by a pattern, such as 'FOLDER/**/*.jpg' or 'FOLDER/**/*.md', or move them apart; the "
+        "caption of a picture is a text file of the same name beside it",
+    )
+
+
+def _count(files: Sequence[Path], name: str) -> str:
+    return f"{len(files):,} {name}{'' if len(files) == 1 else 's'}"
+
+
+def _is_about(file: PurePath) -> bool:
+    """Say whether a text is about its folder, not one of its documents."""
+    return file.name.split(".")[0].lower() in _ABOUT
+
+
+def _stems(files: Sequence[Path]) -> frozenset[Path]:
+    return frozenset(file.with_suffix("") for file in files)
+
+
+def _is_caption(file: Path, stems: frozenset[Path]) -> bool:
+    return file.suffix.lower() in CAPTION_SUFFIXES and file.with_suffix("") in stems
+
+
+def _left_beside(pictures: Sequence[Path], others: Sequence[Path]) -> LeftBy:
+    """Return the files beside pictures by reason; those that describe them by ``DESCRIBES``."""
+    left: LeftBy = {}
+    stems = _stems(pictures)
+    for file in others:
+        if describes(file) or _is_caption(file, stems) or (_rank(file) == _JSON and is_coco(file)):
+            _leave(left, DESCRIBES, [file])
+        else:
+            _leave(left, "{} of text or code beside pictures" if _rank(file) == _TEXT else _DESCRIPTION, [file])
+    return left
+
+
 def worth_copying(files: Sequence[PurePath], *, folder: bool) -> list[PurePath]:
     """Return the files that may be read when only their names are known: JSON may turn out to be data."""
     ranks = {file: _rank(file) for file in files if format_of(file)}
+    if folder and all(rank >= _JSON or describes(file) for file, rank in ranks.items()):
+        return list(ranks)
     if not folder:
         return [file for file in ranks if ranks[file] < _TEXT] or list(ranks)
     best = min(ranks.values(), default=_TEXT)
@@ -77,6 +149,8 @@ def _leave(left: LeftBy, reason: str, files: Sequence[Path]) -> None:
 
 def _rank(file: PurePath) -> int:
     kind, _ = format_of(file) or ("parquet", "")
+    if is_picture_file(file):
+        return _PICTURE
     if file.suffix.lower() == ".json":
         return _JSON
     return _RANKS.get(kind, _TEXT)

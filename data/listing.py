@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import SUFFIXES, format_of, is_parquet
-from tamis.data.kinds import choose_kind, is_text_file
+from tamis.data.formats import ONE_EACH, SUFFIXES, format_of, is_parquet
+from tamis.data.kinds import DESCRIBES, choose_kind, is_picture_file, is_text_file
 
 RUN_FILE, LOCK_FILE, CORPORA_FILE = "run.json", "recipe.lock.json", "corpora.json"
 CURATED = "curated"
+PICTURES_TABLE = "pictures.parquet"
+"""In the folder of a run that wrote files of pictures: name below ``CURATED``, bytes and sha256, a row each."""
 _SHOWN = 3
 
 
@@ -25,13 +27,15 @@ class FileListing:
         root: folder that holds them.
         files: sorted by path.
         notes: what is left out, one sentence per reason.
-        texts: whether each file is one document.
+        one_each: the format of files that are one document each, empty for others.
+        beside: files that describe pictures: ``metadata.jsonl``, ``metadata.csv``, COCO-like JSON.
     """
 
     root: Path
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
-    texts: bool = False
+    one_each: str = ""
+    beside: tuple[Path, ...] = ()
 
 
 def list_files(path: str | Path) -> FileListing:
@@ -58,6 +62,7 @@ def list_files(path: str | Path) -> FileListing:
         raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
     files = sorted(item for item in found if _is_data(item, left, named=not given.is_dir()))
     files, left_by = choose_kind(files, folder=given.is_dir())
+    beside = tuple(left_by.pop(DESCRIBES, ()))
     for reason, others in left_by.items():
         left.add(reason, others)
     notes = left.notes(root)
@@ -65,10 +70,11 @@ def list_files(path: str | Path) -> FileListing:
         raise CorpusError(
             "No file has a known format",
             value=[item.name for item in sorted(found)[:5]],
-            allowed=f"{', '.join(SUFFIXES)}; for text and code such as .txt, .md, .py",
+            allowed=f"{', '.join(SUFFIXES)}; for text and code such as .txt, .md, .py; for pictures such as .jpg, .png",
             fix="; ".join(notes) or None,
         )
-    return FileListing(root, tuple(files), notes, texts=is_text_file(files[0]))
+    kind = (format_of(files[0]) or ("", ""))[0]
+    return FileListing(root, tuple(files), notes, kind if kind in ONE_EACH else "", beside)
 
 
 def made_by_tamis(folder: Path) -> str | None:
@@ -124,7 +130,7 @@ def _walk(folder: Path, left: _LeftOut) -> Iterator[Path]:
         left.add("{} beside the curated files of a run", beside)
     found = sorted(item for item in start.rglob("*") if item.is_file())
     shown = {item for item in found if not _hidden(item, start)}
-    hidden = [item for item in found if item not in shown and format_of(item) and not is_text_file(item)]
+    hidden = [item for item in found if item not in shown and format_of(item) and not _is_document(item)]
     left.add("{} of data whose name or folder begins with . or _", hidden)
     yield from _without_made((item for item in found if item in shown), start, left)
 
@@ -168,6 +174,10 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _hidden(item: Path, root: Path) -> bool:
-    """Say whether a file is passed over; source code has names such as ``__init__.py``."""
-    signs = "." if is_text_file(item) else (".", "_")
+    """Say whether a file is passed over; source code has names such as ``__init__.py``, cameras ``_DSC1.jpg``."""
+    signs = "." if _is_document(item) else (".", "_")
     return any(piece.startswith(signs) for piece in item.relative_to(root).parts)
+
+
+def _is_document(item: Path) -> bool:
+    return is_text_file(item) or is_picture_file(item)

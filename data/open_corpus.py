@@ -13,6 +13,7 @@ from tamis.data.label_names import agreed_labels
 from tamis.data.opening import LeftOut, OnBad, OpenedFile, open_files, sample_values, with_way_out
 from tamis.data.path_columns import ORIGINS, PathColumns
 from tamis.data.paths import path_of
+from tamis.data.picture_source import with_named_pictures
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.roles import find_roles
 from tamis.data.schema import union
@@ -78,7 +79,7 @@ def open_corpus(
     files = tuple(map(source_file, sound))
     chosen = [role for role, column in (roles or {}).items() if column]
     labels, disagreeing = agreed_labels({i.name: (i.probe.labels, frozenset(i.probe.schema.names)) for i in sound})
-    return Corpus(
+    corpus = Corpus(
         root=opening.root,
         name=(Path(path).stem.split(".")[0] if len(files) == 1 else Path(opening.root).name) or "corpus",
         files=files,
@@ -97,6 +98,7 @@ def open_corpus(
         fingerprint=fingerprint_of(files, picked),
         text_fingerprint=text_fingerprint_of(files, picked),
     )
+    return with_named_pictures(corpus, probes, (progress or NullProgress()).check)
 
 
 def _uuids(files: Sequence[OpenedFile]) -> frozenset[str]:

@@ -15,6 +15,8 @@ from tamis.data.csv_reader import CsvReader
 from tamis.data.errors import CorpusError
 from tamis.data.file_hashes import FileHashes
 from tamis.data.formats import (
+    ONE_EACH,
+    PICTURES,
     TEXTS,
     BadLine,
     Cut,
@@ -34,12 +36,13 @@ from tamis.data.listing import FileListing, list_files
 from tamis.data.parquet import write_bytes
 from tamis.data.parquet_reader import ParquetReader
 from tamis.data.path_columns import ORIGINS, PathColumns, path_values
+from tamis.data.picture_files import PictureFiles, PictureFilesReader
 from tamis.data.probe_store import PROBE_VERSION, encode_probe, recall_probe
 from tamis.data.progress import Progress
 from tamis.data.repair import Repairs, is_text
 from tamis.data.schema import as_json, at_path, head_of, type_at
 from tamis.data.session_log import SESSIONS, SessionReader, are_sessions
-from tamis.data.tar_reader import TarReader
+from tamis.data.tar_reader import TAR_VERSION, TarReader
 from tamis.data.text_files import TextFiles, TextFilesReader, check_texts
 from tamis.data.warc_reader import WarcReader
 
@@ -50,7 +53,12 @@ FEW, SMALL = 64, 1 << 16
 """If there are more than ``FEW`` files, those below ``SMALL`` bytes are read again: caching each would take longer."""
 
 OnBad = Literal["fail", "skip"]
-_WITHOUT_LINES: Mapping[str, Reader] = {"parquet": ParquetReader(), "arrow": ArrowReader(), TEXTS: TextFilesReader()}
+_WITHOUT_LINES: Mapping[str, Reader] = {
+    "parquet": ParquetReader(),
+    "arrow": ArrowReader(),
+    TEXTS: TextFilesReader(),
+    PICTURES: PictureFilesReader(),
+}
 """Readers of formats without lines that could be left out, whose files are not compressed as a whole."""
 _WITH_LINES: Mapping[str, Callable[[str, bool], Reader]] = {
     "jsonl": JsonlReader, "json": JsonReader, "csv": CsvReader, "tar": TarReader, "warc": WarcReader,
@@ -83,9 +91,10 @@ class OpenedFile:
     """A file with its probe and its state when it was hashed.
 
     Attributes:
-        path: path of the file; the root for ``texts``.
+        path: path of the file; the root for ``texts`` and ``pictures``.
         name: path below the corpus root.
-        format: ``parquet``, ``jsonl``, ``json``, ``csv``, ``arrow``, or ``texts`` for all files of text together.
+        format: ``parquet``, ``jsonl``, ``json``, ``csv``, ``arrow``, or ``texts`` and ``pictures`` for all files of
+            text and of pictures together.
         compression: empty, ``gz``, ``zst``, ``bz2`` or ``xz``.
         bytes: size on disk.
         sha256: of its content.
@@ -147,7 +156,7 @@ class OpenedFile:
 
     def verify(self) -> None:
         """Raise ``CorpusError`` if the content is another one than when it was hashed."""
-        if self.format == TEXTS:
+        if self.format in ONE_EACH:
             check_texts(self.probe.documents)
         elif not self.path.is_file() or file_sha256(self.path) != self.sha256:
             raise CorpusError(f"{self.name} was changed since the corpus was opened", fix="open the corpus again")
@@ -155,9 +164,9 @@ class OpenedFile:
     def check_unchanged(self) -> None:
         """Raise ``CorpusError`` if the file is missing or was changed since it was hashed.
 
-        Files of text are not looked at: their reader hashes each.
+        Files of text and pictures are not looked at: their readers hash each.
         """
-        if self.format == TEXTS:
+        if self.format in ONE_EACH:
             return
         try:
             stat = self.path.stat()
@@ -217,8 +226,9 @@ def open_files(
         CorpusError: a bad file (with ``fail``), or no readable file.
     """
     listing = list_files(path)
-    if listing.texts:
-        return _open_texts(listing, on_bad_file=on_bad_file, path_columns=path_columns, progress=progress)
+    if listing.one_each:
+        files = TextFiles() if listing.one_each == TEXTS else PictureFiles(listing.beside, probes)
+        return _open_together(listing, files, on_bad_file, path_columns, progress)
     opened, bad, notes = [], [], list(listing.notes)
     logs = sessions and are_sessions(listing.files)
     sizes = [file.stat().st_size for file in listing.files]
@@ -253,25 +263,31 @@ def _left_out(name: str, line: BadLine) -> LeftOut:
     return LeftOut(f"{name}/{line.member}", None, f"{name}/{line.member} {line.reason}")
 
 
-def _open_texts(listing: FileListing, *, on_bad_file: OnBad, path_columns: PathColumns, progress: Progress) -> Opening:
-    """Open files of text and code as one file whose rows they are."""
-    texts, bad = TextFiles(), []
+def _open_together(
+    listing: FileListing,
+    files: TextFiles | PictureFiles,
+    on_bad_file: OnBad,
+    path_columns: PathColumns,
+    progress: Progress,
+) -> Opening:
+    """Open files of text and code, or of pictures, as one file whose rows they are."""
+    bad = []
     progress.step("opening", len(listing.files), "files")
     base = f"{listing.root}/"
     for file in listing.files:
         progress.check()
         name = str(file).removeprefix(base)
         try:
-            texts.add(file, name)
+            files.add(file, name)
         except CorpusError as error:
             if on_bad_file == "fail":
                 raise with_way_out(error, len(listing.files)) from error
             bad.append(LeftOut(name, None, str(error)))
         progress.advance(1)
-    held = texts.opened()
+    held, kind = files.opened(), listing.one_each
     if held is None:
-        raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed="text in UTF-8 or UTF-16")
-    one = OpenedFile(listing.root, TEXTS, TEXTS, "", held.bytes, held.sha256, (0, 0), held.probe)
+        raise CorpusError("No file can be read", value=[item.reason for item in bad], allowed=files.allowed)
+    one = OpenedFile(listing.root, kind, kind, "", held.bytes, held.sha256, (0, 0), held.probe)
     # Their own paths are a column already.
     wanted: PathColumns = path_columns if isinstance(path_columns, tuple) else "found"
     return Opening(
@@ -331,8 +347,9 @@ def _open_file(path: Path, name: str, reading: _Reading, hashes: FileHashes) -> 
         kind = SESSIONS if reading.logs else kind
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from error
+    version = [PROBE_VERSION, *([TAR_VERSION] if kind == "tar" else [])]
     lines = [] if kind in _WITHOUT_LINES or on_bad_line == "fail" else ["skip"]
-    remembered = digest([sha256, kind, compression, READER_VERSION, thorough, PROBE_VERSION, *lines])
+    remembered = digest([sha256, kind, compression, READER_VERSION, thorough, *version, *lines])
     probe = recall_probe(probes, remembered)
     if probe is None:
         probe = _reader(kind, compression, on_bad_line).probe(path, thorough=thorough)

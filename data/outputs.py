@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +36,24 @@ def output_folder(out: str | Path, corpus: str | Path) -> Path:
             "The output lies inside the corpus", value=str(target), allowed=f"a folder outside of {folder}"
         )
     return target
+
+
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """Check that the disk has room for what is about to be written.
+
+    Args:
+        folder: where it is written; need not exist yet.
+        needed: bytes, about.
+        what: what it is, in the plural.
+
+    Raises:
+        StoreError: the disk has less.
+    """
+    above = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(above).free
+    if free < needed:
+        said = f"The disk has {free / 1e9:,.1f} GB left and the {what} need about {needed / 1e9:,.1f} GB"
+        raise StoreError(said, value=str(above), fix="free some space or choose another folder")
 
 
 def find_made(target: Path, read: Callable[[Path], Made]) -> Made | None:

@@ -13,9 +13,10 @@ from tamis.data.find_shape import Sampler, checked_shape, find_shape, wanted_kin
 from tamis.data.nearest import did_you_mean
 from tamis.data.never_text import CONSTANT, ID_NAMES, SOURCE_NAMES, has_few_words, why_never, why_never_by_values
 from tamis.data.paths import find_path, path_of, walk
+from tamis.data.picture_paths import check_pictures
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
-from tamis.data.shapes import SIDE_SLOTS, Shape
+from tamis.data.shapes import PICTURE, SIDE_SLOTS, Shape
 
 _TEXT = ("text", "content", "body", "document", "raw_content", "raw_text", "sentence", "passage", "message", "article",
          "abstract", "description", "comment", "review", "question", "prompt", "instruction", "output")  # fmt: skip
@@ -104,13 +105,23 @@ def _text(schema: pa.Schema, given: str | None, known: Sequence[_Column], sample
             shape = None if find_path(schema, given) else Shape.parse(given)
         except SettingError as error:
             raise RoleError(str(error)) from error
-        return _checked("text", given, schema) if shape is None else checked_shape(shape, schema)[0].spec
+        return _checked("text", given, schema) if shape is None else _spec(shape, schema, samples)
     found = None if kind == "text" else find_shape(schema, samples, kind)
     if found is None and kind not in (None, "text"):
         raise RoleError(
             f"The columns hold no {kind}", value=schema.names, fix=f"""state it: --shape '{kind}:{{"slot":"column"}}'"""
         )
-    return _find_text(known, samples) if found is None else checked_shape(found, schema)[0].spec
+    return _find_text(known, samples) if found is None else _spec(found, schema, samples)
+
+
+def _spec(shape: Shape, schema: pa.Schema, samples: Sampler) -> str:
+    """Return a shape as text, checked against the columns."""
+    checked = checked_shape(shape, schema)[0]
+    if checked.kind == PICTURE:
+        path = checked.columns[PICTURE]
+        kind = type_at(schema, path)
+        check_pictures(schema, path, samples([path])[path] if kind is not None and is_text(kind) else ())
+    return checked.spec
 
 
 def _checked(role: str, path: str, schema: pa.Schema) -> str:

@@ -19,9 +19,9 @@ from tamis.data.message import (
 from tamis.data.parts import ANSWER, ASSISTANT, CHOSEN, REJECTED, USER, MessagePart
 from tamis.data.rendered import rendered_turns
 from tamis.data.session_events import session_parts
-from tamis.data.shapes import SLOT_ROLES, Shape
+from tamis.data.shapes import PICTURE, SLOT_ROLES, Shape
 
-OPTIONAL = ("system", "context", "input", "history")
+OPTIONAL = ("system", "context", "input", "history", "caption")
 """Slots that may be NULL or empty."""
 
 
@@ -47,7 +47,7 @@ def read_row(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]
         for slot, path in shape.slots:
             turn = _next_turn(parts) - (slot == "input" and bool(parts))
             parts += _slot(shape, slot, path, values.get(path), turn, places[path])
-    if not parts:
+    if not parts and shape.kind != PICTURE:
         raise MalformedError("it has no turn" if shape.kind != "template" else "all its fields are empty")
     return parts
 

@@ -9,6 +9,7 @@ role, so whatever names the text of a corpus (fingerprints, locks, workers) name
     preference:{"prompt":"prompt","chosen":"chosen","rejected":"rejected"}
     prompt:{"answer":"answer","prompt":"prompt"}              a prompt with the answer to check against
     template:{"template":"{title}\\n\\n{body}"}                columns joined by a template
+    image:{"caption":"caption","image":"image"}               a picture, with or without a caption
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ SLOTS = {
     "preference": ("system", "prompt", "chosen", "rejected", "responses"),
     "prompt": ("system", "prompt", "answer"),
     "template": (),
+    "image": ("caption",),
 }  # fmt: skip
 """Slots of each kind, in the order in which their parts stand in the document."""
 
@@ -54,6 +56,9 @@ SIDE_SLOTS = ("tools", "scores", "label", "source")
 """Slots that add no part: what the tools are, how good the responses are, whether an answer is good, an origin."""
 
 KIND_NAMES = ("text", *SLOTS)
+
+PICTURE = "image"
+"""Kind of the shape of pictures, and its slot for them: bytes, an object of bytes and path, or the path of a file."""
 
 OPTIONS = ("role_key", "text_key", "template", "scope", "calls")
 """What a shape states besides its columns."""
@@ -63,7 +68,7 @@ TAGGED = "tagged-1"
 
 SLOT_ROLES = {
     "system": SYSTEM, "context": CONTEXT, "user": USER, "input": USER, "prompt": USER, "assistant": ASSISTANT,
-    "answer": ANSWER, "chosen": CHOSEN, "rejected": REJECTED, "template": OTHER,
+    "answer": ANSWER, "chosen": CHOSEN, "rejected": REJECTED, "template": OTHER, "caption": OTHER,
 }  # fmt: skip
 
 _NEEDED = {
@@ -71,9 +76,11 @@ _NEEDED = {
     "preference": ("chosen", "responses"),
     "prompt": ("prompt",),
     "template": ("template",),
+    "image": (PICTURE,),
 }
 _FIELD = re.compile(r"\{([^{}]+)\}")
-_NAMES = {"conversation": "a conversation", "preference": "a preference pair", "prompt": "a prompt with its answer"}
+_NAMES = {"conversation": "a conversation", "preference": "a preference pair", "prompt": "a prompt with its answer",
+          "image": "a picture"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Shape:
             raise SettingError("Unknown shape", value=self.kind, allowed=KIND_NAMES)
         if self.kind == "text":
             return
-        known = (*SLOTS[self.kind], *SIDE_SLOTS)
+        known = (PICTURE, *SLOTS[self.kind]) if self.kind == PICTURE else (*SLOTS[self.kind], *SIDE_SLOTS)
         if unknown := sorted(set(self.columns) - set(known)):
             raise SettingError(f"A {self.kind} has no such slot", value=unknown[0], allowed=known)
         needed = _NEEDED[self.kind]
@@ -178,7 +185,7 @@ class Shape:
         """
         if scope == self.scope:
             return self
-        if self.kind in ("text", "template"):
+        if self.kind in ("text", "template", PICTURE):
             raise SettingError("Plain text has no scopes", value=scope, allowed=WHOLE)
         return replace(self, scope=scope)
 
@@ -236,7 +243,7 @@ class Shape:
             return f"column {self.columns['text']}"
         if self.kind == "template":
             return f"columns {', '.join(dict.fromkeys(self.fields))} joined by a template"
-        known = dict(self.slots) | {slot: self.columns[slot] for slot in SIDE_SLOTS if slot in self.columns}
+        known = dict(self.slots) | {slot: self.columns[slot] for slot in (PICTURE, *SIDE_SLOTS) if slot in self.columns}
         named = ", ".join(path if slot == path else f"{path} ({slot})" for slot, path in known.items())
         scope = "" if self.scope == WHOLE else f", only {self.scope}"
         calls = ", calls in tags" if self.calls else ""

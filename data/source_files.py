@@ -28,6 +28,7 @@ class SourceFile:
         recoded: columns that the file stores as bytes and that are read as text, sorted.
         maker: name and version of the package that made the texts of web pages, else empty.
         path_values: columns taken from its path, as text.
+        named: digest of the picture files that it names, empty where it holds its pictures, or none.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class SourceFile:
     recoded: tuple[str, ...] = ()
     maker: str = ""
     path_values: Mapping[str, str | None] = field(default_factory=dict)
+    named: str = ""
 
 
 def source_file(item: OpenedFile) -> SourceFile:
@@ -86,6 +88,7 @@ def _digest_of(files: Sequence[SourceFile], roles: Mapping[str, str]) -> str:
             *([list(file.recoded)] if file.recoded else []),
             *([file.maker] if file.maker else []),
             *([dict(file.path_values)] if file.path_values else []),
+            *([{"pictures": file.named}] if file.named else []),
         ]
         for file in files
     ]

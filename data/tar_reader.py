@@ -1,4 +1,4 @@
-"""Reading tar shards of text and JSON, as WebDataset writes them: members of one name are one row."""
+"""Reading tar shards of text, JSON and pictures, as WebDataset writes them: members of one name are one row."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from typing import IO, Any, cast
 import pyarrow as pa
 
 from tamis.data.errors import CorpusError
-from tamis.data.formats import TEXT_SUFFIXES, BadLine, Cut, Mark, Probe, slices
+from tamis.data.formats import PICTURE_SUFFIXES, TEXT_SUFFIXES, BadLine, Cut, Mark, Probe, slices
 from tamis.data.inference import ColumnTypes, to_batch
 from tamis.data.jsonl_reader import repaired_keys
 from tamis.data.repair import Repairs, repair
 from tamis.data.streams import ForwardStream, open_at
 from tamis.data.text_files import MOST_BYTES
 
+TAR_VERSION = 2
+"""Version of what is found in a tar file: raised when it changes, so that what is remembered is found again."""
+
 MARK_ROWS, MARK_BYTES = 512, 8 << 20
-KEY = "key"
+KEY, IMAGE = "key", "image"
 
 _MEMBER = re.compile(r"((?:.*/|)[^./][^./]*)[.]([^/]+)", re.DOTALL)
 _META = re.compile(r"__[^/]*__(?:/.*)?", re.DOTALL)
@@ -32,6 +35,7 @@ _META = re.compile(r"__[^/]*__(?:/.*)?", re.DOTALL)
 _OTHER_TEXT = ("caption", "cls", "csv", "id", "jsonl", "label", "ndjson", "toml", "transcript", "tsv", "url", "xml",
                "yaml", "yml")  # fmt: skip
 _TEXTS = frozenset(suffix[1:] for suffix in TEXT_SUFFIXES).union(_OTHER_TEXT)
+_PICTURES = frozenset(suffix[1:] for suffix in PICTURE_SUFFIXES)
 _FIX = "get the file again, or read the whole rows before that place with --skip-bad-files"
 _REPAIR = "repair it, or leave out the member with --skip-bad-lines or the file with --skip-bad-files"
 _SHOWN = 5
@@ -41,8 +45,8 @@ _SHOWN = 5
 class TarReader:
     """The tar format; a row is a run of members whose path up to the first dot of the name is the same.
 
-    Its columns are ``key``, that path, and one for each ending: text as it is, ``json`` with its types. Other members
-    are left out.
+    Its columns are ``key``, that path, and one for each ending: text as it is, ``json`` with its types. The first
+    picture of a row is ``image``, whatever its ending, further ones have their own. Other members are left out.
 
     Attributes:
         compression: as ``formats.open_stream`` takes it.
@@ -163,6 +167,8 @@ class _Shard:
                 values, offset = {KEY: key}, info.offset
             end = info.offset_data + info.size
             value = self._value(info, column)
+            if isinstance(value, bytes) and IMAGE not in values:
+                column = IMAGE
             if value is not None:
                 values[column] = value
         if values:
@@ -182,10 +188,10 @@ class _Shard:
 
     def _value(self, info: tarfile.TarInfo, column: str) -> Any:
         ending = column.rpartition(".")[2]
-        if ending != "json" and ending not in _TEXTS:
+        if ending != "json" and ending not in _TEXTS and ending not in _PICTURES:
             self.passed[ending] += 1
             return None
-        if self._columns is not None and column not in self._columns:
+        if self._columns is not None and not {column, IMAGE if ending in _PICTURES else column} & self._columns:
             return None
         if info.size > MOST_BYTES:
             self._refuse(info, f"is larger than a document may be: {info.size >> 20:,} MiB, allowed {MOST_BYTES >> 20}")
@@ -194,6 +200,9 @@ class _Shard:
         raw = self._bytes.read(info.size)
         if len(raw) < info.size:
             raise tarfile.ReadError("unexpected end of data")
+        if ending in _PICTURES:
+            # What a file holds is found without keeping its pictures.
+            return b"" if self._columns is None else raw
         text = raw.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         if ending != "json":
             return text
@@ -244,8 +253,8 @@ class _TarBytes:
 
 
 def _left_out(passed: Counter[str]) -> Iterator[str]:
-    """Yield a sentence about the members that are neither text nor JSON."""
+    """Yield a sentence about the members that are not read."""
     if passed:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in passed.most_common(_SHOWN))
         more = f" and {len(passed) - _SHOWN} more kinds" if len(passed) > _SHOWN else ""
-        yield f"{sum(passed.values()):,} members are left out, they are neither text nor JSON: {kinds}{more}"
+        yield f"{sum(passed.values()):,} members are left out, they are neither text, JSON nor pictures: {kinds}{more}"

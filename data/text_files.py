@@ -61,6 +61,8 @@ class OpenedTexts:
 class TextFiles:
     """The text files of a corpus while they are opened, one after another."""
 
+    allowed = "text in UTF-8 or UTF-16"
+
     def __init__(self) -> None:
         self._found: list[TextFile] = []
         self._binary: list[str] = []
@@ -96,8 +98,8 @@ class TextFiles:
         if not self._found:
             return None
         documents = tuple(sorted(self._found, key=lambda file: (file.name, file.sha256)))
-        empty = _named("{} without any byte count as errors: they have no text", self._empty)
-        notes = (*empty, *_named("left out: {} that holds bytes, not text", self._binary))
+        empty = named_files("{} without any byte count as errors: they have no text", self._empty)
+        notes = (*empty, *named_files("left out: {} that holds bytes, not text", self._binary))
         probe = Probe(
             len(documents), SCHEMA, tuple(_marks(documents)), places=(0, 1, 2), notes=notes, documents=documents
         )
@@ -111,7 +113,8 @@ def check_texts(documents: Sequence[TextFile]) -> None:
         _read(file)
 
 
-def _named(sentence: str, names: Sequence[str]) -> Iterator[str]:
+def named_files(sentence: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield the sentence with the count and the first names of files, nothing for none; ``{}`` stands for the count."""
     if names:
         count = f"{len(names):,} file" + ("" if len(names) == 1 else "s")
         more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

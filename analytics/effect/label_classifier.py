@@ -24,7 +24,7 @@ from tamis.analytics.effect.holdout_curve import (
     holdout_curve,
 )
 from tamis.analytics.effect.target import read_texts
-from tamis.analytics.embedding.step import PRECISE, embedder_of, load_vectors
+from tamis.analytics.embedding.step import PRECISE, load_vectors, text_embedder_of
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.relevance import EmbeddingClassifier
 from tamis.analytics.signals.likeness import Vectors
@@ -169,7 +169,7 @@ def train_classifier(study: Study, like: Examples, unlike: Examples, *, name: st
     """
     artifact = meaning_vectors(study)
     own = load_vectors(artifact, study.documents)
-    encode = embedder_of(artifact, study.workspace).encode if like.texts or unlike.texts else None
+    encode = text_embedder_of(artifact, study.workspace).encode if like.texts or unlike.texts else None
     parts = []
     for each in (like, unlike):
         found = [own[np.array(each.rows, dtype=np.int64)]]

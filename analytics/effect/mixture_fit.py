@@ -30,7 +30,7 @@ from tamis.analytics.effect.mixture_swarm import (
     run_mixtures,
 )
 from tamis.analytics.effect.purpose import EffectStudy
-from tamis.analytics.effect.target import TargetEntry
+from tamis.analytics.effect.target import SEARCH_HALVES, TargetEntry
 from tamis.analytics.effect.verdict import Difference, compare, text_error
 from tamis.analytics.operators.budget import Mixture
 from tamis.analytics.operators.operator import OPERATORS
@@ -203,6 +203,7 @@ def fit_mixture(
     *,
     protocol: Protocol | None = None,
     proxy: MixtureProxy | None = None,
+    halves: str = SEARCH_HALVES,
     progress: Progress | None = None,
 ) -> MixtureFit:
     """Find the mixture of fewest bits per byte of a target at a token budget; trials that are stored are not repeated.
@@ -213,6 +214,7 @@ def fit_mixture(
         params: what to fit.
         protocol: sizes and seeds of the measurements.
         proxy: the model that measures a mixture; the n-gram model by default.
+        halves: salt of the hash that cuts the visible half of the target in two.
         progress: counts the trials; may cancel.
 
     Raises:
@@ -221,7 +223,7 @@ def fit_mixture(
     if params.tokens < 1 or params.max_copies < 1:
         raise SettingError("A mixture needs a budget and copies", value=(params.tokens, params.max_copies))
     watch, model = progress or NullProgress(), proxy or NgramProxy()
-    bed = EffectStudy.open(study, target, protocol=protocol or Protocol(), search=True, progress=watch)
+    bed = EffectStudy.open(study, target, protocol=protocol or Protocol(), search=True, halves=halves, progress=watch)
     before = MixtureFit.open(study.workspace, params.earlier).group_weights() if params.earlier else None
     domains = Domains.of(study.facts, bed.bench, params.domains, earlier=before)
     whole = _bytes(study, params.tokens)

@@ -24,7 +24,7 @@ from tamis.analytics.effect.bench import RANDOM, RECIPE, Bench, random_copies, s
 from tamis.analytics.effect.learning_curves import Curve
 from tamis.analytics.effect.proxy_plan import LANES, Precision, ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ArmCurves, ProxyEffect, summarise
-from tamis.analytics.effect.proxy_text import ByteTexts, reading_order
+from tamis.analytics.effect.proxy_text import ByteTexts, ordered_reading, reading_order
 from tamis.analytics.effect.proxy_training import (
     ProxyState,
     ProxyTrial,
@@ -60,6 +60,7 @@ class Arm:
         seed: of the model.
         rows: int64 (m,), facts rows.
         copies: int32 (m,), copies of each.
+        places: int64 (m,), where each document stands in the order of training; None for an order by hash.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Arm:
     seed: int
     rows: NDArray[np.int64]
     copies: NDArray[np.int32]
+    places: NDArray[np.int64] | None = None
 
 
 def measure_proxy(
@@ -179,6 +181,8 @@ class ProxyGround:
         read = hashlib.sha256(keys[order].astype("<u8").tobytes() + arm.copies[order].astype("<i4").tobytes())
         params = self.plan.params(self.precision)
         params |= {"seed": arm.seed, "read": read.hexdigest(), "scored_texts": self._scored_digest}
+        if arm.places is not None:
+            params["order"] = hashlib.sha256(keys[np.argsort(arm.places)].astype("<u8").tobytes()).hexdigest()
         return ArtifactKey("proxy_trial", TRIAL_VERSION, self.bed.study.corpus.text_fingerprint, params)
 
     def measure(
@@ -256,11 +260,11 @@ class ProxyGround:
             torch.set_num_threads(threads)
 
     def _order(self, arm: Arm) -> NDArray[np.int64]:
-        bench = self.bed.bench
-        order = reading_order(
-            bench.keys[arm.rows], bench.bytes[arm.rows], arm.copies, tokens=self.plan.tokens, seed=arm.seed
-        )
-        return arm.rows[order]
+        bench, tokens = self.bed.bench, self.plan.tokens
+        sizes = bench.bytes[arm.rows]
+        if arm.places is not None:
+            return arm.rows[ordered_reading(sizes, arm.copies, arm.places, tokens=tokens)]
+        return arm.rows[reading_order(bench.keys[arm.rows], sizes, arm.copies, tokens=tokens, seed=arm.seed)]
 
     def _texts(self, orders: Iterable[NDArray[np.int64]]) -> tuple[ByteTexts, NDArray[np.int64]]:
         """Return the texts that any model reads, and where each facts row is among them, int64 (n,)."""

@@ -119,3 +119,22 @@ def reading_order(
         spent += int(total[min(enough, len(total)) - 1])
         number += 1
     return np.concatenate(found).astype(np.int64)
+
+
+def ordered_reading(
+    sizes: NDArray[np.int64], copies: NDArray[np.int32], places: NDArray[np.int64], *, tokens: int
+) -> NDArray[np.int64]:
+    """Return the documents in a stated order, again and again until ``tokens`` symbols are there, int64 (m,).
+
+    Args:
+        sizes: int64 (n,), bytes of each.
+        copies: int32 (n,), copies of each, one after the other; one of them is above 0.
+        places: int64 (n,), all different: where each document stands.
+        tokens: symbols wanted; a text has one more than it has bytes.
+    """
+    order = np.argsort(places)
+    once = np.repeat(order, copies[order])
+    passes = -(-tokens // int((sizes[once] + 1).sum()))
+    many = np.tile(once, passes)
+    enough = int(np.searchsorted(np.cumsum(sizes[many] + 1), tokens)) + 1
+    return many[:enough].astype(np.int64)

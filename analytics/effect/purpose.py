@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import Bench, Cleaning, Protocol
-from tamis.analytics.effect.target import Target, TargetEntry
-from tamis.analytics.embedding.step import embedder_of, load_vectors
+from tamis.analytics.effect.target import SEARCH_HALVES, Target, TargetEntry
+from tamis.analytics.embedding.step import load_vectors, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
@@ -62,6 +62,7 @@ class EffectStudy:
         protocol: Protocol | None = None,
         label_column: str | None = None,
         search: bool = False,
+        halves: str = SEARCH_HALVES,
         progress: Progress | None = None,
     ) -> EffectStudy:
         """Number the words of the corpus and set test texts and hold-out apart, or load the stored results.
@@ -72,6 +73,7 @@ class EffectStudy:
             protocol: sizes and seeds.
             label_column: facts column to probe; the role ``label`` by default, empty for none.
             search: measure on the half that recipes may see, cut in two again; the test half stays unread.
+            halves: salt of that cut.
             progress: where to report.
 
         Raises:
@@ -82,7 +84,7 @@ class EffectStudy:
         words = WordTable(artifact, study.documents)
         texts = Target.open(study.workspace, target.digest) if target else None
         if search and texts is not None:
-            texts = texts.for_search(study.workspace)
+            texts = texts.for_search(study.workspace, halves=halves)
         bench = _bench(study, words, texts, rules, watch)
         known = [name for name in LABELS if name in study.facts.columns]
         column = (known[0] if known else "") if label_column is None else label_column
@@ -140,7 +142,7 @@ class EffectStudy:
 
         if self._embeddings is None or self.target is None:
             return None
-        return embedder_of(self._embeddings, self.study.workspace).encode(self.target.unseen[:MOST_REFERENCES])
+        return text_embedder_of(self._embeddings, self.study.workspace).encode(self.target.unseen[:MOST_REFERENCES])
 
 
 def groups_of(facts: Facts) -> NDArray[np.int64]:

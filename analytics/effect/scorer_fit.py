@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.target import Target, TargetEntry
-from tamis.analytics.embedding.step import embedder_of, load_vectors
+from tamis.analytics.embedding.step import load_vectors, text_embedder_of
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.signals.relevance import Dsir, LinearVectors, LinearWords, MooreLewis, Similarity
 from tamis.analytics.signals.relevance_step import METHODS, Scorer
@@ -127,7 +127,7 @@ def _fit_words(study: Study, target: Target, method: str, nearest: int, progress
 def _fit_vectors(study: Study, target: Target, method: str, nearest: int, progress: Progress) -> Scorer:
 
     artifact = embeddings_of(study)
-    wanted = embedder_of(artifact, study.workspace).encode(target.seen[:MOST_TARGET]).astype(np.float32)
+    wanted = text_embedder_of(artifact, study.workspace).encode(target.seen[:MOST_TARGET]).astype(np.float32)
     wanted = wanted[wanted.any(axis=1)]
     if not len(wanted):
         raise SettingError("No text of the target has an embedding", value=target.digest)

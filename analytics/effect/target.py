@@ -28,6 +28,9 @@ from tamis.data.parquet import write_bytes
 from tamis.data.workspace import Workspace
 
 TEST_SHARE = 0.5
+SEARCH_HALVES = "search halves"
+"""Salt of the hash that cuts the visible half in two for a search."""
+
 LEAST = 20
 """Least different texts of a target; fewer are too few to measure with."""
 
@@ -88,10 +91,15 @@ class Target:
         shared = Grams.of(seen.hashes, seen.starts).share(unseen.hashes, unseen.starts)
         return self.texts.filter(pa.array(self.in_test)).filter(pa.array(shared < SHARE))
 
-    def for_search(self, workspace: Workspace) -> Target:
-        """Return the half that recipes may see, split in two again: a search fits on one and scores with the other."""
+    def for_search(self, workspace: Workspace, *, halves: str = SEARCH_HALVES) -> Target:
+        """Return the half that recipes may see, split in two again: a search fits on one and scores with the other.
+
+        Args:
+            workspace: where the half is stored.
+            halves: salt of the hash that splits it; a search within a search needs its own.
+        """
         seen = self.seen.combine_chunks() if isinstance(self.seen, pa.ChunkedArray) else self.seen
-        return Target(workspace.put_table(pa.table({"text": seen})), seen, halves="search halves")
+        return Target(workspace.put_table(pa.table({"text": seen})), seen, halves=halves)
 
     @classmethod
     def open(cls, workspace: Workspace, digest: str) -> Target:

@@ -33,6 +33,7 @@ from tamis.data.errors import SettingError
 from tamis.data.hashing import digest, file_sha256
 
 Tier = Literal["fast", "tuned", "precise", "given"]
+Reads = Literal["texts", "pictures"]
 BATCH = 32
 """Texts per forward pass of a precise model."""
 
@@ -40,7 +41,11 @@ _POOL = 2048
 
 
 class Embedder(Protocol):
-    """Anything that embeds texts."""
+    """Anything that embeds texts, or pictures."""
+
+    @property
+    def reads(self) -> Reads:
+        """Return what it embeds."""
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -54,8 +59,11 @@ class Embedder(Protocol):
     def dimensions(self) -> int:
         """Return the length of a vector."""
 
-    def encode(self, texts: pa.Array | Sequence[str | None]) -> NDArray[np.float16]:
-        """Return float16 (n, d): unit rows, rows of zeros for texts without a known token."""
+    def encode(self, texts: pa.Array | Sequence[Any]) -> NDArray[np.float16]:
+        """Return float16 (n, d): unit rows, rows of zeros for texts without a known token.
+
+        An embedder of pictures takes encoded pictures.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +79,8 @@ class StaticEmbedder:
     model: StaticModel
     tier: Tier
     origin: Mapping[str, Any]
+
+    reads: Reads = "texts"
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -111,6 +121,8 @@ class TunedEmbedder:
 
     model: TunedModel
     asset: str
+
+    reads: Reads = "texts"
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -156,6 +168,8 @@ class PreciseEmbedder:
     weights: str
     dtype: str
 
+    reads: Reads = "texts"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by name: another machine uses its own files, which must have the same weights."""
         return _same_there, (MINILM if self.name == MINILM else str(self.folder), self.weights, self.dtype)
@@ -192,12 +206,16 @@ class PreciseEmbedder:
         lengths, known = self._measured(plain)
         for rows in batches(lengths):
             # The empty text makes every batch a padded one: unpadded batches use other kernels, with other bits.
-            made = self._model.encode(
-                [*(plain[row] for row in rows), ""], batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
-            )
+            given = self._given([*(plain[row] for row in rows), ""])
+            made = self._model.encode(given, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)
             found[rows] = made[:-1]
         found[~known] = 0.0
         return unit_rows(found)
+
+    def _given(self, texts: list[str]) -> list[Any]:
+        """Return texts as the model takes them; one that reads pictures too would open a text that looks like one."""
+        plain = "image" not in getattr(self._model, "modalities", ())
+        return [*texts] if plain else [{"text": text} for text in texts]
 
     def _measured(self, texts: list[str]) -> tuple[list[int], NDArray[np.bool_]]:
         """Return the number of tokens read per text, and whether each text has a token of the vocabulary, bool (n,)."""
@@ -279,13 +297,23 @@ def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> Precis
     Raises:
         SettingError: the model is not on this machine, or an unknown number format.
     """
-    chosen = dtype or ("bfloat16" if has_bfloat16() else "float32")
-    if chosen not in ("bfloat16", "float32"):
-        raise SettingError("Number format of a precise model", value=chosen, allowed="bfloat16, float32")
+    chosen = checked_dtype(dtype)
     if model == MINILM:
         return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
     folder = model_folder(model)
-    return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, _weights(folder), chosen)
+    return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, weights_of(folder), chosen)
+
+
+def checked_dtype(dtype: str | None) -> str:
+    """Return a number format, by default bfloat16 if the processor supports it.
+
+    Raises:
+        SettingError: an unknown one.
+    """
+    chosen = dtype or ("bfloat16" if has_bfloat16() else "float32")
+    if chosen not in ("bfloat16", "float32"):
+        raise SettingError("Number format of a precise model", value=chosen, allowed="bfloat16, float32")
+    return chosen
 
 
 def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
@@ -303,6 +331,11 @@ def _same_there(model: str, weights: str, dtype: str) -> PreciseEmbedder:
 
 
 def model_folder(model: str) -> Path:
+    """Return the folder of a model.
+
+    Raises:
+        SettingError: it is not on this machine.
+    """
     if Path(model).is_dir():
         return Path(model).resolve()
     # Late: huggingface_hub.
@@ -321,7 +354,8 @@ def model_folder(model: str) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _weights(folder: Path) -> str:
+def weights_of(folder: Path) -> str:
+    """Return a digest of the files of a model."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in _MODEL_FILES)
     return digest({str(path.relative_to(folder)): file_sha256(path) for path in files})
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,18 +15,26 @@ from tamis.analytics.embedding.embedder import (
     BATCH,
     Embedder,
     PreciseEmbedder,
+    checked_dtype,
     fast_embedder,
     precise_embedder,
     tuned_embedder,
 )
+from tamis.analytics.embedding.image_model import picture_embedder, picture_space
+from tamis.analytics.embedding.image_network import BATCH as PICTURE_BATCH
+from tamis.analytics.embedding.image_network import FEATURES
+from tamis.analytics.embedding.picture_text_model import TextTower, TwoTowers, reads_texts, two_towers
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
 from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents, load_array
 from tamis.data.errors import SettingError, StoreError
+from tamis.data.picture_source import states_pictures
+from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace
 
@@ -103,6 +112,49 @@ def _tuned_step(asset: str, name: str) -> StepSpec:
     )
 
 
+def picture_embeddings_step(
+    tier: str = "fast", *, model: str = MINILM, dtype: str | None = None, name: str = "embeddings"
+) -> StepSpec:
+    """Return the step that embeds every picture; its parts are those of ``embeddings_step``.
+
+    Args:
+        tier: ``fast`` for the packaged model, ``precise`` for one of pictures and texts, see ``two_towers``.
+        model: of the precise tier.
+        dtype: number format; None for bfloat16 if the processor supports it.
+        name: name of the step.
+
+    Raises:
+        SettingError: unknown tier or model.
+    """
+    if tier == "precise":
+        if model == MINILM:
+            raise SettingError(
+                "The precise tier of pictures needs a model that reads pictures", value=model,
+                fix="name a CLIP or SigLIP model: --model NAME or FOLDER, or choose --tier fast",
+            )  # fmt: skip
+        return _towers_step(two_towers(model, dtype=dtype, threads=os.cpu_count() or 1), name)
+    if tier != "fast":
+        raise SettingError("Unknown embedding tier of pictures", value=tier, allowed="fast, precise, given")
+    compute = checked_dtype(dtype)
+    return _step(
+        name,
+        params={"tier": "picture", "space": picture_space(compute), "compute": compute, "batch": PICTURE_BATCH},
+        title="Embedding the pictures",
+        estimate=picture_estimate,
+        embedder=lambda context: picture_embedder(context.models, dtype=compute, threads=os.cpu_count() or 1),
+    )
+
+
+def _towers_step(embedder: TwoTowers, name: str) -> StepSpec:
+    return _step(
+        name,
+        params={"tier": "precise", "reads": "pictures", "space": embedder.space, "compute": embedder.dtype},
+        title="Embedding the pictures (precise tier)",
+        estimate=lambda size: Estimate(10 + size.documents * 0.15, size.documents * 1024),
+        embedder=lambda context: embedder,
+    )
+
+
 def _step(
     name: str,
     *,
@@ -120,10 +172,19 @@ def _step(
 
 def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     """Embed every shard that is not done yet and commit."""
-    # A transformer's vectors depend on the batch they are made in, those of the other tiers on the text alone.
-    rows = None if isinstance(embedder, PreciseEmbedder) else RowByRow(content=embedder.space)
-    context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=rows))
+    context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=_row_by_row(context.corpus, embedder)))
     commit_vectors(context, embedder)
+
+
+def _row_by_row(corpus: Corpus, embedder: Embedder) -> RowByRow | None:
+    """Return that vectors depend on their own row only, None where they do not."""
+    # A transformer's vectors depend on the batch they are made in, those of the other tiers on the text alone.
+    if isinstance(embedder, PreciseEmbedder):
+        return None
+    if embedder.reads == "texts":
+        return RowByRow(content=embedder.space)
+    columns = (corpus.shape.columns[PICTURE],)
+    return RowByRow(columns=columns, content=embedder.space) if states_pictures(corpus) else None
 
 
 def complete_vectors(context: StepContext, embedder: Embedder, known: Callable[[Shard], NDArray[np.float16]]) -> None:
@@ -141,7 +202,7 @@ def complete_vectors(context: StepContext, embedder: Embedder, known: Callable[[
 def _completed(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
     vectors = np.array(given.own, dtype=np.float16)
     asked, first = [], 0
-    for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
+    for texts in _inputs(given.corpus, shard, given.common):
         given.check()
         wanted = np.flatnonzero(np.isnan(vectors[first : first + len(texts), 0]))
         asked += [texts.take(pa.array(wanted))] if len(wanted) else []
@@ -169,11 +230,18 @@ def _embedded(shard: Shard, given: PieceInput) -> NDArray[np.float16]:
     """Return the vectors of a shard by the common embedder; the batches depend on the shard only."""
     embedder: Embedder = given.common
     pieces = [np.empty((0, embedder.dimensions), dtype=np.float16)]
-    for texts in given.corpus.document_texts(shard, max_rows=_ROWS):
+    for texts in _inputs(given.corpus, shard, embedder):
         given.check()
         pieces.append(embedder.encode(texts))
         given.advance(len(texts))
     return np.concatenate(pieces)
+
+
+def _inputs(corpus: Corpus, shard: Shard, embedder: Embedder) -> Iterator[pa.Array]:
+    """Yield what an embedder reads of the documents of a shard, some at a time."""
+    if embedder.reads == "texts":
+        return corpus.document_texts(shard, max_rows=_ROWS)
+    return (pictures for pictures, _ in corpus.document_pictures(shard))
 
 
 def fast_estimate(size: Size) -> Estimate:
@@ -194,6 +262,11 @@ def precise_estimate(size: Size) -> Estimate:
     return Estimate(6 + size.documents * 4e-4 + tokens / 20_000, size.documents * 768)
 
 
+def picture_estimate(size: Size) -> Estimate:
+    """Return the cost of the packaged picture model, measured on two cores: 100 to 200 pictures a second."""
+    return Estimate(3 + size.documents / 150, size.documents * FEATURES * 2)
+
+
 def load_vectors(artifact: Artifact, documents: Documents) -> NDArray[np.float16]:
     """Return the vectors in facts order, float16 (n, d).
 
@@ -203,8 +276,27 @@ def load_vectors(artifact: Artifact, documents: Documents) -> NDArray[np.float16
     return load_array(artifact, documents).astype(np.float16, copy=False)
 
 
+def text_embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
+    """Return what embeds texts in the space of an embeddings artifact: its embedder, or of pictures its text tower.
+
+    Raises:
+        SettingError: as ``embedder_of``, or its model reads pictures only.
+        StoreError: as ``embedder_of``.
+    """
+    found = embedder_of(artifact, workspace)
+    if found.reads == "texts":
+        return found
+    if isinstance(found, TwoTowers) and reads_texts(found.folder):
+        return TextTower(found)
+    raise SettingError(
+        "Texts cannot be compared with these pictures: the model that embedded them reads pictures only",
+        value=artifact.facts["model"]["source"],
+        fix="embed them with a CLIP or SigLIP model: tamis analyze PATH --tier precise --model FOLDER",
+    )
+
+
 def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
-    """Return the embedder that made an embeddings artifact, to embed more texts into the same space.
+    """Return the embedder that made an embeddings artifact, to embed more documents into the same space.
 
     Raises:
         SettingError: its model is not on this machine, or has other weights.
@@ -218,7 +310,11 @@ def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
             fix="choose another embedding tier, or a method that reads words",
         )
     found: Embedder
-    if about["tier"] == "precise":
+    if about["tier"] == "picture":
+        found = picture_embedder(workspace.models, dtype=about["compute"], threads=os.cpu_count() or 1)
+    elif about.get("reads") == "pictures":
+        found = two_towers(about["model"]["source"], dtype=about["compute"], threads=os.cpu_count() or 1)
+    elif about["tier"] == "precise":
         found = precise_embedder(about["model"]["source"], dtype=about["compute"])
     elif about["tier"] == "tuned":
         found = tuned_embedder(workspace.table(about["space"]), about["space"], workspace.models)
@@ -286,6 +382,10 @@ def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
     found, scope = embedder_of(artifact, workspace), artifact.manifest.key["params"].get("of")
     if isinstance(found, PreciseEmbedder):
         step = _precise_step(found, "embeddings")
+    elif isinstance(found, TwoTowers):
+        step = _towers_step(found, "embeddings")
+    elif artifact.facts["tier"] == "picture":
+        step = picture_embeddings_step(dtype=artifact.facts["compute"])
     else:
         step = _tuned_step(found.space, "embeddings") if artifact.facts["tier"] == "tuned" else embeddings_step()
     return scoped_in_place(step, scope) if scope else step

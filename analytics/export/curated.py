@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,12 +25,24 @@ from tamis.data.curated_lines import LINES, kept_lines
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError
 from tamis.data.features import with_features
-from tamis.data.listing import CURATED
+from tamis.data.kept_pictures import SOURCE, KeptPictures
+from tamis.data.listing import CURATED, PICTURES_TABLE
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.nearest import did_you_mean
+from tamis.data.outputs import check_space
 from tamis.data.parquet import write_parquet
+from tamis.data.picture_forms import (
+    PICTURE_GROUP,
+    PICTURE_SHARD,
+    PictureColumnsForm,
+    PictureFolderForm,
+    PictureTarForm,
+    placed_table,
+    room_for_pictures,
+)
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.saved_dataset import describe_dataset
+from tamis.data.shapes import PICTURE
 
 EDITS = "edits.parquet"
 CURATED_VERSION = 3
@@ -36,8 +50,11 @@ CURATED_VERSION = 3
 never NULL, metadata of fields, and, where a source states features, those of all columns. Other rows have the same
 bytes in both."""
 
-CuratedFormat = Literal["parquet", "jsonl", "jsonl.zst", "arrow"]
+CuratedFormat = Literal["parquet", "jsonl", "jsonl.zst", "arrow", "folder", "webdataset", "paths"]
 FORMATS: tuple[CuratedFormat, ...] = get_args(CuratedFormat)
+TEXT_FORMATS: tuple[CuratedFormat, ...] = ("parquet", "jsonl", "jsonl.zst", "arrow")
+PICTURE_FORMATS: tuple[CuratedFormat, ...] = ("parquet", "folder", "webdataset", "paths", "arrow")
+"""Formats of corpora of pictures: with their bytes in columns, as files, in tars, and with the paths of their files."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class CuratedOptions:
         repeat: write a document once per copy instead of stating ``copies``.
         ordered: write documents by ``position`` instead of by id, when the recipe orders.
         origin: write the file and the split of each document as columns.
-        format: of the files, one of ``FORMATS``.
+        format: of the files, one of ``formats_of`` the corpus.
     """
 
     repeat: bool = False
@@ -77,6 +94,29 @@ def check_format(name: str) -> CuratedFormat:
     )
 
 
+def formats_of(corpus: Corpus) -> tuple[CuratedFormat, ...]:
+    """Return the formats in which the documents of a corpus can be written; the first is the default."""
+    if corpus.shape.kind != PICTURE:
+        return TEXT_FORMATS
+    return tuple(each for each in PICTURE_FORMATS if each != "paths" or KeptPictures(corpus).are_files)
+
+
+def check_format_of(name: str, corpus: Corpus) -> None:
+    """Check that the documents of a corpus can be written in a format.
+
+    Raises:
+        SettingError: they cannot.
+    """
+    allowed = formats_of(corpus)
+    if name in allowed:
+        return
+    if corpus.shape.kind != PICTURE:
+        raise SettingError("This format is for pictures, and the corpus holds texts", value=name, allowed=allowed)
+    what = "The pictures have no files" if name == "paths" else "JSON Lines hold no pictures"
+    fix = "" if name == "paths" else "the format folder writes metadata.jsonl beside the pictures"
+    raise SettingError(what, value=name, allowed=allowed, fix=fix or None)
+
+
 def write_curated(
     folder: Path,
     corpus: Corpus,
@@ -92,7 +132,8 @@ def write_curated(
     Parquet and Arrow files hold all source columns with the source's types, order and features
     (``Corpus.source_schema``), then ``document_id``, ``copies`` (unless repeated), ``position`` and ``weight`` (when
     the recipe makes them). A name the corpus already uses gets the prefix ``tamis_``. JSON Lines hold the rows as
-    they are (``kept_lines``); the added columns stand in ``lines.parquet``, a row per line.
+    they are (``kept_lines``); the added columns stand in ``lines.parquet``, a row per line. Pictures are written as
+    ``data/picture_forms.py`` says.
 
     Args:
         folder: of the run.
@@ -111,7 +152,7 @@ def write_curated(
     steps = [step for step in outcome.steps if isinstance(step.operator, TextOperator)]
     job = _Job(folder, corpus, documents, outcome, chosen, Editor(steps) if steps else None, markers, watch)
     watch.step("curated files", corpus.rows)
-    files = job.write_lines() if chosen.format in ("jsonl", "jsonl.zst") else job.write_columns()
+    files = job.write()
     if job.editor is not None:
         write_parquet(job.editor.table(), folder / EDITS)
     return files
@@ -145,6 +186,58 @@ class _Job:
     def extra(self) -> dict[str, pa.Array]:
         """Return the added columns, (n,) each in facts order."""
         return _extra(self.corpus, self.documents, self.outcome, repeat=self.options.repeat)
+
+    def write(self) -> tuple[WrittenFile, ...]:
+        """Write all rows in the chosen format."""
+        if self.corpus.shape.kind == PICTURE:
+            return self.write_pictures()
+        return self.write_lines() if self.options.format in ("jsonl", "jsonl.zst") else self.write_columns()
+
+    def write_pictures(self) -> tuple[WrittenFile, ...]:
+        """Write rows with their pictures, in few rows at a time."""
+        pictures, format = KeptPictures(self.corpus), self.options.format
+        extra = {**self.extra, SOURCE: pa.array(self.documents.order.astype(np.int64))}
+        kinds = {name: values.type for name, values in extra.items()}
+        id_column = next(iter(extra))
+        batches = self._ordered(
+            kept_batches(self.corpus, self.documents, self.copies, extra=extra, progress=self.watch)
+        )
+        if self.editor is not None:
+            batches = edit_columns(batches, self.editor, self.corpus, id_column)
+        schema = curated_schema(self.corpus, kinds)
+        del kinds[SOURCE]
+        place = self.folder / CURATED
+        check_space(self.folder, room_for_pictures(pictures, self.documents, self.copies, place, format), "pictures")
+        if format == "folder":
+            return self._write_folder(batches, schema, PictureFolderForm(pictures, id_column))
+        written = written_schema(self.corpus, kinds, origins=self.options.origin)
+        written = with_features(pictures.written_schema(written), always=True)
+        form: FileForm = ArrowForm() if format == "arrow" else ParquetForm()
+        shape = (
+            PictureColumnsForm(form, pictures, format != "paths")
+            if format != "webdataset"
+            else PictureTarForm(pictures)
+        )
+        files = write_sorted(
+            batches, place, rows=int(self.copies.sum()), schema=schema, written=written, form=shape,
+            shard_rows=PICTURE_SHARD, group_rows=PICTURE_GROUP, markers=self.markers,
+        )  # fmt: skip
+        if format == "arrow":
+            describe_dataset(place, written, files)
+        return files
+
+    def _write_folder(
+        self, batches: Iterator[RankedBatch], schema: pa.Schema, form: PictureFolderForm
+    ) -> tuple[WrittenFile, ...]:
+        """Write files of pictures, what stands beside them, and the table of the files; all again after a kill."""
+        place, rows = self.folder / CURATED, int(self.copies.sum())
+        shutil.rmtree(place, ignore_errors=True)
+        files = write_sorted(
+            batches, place, rows=rows, schema=schema, form=form, shard_rows=max(rows, 1), group_rows=PICTURE_GROUP
+        )
+        write_parquet(placed_table(form.placed), self.folder / PICTURES_TABLE)
+        os.sync()
+        return files
 
     def write_columns(self) -> tuple[WrittenFile, ...]:
         """Write rows with their types."""

@@ -2,6 +2,7 @@
 
 curated/                 the kept documents, sorted by id, all columns of the source
 lines.parquet            what the run adds to each line of JSON Lines
+pictures.parquet         names, sizes and checksums of a folder of pictures
 selection.parquet        copies, position, weight and deciding step of every document
 ledger.parquet           why each dropped document was dropped
 errors.parquet           rows that are not documents, lines and files left out
@@ -25,7 +26,14 @@ from tamis.analytics.export.bundle import (
     unpack_bundle,
 )
 from tamis.analytics.export.bundle_study import open_for, study_for
-from tamis.analytics.export.curated import CURATED_VERSION, EDITS, CuratedOptions, check_format, write_curated
+from tamis.analytics.export.curated import (
+    CURATED_VERSION,
+    EDITS,
+    CuratedOptions,
+    check_format,
+    check_format_of,
+    write_curated,
+)
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run_errors import errors_table
 from tamis.analytics.export.run_folder import EditCount, Run, edit_counts, kept_promises, readme, summary
@@ -43,7 +51,7 @@ from tamis.analytics.study.contamination import contamination_of_steps
 from tamis.analytics.study.study import Study
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest, file_sha256
-from tamis.data.listing import CURATED, LOCK_FILE, RUN_FILE
+from tamis.data.listing import CURATED, LOCK_FILE, PICTURES_TABLE, RUN_FILE
 from tamis.data.lock import Lock
 from tamis.data.markers import Markers, WrittenFile
 from tamis.data.opening import OnBad
@@ -97,7 +105,7 @@ def run_bundle(
 
     Raises:
         LockedError: another process writes the same folder.
-        SettingError: unknown format.
+        SettingError: unknown format, or one that the documents of the corpus do not have.
         StoreError: something else, also a run in another format, is at ``out``, it lies inside the corpus, or the disk
             is full.
         TamisError: as opening, analysis and recipe raise.
@@ -108,6 +116,7 @@ def run_bundle(
     opened = open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
+    check_format_of(chosen.format, corpus)
     counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
     identity = digest({"bundle": opened.digest, "corpus": corpus.fingerprint, "options": chosen.plain, **counted})
     target = output_folder(out, corpus.path)
@@ -254,7 +263,12 @@ def _clear(draft: Path, markers: Markers) -> None:
 
 def _listed(folder: Path, curated: Sequence[WrittenFile]) -> tuple[LockedFile, ...]:
     rows = {f"{CURATED}/{file.name}": file.rows for file in curated}
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    # The table of pictures names those of a folder.
+    pictures = (folder / PICTURES_TABLE).is_file()
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    names = sorted(path.relative_to(folder).as_posix() for path in found)
+    if pictures:
+        names = [name for name in names if name in rows or not name.startswith(f"{CURATED}/")]
     return tuple(_describe_file(folder / name, name, rows.get(name)) for name in names)
 
 

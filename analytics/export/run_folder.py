@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tamis.analytics.export.lock import BundleLock, LockedCount, LockedFile, check_files
 from tamis.analytics.export.run_splits import Across
 from tamis.analytics.study.contamination import SetCount
 from tamis.analytics.study.extrapolation import Method
 from tamis.data.errors import StoreError
-from tamis.data.listing import RUN_FILE
+from tamis.data.listing import CURATED, PICTURES_TABLE, RUN_FILE
 from tamis.data.opening import LeftOut
 
 RUN_VERSION = 3
@@ -26,7 +27,7 @@ of the files; version 2 is still readable."""
 _README = """---
 configs:
 - config_name: default
-  data_files: curated/*.{suffix}
+  data_files: curated/{files}
 ---
 
 # A curated corpus
@@ -39,12 +40,19 @@ configs:
 _LOADED = "`datasets.load_dataset` reads them from this folder as it is"
 _MAPPED = f"{_LOADED}, `datasets.load_from_disk` from `curated/`"
 _LINES = "`lines.parquet` has a row per line: file,\nline, id and what the run adds. "
+_FOLDER = (
+    "`pictures.parquet` has name, size and checksum of every picture.\nA picture is a link to the file of the source "
+    "where both lie on one file system: copy it before you change it. "
+)
+_FILES = {"folder": "**", "webdataset": "*.tar", "paths": "*.parquet"}
+_TARS = f"{_LOADED}, and `webdataset.WebDataset`"
 
 
 def readme(format: str) -> str:
     """Return README.md of a run's folder; the front matter tells loaders which files are the data."""
-    loading = _MAPPED if format == "arrow" else _LOADED
-    return _README.format(suffix=format, loading=loading, more=_LINES if format.startswith("jsonl") else "")
+    loading = {"arrow": _MAPPED, "webdataset": _TARS}.get(format, _LOADED)
+    more = _FOLDER if format == "folder" else _LINES if format.startswith("jsonl") else ""
+    return _README.format(files=_FILES.get(format, f"*.{format}"), loading=loading, more=more)
 
 
 @dataclass(frozen=True)
@@ -214,6 +222,15 @@ class Run:
             StoreError: naming the first file that is missing or differs.
         """
         check_files(self.folder, self.files, of="the run")
+        if (self.folder / PICTURES_TABLE).is_file():
+            check_files(self.folder / CURATED, _placed(self.folder / PICTURES_TABLE), of="the run")
+
+
+def _placed(table: Path) -> Iterator[LockedFile]:
+    """Yield the files that the table of pictures names."""
+    for batch in pq.ParquetFile(table).iter_batches():
+        for row in batch.to_pylist():
+            yield LockedFile(row["file_name"], row["sha256"], row["bytes"])
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from tamis.analytics.export.lock import LockedSample
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.duplicates import PairDedup
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import Operator, TextOperator, TrainingOperator
-from tamis.analytics.operators.sets import ExactDedup, TokenBudget
+from tamis.analytics.operators.sets import GroupDedup, TokenBudget
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.study.design_sample import DesignSample, sample_at
@@ -92,9 +92,9 @@ def locked_sample(study: Study, outcome: Outcome) -> LockedSample | None:
 def _method(operator: Operator) -> Method:
     if isinstance(operator, TextOperator | TrainingOperator) or operator.group == "Order":
         return "unchanged"
-    if isinstance(operator, ExactDedup):
+    if isinstance(operator, GroupDedup):
         return "groups"
-    if isinstance(operator, (NearDedup, SemanticDedup)):
+    if isinstance(operator, PairDedup):
         return "pairs"
     if any(getattr(operator, name, None) is not None for name in AMOUNTS):
         return "amount"

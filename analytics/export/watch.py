@@ -31,7 +31,7 @@ from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus
 from tamis.data.corpus_states import file_contents, new_documents
 from tamis.data.errors import CorpusError, RecipeError, StoreError
-from tamis.data.formats import TEXTS
+from tamis.data.formats import ONE_EACH
 from tamis.data.lock import Lock
 from tamis.data.outputs import output_folder
 from tamis.data.parquet import sync, write_blocks, write_bytes, write_parquet
@@ -155,7 +155,7 @@ def watch_once(
 
 
 def _check_files(corpus: Corpus, state: WatchState) -> None:
-    if any(opened.format == TEXTS for opened in corpus.opened):
+    if any(opened.format in ONE_EACH for opened in corpus.opened):
         raise CorpusError("Files of one text each cannot be watched", value=corpus.name, fix="write JSON Lines instead")
     contents = file_contents(corpus)
     there = set(contents)

@@ -12,7 +12,6 @@ training_content_summary.md  the summary of training content of the EU's AI Act
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +20,7 @@ from typing import Any
 
 from tamis.analytics.export.bundle import RECIPE_FILE, Bundle, locked_counts
 from tamis.analytics.export.bundle_study import open_for, study_for
+from tamis.analytics.export.curated import PICTURE_FORMATS
 from tamis.analytics.export.lock import LockedFile, tool_versions
 from tamis.analytics.export.run import open_bundle
 from tamis.analytics.export.verify import compare
@@ -42,10 +42,11 @@ from tamis.data.errors import SettingError, StoreError
 from tamis.data.hashing import digest, file_sha256
 from tamis.data.listing import LOCK_FILE
 from tamis.data.opening import OnBad
-from tamis.data.outputs import find_made, output_folder
+from tamis.data.outputs import check_space, find_made, output_folder
 from tamis.data.parquet import parquet_rows, write_blocks, write_bytes, write_parquet
 from tamis.data.path_columns import PathColumns
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 LEAKS = "leaks.parquet"
@@ -122,7 +123,7 @@ def prepare_bundle(
     Raises:
         LockedError: another process writes the same folder.
         SettingError: unknown format, a library or tokenizer that is missing, samples that the format cannot hold, an
-            empty split.
+            empty split, a corpus of pictures.
         StoreError: something else is at ``out``, it lies inside the corpus, or the disk is full.
         TamisError: as opening, analysis, recipe and plan raise.
     """
@@ -132,6 +133,11 @@ def prepare_bundle(
     opened = open_bundle(bundle, home)
     opening: dict[str, Any] = {"on_bad_file": on_bad_file, "on_bad_line": on_bad_line, "path_columns": path_columns}
     corpus = open_for(opened, path, home, roles=roles, by_hand=by_hand, opening=opening)
+    if corpus.shape.kind == PICTURE:
+        raise SettingError(
+            "A corpus of pictures has no samples of text to prepare", value=corpus.name, allowed=PICTURE_FORMATS[:3],
+            fix="trainers read its curated files: tamis run --format webdataset, with --ordered for a recipe's order",
+        )  # fmt: skip
     counted = {} if tokenizer is None else {"tokens": dict(tokens_step(tokenizer).params)}
     made_of = {"bundle": opened.digest, "corpus": corpus.fingerprint, "options": asdict(options), **counted}
     identity = digest({**made_of, "prepare": PREPARE_VERSION})
@@ -143,7 +149,7 @@ def prepare_bundle(
     plan = TrainingPlan.make(study, outcome, progress=watch)
     writer.check(plan.form)
     expected = _expect(plan, writer)
-    _check_space(target, expected)
+    check_space(target.parent, expected.bytes, "training data")
     if announce is not None:
         announce(expected)
     built = build(plan, engine=engine, progress=watch)
@@ -186,16 +192,6 @@ def _expect(plan: TrainingPlan, writer: FormatWriter) -> PrepareEstimate:
     whole = sum(each.bytes + each.samples * writer.overhead for each in splits)
     tokens = sum(each.tokens for each in splits)
     return PrepareEstimate(splits, whole, whole / writer.speed + tokens / TOKENS_PER_SECOND)
-
-
-def _check_space(target: Path, expected: PrepareEstimate) -> None:
-    above = next(folder for folder in target.parents if folder.exists())
-    free = shutil.disk_usage(above).free
-    if free < expected.bytes:
-        what = (
-            f"The disk has {free / 1e9:,.1f} GB left and the training data needs about {expected.bytes / 1e9:,.1f} GB"
-        )
-        raise StoreError(what, value=str(above), fix="free some space or choose another folder")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
 from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
 from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, number_by_size, vote
+from tamis.analytics.map.picture_names import naming_texts
 from tamis.analytics.map.steps import read_graph
 from tamis.analytics.map.term_counts import TermCounter, TermCounts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
@@ -62,7 +63,7 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
     first = 0
     with TermCounter(np.unique(labels[labels >= 0]).astype(np.int32)) as counter:
         for shard in context.corpus.shards():
-            for texts in context.corpus.document_texts(shard, max_rows=_ROWS):
+            for texts in naming_texts(context.corpus, shard, max_rows=_ROWS):
                 context.progress.check()
                 counter.add(texts, wanted[first : first + len(texts)])
                 first += len(texts)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from tamis.analytics.embedding.own_vectors import column_vectors_step, file_vectors_step, given_map_step
 from tamis.analytics.embedding.static_model import MINILM
-from tamis.analytics.embedding.step import embeddings_step, precise_estimate
+from tamis.analytics.embedding.step import embeddings_step, picture_embeddings_step, precise_estimate
 from tamis.analytics.embedding.tuned_step import tuned_model_step
 from tamis.analytics.map.cluster_edits import ClusterEdit
 from tamis.analytics.map.cluster_steps import clusters_step, concepts_step, edited_clusters_step
@@ -28,6 +28,7 @@ from tamis.data.errors import SettingError
 from tamis.data.parquet import write_bytes
 from tamis.data.parts import SCOPES, WHOLE
 from tamis.data.schema import type_at
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 PRECISE_SECONDS = 300.0
@@ -235,7 +236,9 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
         corpus.in_scope(options.scope)
         plain = mapping_steps(corpus, size, replace(options, scope=WHOLE))
         return tuple(scoped_in_place(step, options.scope) for step in plain)
-    edited = (edited_clusters_step(options.edits, seed=options.seed),) if options.edits else ()
+    # Pictures without captions have no language.
+    spoken = corpus.shape.kind != PICTURE or "caption" in corpus.shape.columns
+    edited = (edited_clusters_step(options.edits, seed=options.seed, languages=spoken),) if options.edits else ()
     if options.placed_on is not None:
         return (*placed_steps(options.placed_on), *edited)
     laid_out = (
@@ -251,13 +254,17 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
             options.clustering,
             fineness=Fineness(options.min_cluster_size, seed=options.seed),
             noise=options.noise,
+            languages=spoken,
         ),
         *edited,
-        concepts_step(k=options.concepts, seed=options.seed),
+        concepts_step(k=options.concepts, seed=options.seed, languages=spoken),
     )
 
 
 def _embedding(corpus: Corpus, size: Size, options: MapOptions) -> tuple[StepSpec, ...]:
+    if corpus.shape.kind == PICTURE and options.tier != "given":
+        tier = "fast" if options.tier == "auto" else options.tier
+        return (picture_embeddings_step(tier, model=options.model),)
     tier = chosen_tier(size, options)
     if tier == "tuned":
         return tuned_model_step(seed=options.seed), embeddings_step("tuned")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from tamis.analytics.effect.halving import HalvingResult, LastModel, SearchPlan, search_recipe
+from tamis.analytics.effect.target import import_target, save_target
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.curated import CuratedOptions, check_format
 from tamis.analytics.export.run import Run, run_bundle
@@ -202,6 +204,46 @@ class NotebookStudy:
         """
         self._measure(recipe)
         return Selection.from_outcome(self.analysed.evaluate(recipe), self.analysed.facts).table()
+
+    def suggest(
+        self,
+        target: str | Path | Sequence[str],
+        *,
+        tokens: int,
+        start: int = 27,
+        last: LastModel = "0.5M",
+        near: bool = False,
+        by: str | None = None,
+        name: str = "notebook",
+    ) -> HalvingResult:
+        """Search for the recipe that needs the fewest bits for a target, as ``tamis suggest``: recipe, trials, reasons.
+
+        Args:
+            target: a file of texts, or the texts; one half of them is kept for the verdict and not read.
+            tokens: the budget.
+            start: recipes to start from; the best third meets the next model.
+            last: the largest model.
+            near: try near-duplicates too.
+            by: column of the groups that are mixed; None chooses sources or clusters, empty mixes nothing.
+            name: of the target, if it is given as texts.
+
+        Raises:
+            SettingError: the target has too few texts, or a setting is not possible.
+
+        Example:
+            >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
+            >>> texts = [f"A sieve number {k} keeps what is coarse." for k in range(80)]
+            >>> study.suggest(texts, tokens=20, start=2, last="n-gram").way.sentence()
+            'duplicates left, relevance by classifier, the best up to the budget'
+        """
+        workspace = self.analysed.workspace
+        if isinstance(target, (str, Path)):
+            entry = import_target(workspace, target)
+        else:
+            entry = save_target(workspace, name, target, origin="texts of a notebook")
+        with choose_progress(self.progress) as watch:
+            plan = SearchPlan(tokens, start=start, last=last, near=near, by=by)
+            return search_recipe(self.analysed, entry, plan, progress=watch)
 
     def export(self, recipe: Recipe, folder: str | Path) -> Path:
         """Write a bundle, the recipe with a lock of everything it depends on, and return its folder.

@@ -36,36 +36,29 @@ LITTLE = 0.9
 class PairDedup(Keeping):
     """A rule that drops a document for a kept one that a measure pairs with it."""
 
-    if TYPE_CHECKING:  # Fields of the rules, where they stand in their own order.
+    if TYPE_CHECKING:  # A field of the rules, where it stands in their own order.
         within: str | None
-        of: str | None
 
     @property
     @abstractmethod
-    def params(self) -> NearParams | SemanticParams:
-        """Return how pairs are measured."""
+    def measure(self) -> Measure:
+        """Return the measure of pairs."""
+
+    @property
+    @abstractmethod
+    def floor(self) -> float:
+        """Return the smallest similarity that is measured."""
 
     @property
     @abstractmethod
     def level(self) -> float:
         """Return the smallest similarity of duplicates."""
 
-    @property
-    def measure(self) -> Measure:
-        """Return the measure of pairs."""
-        return replace(self.params.measure, of=self.of or "")
-
     def columns(self) -> frozenset[str]:
-        sizes = set() if self.of is None else {f"{self.of}.bytes"}
-        return self.policy_columns() | ({self.within} if self.within else set()) | sizes
+        return self.policy_columns() | ({self.within} if self.within else set())
 
     def measures(self) -> tuple[Measure, ...]:
         return (self.measure, *self.policy_measures())
-
-    @property
-    def part(self) -> str:
-        """Return the scope for a sentence, empty for whole texts."""
-        return "" if self.of is None else f" of their {spoken(self.of)}"
 
     def keys(self) -> tuple[str, ...]:
         return (self.within,) if self.within else ()
@@ -77,6 +70,40 @@ class PairDedup(Keeping):
         return Crowd.of(self, view, sets=sets, pairs=pairs, within=self.within)
 
     def sets(self, view: View) -> NDArray[np.int64]:
+        """Return the set of each document, int64 (n,)."""
+        return view.evidence.array(self.measure, "first")[view.rows]
+
+
+class TextPairDedup(PairDedup):
+    """A rule on pairs of texts, or of parts of conversations."""
+
+    if TYPE_CHECKING:  # As above.
+        of: str | None
+
+    @property
+    @abstractmethod
+    def params(self) -> NearParams | SemanticParams:
+        """Return how pairs are measured."""
+
+    @property
+    def measure(self) -> Measure:
+        """Return the measure of pairs."""
+        return replace(self.params.measure, of=self.of or "")
+
+    @property
+    def floor(self) -> float:
+        """Return the smallest similarity that is measured."""
+        return self.params.floor
+
+    def columns(self) -> frozenset[str]:
+        return super().columns() | (set() if self.of is None else {f"{self.of}.bytes"})
+
+    @property
+    def part(self) -> str:
+        """Return the scope for a sentence, empty for whole texts."""
+        return "" if self.of is None else f" of their {spoken(self.of)}"
+
+    def sets(self, view: View) -> NDArray[np.int64]:
         """Return the set of each document, int64 (n,); one that says nothing in the scope is a set of its own."""
         first = view.evidence.array(self.measure, "first")
         sets = first[view.rows]
@@ -86,7 +113,7 @@ class PairDedup(Keeping):
 
 
 @OPERATORS.register
-class NearDedup(PairDedup):
+class NearDedup(TextPairDedup):
     """Keeps up to ``max_copies`` of documents whose shingle sets are similar; candidates come from MinHash-LSH.
 
     Every pair is compared exactly before it counts. Documents are taken in the order of the keep policy, ties by id,
@@ -193,7 +220,7 @@ def at_least(pairs: Pairs, threshold: float) -> Pairs:
 
 
 @OPERATORS.register
-class SemanticDedup(PairDedup):
+class SemanticDedup(TextPairDedup):
     """Drops documents whose embedding is within eps of a kept one, compared exactly inside k-means clusters.
 
     The rule ``greedy leader`` takes documents in the order of the keep policy and drops one only for a kept document

@@ -18,6 +18,20 @@ Policy = Literal[
     "longest", "shortest", "highest signal", "lowest signal", "newest", "oldest", "source order", "first id"
 ]
 
+PictureSimple = Literal["largest", "sharpest", "best caption", "newest", "oldest", "source order"]
+PicturePolicy = Literal[
+    "largest", "sharpest", "best caption", "highest signal", "lowest signal", "newest", "oldest", "source order",
+    "first id",
+]  # fmt: skip
+_BY_COLUMN: dict[str, tuple[str, int]] = {
+    "longest": ("bytes", -1),
+    "shortest": ("bytes", 1),
+    "largest": ("megapixels", -1),
+    "sharpest": ("sharpness", -1),
+    "best caption": ("bytes", -1),
+}
+"""Criteria that compare a column: its name, and -1 where more is better."""
+
 
 class Keeping(SetOperator):
     """Base of operators that keep some documents of each group."""
@@ -60,8 +74,7 @@ class Keeping(SetOperator):
         """Return the facts columns the policy reads."""
         criteria = {self.keep, *self.then}
         names = {self.signal, self.date, "source" if self.sources else None}
-        if criteria & {"longest", "shortest"}:
-            names.add("bytes")
+        names |= {_BY_COLUMN[criterion][0] for criterion in criteria if criterion in _BY_COLUMN}
         if self.clustering is not None:
             names.add(self._cluster_measure(self.clustering).column)
         return frozenset(name for name in names if name is not None)
@@ -92,7 +105,7 @@ class Keeping(SetOperator):
         """
         return tuple(self._penalty(criterion, view, members) for criterion in (self.keep, *self.then))
 
-    def _penalty(self, criterion: Policy, view: View, members: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _penalty(self, criterion: str, view: View, members: NDArray[np.int64]) -> NDArray[np.float64]:
         if criterion == "first id":
             return np.zeros(len(members))
         if criterion == "source order":
@@ -100,10 +113,10 @@ class Keeping(SetOperator):
             return np.asarray(place.fill_null(len(self.sources)).to_numpy(zero_copy_only=False), dtype=np.float64)
         if criterion in ("newest", "oldest"):
             values = _ranks(view, str(self.date))[members]
-        else:
-            name = "bytes" if criterion in ("longest", "shortest") else str(self.signal)
-            values = view.numbers(name)[members]
-        return last_if_absent(-values if criterion in ("longest", "highest signal", "newest") else values)
+            return last_if_absent(-values if criterion == "newest" else values)
+        sign = -1 if criterion == "highest signal" else 1
+        name, sign = _BY_COLUMN.get(criterion, (str(self.signal), sign))
+        return last_if_absent(sign * view.numbers(name)[members])
 
     def best_first(
         self, view: View, members: NDArray[np.int64], groups: NDArray[np.int64]
@@ -137,10 +150,26 @@ class Keeping(SetOperator):
             "oldest": f"the oldest by {self.date}",
             "source order": "the best source",
             "first id": "the smallest id",
+            "largest": "the largest",
+            "sharpest": "the sharpest",
+            "best caption": "the one with the longest caption",
         }[self.keep]
         kept = ", then ".join([kept, *self.then])
         text = kept if self.max_copies == 1 else f"{self.max_copies} by {kept.removeprefix('the ')}"
         return text if not self.cluster_copies else f"{text} (more or fewer in {len(self.cluster_copies)} clusters)"
+
+
+class KeepingPictures(Keeping):
+    """Base of operators that keep some pictures of each group."""
+
+    keep: PicturePolicy = Field(  # type: ignore[assignment]
+        "largest",
+        description="Which picture of a group to keep: that of most pixels, the sharpest, or that with the longest"
+        " caption; ties go to the smaller id.",
+    )
+    then: tuple[PictureSimple, ...] = Field(  # type: ignore[assignment]
+        (), description="Criteria that break ties, in this order; the id is last."
+    )
 
 
 def _ranks(view: View, column: str) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -165,8 +166,67 @@ def percentile(values: NDArray[np.float64], p: float) -> float:
     return float(np.partition(values, place)[place])
 
 
+class GroupDedup(Keeping):
+    """A rule that keeps up to ``max_copies`` documents of each group of a column; the kept one is named as the twin."""
+
+    if TYPE_CHECKING:  # A field of the rules, where it stands in their own order.
+        within: str | None
+
+    @property
+    @abstractmethod
+    def group_column(self) -> str:
+        """Return the facts column with the duplicate group, negative for none."""
+
+    @property
+    @abstractmethod
+    def what(self) -> str:
+        """Return what the documents of a group share, for a sentence."""
+
+    def columns(self) -> frozenset[str]:
+        return self.policy_columns() | {self.group_column} | ({self.within} if self.within else set())
+
+    def measures(self) -> tuple[Measure, ...]:
+        return self.policy_measures()
+
+    def keys(self) -> tuple[str, ...]:
+        return (self.group_column, *((self.within,) if self.within else ()))
+
+    def counts(self, view: View) -> NDArray[np.bool_]:
+        """Return which documents can be duplicates, bool (n,)."""
+        return np.ones(len(view), dtype=np.bool_)
+
+    def decide(self, view: View) -> Decision:
+        group = np.asarray(view.column(self.group_column).to_numpy(zero_copy_only=False), dtype=np.int64)
+        members = np.flatnonzero((group >= 0) & self.counts(view))
+        groups = group[members]
+        if self.within is not None:
+            codes, names = group_codes(view, self.within)
+            groups = groups * len(names) + codes[members]
+        order, rank = self.best_first(view, members, groups)
+        sorted_members = members[order]
+        leader = sorted_members[np.maximum.accumulate(np.where(rank == 0, np.arange(len(rank)), 0))]
+        dropped = rank >= self.limits(view)[sorted_members]
+        copies = view.copies.copy()
+        copies[sorted_members[dropped]] = 0
+        twin = np.full(len(view), -1, dtype=np.int64)
+        twin[sorted_members[dropped]] = view.rows[leader[dropped]]
+        stands_for = 1 + np.bincount(leader[dropped], minlength=len(view)).astype(np.int32)
+        stands_for[sorted_members[dropped]] = stands_for[leader[dropped]]
+        return Decision(
+            copies=copies,
+            value=pa.array(stands_for),
+            twin=twin,
+            similarity=np.where(twin >= 0, 1.0, np.nan).astype(np.float32),
+            threshold=f"same {self.what}, at most {self.max_copies}",
+        )
+
+    def sentence(self) -> str:
+        per = f" within each {self.within}" if self.within else ""
+        return f"Keep {self.policy_sentence()} of the documents with the same {self.what}{per}"
+
+
 @OPERATORS.register
-class ExactDedup(Keeping):
+class ExactDedup(GroupDedup):
     """Keeps up to ``max_copies`` documents of each group with the same text; the kept one is named as the twin."""
 
     name: ClassVar[str] = "exact_dedup"
@@ -189,46 +249,13 @@ class ExactDedup(Keeping):
         return name if self.of is None else f"{self.of}.{name}"
 
     def columns(self) -> frozenset[str]:
-        sizes = set() if self.of is None else {f"{self.of}.bytes"}
-        return self.policy_columns() | {self.group_column} | ({self.within} if self.within else set()) | sizes
+        return super().columns() | (set() if self.of is None else {f"{self.of}.bytes"})
 
-    def measures(self) -> tuple[Measure, ...]:
-        return self.policy_measures()
-
-    def keys(self) -> tuple[str, ...]:
-        return (self.group_column, *((self.within,) if self.within else ()))
-
-    def decide(self, view: View) -> Decision:
-        group = np.asarray(view.column(self.group_column).to_numpy(zero_copy_only=False), dtype=np.int64)
-        members = np.flatnonzero((group >= 0) & is_said(view, self.of))
-        groups = group[members]
-        if self.within is not None:
-            codes, names = group_codes(view, self.within)
-            groups = groups * len(names) + codes[members]
-        order, rank = self.best_first(view, members, groups)
-        sorted_members = members[order]
-        leader = sorted_members[np.maximum.accumulate(np.where(rank == 0, np.arange(len(rank)), 0))]
-        dropped = rank >= self.limits(view)[sorted_members]
-        copies = view.copies.copy()
-        copies[sorted_members[dropped]] = 0
-        twin = np.full(len(view), -1, dtype=np.int64)
-        twin[sorted_members[dropped]] = view.rows[leader[dropped]]
-        stands_for = 1 + np.bincount(leader[dropped], minlength=len(view)).astype(np.int32)
-        stands_for[sorted_members[dropped]] = stands_for[leader[dropped]]
-        return Decision(
-            copies=copies,
-            value=pa.array(stands_for),
-            twin=twin,
-            similarity=np.where(twin >= 0, 1.0, np.nan).astype(np.float32),
-            threshold=f"same {self._what}, at most {self.max_copies}",
-        )
-
-    def sentence(self) -> str:
-        per = f" within each {self.within}" if self.within else ""
-        return f"Keep {self.policy_sentence()} of the documents with the same {self._what}{per}"
+    def counts(self, view: View) -> NDArray[np.bool_]:
+        return is_said(view, self.of)
 
     @property
-    def _what(self) -> str:
+    def what(self) -> str:
         return self.compare if self.of is None else f"{self.compare} of {spoken(self.of)}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.duplicates import TextPairDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import GroupedRange, Language, SignalRange
 from tamis.analytics.operators.sets import ExactDedup, PercentileBand
@@ -30,8 +31,12 @@ def _cut_by(operator: Operator) -> tuple[object, ...] | None:
             return ("range", operator.signal, "keep", operator.within)
         case ExactDedup():
             return (operator.name, operator.compare, operator.within, operator.of)
-        case NearDedup() | SemanticDedup():
+        case TextPairDedup():
             return (operator.name, operator.within, operator.of)
+        case ImageExactDedup():
+            return (operator.name, operator.compare, operator.within)
+        case ImageNearDedup():
+            return (operator.name, operator.within)
         case Language():
             return (operator.name, operator.mode)
     return None

@@ -21,6 +21,7 @@ from tamis.data.hashing import digest
 from tamis.data.paths import path_of, walk
 from tamis.data.repair import is_text
 from tamis.data.schema import type_at
+from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 
 LONGEST = 100
@@ -140,7 +141,9 @@ def _wanted(corpus: Corpus) -> dict[str, str]:
     known = corpus.roles.known()
     wanted = {role: known[role] for role in _ROLES if role in known}
     places = {path_of(corpus.schema, names): kind for names, kind in walk(corpus.schema)}
-    short = [path for path, kind in places.items() if _is_short_scalar(kind) and path not in known.values()]
+    # The path of a picture is one of a file's own columns already, and its caption is the text.
+    used = {*known.values(), *(corpus.shape.columns.values() if corpus.shape.kind == PICTURE else ())}
+    short = [path for path, kind in places.items() if _is_short_scalar(kind) and path not in used]
     wanted.update({name: path for path, name in facts_names(short).items()})
     return dict(sorted(wanted.items()))
 

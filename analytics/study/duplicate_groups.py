@@ -14,17 +14,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.duplicates import PairDedup
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import Decision, Evidence, View, measures_of
-from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.operators.sets import GroupDedup
 from tamis.analytics.recipe.outcome import Outcome
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe, Step
 from tamis.analytics.steps.measures import Pairs
 from tamis.data.errors import RecipeError
 
-Rule = ExactDedup | NearDedup | SemanticDedup
+Rule = GroupDedup | PairDedup
 Order = Literal["largest", "tokens", "least similar"]
 LARGE_SHARE, LARGE_COUNT = 0.01, 1_000
 BORDER = 200
@@ -99,8 +99,8 @@ class Look:
 
     @cached_property
     def tokens(self) -> NDArray[np.int64]:
-        """Return the tokens of each document of the view, int64 (n,)."""
-        return self.facts.whole("n_tokens")[self.view.rows]
+        """Return the tokens of each document of the view, int64 (n,); zeros where they are not counted."""
+        return _tokens(self.facts, self.view.rows)
 
 
 def look(facts: Facts, evidence: Evidence, rule: Rule, *, rows: NDArray[np.int64] | None = None) -> Look:
@@ -231,9 +231,16 @@ def group_members(found: Look, leader: int, *, limit: int = 200) -> pa.Table:
         "id": found.facts.ids.take(pa.array(rows)),
         "kept": pa.array([True] + [False] * len(mine)),
         "similarity": pa.array(np.append(np.float32(1), found.similarity[mine])),
-        "tokens": pa.array(found.facts.whole("n_tokens")[rows]),
+        "tokens": pa.array(_tokens(found.facts, rows)),
     }
     return pa.table({**columns, **_source(found.facts, rows)})
+
+
+def _tokens(facts: Facts, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the tokens of documents, int64 (n,); zeros where they are not counted, as those of pictures."""
+    if "n_tokens" not in facts.columns:
+        return np.zeros(len(rows), dtype=np.int64)
+    return np.asarray(facts.whole("n_tokens")[rows])
 
 
 def _source(facts: Facts, rows: NDArray[np.int64]) -> dict[str, pa.Array]:
@@ -254,7 +261,7 @@ def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
     reaching = np.zeros(found.facts.n, dtype=bool)
     reaching[found.view.rows] = True
     inside = np.flatnonzero(reaching[pairs.left] & reaching[pairs.right])
-    level = 1.0 if isinstance(found.rule, ExactDedup) else found.rule.level
+    level = 1.0 if isinstance(found.rule, GroupDedup) else found.rule.level
     away = np.abs(pairs.similarity[inside] - np.float32(level))
     if len(inside) > limit:
         near = np.argpartition(away, limit)
@@ -280,14 +287,18 @@ def borderline_pairs(found: Look, *, limit: int = 100) -> pa.Table:
 
 def measured_pairs(found: Look) -> Pairs:
     """Return all measured pairs of the rule, none for exact duplicates."""
-    if isinstance(found.rule, ExactDedup):
+    if isinstance(found.rule, GroupDedup):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-    return found.view.evidence.pairs(found.rule.params.measure)
+    return found.view.evidence.pairs(found.rule.measure)
 
 
 def step_like(recipe: Recipe, rule: Rule) -> Step | None:
     """Return the first step of a recipe that is the same kind of duplicate rule on the same part, None without one."""
-    return next((step for step in recipe if type(step.operator) is type(rule) and step.operator.of == rule.of), None)
+    part = getattr(rule, "of", None)
+    return next(
+        (step for step in recipe if type(step.operator) is type(rule) and getattr(step.operator, "of", None) == part),
+        None,
+    )
 
 
 def reaching_rows(outcome: Outcome | None, recipe: Recipe, step: Step | None) -> NDArray[np.int64] | None:
@@ -311,6 +322,6 @@ def rule_of(operator: Keeping) -> Rule:
     Raises:
         RecipeError: it is another kind of operator.
     """
-    if isinstance(operator, (ExactDedup, NearDedup, SemanticDedup)):
+    if isinstance(operator, Rule):
         return operator
     raise RecipeError("This is not a duplicate rule", value=operator.name)

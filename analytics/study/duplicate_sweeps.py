@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.greedy_star import sweep_star
 from tamis.analytics.operators.crowd import Crowd
-from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.operators.sets import GroupDedup
 from tamis.analytics.study.duplicate_groups import Look, measured_pairs
 from tamis.data.errors import RecipeError
 
@@ -20,7 +20,7 @@ SOURCES_SHOWN = 12
 
 def _crowd(found: Look) -> Crowd:
     """Return all documents with a match, at any measured similarity."""
-    if not isinstance(found.rule, ExactDedup):
+    if not isinstance(found.rule, GroupDedup):
         return found.rule.crowd(found.view)
     group = np.asarray(found.view.column(found.rule.group_column).to_numpy(zero_copy_only=False), dtype=np.int64)
     sets = np.where(group < 0, found.view.rows, group)
@@ -57,9 +57,9 @@ def threshold_sweep(found: Look, levels: Sequence[float] | None = None) -> Dupli
     Raises:
         RecipeError: the rule has no threshold, or a level was not measured.
     """
-    if isinstance(found.rule, ExactDedup):
+    if isinstance(found.rule, GroupDedup):
         raise RecipeError("Exact duplicates have no threshold", value=found.rule.name)
-    floor = found.rule.params.floor
+    floor = found.rule.floor
     chosen = np.arange(round(floor * 100), 100) / 100 if levels is None else np.asarray(levels, dtype=np.float64)
     if len(chosen) and chosen.min() < floor:
         raise RecipeError("This similarity was not measured", value=float(chosen.min()), allowed=f"{floor:g} to 1")
@@ -82,7 +82,7 @@ def copies_sweep(found: Look, copies: Sequence[int] = (1, 2, 3, 4, 5, 8, 10, 20,
         copies: numbers of copies.
     """
     crowd = _crowd(found)
-    level = 0.0 if isinstance(found.rule, ExactDedup) else found.rule.level
+    level = 0.0 if isinstance(found.rule, GroupDedup) else found.rule.level
     drops = []
     for count in copies:
         wanted = np.full(len(crowd.members), count, dtype=np.int32)

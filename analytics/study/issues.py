@@ -64,63 +64,143 @@ class _Look:
     high: float
 
 
-def _looks(facts: Facts) -> Iterator[_Look]:
-    yield _Look(
+_TEXTS = (
+    _Look(
         "duplicates",
         "repeat another document (same normalised text)",
         "Keeping one of each group usually helps; the operator exact_dedup does so and names the kept twin.",
         _REPEATS,
         0.02,
         0.10,
-    )
-    yield _Look(
+    ),
+    _Look(
         "fragments",
         "are fragments of fewer than 20 tokens",
         "Very short texts teach little and dominate document counts.",
         SignalRange(signal="n_tokens", max=19),
         0.10,
         0.40,
-    )
-    yield _Look(
+    ),
+    _Look(
         "no-stop-words",
         "hold fewer than two different stop words",
         "Lists, code, tables and other languages than the stop words'.",
         SignalRange(signal="stop_words", max=1),
         0.15,
         0.50,
-    )
-    yield _Look(
+    ),
+    _Look(
         "symbols",
         "have less than 60% words with a letter",
         "Tables, numbers, markup and line noise.",
         SignalRange(signal="alpha_word_share", max=0.6, strict_max=True),
         0.05,
         0.20,
-    )
-    yield _Look(
+    ),
+    _Look(
         "repetition",
         "repeat themselves: over 15% of characters in duplicate 5-grams",
         "Templates, boilerplate and generated text.",
         SignalRange(signal="duplicate_5gram_share", min=0.15, strict_min=True),
         0.05,
         0.20,
-    )
-    yield _Look(
+    ),
+    _Look(
         "unsure-language",
         "have a language detected with less than 50% confidence",
         "Mixed languages, code and very short texts.",
         SignalRange(signal="lang_confidence", max=0.5, strict_max=True),
         0.10,
         0.40,
-    )
-    yield _Look(
+    ),
+    _Look(
         "long",
         "are longer than 8,192 tokens",
         "They are cut in training unless they are split first.",
         SignalRange(signal="n_tokens", min=8193),
         0.01,
         0.10,
-    )
+    ),
+)
+_PICTURES = (
+    _Look(
+        "tiny",
+        "have a side of fewer than 64 pixels",
+        "Icons and scraps: there is little in them to learn from.",
+        SqlPredicate(predicate="width < 64 OR height < 64", mode="keep"),
+        0.05,
+        0.20,
+    ),
+    _Look(
+        "blank",
+        "show one colour on 95% of their area or more",
+        "Blank pages, placeholders and single strokes.",
+        SignalRange(signal="flat_share", min=0.95),
+        0.02,
+        0.10,
+    ),
+    _Look(
+        "blurred",
+        "are blurred (variance of the Laplacian below 50)",
+        "Out of focus, enlarged, or a smooth gradient.",
+        SignalRange(signal="sharpness", max=50, strict_max=True),
+        0.05,
+        0.20,
+    ),
+    _Look(
+        "long-sided",
+        "are more than three times as long as wide",
+        "Banners, strips and scroll shots; training crops or squeezes them.",
+        SqlPredicate(predicate="aspect > 3 OR aspect < 0.3333", mode="keep"),
+        0.02,
+        0.10,
+    ),
+    _Look(
+        "dark-or-white",
+        "are nearly black or nearly white (mean of grey below 20 or above 245)",
+        "Failed exposures, fades and empty pages.",
+        SqlPredicate(predicate="brightness < 20 OR brightness > 245", mode="keep"),
+        0.05,
+        0.20,
+    ),
+    _Look(
+        "bordered",
+        "have plain borders on more than 30% of their area",
+        "Padded, framed or letterboxed.",
+        SignalRange(signal="border_share", min=0.3, strict_min=True),
+        0.10,
+        0.40,
+    ),
+    _Look(
+        "lettering",
+        "are lettering or line drawings on more than 30% of their area",
+        "Screenshots, scans and diagrams.",
+        SignalRange(signal="text_share", min=0.3, strict_min=True),
+        0.05,
+        0.20,
+    ),
+    _Look(
+        "animated",
+        "have several frames or pages",
+        "Only the first is measured and shown.",
+        SignalRange(signal="frames", min=2),
+        0.02,
+        0.10,
+    ),
+    _Look(
+        "no-caption",
+        "have no caption",
+        "Nothing to read beside the picture; a rule on n_tokens drops them where captions are needed.",
+        SignalRange(signal="n_tokens", max=0),
+        0.02,
+        0.10,
+    ),
+)
+
+
+def _looks(facts: Facts) -> Iterator[_Look]:
+    """Yield what is looked for: of pictures what their step measures, since captions are short by nature."""
+    yield from _PICTURES if "megapixels" in facts.columns else _TEXTS
     yield _Look(
         "no-embedding",
         "have no place on the map",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import Embedder
-from tamis.analytics.embedding.step import PRECISE, embedder_of
+from tamis.analytics.embedding.step import PRECISE, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.meaning import SimilarMeaning
 from tamis.analytics.recipe.plan import attach, row_masks
@@ -102,7 +102,7 @@ def sentence_embedder(study: Study) -> Embedder:
         SettingError: its model is not on this machine, or the vectors were given.
         StoreError: the workspace does not have the tuned model.
     """
-    return embedder_of(meaning_vectors(study), study.workspace)
+    return text_embedder_of(meaning_vectors(study), study.workspace)
 
 
 def prepare_meaning(study: Study) -> None:

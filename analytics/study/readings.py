@@ -52,20 +52,37 @@ class ReadPart:
 
 
 @dataclass(frozen=True)
+class ReadPicture:
+    """The picture of a document.
+
+    Attributes:
+        row: facts row of the document.
+        id: its id.
+        address: where a browser finds it, without its size; a page knows it.
+    """
+
+    row: int
+    id: str
+    address: str = ""
+
+
+@dataclass(frozen=True)
 class Reading:
     """A document or a row that is none.
 
     Attributes:
-        text: its text, the parts joined.
+        text: its text, the parts joined; of a picture its caption.
         kind: of its shape, one of ``shapes.KIND_NAMES``.
-        parts: of any shape but plain text.
+        parts: of any shape but plain text and pictures.
         reason: why the row is no document, empty for documents.
+        picture: of a document that is one.
     """
 
     text: str
     kind: str = "text"
     parts: tuple[ReadPart, ...] = ()
     reason: str = ""
+    picture: ReadPicture | None = None
 
     @property
     def turns(self) -> int:

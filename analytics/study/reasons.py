@@ -16,6 +16,8 @@ NAMES: Mapping[str, str] = {
     "near_dedup": "near-duplicate",
     "semantic_dedup": "same meaning",
     "exact_dedup": "exact duplicate",
+    "image_near_dedup": "near-duplicate",
+    "image_exact_dedup": "exact duplicate",
     "boilerplate": "boilerplate",
 }
 """What people call what these rules find; other rules go by the id of their step."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tamis.analytics.duplicates.exact import exact_step
+from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.duplicates.preference import preference_step
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
@@ -14,6 +15,7 @@ from tamis.analytics.signals.audit import KINDS, AuditLists, audit_step
 from tamis.analytics.signals.imported_scores import workspace_scores
 from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.perplexity import perplexity_step
+from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.plugins import plugins_step, workspace_plugins
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
@@ -26,9 +28,10 @@ from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.parts import WHOLE
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
-LOOKED_AT_FIRST = ("columns", "exact", SAMPLE_MAP, "signals", "map", "clusters", EDITED)
+LOOKED_AT_FIRST = ("pictures", "columns", "exact", SAMPLE_MAP, "signals", "map", "clusters", EDITED)
 """Steps whose results people look at first, in this order; each runs after those it reads, the others come later."""
 
 
@@ -41,14 +44,31 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
         options: of tokens, embedding, map and clusters; None for those stored in the workspace for this corpus.
     """
     chosen = options or read_options(workspace, corpus)
+    if corpus.shape.kind == PICTURE:
+        mapped = mapping_steps(corpus, size_of(corpus), chosen)
+        return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace), *mapped))
     counted = tokens_step(chosen.tokenizer)
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
     counts = () if corpus.shape.kind == "text" else (part_counts_step(),)
-    plugins = workspace_plugins(workspace.root)
-    own = (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
+    own = _own_steps(corpus, workspace)
     mapped = mapping_steps(corpus, size_of(corpus), chosen)
     return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
+
+
+def picture_steps(corpus: Corpus, options: MapOptions) -> tuple[StepSpec, ...]:
+    """Return the steps of a corpus of pictures: those of texts measure its captions, if it has a column of them."""
+    measured = (pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step())
+    if "caption" not in corpus.shape.columns:
+        return measured
+    captions = (signals_step(), language_step(), tokens_step(options.tokenizer), words_step(), perplexity_step())
+    return (*measured, *captions)
+
+
+def _own_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
+    """Return the steps of the plugins and scores in a workspace."""
+    plugins = workspace_plugins(workspace.root)
+    return (*((plugins_step(plugins),) if plugins else ()), *workspace_scores(workspace.root, corpus))
 
 
 def steps_on_screen(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:

@@ -32,6 +32,7 @@ from tamis.app.cli import (
     rephrase,
     review,
     search,
+    suggest,
     training,
     watch,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "rephrase",
     "review",
     "search",
+    "suggest",
     "training",
     "watch",
 ]

@@ -44,7 +44,8 @@ def run(
     repeat: Annotated[bool, typer.Option(help="Write a document once per copy instead of a count of copies.")] = False,
     ordered: Annotated[bool, typer.Option(help="Write in the recipe's order instead of by id.")] = False,
     format: Annotated[
-        Literal["parquet", "jsonl", "jsonl.zst", "arrow"], typer.Option(help="Format of the curated files.")
+        Literal["parquet", "jsonl", "jsonl.zst", "arrow", "folder", "webdataset", "paths"],
+        typer.Option(help="Format of the curated files; folder, webdataset and paths are for pictures."),
     ] = "parquet",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where shards are measured.")] = "local",
     address: Annotated[str, typer.Option(help="Ray cluster, host:port; local starts one here.")] = "local",

@@ -23,7 +23,8 @@ def watch(
     every: Annotated[float, typer.Option(min=1, help="Seconds between two looks.")] = 60,
     settle: Annotated[float, typer.Option(min=0, help="Seconds a file must rest before it is read.")] = 10,
     format: Annotated[
-        Literal["parquet", "jsonl", "jsonl.zst", "arrow"], typer.Option(help="Format of the curated files.")
+        Literal["parquet", "jsonl", "jsonl.zst", "arrow", "folder", "webdataset", "paths"],
+        typer.Option(help="Format of the curated files; folder, webdataset and paths are for pictures."),
     ] = "parquet",
 ) -> None:
     """Curate a growing folder: new files become a part of their own, their duplicates judged against all before."""

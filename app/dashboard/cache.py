@@ -10,9 +10,11 @@ from typing import Any
 
 import streamlit as st
 
+from tamis.analytics.effect.taught_concept import ConceptScores
 from tamis.analytics.embedding.embedder import Embedder
 from tamis.analytics.export.diff import DocumentDiff, diff_outcomes
 from tamis.analytics.operators.operator import RowOperator
+from tamis.analytics.operators.relevance import EmbeddingClassifier
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.first_look import FirstLook, WordHits, find_words, take_first_look
@@ -36,7 +38,7 @@ from tamis.app.dashboard import open_corpus
 from tamis.app.dashboard.growing import DoneSoFar, Growing
 from tamis.app.jobs.worker import find_analysis
 from tamis.data.corpus import Corpus
-from tamis.data.corpus_states import CorpusStates
+from tamis.data.corpus_states import CorpusStates, new_documents
 from tamis.data.find_shape import unread_by_shape
 from tamis.data.hashing import digest
 from tamis.data.reviews import ReviewLog, ReviewStore
@@ -360,6 +362,27 @@ def known_before(key: CorpusKey) -> frozenset[str] | None:
 def drift(key: CorpusKey) -> Drift:
     """Return what the new files of a corpus have against those that were there."""
     return find_drift(open_analysed(key).study, known_before(key) or frozenset())
+
+
+@dataclass(frozen=True)
+class ConceptKey:
+    """A taught concept on a corpus.
+
+    Attributes:
+        corpus: the corpus.
+        rule: of the concept; its scores are measured.
+    """
+
+    corpus: CorpusKey
+    rule: EmbeddingClassifier
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={ConceptKey: repr})
+def concept_scores(key: ConceptKey) -> ConceptScores:
+    """Return the probabilities of all documents, the new ones marked where the corpus grew."""
+    study, known = open_analysed(key.corpus).study, known_before(key.corpus)
+    new = None if known is None else new_documents(study.corpus, study.documents, known)
+    return ConceptScores.of(study, key.rule, new=new)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})

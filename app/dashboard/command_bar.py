@@ -29,7 +29,7 @@ from tamis.app.dashboard.page_context import Stage, brief, plain, stage
 from tamis.app.dashboard.rail import is_ready
 from tamis.data.errors import TamisError
 from tamis.data.parts import SCOPES, WHOLE
-from tamis.data.shapes import Shape
+from tamis.data.shapes import PICTURE, Shape
 
 SEARCH = "Search"
 """Label of the field, which the keys look for."""
@@ -111,7 +111,7 @@ def _place(options: Mapping[str, str] | tuple[str, ...], value: object) -> int:
 
 def search_scopes(shape: Shape) -> tuple[str, ...]:
     """Return the parts of a document that can be searched apart, the whole first; none for plain text."""
-    if shape.kind in ("text", "template"):
+    if shape.kind in ("text", "template", PICTURE):
         return ()
     pair = ("chosen", "rejected")
     return tuple(scope for scope in SCOPES if scope not in pair or shape.kind == "preference")

@@ -22,6 +22,7 @@ KEYS = {
         "L, B, P": "lasso, box, move",
         "Shift": "add to the selection while drawing",
         "Arrows, +, -, 0": "move, closer, further, whole map",
+        "T": "show or hide the pictures, where documents are pictures",
         "Escape": "clear the selection",
     },
     "Duplicates": {
@@ -29,7 +30,7 @@ KEYS = {
         "S, N, U": "same document, not the same, unsure",
     },
     "Documents": {
-        "Up, Down": "the row before, the next one",
+        "Up, Down": "the row before, the next one; Left and Right too among pictures",
         "Enter": "read it",
         "X": "pick it, or put it back",
         "Page Up, Page Down": "the page before, the next one",

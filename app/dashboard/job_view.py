@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -24,6 +25,29 @@ def last_job(workspace: Workspace, corpus: str, kind: str, **wanted: Any) -> Job
         if job.kind == kind and job.state == "done" and job.params["fingerprint"] == corpus and same:
             return job
     return None
+
+
+def offer_job(here: Stage, title: str, setting: str, start: Callable[[], Job], *, seconds: float, ready: bool) -> None:
+    """Show the button that starts a job of the page Effect or Review, with its estimate, and follow the job.
+
+    Args:
+        here: the stage.
+        title: of the button.
+        setting: the page setting that holds the job's id; the button's key ends with it.
+        start: starts the job.
+        seconds: the estimate.
+        ready: whether the job can be started now.
+    """
+    job = session.current().setting(setting)
+    allowed = ready and login.may("owner")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(title, key=f"effect/{setting}", type="primary", disabled=not allowed):
+            login.demand("owner", to="start a measurement")
+            session.choose(**{setting: start().id})
+            st.rerun()
+        st.caption(f"about {duration(seconds)} in the background")
+    if job:
+        watch(here.workspace, str(job), setting)
 
 
 @st.fragment(run_every=1.0)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from tamis.app.dashboard.picture_style import PICTURE_STYLE
 from tamis.app.dashboard.reading_style import READING
 from tamis.app.dashboard.turn_style import turn_style
 
@@ -23,7 +24,7 @@ _STYLE = """
 [data-testid="stSidebar"] kbd {display: none;}
 [data-testid="stVerticalBlock"] {gap: 0.6rem;}
 [data-testid="stButton"] button, [data-testid="stDownloadButton"] button, [data-testid="stFormSubmitButton"] button,
-[data-testid="stBaseButton-segmented_control"], [data-testid="stBaseButton-segmented_controlActive"] {
+button[data-variant="segmented_control"] {
   min-height: 2.1rem; padding: 0.1rem 0.75rem;}
 [data-testid="stSidebar"] [data-testid="stButton"] button {min-height: 1.85rem; padding: 0 0.6rem;}
 [data-testid="stButton"] button[kind="tertiary"] {padding: 0 0.15rem;}
@@ -155,7 +156,7 @@ _DARK = """
 [data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stBaseButton-primaryFormSubmit"]:not(:disabled),
 [data-testid="stMultiSelectTagsContainer"] > span span, [data-testid="stMultiSelectTagsContainer"] svg {
   color: #0b1416 !important;}
-[data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
+button[data-variant="segmented_control"][data-selected="true"], button[data-variant="pills"][data-selected="true"] {
   color: #5fd3c4 !important;}
 """
 """Dark words on the colour of the dark theme: white ones have less than the contrast that can be read."""
@@ -163,7 +164,7 @@ _LIGHT = """
 [data-testid="stCode"] .token.atrule, [data-testid="stCode"] .token.boolean {color: #a8480d !important;}
 [data-testid="stCode"] .token.parameter {color: #00688b !important;}
 [data-testid="stCode"] .token.number {color: #00695c !important;}
-[data-testid="stBaseButton-segmented_controlActive"], [data-testid="stBaseButton-pillsActive"] {
+button[data-variant="segmented_control"][data-selected="true"], button[data-variant="pills"][data-selected="true"] {
   color: #0a5c55 !important;}
 """
 """Names in YAML and the chosen one of several buttons, for the same reason."""
@@ -171,7 +172,7 @@ _LIGHT = """
 
 def style() -> None:
     """Put the styles on the page."""
-    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}</style>")
+    st.html(f"{_STYLE}<style>{_DARK if is_dark() else _LIGHT}{turn_style()}{READING}{PICTURE_STYLE}</style>")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
+from tamis.analytics.study.pictures import is_pictured, picture_readings, read_pictures
 from tamis.analytics.study.readings import Reading, read_documents
 from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen
 from tamis.analytics.study.study import Study
@@ -96,7 +97,18 @@ class Opened:
     def readings(self, rows: Sequence[int]) -> list[Reading]:
         """Return a few documents as people read them, by facts row."""
         corpus = self.study.corpus
+        if is_pictured(corpus):
+            return picture_readings(self.study, rows)
         return read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
+
+    @cached_property
+    def is_pictured(self) -> bool:
+        """Return whether the documents are pictures."""
+        return is_pictured(self.study.corpus)
+
+    def pictures(self, rows: Sequence[int], size: str) -> list[bytes]:
+        """Return pictures as WebP bytes, by facts row; see ``read_pictures``."""
+        return read_pictures(self.study, rows, size)
 
     def audit_places(self, row: int, document: Reading, signal: str) -> list[tuple[int, int]]:
         """Return the characters of a document, by facts row, from which a signal of the audit comes."""
@@ -157,7 +169,8 @@ class Opened:
         document = self.readings([row])[0]
         lines = tuple(f"{self.facts.info(name).title}: {values[name]}" for name in shown if values[name] is not None)
         if not document.parts:
-            return Snippet(str(values["id"]), _shortened(document.text, SNIPPET_CHARACTERS), lines)
+            picture = -1 if document.picture is None else row
+            return Snippet(str(values["id"]), _shortened(document.text, SNIPPET_CHARACTERS), lines, picture=picture)
         found = [document.parts[at] for at in document.gist()]
         each = SNIPPET_CHARACTERS // max(len(found), 1)
         turns = tuple(Said(part.title, part.role, _shortened(part.text, each)) for part in found)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
@@ -14,8 +14,11 @@ from streamlit.delta_generator import DeltaGenerator
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.study.meaning import Example
 from tamis.analytics.study.queries import Scene
+from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import cache, open_corpus, session
+from tamis.app.server.routes import DESK
 from tamis.data.errors import TamisError
+from tamis.data.hashing import digest
 from tamis.data.workspace import Workspace
 
 P = ParamSpec("P")
@@ -45,6 +48,24 @@ class Stage:
     def scene(self) -> Scene:
         """Return the scene."""
         return cache.scene(self.key)
+
+    @cached_property
+    def pictures(self) -> str:
+        """Return where this session finds the pictures of the corpus by facts row; empty if documents are none."""
+        if not self.opened.is_pictured:
+            return ""
+        return DESK.publish_pictures(session.current().token, digest(vars(self.key.corpus)), self.opened.pictures)
+
+    def readings(self, rows: Sequence[int]) -> list[Reading]:
+        """Return a few documents as people read them, by facts row, pictures with the address of each."""
+        found = self.opened.readings(rows)
+        if not self.pictures:
+            return found
+        return [
+            each if each.picture is None
+            else replace(each, picture=replace(each.picture, address=f"{self.pictures}/{each.picture.row}"))
+            for each in found
+        ]  # fmt: skip
 
     def ask(self, query: Callable[..., Any], **arguments: Any) -> Any:
         """Return the cached answer of a query of ``analytics.queries``."""

@@ -21,6 +21,7 @@ from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import count, share, short
 from tamis.app.dashboard.page_context import Stage, plain, show_fault
+from tamis.app.dashboard.picture_html import sheet
 from tamis.app.dashboard.text_view import card, extract
 from tamis.data.errors import TamisError
 
@@ -149,7 +150,9 @@ def _cards(
     if not rows:
         return '<div class="tamis-muted">No documents.</div>', False
     others = [twin for twin in twins if twin >= 0]
-    read = dict(zip([*rows, *others], here.opened.readings([*rows, *others]), strict=True))
+    read = dict(zip([*rows, *others], here.readings([*rows, *others]), strict=True))
+    if here.pictures and not others and not any(notes):
+        return sheet([read[row] for row in rows]), False
     cards, marked = [], False
     for row, twin, note in zip(rows, twins, notes, strict=True):
         name = split_scope(signal)[1] if signal in here.facts.columns else ""

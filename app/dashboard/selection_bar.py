@@ -96,7 +96,7 @@ def _cap(here: Stage) -> None:
             sides = (("Would be dropped", found.dropped), ("Would stay", found.kept))
             for cell, (title, rows) in zip(st.columns(2, gap="small"), sides, strict=True):
                 cell.markdown(f"**{title}**")
-                cell.html(cards(here.opened.readings(rows.tolist()), length=CAP_PREVIEW))
+                cell.html(cards(here.readings(rows.tolist()), length=CAP_PREVIEW))
 
 
 def _add_cap(here: Stage, most: int) -> None:

@@ -1,4 +1,7 @@
-"""Documents as safe HTML, for every page: whole for reading, or as small cards; escaped, with marked places."""
+"""Documents as safe HTML, for every page: whole for reading, or as small cards; escaped, with marked places.
+
+Pictures are shown as pictures wherever documents are.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard.conversation_view import conversation, gist
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places, window
+from tamis.app.dashboard.picture_html import figure, name_of, pictured, sheet
 
 WHOLE = 1_000_000
 """Characters shown at most, of one document."""
@@ -28,6 +32,8 @@ def reader(document: Reading, places: Sequence[Span] = (), *, kind: str = "", li
     """
     if document.reason:
         return f'<div class="tamis-muted">No document: <bdi>{escape(document.reason)}</bdi></div>'
+    if document.picture is not None:
+        return figure(document, places)
     if document.parts:
         body, left_out = conversation(document, places, limit=limit, kind=kind)
     else:
@@ -44,6 +50,8 @@ def card(document: Reading, places: Sequence[Span] = (), *, length: int = 420) -
         return gist(document, places, length=length)
     shown, inside, before, after = window(document.text, places, length=length)
     body = f"{'… ' if before else ''}{mark_places(shown, inside)}{' …' if after else ''}"
+    if document.picture is not None:
+        return pictured(document, body if shown.strip() else escape(name_of(document)))
     return f'<div class="tamis-card" dir="auto">{body if shown.strip() else "<i>no visible text</i>"}</div>'
 
 
@@ -55,7 +63,9 @@ def extract(text: str, places: Sequence[Span] = (), *, begin: int, length: int) 
 
 
 def cards(documents: Sequence[Reading], places: Sequence[Sequence[Span]] | None = None, *, length: int = 420) -> str:
-    """Return cards in a column; a muted line if there are none."""
+    """Return cards in a column, of pictures a contact sheet; a muted line if there are none."""
+    if documents and all(each.picture is not None for each in documents):
+        return sheet(documents)
     spans = places if places is not None else [()] * len(documents)
     body = "".join(card(each, found, length=length) for each, found in zip(documents, spans, strict=True))
     return f'<div class="tamis-samples">{body or "No documents."}</div>'
@@ -63,6 +73,8 @@ def cards(documents: Sequence[Reading], places: Sequence[Sequence[Span]] | None 
 
 def line(document: Reading, *, length: int) -> str:
     """Return the beginning of a document in one line of plain text, with the words for who speaks."""
+    if document.picture is not None:
+        return name_of(document)[:length]
     if not document.parts:
         return " ".join(document.text[: 4 * length].split())[:length]
     found = [document.parts[at] for at in document.gist()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -10,7 +11,9 @@ import plotly.graph_objects as go
 
 from tamis.analytics.effect.bench import DEDUP, RANDOM, RECIPE
 from tamis.analytics.effect.composition import Composition, Coverage
+from tamis.analytics.effect.curation import Curation
 from tamis.analytics.effect.evaluation import StepEffect
+from tamis.analytics.effect.halving import HalvingResult
 from tamis.analytics.effect.label_probe import ProbeCurve
 from tamis.analytics.effect.result import Effect
 from tamis.analytics.effect.suggest import SearchTrial
@@ -229,6 +232,39 @@ def search_figure(trials: Sequence[SearchTrial], *, height: int = 260) -> go.Fig
         figure.add_hline(y=baseline, line={"color": DROPPED, "dash": "dot"}, annotation_text="random")
     frame(figure, height=height, x="trial", y="bits per byte (texts the search may see)")
     return figure
+
+
+def halving_figure(found: HalvingResult, *, height: int = 300) -> go.Figure:
+    """Return each way to curate from rung to rung, by what it saves against random documents; the chosen one on top."""
+    figure = go.Figure()
+    random = {rung.number: rung.random for rung in found.rungs}
+    names = [rung.model for rung in found.rungs]
+    ways = dict.fromkeys(trial.way for trial in found.trials if trial.loss is not None and trial.way != found.way)
+    for way in (*ways, found.way):
+        chosen = way == found.way
+        own = [trial for trial in found.trials if trial.loss is not None and _leads_to(trial.way, way, found.way)]
+        figure.add_scatter(
+            x=[names[trial.rung] for trial in own],
+            y=[random[trial.rung] - (trial.loss or 0.0) for trial in own],
+            mode="lines+markers",
+            name="chosen" if chosen else "tried",
+            legendgroup=str(chosen),
+            showlegend=chosen or way == next(iter(ways), None),
+            marker={"color": KEPT if chosen else NEUTRAL, "size": 9 if chosen else 6,
+                    "symbol": "star" if chosen else "circle"},
+            line={"color": KEPT if chosen else PALE, "width": 3 if chosen else 1},
+            customdata=[escape(f"{trial.sentence}: {trial.why}"[:250]) for trial in own],
+            hovertemplate="%{customdata}<br>%{y:.4f} bits per byte saved<extra></extra>",
+        )  # fmt: skip
+    figure.add_hline(y=0, line={"color": DROPPED, "dash": "dot"}, annotation_text="random")
+    figure.update_xaxes(categoryorder="array", categoryarray=names)
+    frame(figure, height=height, x="judged by", y="bits per byte saved against random")
+    return figure
+
+
+def _leads_to(way: Curation, wanted: Curation, chosen: Curation) -> bool:
+    """Return whether a trial belongs to a way; the chosen one is shuffled until its order is tried."""
+    return way == wanted or (wanted == chosen and replace(wanted, order="") == way)
 
 
 def _shortened(text: str, most: int = 28) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.analytics.effect.evaluation import StepEffect, leave_one_out
+from tamis.analytics.effect.halving import HalvingResult, SearchPlan, search_recipe
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.report_writer import write_report
 from tamis.analytics.effect.scorer_fit import fit_scorer
@@ -26,6 +27,7 @@ from tamis.data.workspace import Workspace
 
 ATTRIBUTION = "attribution"
 SUGGEST = "suggest"
+HALVING = "halving"
 REPORT = "report"
 SCORER = "scorer"
 CONCEPTS = "concepts"
@@ -57,6 +59,16 @@ def start_suggest(
     """
     params = opening_params(corpus, workspace) | {"target": target, "tokens": tokens, "trials": trials, "near": near}
     return start(workspace.jobs, Request(SUGGEST, params, title=f"A recipe for {target}"), command=COMMAND)
+
+
+def start_halving(corpus: Corpus, workspace: Workspace, target: str, plan: SearchPlan) -> Job:
+    """Start a search for a recipe by successive halving, or join the running job.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = opening_params(corpus, workspace) | {"target": target, "plan": asdict(plan)}
+    return start(workspace.jobs, Request(HALVING, params, title=f"A recipe for {target}"), command=COMMAND)
 
 
 def start_report(corpus: Corpus, workspace: Workspace, recipe: Recipe, target: str, *, examples: int) -> Job:
@@ -121,6 +133,24 @@ def suggest(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return {"suggestion": study.workspace.put_value(value)}
 
 
+def halving(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the job of ``start_halving``."""
+    study = _study(params, progress)
+    entry = find_target(study.workspace, params["target"])
+    found = search_recipe(study, entry, SearchPlan(**params["plan"]), progress=progress)
+    return {"search": study.workspace.put_value(found.to_json())}
+
+
+def read_halving(workspace: Workspace, job: Job) -> HalvingResult:
+    """Return what a finished search found.
+
+    Raises:
+        StoreError: the workspace does not have it.
+        SettingError: it is of another version.
+    """
+    return HalvingResult.from_json(workspace.value(str(job.result["search"])))
+
+
 def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     """Run the job of ``start_report``."""
     study = _study(params, progress)
@@ -149,7 +179,9 @@ def concepts(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     return {"concepts": freeze_concepts(_study(params, progress), progress=progress)}
 
 
-WORKS = {ATTRIBUTION: attribute, SUGGEST: suggest, REPORT: report, SCORER: scorer, CONCEPTS: concepts}
+WORKS = {
+    ATTRIBUTION: attribute, SUGGEST: suggest, HALVING: halving, REPORT: report, SCORER: scorer, CONCEPTS: concepts,
+}  # fmt: skip
 
 
 def step_effects(value: Sequence[Mapping[str, Any]]) -> tuple[StepEffect, ...]:

@@ -25,6 +25,7 @@ from tamis.app.jobs.effect import WORKS
 from tamis.app.jobs.mixture import MIXTURE, mix
 from tamis.app.jobs.place import PLACE, place_other
 from tamis.app.jobs.proxy import PROXY, train
+from tamis.app.jobs.teach import TEACH, learn
 from tamis.app.jobs.training import PREPARE, prepare
 from tamis.data.corpus import Corpus
 from tamis.data.errors import JobError
@@ -134,6 +135,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         PLACE: place_other,
         PREPARE: prepare,
         MIXTURE: mix,
+        TEACH: learn,
         PROXY: train,
         **WORKS,
     }

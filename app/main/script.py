@@ -34,7 +34,7 @@ def main() -> None:
     session.write_address(here)
     rail.show(here)
     frame.show()
-    navigation.follow(tab.show())
+    navigation.follow(tab.show(), here=page.url_path)
     bar(pages, page)
     page.run()
     session.write_address(here)

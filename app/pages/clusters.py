@@ -21,7 +21,8 @@ from tamis.app.pages import cluster_charts, cluster_tools, review_panel
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import LONGEST, ModelName, name_cluster, read_model_names
 
-EXAMPLES = 5
+EXAMPLES, PICTURES = 5, 18
+"""Typical and odd documents shown of a cluster: texts, and pictures on a contact sheet."""
 MOST_CHOSEN = 12
 PREVIEW = 320
 
@@ -193,6 +194,7 @@ def _examples(here: Stage, cluster: int) -> None:
     members = np.flatnonzero(here.facts.numbers("cluster") == cluster)
     if "outlier" in here.facts.columns:
         members = members[np.lexsort((members, here.facts.numbers("outlier")[members]))]
-    for title, rows in (("Typical", members[:EXAMPLES]), ("Odd", members[::-1][:EXAMPLES])):
+    number = PICTURES if here.pictures else EXAMPLES
+    for title, rows in (("Typical", members[:number]), ("Odd", members[::-1][:number])):
         st.markdown(f"**{title}**")
-        st.html(cards(here.opened.readings([int(row) for row in rows]), length=PREVIEW))
+        st.html(cards(here.readings([int(row) for row in rows]), length=PREVIEW))

@@ -189,7 +189,7 @@ def _hit(here: Stage, found: Contamination, hit: int) -> None:
         both = hit_texts(here.opened.study, found, hit)
     except StoreError as error:
         st.text(str(error))
-        st.html(reader(here.opened.readings([int(found.rows[hit])])[0], limit=SHOWN))
+        st.html(reader(here.readings([int(found.rows[hit])])[0], limit=SHOWN))
         return
     cells = st.columns(2, gap="small")
     name = here.opened.facts.ids[int(found.rows[hit])].as_py()

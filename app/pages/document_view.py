@@ -18,6 +18,7 @@ from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.duplicate_sources import boilerplate_spans
 from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.meaning import document_example
+from tamis.analytics.study.pictures import compare_pictures, picture_signals
 from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.reasons import reason, verdict_words
@@ -25,6 +26,7 @@ from tamis.app.dashboard import login, meaning_panel, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, brief, plain
+from tamis.app.dashboard.picture_html import beside
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import WHOLE, card, line, reader
 from tamis.app.pages import review_panel
@@ -35,6 +37,8 @@ TWIN_LIMIT = 2_000
 TWIN_LINE = 90
 MOST_TRAIL = 50
 BOILERPLATE = "(boilerplate)"
+FACTS = ("id", "source", "label", "lang", "bytes", "n_tokens", "norm_count")
+PICTURE_FACTS = ("id", "source", "label", "image_format", "width", "height", "frames", "n_tokens")
 SIGNALS_SHOWN = ("n_tokens", "n_words", "mean_word_length", "alpha_word_share", "stop_words", "symbol_word_ratio",
                  "duplicate_line_share", "duplicate_5gram_share", "outlier")  # fmt: skip
 SPANNED = ("duplicate_5gram_share", "duplicate_line_share", "top_2gram_share", "stop_words", "bullet_line_share",
@@ -47,11 +51,9 @@ def show_document(here: Stage, row: int) -> None:
     if not 0 <= row < facts.n:
         st.text("This document is not in the corpus.")
         return
-    names = [
-        name for name in ("id", "source", "label", "lang", "bytes", "n_tokens", "norm_count") if name in facts.columns
-    ]
+    names = [name for name in (PICTURE_FACTS if here.pictures else FACTS) if name in facts.columns]
     values = facts.table(names, np.asarray([row])).to_pylist()[0]
-    document = here.opened.readings([row])[0]
+    document = here.readings([row])[0]
     _verdict(here, row, document)
     _text(here, row, document)
     st.button(
@@ -75,7 +77,10 @@ def show_document(here: Stage, row: int) -> None:
 
 
 def _text(here: Stage, row: int, document: Reading) -> None:
-    """Show the text with marked places; a long one is cut until people ask for all of it."""
+    """Show the text with marked places; a long one is cut until people ask for all of it. Of a picture the caption."""
+    if document.picture is not None and not document.text.strip():
+        st.html(reader(document))
+        return
     marks = _marks(here, row)
     long = len(document.text) > TEXT_LIMIT
     whole = long and st.toggle(f"Show all {count(len(document.text))} characters", key="document/whole")
@@ -146,7 +151,7 @@ def _nearest(here: Stage, row: int) -> None:
         "exact over all documents" if found.recall == 1 else f"from a graph with {found.recall:.1%} of all neighbours"
     )
     st.caption(f"By cosine of {plain(found.tier)} vectors, {among}.")
-    for other, cosine, near in zip(found.rows, found.cosine, here.opened.readings(found.rows.tolist()), strict=True):
+    for other, cosine, near in zip(found.rows, found.cosine, here.readings(found.rows.tolist()), strict=True):
         st.html(f"<b>{cosine:.3f}</b>{card(near, length=240)}")
         st.button(
             "Read", key=session.widget("nearest", str(row), str(int(other))), type="tertiary", on_click=follow,
@@ -160,12 +165,12 @@ def _verdict(here: Stage, row: int, document: Reading) -> None:
     if outcome is None or not outcome.steps:
         return
     found = reason(outcome, here.facts, row)
-    twin = None if found.twin is None else here.opened.readings([found.twin])[0]
+    twin = None if found.twin is None else here.readings([found.twin])[0]
     sentence = found.sentence("" if twin is None else line(twin, length=TWIN_LINE))
     kind = "kept" if not found.step else "dropped"
     st.html(f'<div class="tamis-why {kind}" data-testid="why"><bdi>{escape(sentence)}</bdi></div>')
     if twin is not None and found.twin is not None:
-        st.html(_beside(document, twin))
+        st.html(_beside(here, document, twin))
         st.button(
             "Read the twin", key=session.widget("twin", str(found.twin)), type="tertiary", on_click=follow,
             args=(found.twin,),
@@ -178,8 +183,11 @@ def _verdict(here: Stage, row: int, document: Reading) -> None:
                 st.caption(f"Shared with {plain(item)}")
 
 
-def _beside(document: Reading, twin: Reading) -> str:
+def _beside(here: Stage, document: Reading, twin: Reading) -> str:
     """Return the beginnings of a document and its twin side by side, the words that differ marked."""
+    if document.picture is not None and twin.picture is not None:
+        difference = compare_pictures(here.opened.study, twin.picture.row, document.picture.row)
+        return beside(twin, document, difference, titles=("Its kept twin", "This picture"))
     found = word_diff(document.text[:TWIN_LIMIT], twin.text[:TWIN_LIMIT])
     sides = (("This document", document, found.left), ("Its kept twin", twin, found.right))
     cells = "".join(
@@ -214,11 +222,18 @@ def _item(here: Stage, rule: Operator, row: int) -> str:
     return find_items(here.opened.study, rule, np.asarray([row]))[0]
 
 
+def _signals_shown(here: Stage) -> tuple[str, ...]:
+    """Return the signals that say most about a document; of a picture those of its step."""
+    if not here.pictures:
+        return SIGNALS_SHOWN
+    return (*picture_signals(here.facts), "outlier", "n_words")
+
+
 def _signals(here: Stage, row: int) -> None:
     """Show the rank of the document among all for the main signals."""
     facts = here.facts
     lines = []
-    for name in SIGNALS_SHOWN:
+    for name in _signals_shown(here):
         if name not in facts.columns or not facts.info(name).numeric:
             continue
         value = float(facts.numbers(name)[row])

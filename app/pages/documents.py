@@ -1,7 +1,9 @@
-"""Documents: a table of all of them, ordered and filtered on the server, and a reader beside it."""
+"""Documents: a table or gallery of all of them, ordered and filtered on the server, and a reader beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -17,16 +19,18 @@ from tamis.app.dashboard.look import count
 from tamis.app.dashboard.meaning_panel import LIKENESS
 from tamis.app.dashboard.page_context import Stage, example, stage
 from tamis.app.dashboard.text_view import snippet
-from tamis.app.pages import errors_list, reader_pane, sql_box
+from tamis.app.pages import documents_gallery, errors_list, reader_pane, sql_box
 
 PAGE = 50
+GALLERY_PAGE = 60
+"""Documents of a page of the table, and of the gallery: whole rows of two to six."""
 PREVIEW = 160
 HEIGHT = 640
 NO_DOCUMENTS = "no documents"
 DEFAULT_COLUMNS = ("source", "lang", "n_tokens", "norm_count")
 MOST_INLINE = 1_000
 """Picked ids that stand in the rule itself; more are stored as a set."""
-TABLE = "documents/table"
+TABLE, GALLERY = "documents/table", "documents/gallery"
 
 
 def page() -> None:
@@ -40,17 +44,22 @@ def page() -> None:
     columns = _columns(here)
     sort, descending = _order(here)
     offset = int(session.current().setting("offset", 0))
+    pictured = documents_gallery.is_shown(here)
+    size = _size(GALLERY if pictured else TABLE)
     asked: dict[str, Any] = {"which": which, "step": step, "sort": sort, "descending": descending}
-    found: Page = here.ask(documents_page, columns=tuple(columns), offset=offset, limit=PAGE, **asked)
+    found: Page = here.ask(documents_page, columns=tuple(columns), offset=offset, limit=size, **asked)
     if offset and not found.table.num_rows:
         session.choose(offset=None)
         st.rerun()
     picked = session.current().setting("document")
     left, right = st.columns([6, 5], gap="small") if picked is not None else (st.container(), None)
     with left:
-        _table(here, found, columns, asked)
+        if pictured:
+            documents_gallery.show(here, found, asked, height=HEIGHT, events=_events(found, GALLERY))
+        else:
+            _table(here, found, columns, asked)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _pager(found)
+            _pager(found, size)
             _picked(here)
     if right is not None:
         with right:
@@ -81,7 +90,9 @@ def _which(here: Stage) -> tuple[str, str | None]:
                 format_func=lambda name: f"by step {steps.index(name) + 1}, {name}" if name else "by any step",
                 key=session.widget("documents", "step", by or ""),
             ) or None  # fmt: skip
-        _choose_columns(here)
+        documents_gallery.choose(here)
+        if not documents_gallery.is_shown(here):
+            _choose_columns(here)
     if (which, step) != (asked, by):
         session.choose(which=which, dropped_by=step, offset=None)
         st.rerun()
@@ -126,7 +137,7 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
     patterns = searched_patterns(now.selection)
     values = [found.table.column(name).to_pylist() for name in columns]
     rows = []
-    for place, document in enumerate(here.opened.readings([int(row) for row in found.rows])):
+    for place, document in enumerate(here.readings([int(row) for row in found.rows])):
         cells = [decided[place]] if decided else []
         cells += [_cell(name, column[place]) for name, column in zip(columns, values, strict=True)]
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
@@ -136,7 +147,7 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
         label=f"Documents {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
         state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
         opened=now.setting("document"), picked=now.setting("picked", ()), turn=turn, height=HEIGHT, key=TABLE,
-        on_opened=_open, on_ordered=_reorder, on_turned=lambda: _turn(found), on_picked=_pick,
+        on_ordered=_reorder, **_events(found, TABLE),
     )  # fmt: skip
 
 
@@ -167,19 +178,24 @@ def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, An
     ]
 
 
-def _told(name: str) -> Any:
-    return session.widget_value(TABLE, {}).get(name)
+def _events(found: Page, key: str) -> dict[str, Callable[[], None]]:
+    """Return what happens when a document is opened, the page turned, or documents are picked in a widget."""
+    return {"on_opened": partial(_open, key), "on_turned": partial(_turn, found, key), "on_picked": partial(_pick, key)}
 
 
-def _open() -> None:
-    row = _told("opened")
+def _told(key: str, name: str) -> Any:
+    return session.widget_value(key, {}).get(name)
+
+
+def _open(key: str) -> None:
+    row = _told(key, "opened")
     if row is not None:
         session.choose(document=int(row), trail=None)
 
 
 def _reorder() -> None:
     """Order by the pressed header: smallest first, then largest, then by id again."""
-    name, now = _told("ordered"), session.current()
+    name, now = _told(TABLE, "ordered"), session.current()
     if not name:
         return
     if now.setting("sort") != name:
@@ -190,28 +206,32 @@ def _reorder() -> None:
         session.choose(sort=None, descending=None, offset=None)
 
 
-def _turn(found: Page) -> None:
-    step = _told("turned")
-    to = found.offset + PAGE * int(step or 0)
-    if 0 <= to < found.total:
-        session.choose(offset=to or None)
+def _turn(found: Page, key: str) -> None:
+    step = _told(key, "turned")
+    to = found.offset + _size(key) * int(step or 0)
+    if -_size(key) < to < found.total:
+        session.choose(offset=max(0, to) or None)
 
 
-def _pick() -> None:
-    ids = picked_ids(session.widget_value(TABLE, {}), int(session.current().setting("picked_turn", 0)))
+def _size(key: str) -> int:
+    return GALLERY_PAGE if key == GALLERY else PAGE
+
+
+def _pick(key: str) -> None:
+    ids = picked_ids(session.widget_value(key, {}), int(session.current().setting("picked_turn", 0)))
     if ids is not None:
         session.choose(picked=ids or None)
 
 
-def _pager(found: Page) -> None:
-    last = min(found.offset + PAGE, found.total)
+def _pager(found: Page, size: int) -> None:
+    last = min(found.offset + size, found.total)
     first = found.offset + 1 if found.total else 0
     st.caption(f"{count(first)} to {count(last)} of {count(found.total)} documents, exact", width="content")
     if st.button("Previous", disabled=found.offset == 0, key="documents/previous", type="tertiary"):
-        session.choose(offset=max(0, found.offset - PAGE) or None)
+        session.choose(offset=max(0, found.offset - size) or None)
         st.rerun()
     if st.button("Next", disabled=last >= found.total, key="documents/next", type="tertiary"):
-        session.choose(offset=found.offset + PAGE)
+        session.choose(offset=found.offset + size)
         st.rerun()
 
 

@@ -16,6 +16,7 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.study.pictures import compare_pictures, compared_facts
 from tamis.analytics.study.queries import Look, Order, duplicate_groups, group_members
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import session
@@ -23,6 +24,7 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count, heading
 from tamis.app.dashboard.page_context import Stage, plain
+from tamis.app.dashboard.picture_html import beside, name_of
 from tamis.app.dashboard.text_view import line, reader
 from tamis.app.pages import pair_verdict
 from tamis.data.hashing import digest
@@ -122,7 +124,7 @@ def _group_list(here: Stage, found: Look) -> None:
         return
     first = at // GROUPS * GROUPS
     rows = duplicate_groups(found, order=_order(), offset=first, limit=GROUPS).table.to_pylist()
-    firsts = [line(each, length=LINE) for each in here.opened.readings([int(row["row"]) for row in rows])]
+    firsts = [line(each, length=LINE) for each in here.readings([int(row["row"]) for row in rows])]
     labels = {
         first + k: f"{count(first + k + 1)}. {plain(words) or 'no visible text'}" for k, words in enumerate(firsts)
     }
@@ -186,7 +188,7 @@ def _pair_list(here: Stage, found: Look) -> None:
     at = _at(len(rows))
     first = at // GROUPS * GROUPS
     part = rows[first : first + GROUPS]
-    firsts = [line(each, length=LINE) for each in here.opened.readings([int(row["right"]) for row in part])]
+    firsts = [line(each, length=LINE) for each in here.readings([int(row["right"]) for row in part])]
     labels = {
         first + k: f"{first + k + 1}. {plain(words) or 'no visible text'}" for k, words in enumerate(firsts)
     }  # fmt: skip
@@ -281,7 +283,7 @@ def _member_list(here: Stage, leader: int, dropped: Sequence[Mapping[str, Any]],
     """Let people choose a dropped document by what it has that the kept one lacks."""
     first = at // GROUPS * GROUPS
     part = list(dropped[first : first + GROUPS])
-    kept, *others = here.opened.readings([leader, *(int(row["row"]) for row in part)])
+    kept, *others = here.readings([leader, *(int(row["row"]) for row in part)])
     labels = {
         first + k: f"{first + k + 1}. {row['similarity']:.3f} · {_own_words(kept, other)}"
         + (f" · {row['source']}" if row.get("source") else "")
@@ -297,7 +299,9 @@ def _member_list(here: Stage, leader: int, dropped: Sequence[Mapping[str, Any]],
 
 
 def _own_words(kept: Reading, other: Reading) -> str:
-    """Return the first words of a document that its kept twin lacks."""
+    """Return the first words of a document that its kept twin lacks; of a picture its name."""
+    if other.picture is not None:
+        return name_of(other)[:60]
     added = unlike(word_diff(kept.text[:LABEL_CHARACTERS], other.text[:LABEL_CHARACTERS]).right)
     words = " … ".join(" ".join(other.text[begin:end].split()) for begin, end in added[:3])
     return f"“{words[:60]}”" if words else "no other words at its beginning"
@@ -307,7 +311,10 @@ def _side_by_side(here: Stage, shown: Shown) -> None:
     """Show two documents, the words that differ marked in both, and the buttons that say whether they are the same."""
     heading(shown.title, f"similarity {shown.similarity:.3f}")
     pair_verdict.ask(here, shown.left, shown.right, similarity=shown.similarity, then=shown.then)
-    left, right = here.opened.readings([shown.left, shown.right])
+    left, right = here.readings([shown.left, shown.right])
+    if left.picture is not None:
+        _pictures_beside(here, left, right, shown)
+        return
     found = word_diff(left.text[:DIFF_CHARACTERS], right.text[:DIFF_CHARACTERS])
     added, removed = unlike(found.right), unlike(found.left)
     with st.container(height=520, border=True, key="dup_pair"):
@@ -320,3 +327,13 @@ def _side_by_side(here: Stage, shown: Shown) -> None:
             cell.html(reader(document, places, limit=DIFF_CHARACTERS))
     if not added and not removed:
         st.caption("Word for word the same.")
+
+
+def _pictures_beside(here: Stage, left: Reading, right: Reading, shown: Shown) -> None:
+    """Show two pictures, where they differ, and what the facts say of either."""
+    difference = compare_pictures(here.opened.study, shown.left, shown.right)
+    with st.container(border=True, key="dup_pair"):
+        st.html(beside(left, right, difference, titles=("Kept", "Beside it")))
+        rows = here.ask(compared_facts, rows=(shown.left, shown.right))
+        st.dataframe([{"": title, "kept": one, "beside it": other} for title, one, other in rows], hide_index=True,
+                     row_height=28)  # fmt: skip

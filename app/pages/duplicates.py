@@ -11,9 +11,11 @@ from typing import Any
 
 import streamlit as st
 
-from tamis.analytics.operators.duplicates import NearDedup, SemanticDedup
+from tamis.analytics.operators.duplicates import NearDedup, PairDedup, SemanticDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
+from tamis.analytics.operators.keep_policy import KeepingPictures
 from tamis.analytics.operators.operator import OPERATORS, new_params
-from tamis.analytics.operators.sets import ExactDedup
+from tamis.analytics.operators.sets import ExactDedup, GroupDedup
 from tamis.analytics.recipe.recipe import Recipe, Step, operator_digest, params_of
 from tamis.analytics.study.queries import (
     DuplicateSweep,
@@ -34,12 +36,21 @@ from tamis.app.dashboard.look import Stat, count, share, short, stats
 from tamis.app.dashboard.page_context import Stage, plain, stage
 from tamis.app.figures.figures import dial_figure, sizes_figure
 from tamis.app.pages import contamination, duplicate_reading
+from tamis.data.shapes import PICTURE
 
 HEIGHT = 224
 """Pixels of the figures: room for ten sources in the legend."""
 _KINDS: dict[str, type[Rule]] = {"exact": ExactDedup, "near": NearDedup, "semantic": SemanticDedup}
+_PICTURES: dict[str, type[Rule]] = {"exact": ImageExactDedup, "near": ImageNearDedup, "semantic": SemanticDedup}
 _START = {"near": 0.8, "semantic": 0.95}
 _POLICIES = ("longest", "shortest", "first id")
+_LEVELS = {
+    "near_dedup": "Jaccard of word 5-grams",
+    "image_near_dedup": "Similarity of pictures",
+    "semantic_dedup": "Cosine of vectors",
+}
+_LOWEST = {"near_dedup": 0.5, "image_near_dedup": 0.6, "semantic_dedup": 0.85}
+_PICTURE_POLICIES = ("largest", "sharpest", "best caption", "first id")
 
 
 @dataclass(frozen=True)
@@ -79,12 +90,17 @@ def page() -> None:
 def _trial(here: Stage) -> RuleTrial | None:
     """Show the settings of the rule under trial; evaluation sets have a part of the page of their own."""
     now = session.current()
-    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic", "contamination": "Contamination"}
-    chosen = session.widget_value("duplicates/kind", now.setting("dup_kind", "exact"))
+    pictures = here.opened.study.corpus.shape.kind == PICTURE
+    known = _PICTURES if pictures else _KINDS
+    kinds = {"exact": "Exact", "near": "Near", "semantic": "Semantic"}
+    kinds |= {} if pictures else {"contamination": "Contamination"}
+    first = str(now.setting("dup_kind", "exact"))
+    first = first if first in kinds else "exact"
+    chosen = session.widget_value("duplicates/kind", first)
     # In a row that wraps: on a small screen no word is cut.
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         kind = st.segmented_control(
-            "Kind", list(kinds), default=now.setting("dup_kind", "exact"), required=True, width="content",
+            "Kind", list(kinds), default=first, required=True, width="content",
             label_visibility="collapsed", format_func=lambda name: kinds[name], key="duplicates/kind",
         )  # fmt: skip
         widths = (230, 150, 250, 170) if chosen == "contamination" else (210, 130, 150, 170)
@@ -94,10 +110,12 @@ def _trial(here: Stage) -> RuleTrial | None:
         contamination.show(here, cells)
         return None
     of = _part(here)
-    step = step_like(now.recipe, OPERATORS.build(_KINDS[kind].name, {"of": of} if of else {}))  # type: ignore[arg-type]
-    params = _settings(kind, cells, None if step is None else step.operator)  # type: ignore[arg-type]
-    base = params_of(step.operator) if step is not None else new_params(_KINDS[kind])
-    rule = OPERATORS.build(_KINDS[kind].name, {**base, **params, **({"of": of} if of else {})})
+    step = step_like(now.recipe, OPERATORS.build(known[kind].name, {"of": of} if of else {}))  # type: ignore[arg-type]
+    params = _settings(known[kind], kind, cells, None if step is None else step.operator)  # type: ignore[arg-type]
+    base = params_of(step.operator) if step is not None else new_params(known[kind])
+    if pictures and kind == "semantic" and step is None:
+        base |= {"vectors": "analysis", "keep": "first id"}
+    rule = OPERATORS.build(known[kind].name, {**base, **params, **({"of": of} if of else {})})
     trial = RuleTrial(rule, step)  # type: ignore[arg-type]
     _measure_quickly(here, trial.rule)
     with cells[-1]:
@@ -119,30 +137,32 @@ def _part(here: Stage) -> str:
     return "" if of == "whole" else str(of)
 
 
-def _settings(kind: str, cells: Sequence[Any], known: Rule | None) -> dict[str, Any]:
+def _settings(rule: type[Rule], kind: str, cells: Sequence[Any], known: Rule | None) -> dict[str, Any]:
     """Show threshold, copies and policy, and return the parameters.
 
     They begin as the step of the recipe has them, and do so again when that step is changed, here or elsewhere.
     """
     mark = "" if known is None else operator_digest([known])[:12]
-    start = float(known.level) if isinstance(known, NearDedup | SemanticDedup) else _START.get(kind, 1.0)
-    policy: tuple[int, str] = (1, "longest") if known is None else (known.max_copies, known.keep)
-    stored = session.current().setting(f"dup_dials_{kind}")
+    start = float(known.level) if isinstance(known, PairDedup) else _START.get(kind, 1.0)
+    offered = _PICTURE_POLICIES if issubclass(rule, KeepingPictures) else _POLICIES
+    policy: tuple[int, str] = (1, offered[0]) if known is None else (known.max_copies, known.keep)
+    stored = session.current().setting(f"dup_dials_{rule.name}")
     dials: Any = stored if stored and stored[0] == mark else (mark, round(start, 4), *policy)
     _, level, copies, keep = dials
     params: dict[str, Any] = {}
     if kind in _START:
-        title = "Jaccard of word 5-grams" if kind == "near" else "Cosine of precise vectors"
-        low = min(0.5 if kind == "near" else 0.85, round(start, 2))
-        key = session.widget("duplicates", "at", kind, mark)
-        level = cells[0].slider(title, low, 0.99, min(0.99, max(low, round(level, 2))), 0.01, key=key)
+        low = min(_LOWEST[rule.name], round(start, 2))
+        key = session.widget("duplicates", "at", rule.name, mark)
+        level = cells[0].slider(_LEVELS[rule.name], low, 0.99, min(0.99, max(low, round(level, 2))), 0.01, key=key)
         params |= {"threshold": level} if kind == "near" else {"eps": round(1 - level, 4)}
-    key = session.widget("duplicates", "copies", kind, mark)
+    key = session.widget("duplicates", "copies", rule.name, mark)
     copies = int(cells[-3].number_input("Copies kept", 1, 1000, int(copies), key=key))
-    policies = list(dict.fromkeys([*_POLICIES, *([known.keep] if known is not None else [])]))
+    policies = list(dict.fromkeys([*offered, *([known.keep] if known is not None else [])]))
     place = policies.index(keep) if keep in policies else 0
-    keep = cells[-2].selectbox("Keep the", policies, index=place, key=session.widget("duplicates", "keep", kind, mark))
-    session.choose(**{f"dup_dials_{kind}": (mark, level, copies, keep)})
+    keep = cells[-2].selectbox(
+        "Keep the", policies, index=place, key=session.widget("duplicates", "keep", rule.name, mark)
+    )
+    session.choose(**{f"dup_dials_{rule.name}": (mark, level, copies, keep)})
     return {**params, "keep": keep, "max_copies": copies}
 
 
@@ -218,7 +238,7 @@ def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
 
 def _dials(here: Stage, found: Look, before: str) -> None:
     """Show what another threshold or another number of copies would drop."""
-    names = ["Copies", "Group sizes"] if isinstance(found.rule, ExactDedup) else ["Threshold", "Copies", "Group sizes"]
+    names = ["Copies", "Group sizes"] if isinstance(found.rule, GroupDedup) else ["Threshold", "Copies", "Group sizes"]
     chosen = st.segmented_control(
         "Dial",
         names,
@@ -238,10 +258,10 @@ def _dials(here: Stage, found: Look, before: str) -> None:
 
 def _thresholds(here: Stage, found: Look, before: str) -> DuplicateSweep:
     """Return what other thresholds would drop; it is the same at whatever threshold the rule stands."""
-    assert not isinstance(found.rule, ExactDedup)
-    alike = found.rule.model_copy(update={"threshold" if isinstance(found.rule, NearDedup) else "eps": 0})
+    assert not isinstance(found.rule, GroupDedup)
+    alike = found.rule.model_copy(update={"eps" if isinstance(found.rule, SemanticDedup) else "threshold": 0})
     swept: DuplicateSweep = here.opened.facts.memo.through(
-        ("thresholds", here.opened.facts.digest, found.rule.name, repr(alike), repr(found.rule.params), before),
+        ("thresholds", here.opened.facts.digest, found.rule.name, repr(alike), repr(found.rule.measure), before),
         lambda: threshold_sweep(found),
         size=lambda sweep: int(sweep.by_source.nbytes),
     )

@@ -19,7 +19,7 @@ from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
 from tamis.app.dashboard.recipe_choices import choose_recipe
 from tamis.app.figures.effect import composition_figure, coverage_figure, probe_figure, recipes_figure
 from tamis.app.jobs.worker import EFFECT, start_effect
-from tamis.app.pages import effect_panels, effect_proxy
+from tamis.app.pages import effect_panels, effect_proxy, effect_search
 from tamis.data.errors import TamisError
 from tamis.data.jobs import list_jobs
 from tamis.data.names import near_name
@@ -58,7 +58,7 @@ def _quick(here: Stage, target: TargetEntry | None, recipe: Recipe, found: list[
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target, recipe)
-    trials = effect_panels.load_trials(here, target)
+    trials = effect_search.load_trials(here, target)
     if own is not None:
         _verdict(own, target)
         _figures(own, [own, *(effect for effect in found if effect is not own)], trials)

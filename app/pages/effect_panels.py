@@ -1,38 +1,23 @@
-"""Panels beside the measured effect: attribution of steps, a proposed recipe, the report. Each is a background job."""
+"""Panels beside the measured effect: attribution of steps, a proposed recipe, the report; each is a background job."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from tamis.analytics.effect.evaluation import StepEffect
-from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry
-from tamis.analytics.recipe.recipe import Recipe
-from tamis.app.dashboard import login, session
-from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.job_view import last_job, watch
-from tamis.app.dashboard.look import count, duration
-from tamis.app.dashboard.page_context import Stage, plain
-from tamis.app.figures.effect import attribution_figure, search_figure
-from tamis.app.jobs.effect import (
-    ATTRIBUTION,
-    REPORT,
-    SUGGEST,
-    search_trials,
-    start_attribution,
-    start_report,
-    start_suggest,
-    step_effects,
-)
-from tamis.data.jobs import Job
+from tamis.app.dashboard import session
+from tamis.app.dashboard.job_view import last_job, offer_job
+from tamis.app.dashboard.page_context import Stage
+from tamis.app.figures.effect import attribution_figure
+from tamis.app.jobs.effect import ATTRIBUTION, REPORT, start_attribution, start_report, step_effects
+from tamis.app.pages import effect_search
+from tamis.app.pages.effect_search import SECONDS_PER_MEGABYTE
 
 DRAWS = 5
-SECONDS_PER_MEGABYTE = 0.15
-"""To train and score one set of documents, measured on two processors."""
 
 
 def show(here: Stage, target: TargetEntry | None) -> None:
@@ -41,29 +26,9 @@ def show(here: Stage, target: TargetEntry | None) -> None:
     with steps:
         _attribution(here, target)
     with propose:
-        _suggest(here, target)
+        effect_search.show(here, target)
     with report:
         _report(here, target)
-
-
-def load_trials(here: Stage, target: TargetEntry | None) -> tuple[SearchTrial, ...]:
-    """Return the trials of the last search for this target, for the scatter of recipes."""
-    job = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name) if target else None
-    return search_trials(here.workspace.value(str(job.result["suggestion"]))["trials"]) if job else ()
-
-
-def _start(here: Stage, title: str, setting: str, start: Callable[[], Job], *, seconds: float, ready: bool) -> None:
-    """Show the button that starts a job, with its estimate, and follow the job."""
-    job = session.current().setting(setting)
-    allowed = ready and login.may("owner")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(title, key=f"effect/{setting}", type="primary", disabled=not allowed):
-            login.demand("owner", to="start a measurement")
-            session.choose(**{setting: start().id})
-            st.rerun()
-        st.caption(f"about {duration(seconds)} in the background")
-    if job:
-        watch(here.workspace, str(job), setting)
 
 
 def _megabytes(here: Stage) -> float:
@@ -82,7 +47,7 @@ def _attribution(here: Stage, target: TargetEntry | None) -> None:
             "Every step is left out in turn; the loss of the recipe is the contribution of the step, "
             "at the same bytes and with the same draws."
         )
-        _start(
+        offer_job(
             here, "Measure each step", "attribution_job",
             lambda: start_attribution(study.corpus, here.workspace, recipe, target.name if target else ""),
             seconds=10 + (len(recipe.active) + 1) * DRAWS * SECONDS_PER_MEGABYTE * _megabytes(here),
@@ -110,53 +75,6 @@ def _step_row(each: StepEffect) -> Mapping[str, object]:
     }
 
 
-def _suggest(here: Stage, target: TargetEntry | None) -> None:
-    study = here.opened.study
-    if target is None:
-        st.caption("Choose a target above: the search proposes a recipe for it.")
-        return
-    tokens_there = int(here.opened.facts.whole("n_tokens").sum())
-    cells = st.columns([2, 2, 3, 3], vertical_alignment="bottom")
-    tokens = int(cells[0].number_input(
-        "Token budget", 1000, max(1000, tokens_there), max(1000, tokens_there // 10), 1000, key="effect/tokens"
-    ))  # fmt: skip
-    trials = int(cells[1].number_input("Recipes to try", 2, 100, 16, key="effect/trials"))
-    near = cells[2].toggle("Try near-duplicates too (a longer measurement)", key="effect/near")
-    megabytes = min(20.0, tokens / max(1, tokens_there) * float(here.opened.facts.whole("bytes").sum()) / 1e6)
-    _start(
-        here, "Propose a recipe", "suggest_job",
-        lambda: start_suggest(study.corpus, here.workspace, target.name, tokens=tokens, trials=trials, near=near),
-        seconds=30 + trials * 3 * SECONDS_PER_MEGABYTE * megabytes * 2, ready=True,
-    )  # fmt: skip
-    done = last_job(here.workspace, here.facts.corpus, SUGGEST, target=target.name)
-    if done is not None:
-        _suggestion(here.workspace.value(str(done.result["suggestion"])))
-
-
-def _suggestion(value: Mapping[str, Any]) -> None:
-    """Show the trials and offer the proposed recipe."""
-    trials = search_trials(value["trials"])
-    left, right = st.columns([3, 4], gap="medium")
-    with left:
-        st.plotly_chart(search_figure(trials), key="effect/search", config={"displayModeBar": False})
-        st.caption(
-            "The search never reads the half of the target kept for the verdict. Measure the recipe to judge it."
-        )
-    with right:
-        st.markdown(f"**Proposed** at {count(value['tokens'])} tokens: {plain(value['sentence'])}")
-        if st.button("Take this recipe", key="effect/take"):
-            adopt(recipe=Recipe.from_yaml(value["recipe"]))
-            st.rerun()
-        st.dataframe(
-            [
-                {"trial": trial.number, "best": "yes" if trial.accepted else "", "target bpb": round(trial.target, 4),
-                 "general bpb": round(trial.general, 4), "documents": trial.documents, "what": trial.log}
-                for trial in trials
-            ],
-            hide_index=True, row_height=28, height=260,
-        )  # fmt: skip
-
-
 def _report(here: Stage, target: TargetEntry | None) -> None:
     recipe, study = session.current().recipe, here.opened.study
     st.markdown(
@@ -164,7 +82,7 @@ def _report(here: Stage, target: TargetEntry | None) -> None:
         "Examples quote the corpus: choose none when its text must not leave."
     )
     examples = int(st.number_input("Examples per step", 0, 20, 3, key="effect/examples"))
-    _start(
+    offer_job(
         here, "Write the report", "report_job",
         lambda: start_report(
             study.corpus, here.workspace, recipe, target.name if target else "", examples=examples

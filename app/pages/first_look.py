@@ -10,10 +10,13 @@ import streamlit as st
 from tamis.analytics.effect.charts import spark
 from tamis.analytics.study.first_look import FirstLook, ValueCounts, WordHits
 from tamis.analytics.study.hits import hit_spans
+from tamis.analytics.study.pictures import is_pictured
+from tamis.analytics.study.pictures_in_files import pictures_in_files
 from tamis.analytics.study.readings import Reading, preview_shape, read_documents
 from tamis.app.dashboard import cache, session, waiting
 from tamis.app.dashboard.look import Stat, count, heading, picture, share, size, stats
 from tamis.app.dashboard.page_context import plain
+from tamis.app.dashboard.picture_html import sheet_of_files
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import share_bars
 from tamis.app.pages import roles_form, shape_form
@@ -21,6 +24,7 @@ from tamis.data.corpus import Corpus
 from tamis.data.workspace import Workspace
 
 PAGE = 25
+FIRST_PICTURES = 24
 PREVIEW = 320
 
 
@@ -28,6 +32,9 @@ def overview(here: Workspace, name: str) -> Corpus:
     """Show the figures of a corpus as its files tell them, and what a row is; return the corpus."""
     key = cache.key_of(here, name)
     corpus, strip = cache.corpus(key), st.empty()
+    if is_pictured(corpus):
+        _pictures(here, name, corpus)
+        return corpus
     # What the files say of themselves stands there while the texts are read.
     with strip.container():
         stats(_of_files(corpus))
@@ -51,6 +58,16 @@ def overview(here: Workspace, name: str) -> Corpus:
     return corpus
 
 
+def _pictures(here: Workspace, name: str, corpus: Corpus) -> None:
+    """Show the first pictures, decoded on the spot."""
+    stats(_of_files(corpus))
+    st.caption(roles_form.reads(corpus))
+    heading("The first of them", "as the files hold them")
+    st.html(sheet_of_files(pictures_in_files(corpus, range(min(FIRST_PICTURES, corpus.rows)))))
+    shape_form.show(here, name, corpus)
+    roles_form.show(here, name, corpus)
+
+
 def documents(here: Workspace, name: str) -> None:
     """List the rows of a corpus as its files hold them, or those that hold some words."""
     key = cache.key_of(here, name)
@@ -69,8 +86,11 @@ def documents(here: Workspace, name: str) -> None:
     shown = range(offset, min(offset + PAGE, total))
     places = np.fromiter(shown, dtype=np.int64) if found is None else found.positions[shown.start : shown.stop]
     _pager(found, shown, total)
-    readings = read_documents(corpus, corpus.take(places)) if len(places) else []
-    st.html(cards(readings, [_spans(each, found) for each in readings], length=PREVIEW))
+    if is_pictured(corpus):
+        st.html(sheet_of_files(pictures_in_files(corpus, places.tolist())))
+    else:
+        readings = read_documents(corpus, corpus.take(places)) if len(places) else []
+        st.html(cards(readings, [_spans(each, found) for each in readings], length=PREVIEW))
     steps = frozenset({"documents"})
     waiting.pull(here, corpus, steps)
     waiting.say(here, corpus, steps, what="Sorting, conditions and columns are")

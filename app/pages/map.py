@@ -137,6 +137,7 @@ def _draw(here: Stage, groups: MapGroups, *, overlay: bool) -> None:
         groups=DESK.publish(now.token, "groups", f"groups-{map_marks.groups_name(here, groups)}", groups.data),
         flags=DESK.publish(now.token, "flags", f"flags-{scene.digest[:32]}", scene.flags.tobytes()),
         snippets=DESK.publish_snippets(now.token, digest(vars(here.key.corpus))[:24], here.opened.snippet),
+        pictures=here.pictures,
         token=now.token,
         bounds=points.bounds,
         home=_home(here),

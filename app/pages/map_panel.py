@@ -17,11 +17,12 @@ from tamis.analytics.study.queries import (
 from tamis.app.dashboard import cache, session
 from tamis.app.dashboard.look import count, heading, share, short
 from tamis.app.dashboard.page_context import Stage
-from tamis.app.dashboard.text_view import card
+from tamis.app.dashboard.text_view import card, cards
 from tamis.app.pages.document_view import show_document
 from tamis.app.pages.map_marks import LIKENESS
 
-SAMPLES = 5
+SAMPLES, PICTURES = 5, 24
+"""Documents of a selection that are shown at a time: texts, and pictures on a contact sheet."""
 GROUPED = ("source", "cluster", "lang", "label")
 WAIT_SECONDS = 0.7
 
@@ -132,15 +133,19 @@ def _samples(here: Stage) -> None:
     rows = here.ask(sample_rows, which="selected", n=200)
     first = int(session.current().setting("map_samples", 0))
     first = first if first < len(rows) else 0
-    shown = rows[first : first + SAMPLES].tolist()
+    number = PICTURES if here.pictures else SAMPLES
+    shown = rows[first : first + number].tolist()
     heading("Documents to read", f"{first + 1} to {first + len(shown)} in random order, seed 0")
-    for place, (row, document) in enumerate(zip(shown, here.opened.readings(shown), strict=True), start=first + 1):
+    if here.pictures:
+        st.html(cards(here.readings(shown)))
+        shown = []
+    for place, (row, document) in enumerate(zip(shown, here.readings(shown), strict=True), start=first + 1):
         st.html(card(document, length=200))
         st.button(
             f"Read document {place}", key=session.widget("map", "read", str(row)), type="tertiary",
             on_click=session.choose, kwargs={"document": row},
         )  # fmt: skip
     st.button(
-        "Other documents", key="map/more", type="tertiary", icon=":material/refresh:", disabled=len(rows) <= SAMPLES,
-        on_click=session.choose, kwargs={"map_samples": first + SAMPLES},
+        "Other documents", key="map/more", type="tertiary", icon=":material/refresh:", disabled=len(rows) <= number,
+        on_click=session.choose, kwargs={"map_samples": first + number},
     )  # fmt: skip

@@ -96,8 +96,17 @@ def go_to(name: str) -> None:
     st.switch_page(next(page for page in all_pages() if page.url_path == name))
 
 
-def follow(place: str) -> None:
-    """Open what an element of a page leads to, see ``tab.show``; do nothing for an empty or unknown place."""
+READERS = ("map", "documents", "training")
+"""Pages with a reader of their own."""
+
+
+def follow(place: str, *, here: str) -> None:
+    """Open what an element of a page leads to, see ``tab.show``; do nothing for an empty or unknown place.
+
+    Args:
+        place: what was clicked.
+        here: address of the page that is shown.
+    """
     kind, _, name = place.partition("/")
     if kind == "step" and any(step.id == name for step in session.current().recipe):
         session.choose(which="dropped", dropped_by=name, offset=None, document=None, trail=None)
@@ -107,3 +116,7 @@ def follow(place: str) -> None:
         go_to("quality")
     elif kind == "document" and name.isdecimal():
         session.choose(document=int(name), trail=None)
+    elif kind == "read" and name.isdecimal():
+        session.choose(document=int(name), trail=None)
+        if here not in READERS:
+            go_to("documents")

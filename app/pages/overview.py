@@ -41,6 +41,7 @@ from tamis.app.pages import (
     drift_card,
     errors_list,
     first_look,
+    overview_pictures,
     roles_form,
     shape_form,
     tier_choice,
@@ -99,12 +100,16 @@ def _analysed(here: Stage) -> None:
             waiting.say_later(here.workspace, here.opened.study.corpus, LATER)
         audit_cards.show(here)
         _glance(here)
-        if "signals" in missing:
+        if here.pictures:
+            overview_pictures.some(here)
+        elif "signals" in missing:
             first_look.lengths(cache.first_look(here.key.corpus))
     with right:
         if "columns" in missing:
             first_look.groups(cache.first_look(here.key.corpus))
-        for name in ("source", "lang", "label"):
+        if here.pictures:
+            overview_pictures.errors_by_reason(here)
+        for name in overview_pictures.GROUPS if here.pictures else ("source", "lang", "label"):
             if name in here.facts.columns:
                 _groups(here, name)
     drift_card.unfold(here)
@@ -131,13 +136,13 @@ _COUNTED = {
 def _headline(here: Stage, sums: SceneTotals, issues: Sequence[Issue]) -> None:
     facts = here.facts
     tokens = short(sums.all.tokens) if "n_tokens" in facts.columns else "not yet"
-    figures = [
+    figures = overview_pictures.headline(here) if here.pictures else [
         Stat("Documents", count(sums.all.documents), help="Exact."),
         Stat("Tokens", tokens, help="Exact; tokenizer as the manifest says."),
         Stat("Text", size(sums.all.bytes), help="UTF-8 bytes of the texts, exact."),
-    ]
+    ]  # fmt: skip
     for name, title in (("source", "Sources"), ("lang", "Languages"), ("cluster", "Clusters")):
-        if name in facts.columns:
+        if name in facts.columns and not (name == "lang" and here.pictures):
             figures.append(Stat(title, count(here.ask(count_values, column=name)), help=_COUNTED[name]))
     if "norm_group" in facts.columns:
         extra = sum(issue.documents for issue in issues if issue.name == "duplicates")
@@ -195,7 +200,8 @@ def _select(rules: tuple[RowOperator, ...]) -> None:
 
 def _glance(here: Stage) -> None:
     """Show the main signals as small histograms, kept over dropped."""
-    names = [name for name in GLANCE if name in here.facts.columns][:6]
+    wanted = overview_pictures.GLANCE if here.pictures else GLANCE
+    names = [name for name in wanted if name in here.facts.columns][:6]
     if not names:
         return
     recipe = here.scene.outcome is not None and bool(here.scene.outcome.steps)

@@ -20,15 +20,16 @@ from tamis.app.dashboard import login, rule_preview, session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.icon_button import icon_button
 from tamis.app.dashboard.job_view import watch
-from tamis.app.dashboard.look import count, duration, format_distinct, share, short
+from tamis.app.dashboard.look import count, duration, format_distinct, heading, share, short
 from tamis.app.dashboard.page_context import Stage, plain, show_fault, stage
 from tamis.app.dashboard.text_view import cards
 from tamis.app.figures.figures import CutLine, histogram_figure, sweep_figure
 from tamis.app.jobs.worker import start_measure
-from tamis.app.pages import quality_groups
+from tamis.app.pages import quality_groups, quality_pictures
 from tamis.data.parts import WHOLE
 
-SAMPLES = 6
+SAMPLES, PICTURES = 6, 18
+"""Documents shown of a side: texts, and pictures on a contact sheet."""
 PREVIEW = 420
 SCANNED = 20_000
 CUT_WIDTH = 150
@@ -41,6 +42,8 @@ STARTING = (
     "duplicate_5gram_share",
     "duplicate_line_share",
 )
+PICTURED = ("sharpness", "megapixels", "brightness", "colourfulness", "aspect", "flat_share")
+"""Signals that stand first for pictures."""
 
 
 def page() -> None:
@@ -81,7 +84,7 @@ def _signals(here: Stage) -> list[ColumnInfo]:
     found = [info for info in here.facts.columns.values() if info.numeric and info.role not in ("map", "cluster", "id")]
     found = [info for info in found if not info.name.endswith("_group")]
     used = [step.operator.signal for step in session.current().recipe if isinstance(step.operator, SignalRange)]
-    first = [*dict.fromkeys(used), *STARTING]
+    first = [*dict.fromkeys(used), *(PICTURED if here.pictures else ()), *STARTING]
     return sorted(found, key=lambda info: (first.index(info.name) if info.name in first else len(first), info.title))
 
 
@@ -361,6 +364,9 @@ def _side(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
 
 def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
     """Show documents that the recipe keeps beside those that it, or the cut under trial, drops."""
+    if here.pictures:
+        quality_pictures.show(here, info)
+    number = PICTURES if here.pictures else SAMPLES
     left, right = st.columns(2, gap="medium")
     sides = ((left, "Kept", "kept"), (right, "Dropped", "dropped"))
     for place, title, which in sides:
@@ -368,15 +374,19 @@ def _samples(here: Stage, info: ColumnInfo, rule: SignalRange | None) -> None:
             step = None if rule is None else _cut_of(rule.signal)
             if rule is None or (step is not None and step.operator == rule):
                 own = step.id if step is not None and which == "dropped" else None
-                rows = here.ask(sample_rows, which=which, step=own, n=SAMPLES)
-                heading = f"{title} by {'the recipe' if own is None else f'step {plain(own)}'}"
+                rows = here.ask(sample_rows, which=which, step=own, n=number)
+                words = f"{title} by {'the recipe' if own is None else f'step {plain(own)}'}"
             else:
                 part = rule if which == "kept" else rule.model_copy(update={"mode": "drop"})
                 trial = Scene.build(here.opened.facts, here.opened.evidence, selection=(part,))
-                rows = sample_rows(trial, which="selected", n=SAMPLES)
-                heading = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
-            st.markdown(f"##### {heading}")
-            st.caption(f"a random sample of {len(rows)} (seed 0); marked: what {plain(info.title.lower())} comes from")
-            documents = here.opened.readings([int(row) for row in rows])
+                rows = sample_rows(trial, which="selected", n=number)
+                words = "Would stay after this cut" if which == "kept" else "Would be dropped by this cut"
+            if here.pictures:
+                heading(words)
+            else:
+                st.markdown(f"##### {words}")
+            marked = "" if here.pictures else f"; marked: what {plain(info.title.lower())} comes from"
+            st.caption(f"a random sample of {len(rows)} (seed 0){marked}")
+            documents = here.readings([int(row) for row in rows])
             places = [spans(document.text[:SCANNED], split_scope(info.name)[1]) for document in documents]
             st.html(cards(documents, places, length=PREVIEW))

@@ -108,7 +108,7 @@ def _side(here: Stage, word: str, rows: NDArray[np.int64], *, name: str) -> None
     mask = np.zeros(here.facts.n, dtype=np.bool_)
     mask[rows] = True
     shown = sample_of(here.facts, mask, n=EXAMPLES)
-    st.html(cards(here.opened.readings(shown.tolist()), length=PREVIEW))
+    st.html(cards(here.readings(shown.tolist()), length=PREVIEW))
     st.caption(f"{len(shown)} of {count(len(rows))} by keyed hash, seed 0.")
 
 

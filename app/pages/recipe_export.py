@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.analytics.export.bundle import Bundle, export_bundle
-from tamis.analytics.export.curated import FORMATS, CuratedFormat, check_format
+from tamis.analytics.export.curated import CuratedFormat, check_format, formats_of
 from tamis.analytics.export.rule_export import TOOLS, Tool
 from tamis.analytics.export.run import Run
 from tamis.analytics.export.tools import export_rules
@@ -25,6 +25,9 @@ FORMAT_TITLES: dict[CuratedFormat, str] = {
     "jsonl": "JSON Lines",
     "jsonl.zst": "JSON Lines, Zstandard",
     "arrow": "Arrow (datasets)",
+    "folder": "Folder of pictures",
+    "webdataset": "WebDataset tars",
+    "paths": "Parquet with paths",
 }
 
 
@@ -91,8 +94,8 @@ def _run(here: Stage, bundle: Bundle) -> None:
     allowed = login.may("owner")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         format = st.selectbox(
-            "Format", FORMATS, format_func=FORMAT_TITLES.__getitem__, key="export/format", width=240,
-            help="JSON Lines keep each line that no step changes; datasets.load_from_disk reads Arrow.",
+            "Format", formats_of(here.opened.study.corpus), format_func=FORMAT_TITLES.__getitem__, key="export/format",
+            width=240, help="JSON Lines keep each line that no step changes; datasets.load_from_disk reads Arrow.",
         )  # fmt: skip
         pressed = st.button("Run on this corpus", key="export/run", icon=":material/play_arrow:", disabled=not allowed)
     if pressed:

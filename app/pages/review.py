@@ -14,15 +14,17 @@ from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.review.agreement import Votes
 from tamis.analytics.review.pairs import document_votes, pair_context, pair_subject, twin_rows
 from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
+from tamis.analytics.study.pictures import compare_pictures
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.reasons import verdict_words
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.page_context import Stage, plain, stage
+from tamis.app.dashboard.picture_html import beside, figure
 from tamis.app.dashboard.selection_bar import log_of
 from tamis.app.dashboard.text_view import reader
-from tamis.app.pages import review_panel
+from tamis.app.pages import review_panel, teach_card
 from tamis.app.pages.pair_verdict import ANSWERS
 from tamis.app.pages.review_panel import ReviewDesk
 from tamis.data.errors import TamisError
@@ -94,6 +96,7 @@ def page() -> None:
         _read(desk, queue, rows, votes)
     with right:
         review_panel.show(desk, queue, tuple(here.facts.ids.take(rows).to_pylist()))
+    teach_card.unfold(here, desk.log.events())
 
 
 def _rows(here: Stage, queue: Queue, votes: Votes) -> NDArray[np.int64]:
@@ -126,7 +129,8 @@ def _bar(here: Stage, focus: bool) -> Queue:
             "Blind", value=bool(now.setting("review_blind", True)), key="review/blind",
             help="Hide what the recipe decided, where the document comes from and what others said",
         )  # fmt: skip
-        wide = st.toggle("Only the text", value=focus, key="review/focus", help="A reading view that fits phones")
+        what = "picture" if here.pictures else "text"
+        wide = st.toggle(f"Only the {what}", value=focus, key="review/focus", help="A reading view that fits phones")
     session.choose(
         review_kind=queue.kind, review_step=queue.step, review_size=queue.size, review_blind=blind, review_focus=wide
     )
@@ -140,11 +144,13 @@ def _choices(here: Stage, queue: Queue) -> Queue:
     outcome = here.scene.outcome
     steps = [step.id for step in outcome.steps] if outcome is not None else []
     kinds = list(get_args(Kind))
-    wide = [4, 3, 1.4] if session.widget_value("review/kind", queue.kind) in NEEDS_STEP else [7, 0.1, 1.4]
+    wide = [4, 3, 1.4] if queue.kind in NEEDS_STEP else [7, 0.1, 1.4]
     cells = st.columns(wide, vertical_alignment="bottom")
+    key = session.widget_holding("review/kind", queue.kind)
     kind: Kind = cells[0].selectbox(
-        "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key="review/kind"
-    )
+        "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key=key,
+        on_change=lambda: session.choose(review_kind=session.widget_value(key, queue.kind), review_at=None),
+    )  # fmt: skip
     step = ""
     if kind in NEEDS_STEP:
         options = ["", *steps] if kind == "dropped" else steps
@@ -163,6 +169,9 @@ def _place(desk: ReviewDesk, rows: NDArray[np.int64], votes: Votes) -> Place:
     ids = tuple(desk.here.facts.ids.take(rows).to_pylist())
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True))
     open_ = [place for place, name in enumerate(ids) if mine.get(name, -1) < 0]
+    opened = session.current().setting("review_open")
+    if opened in ids:  # Another part of the page asked for this document.
+        session.choose(review_at=ids.index(opened), review_open=None)
     asked = session.current().setting("review_at")
     at = int(asked) if asked is not None and 0 <= int(asked) < len(ids) else (open_[0] if open_ else len(ids))
     outcome = desk.here.scene.outcome
@@ -253,8 +262,10 @@ def _decide(desk: ReviewDesk, queue: Queue, place: Place, value: str, before: in
 def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     row = int(place.rows[place.at])
     with st.container(height=520, border=True, key="review_text"):
-        if place.twin < 0:
-            st.html(reader(desk.here.opened.readings([row])[0], kind="tamis-read", limit=TEXT_LIMIT))
+        if desk.here.pictures:
+            _pictures(desk, row, place.twin)
+        elif place.twin < 0:
+            st.html(reader(desk.here.readings([row])[0], kind="tamis-read", limit=TEXT_LIMIT))
         else:
             _beside_twin(desk, row, place.twin)
     if not session.current().setting("review_blind", True):
@@ -262,9 +273,18 @@ def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
     review_panel.comment(desk, "document", place.ids[place.at], title="Note on this document", kind="note")
 
 
+def _pictures(desk: ReviewDesk, row: int, twin: int) -> None:
+    """Show a picture, or two that are called the same and where they differ."""
+    if twin < 0:
+        st.html(figure(desk.here.readings([row])[0], tallest=440))
+        return
+    document, kept = desk.here.readings([row, twin])
+    st.html(beside(kept, document, compare_pictures(desk.here.opened.study, twin, row), titles=("One", "The other")))
+
+
 def _beside_twin(desk: ReviewDesk, row: int, twin: int) -> None:
     """Show a document beside the kept one it is called the same as, with the words that differ marked in both."""
-    document, kept = desk.here.opened.readings([row, twin])
+    document, kept = desk.here.readings([row, twin])
     found = word_diff(kept.text[:TWIN_LIMIT], document.text[:TWIN_LIMIT])
     cells = st.columns(2, gap="small")
     for cell, title, text, spans in (

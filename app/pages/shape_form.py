@@ -20,7 +20,7 @@ from tamis.data.corpus import Corpus
 from tamis.data.errors import RoleError, SettingError, TamisError
 from tamis.data.repair import is_text
 from tamis.data.schema import paths
-from tamis.data.shapes import KIND_NAMES, SIDE_SLOTS, SLOTS, Shape
+from tamis.data.shapes import KIND_NAMES, PICTURE, SIDE_SLOTS, SLOTS, Shape
 from tamis.data.workspace import Workspace
 
 READ_LIMIT = 600
@@ -32,11 +32,13 @@ _KINDS = {
     "preference": "preference: a better and a worse answer",
     "prompt": "prompt: with an answer to check",
     "template": "template: several columns joined",
+    "image": "image: a picture, with or without a caption",
 }
 _FIRST = {
     "conversation": ("messages", "user", "assistant", "system"),
     "preference": ("prompt", "chosen", "rejected", "responses"),
     "prompt": ("prompt", "answer", "system"),
+    "image": ("image", "caption"),
 }
 _KEYED = ("messages", "user", "assistant", "prompt", "chosen", "rejected")
 _PER_ROW = 4
@@ -147,7 +149,9 @@ def _fields(corpus: Corpus, start: Shape | None, scope: str) -> _Fields:
             now = getattr(start, key) if start else {"role_key": "role", "text_key": "content"}[key]
             fields.values[key] = cell.text_input(title, now, key=f"{scope}/{key}", help="In the objects of a message")
             fields.cells[key] = cell
-    more = (*slots[_PER_ROW:], *SIDE_SLOTS)
+    more = (*slots[_PER_ROW:], *(SIDE_SLOTS if kind != PICTURE else ()))
+    if not more:
+        return fields
     if st.toggle("More columns", key=f"{scope}/more", value=bool(start and set(more) & set(start.columns))):
         for at in range(0, len(more), _PER_ROW):
             _selects(corpus, more[at : at + _PER_ROW], start, scope, fields)

@@ -27,6 +27,12 @@ FIRST = ("source", "cluster", "lang", "label")
 def page() -> None:
     """Lay out the page."""
     here = stage()
+    if here.pictures and "n_tokens" not in here.facts.columns:
+        st.info(
+            "A run of training is laid out in tokens, and these pictures have no captions. They leave by Export and "
+            "run on the page Recipe: as a folder, as Parquet, or as WebDataset tars."
+        )
+        return
     recipe = session.current().recipe
     steps = TrainingSteps.of(recipe)
     if not steps.any:

@@ -62,7 +62,7 @@ def _documents(here: Stage, run: RunOutline, found: StepReading, groups: Picture
     """List the first documents in the order in which they are read."""
     some = slice(0, int(session.current().setting("training_listed", LISTED)))
     rows = found.rows[some]
-    documents = here.opened.readings([int(row) for row in rows])
+    documents = here.readings([int(row) for row in rows])
     lines = []
     for place, (row, document) in enumerate(zip(rows.tolist(), documents, strict=True)):
         text = escape(line(document, length=PREVIEW)) or "<i>no visible text</i>"

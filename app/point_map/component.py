@@ -16,7 +16,8 @@ HERE = Path(__file__).parent
 HTML = """
 <div class="tamis-map" tabindex="0" role="application"
      aria-label="Map of the documents. Arrows, plus and minus move the view, Enter reads the document in the middle,
- A selects what is in view and Shift A adds it, L is the lasso, B the box, P moves, Escape clears.">
+ A selects what is in view and Shift A adds it, L is the lasso, B the box, P moves, T shows or hides pictures,
+ Escape clears.">
   <canvas class="gl"></canvas><canvas class="over"></canvas>
   <div class="tools" role="toolbar" aria-label="Tools of the map">
     <button type="button" data-act="pan" aria-pressed="true" title="Move (P)">Move</button>
@@ -27,6 +28,8 @@ HTML = """
     <button type="button" data-act="in" title="Closer (+)" aria-label="Closer">+</button>
     <button type="button" data-act="out" title="Further (-)" aria-label="Further">−</button>
     <button type="button" data-act="home" title="Whole map (0)">Fit</button>
+    <button type="button" data-act="pictures" aria-pressed="true" title="Pictures where few documents are in view (T)"
+      hidden>Pictures</button>
     <button type="button" data-act="look" aria-expanded="false" title="Size of the points and density">Look</button>
     <button type="button" data-act="png" title="Save as PNG">PNG</button>
     <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>
@@ -78,7 +81,9 @@ class Lasso:
     hidden: tuple[int, ...]
 
 
-SCRIPTS = ("map_paint.js", "map_cells.js", "map_labels.js", "map_legend.js", "map_save.js", "map.js")
+SCRIPTS = (
+    "map_paint.js", "map_cells.js", "map_labels.js", "map_pictures.js", "map_legend.js", "map_save.js", "map.js",
+)  # fmt: skip
 """Parts of one module, joined in this order: a component's script cannot import others."""
 
 _mount = st.components.v2.component(
@@ -123,6 +128,7 @@ def point_map(
     groups: str,
     flags: str,
     snippets: str,
+    pictures: str,
     token: str,
     bounds: Bounds,
     home: Bounds,
@@ -148,6 +154,7 @@ def point_map(
     Args:
         points, groups, flags: paths of the bytes (``routes.BlobDesk.publish``).
         snippets: prefix of the snippets' paths.
+        pictures: prefix of the pictures' paths, empty where documents are no pictures.
         token: of the session.
         bounds: frame of the quantised points.
         home: the part of the map shown first.
@@ -176,6 +183,7 @@ def point_map(
             "groups": groups,
             "flags": flags,
             "snippets": snippets,
+            "pictures": pictures,
             "token": str(token),
             "bounds": vars(bounds),
             "home": _view(bounds, home),

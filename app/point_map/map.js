@@ -15,7 +15,7 @@ const SHEET = 0.56; // Share of a small window that the document covers, as the 
 const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
 const instances = new WeakMap();
 // How the map was when it last went from the page: there it goes on. Dials are powers of two, 0 as usual.
-const left = { map: "", tool: "pan", size: 0, density: 0 };
+const left = { map: "", tool: "pan", size: 0, density: 0, pictures: true };
 
 // How much of the picture is density, 0 to 1, given the documents in view and those per pixel of the busiest places.
 function densityOf(total, busy) {
@@ -46,6 +46,7 @@ class PointMap {
     this.tool = "pan";
     this.hidden = new Set();
     this.legend = new Legend(this, root.querySelector(".legend"));
+    this.pictures = new Pictures(this);
     this.unseen = { all: 0, selected: 0 };
     this.loaded = {};
     this.path = null;
@@ -102,6 +103,7 @@ class PointMap {
     if (this.column !== data.legend.column) this.hidden.clear();
     this.column = data.legend.column;
     this.shapes = data.shapes || [];
+    this.root.querySelector("[data-act=pictures]").hidden = !data.pictures;
     this.resize(false);
     try {
       const parts = [["place", "points"], ["group", "groups"], ["flag", "flags"]];
@@ -265,6 +267,7 @@ class PointMap {
     const paper = style.backgroundColor;
     const accent = style.getPropertyValue("--st-primary-color") || "#0f766e";
     for (const shape of this.shapes) this.trace(draw, shape.map((corner) => this.fromData(corner)), accent, true);
+    this.pictures.draw(draw, paper);
     if (this.path && this.path.length > 1) this.trace(draw, this.path, accent, false);
     this.drawRing(draw, ink, paper);
     this.root.dataset.labels = drawLabels(this, draw, ink, paper).length;
@@ -375,10 +378,11 @@ class PointMap {
       ? `Moving: every ${this.step}th of ${whole} documents`
       : this.density > 0.5 ? `Density of ${whole} documents, exact; zoom in for points`
         : all ? `${whole} points drawn` : `${whole} points, all drawn`;
+    const pictured = this.pictures.shown.length ? `${words(this.pictures.shown.length)} of them as pictures` : "";
     const hidden = all ? `${words(all)} hidden by the legend` : "";
     const status = selected ? `${this.data.status}, ${words(selected)} of them hidden` : this.data.status;
     Object.assign(left, { map: this.data.map, view: { ...this.view }, hidden: this.hidden, column: this.column });
-    const text = [drawn, hidden, status].filter(Boolean).join(" · ");
+    const text = [drawn, pictured, hidden, status].filter(Boolean).join(" · ");
     if (this.status.textContent !== text) this.status.textContent = text;
     this.root.dataset.view = [this.view.x, this.view.y, this.view.zoom].map((part) => part.toFixed(4)).join(" ");
     this.root.dataset.drawn = this.step > 1 ? "part" : this.density > 0.5 ? "density" : "points";
@@ -523,7 +527,7 @@ class PointMap {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input") || (["Enter", " "].includes(event.key) && event.target.closest("button"))) return;
-    const acts = { l: "lasso", b: "box", p: "pan", v: "pan", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
+    const acts = { l: "lasso", b: "box", p: "pan", v: "pan", t: "pictures", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
     const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     const middle = [this.room / 2, this.height / 2];
     if (event.key === "Escape") this.clear();
@@ -557,7 +561,11 @@ class PointMap {
     else if (name === "png") savePng(this);
     else if (name === "svg") saveSvg(this);
     else if (name === "look") this.showDials(this.root.querySelector(".dials").hidden);
-    else if (name === "add") {
+    else if (name === "pictures") {
+      if (this.data.pictures) left.pictures = !left.pictures;
+      this.setTool(this.tool);
+      this.drawLines();
+    } else if (name === "add") {
       this.adding = !this.adding;
       this.setTool(this.tool);
     } else this.setTool(name);
@@ -573,7 +581,8 @@ class PointMap {
     left.tool = name;
     this.root.dataset.tool = name;
     for (const button of this.root.querySelectorAll(".tools button[aria-pressed]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.act === (button.dataset.act === "add" && this.adding ? "add" : name)));
+      const own = { add: this.adding, pictures: left.pictures }[button.dataset.act];
+      button.setAttribute("aria-pressed", String(own ?? button.dataset.act === name));
     }
   }
 
@@ -594,6 +603,8 @@ class PointMap {
 
   nearest(px, py, reach = 7) {
     if (!this.cells) return -1;
+    const pictured = this.pictures.at(px, py);
+    if (pictured >= 0) return pictured;
     const [[x0, y1], [x1, y0]] = [this.toMap(px - reach, py - reach), this.toMap(px + reach, py + reach)];
     return this.cells.nearest([x0, y0, x1, y1], reach * reach, (row, x, y) => {
       if (this.hidden.has(this.group[row])) return Infinity;
@@ -619,16 +630,23 @@ class PointMap {
     const text = found.turns ? this.tipTurns(found.turns) : document.createElement("div");
     if (!found.turns) {
       text.dir = "auto";
-      text.textContent = found.text || "(no text)";
+      text.textContent = found.text || (found.picture === undefined ? "(no text)" : found.id);
     }
     const facts = document.createElement("div");
     facts.className = "facts";
     facts.textContent = found.lines.join(" · ");
-    this.tip.replaceChildren(text, facts);
+    this.tip.replaceChildren(...(found.picture === undefined ? [] : [this.tipPicture(found)]), text, facts);
     this.tip.style.display = "block";
     const left = x + 340 > this.width ? Math.max(4, x - 334) : x + 14;
     this.tip.style.left = `${left}px`;
     this.tip.style.top = `${Math.min(y + 12, Math.max(4, this.height - this.tip.offsetHeight - 6))}px`;
+  }
+
+  tipPicture(found) {
+    const shown = document.createElement("img");
+    shown.alt = "";
+    shown.src = `${this.data.pictures}/${found.picture}?size=320`;
+    return shown;
   }
 
   tipTurns(turns) {

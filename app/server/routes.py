@@ -1,4 +1,7 @@
-"""Routes beside Streamlit's: map bytes and snippets. Every request needs a session's token."""
+"""Routes beside Streamlit's: map bytes and snippets. Every request needs a session's token.
+
+Pictures have routes of their own (``picture_routes``), since an image element cannot send the token.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import secrets
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from starlette.requests import Request
@@ -47,12 +50,18 @@ class Snippet:
         text: its first characters, white space folded; empty where there are turns.
         lines: a few facts, one line each.
         turns: of a document of turns those that say what it is about.
+        picture: facts row of a document that is a picture, -1 for any other.
     """
 
     id: str
     text: str
     lines: tuple[str, ...] = ()
     turns: tuple[Said, ...] = ()
+    picture: int = -1
+
+
+ReadPictures = Callable[[Sequence[int], str], list[bytes]]
+"""Returns WebP bytes of pictures by facts row, of a size in ``picture_routes.SIZES``."""
 
 
 class Token(str):
@@ -64,6 +73,9 @@ class BlobDesk:
 
     Each session keeps its last ``SHOWN`` blobs of each kind, since a browser may still fetch those of the run before.
     A blob that no open session can fetch is dropped.
+
+    Pictures stand under a secret of their own for every session and corpus: whoever knows it may see the pictures of
+    this corpus as long as the session lasts, and nothing else.
     """
 
     def __init__(self) -> None:
@@ -72,13 +84,15 @@ class BlobDesk:
         self._shown: OrderedDict[str, dict[str, tuple[str, ...]]] = OrderedDict()
         self._blobs: OrderedDict[str, bytes] = OrderedDict()
         self._snippets: dict[str, Callable[[int], Snippet]] = {}
+        self._pictures: dict[str, ReadPictures] = {}
+        self._secrets: dict[tuple[str, str], str] = {}
 
     @property
     def assets(self) -> int:
-        """Return how many blobs and snippet readers may be fetched."""
+        """Return how many blobs and readers of snippets and pictures may be fetched."""
         with self._lock:
             self._forget_ended()
-        return len(self._blobs) + len(self._snippets)
+        return len(self._blobs) + len(self._snippets) + len(self._pictures)
 
     def new_token(self) -> Token:
         """Return a fresh token for one browser session; the oldest is forgotten beyond the limit."""
@@ -131,6 +145,26 @@ class BlobDesk:
         with self._lock:
             return self._snippets.get(name)
 
+    def publish_pictures(self, token: str, corpus: str, read: ReadPictures) -> str:
+        """Make pictures of a corpus fetchable by facts row for one session and return the path's beginning.
+
+        Args:
+            token: of the session.
+            corpus: unique for the corpus with the state of its files; the same one has the same path again.
+            read: returns their bytes.
+        """
+        with self._lock:
+            name = self._secrets.setdefault((str(token), corpus), secrets.token_urlsafe(24))
+            self._pictures[name] = read
+            self._show(token, "pictures", name)
+        return f"/tamis/picture/{name}"
+
+    def pictures(self, name: str) -> ReadPictures | None:
+        """Return the reader of pictures under a secret, None if no open session has it."""
+        with self._lock:
+            self._forget_ended()
+            return self._pictures.get(name)
+
     def _forget_ended(self) -> None:
         while self._ended:
             self._forget(self._ended.popleft())
@@ -158,12 +192,15 @@ class BlobDesk:
         for name in names:
             self._blobs.pop(name, None)
             self._snippets.pop(name, None)
+            if self._pictures.pop(name, None) is not None:
+                self._secrets = {key: secret for key, secret in self._secrets.items() if secret != name}
 
 
 DESK = BlobDesk()
 
 
-def _refused(request: Request) -> Response | None:
+def refused(request: Request) -> Response | None:
+    """Return the answer to a request without the token of a session, None to one with it."""
     if DESK.admits(request.headers.get("x-tamis-token", "")):
         return None
     return JSONResponse({"error": "This address needs the token of a dashboard session."}, status_code=403)
@@ -171,9 +208,8 @@ def _refused(request: Request) -> Response | None:
 
 def blob(request: Request) -> Response:
     """Answer with published bytes."""
-    refused = _refused(request)
-    if refused is not None:
-        return refused
+    if (answer := refused(request)) is not None:
+        return answer
     data = DESK.blob(request.path_params["name"])
     if data is None:
         return JSONResponse({"error": "These bytes are no longer kept; reload the page."}, status_code=404)
@@ -183,9 +219,8 @@ def blob(request: Request) -> Response:
 
 def snippet(request: Request) -> Response:
     """Answer with the beginning of one document as JSON."""
-    refused = _refused(request)
-    if refused is not None:
-        return refused
+    if (answer := refused(request)) is not None:
+        return answer
     read = DESK.snippets(request.path_params["name"])
     if read is None:
         return JSONResponse({"error": "This corpus is not open; reload the page."}, status_code=404)
@@ -196,6 +231,8 @@ def snippet(request: Request) -> Response:
     body: dict[str, object] = {"id": found.id, "text": found.text, "lines": list(found.lines)}
     if found.turns:
         body["turns"] = [asdict(each) for each in found.turns]
+    if found.picture >= 0:
+        body["picture"] = found.picture
     return JSONResponse(body, headers={"cache-control": "private, max-age=600", "x-content-type-options": "nosniff"})
 
 

@@ -88,12 +88,13 @@ def serve(workspace: Workspace, *, host: str = "127.0.0.1", port: int = DEFAULT_
     # Late: tamis.
     from tamis.app.server.first_page import START, FirstPage
     from tamis.app.server.headers import SafeHeaders
+    from tamis.app.server.picture_routes import PICTURE_ROUTES
     from tamis.app.server.routes import ROUTES
 
     checks = [Middleware(SafeHeaders), Middleware(FirstPage)]
     if gate.mode == "proxy":
         checks.append(Middleware(ProxyCheck, gate=gate))
-    st.App(SCRIPT, routes=[*ROUTES, START], middleware=checks).run(config=chosen)
+    st.App(SCRIPT, routes=[*ROUTES, *PICTURE_ROUTES, START], middleware=checks).run(config=chosen)
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

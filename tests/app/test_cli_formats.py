@@ -28,7 +28,7 @@ def write_tar(folder: Path) -> None:
     """Write a shard as WebDataset does."""
     with tarfile.open(folder / "a.tar", "w") as tar:
         for k, text in enumerate(TEXTS):
-            for name, data in ((f"{k:03d}.txt", text.encode()), (f"{k:03d}.jpg", b"\xff\xd8")):
+            for name, data in ((f"{k:03d}.txt", text.encode()), (f"{k:03d}.flac", b"\xff\xd8")):
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))

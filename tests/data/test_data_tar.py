@@ -37,7 +37,7 @@ def samples(count: int) -> tuple[Members, list[dict[str, Any]]]:
         key = f"set/{'deep/' * (k % 3)}{k:05d}" + "n" * (120 if k % 10 == 0 else 0)
         caption = f"Caption {k}: naïve “words” " * (1 + k % 5)
         facts = {"width": k, "tags": ["a", "b"][: k % 3], "by": {"name": f"n{k}"}}
-        members += [(f"{key}.jpg", b"\xff\xd8" * (k % 7 * 256)), (f"{key}.txt", caption.encode())]
+        members += [(f"{key}.bin", b"\xff\xd8" * (k % 7 * 256)), (f"{key}.txt", caption.encode())]
         members += [(f"{key}.meta.json", json.dumps(facts).encode())]
         rows.append({"key": key, "txt": caption, "meta.json": facts})
     return members, rows
@@ -59,7 +59,7 @@ def test_members_of_one_name_are_a_row(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / name).write_bytes(data if name == "a.tar" else gzip.compress(data))
     corpus = open_corpus(tmp_path)
     assert rows_of(corpus) == [{key: row[key] for key in sorted(row)} for row in ROWS]
-    assert corpus.notes == (f"{name}: 300 members are left out, they are neither text nor JSON: jpg 300",)
+    assert corpus.notes == (f"{name}: 300 members are left out, they are neither text, JSON nor pictures: bin 300",)
     assert (corpus.roles.text, corpus.roles.id) == ("txt", "key")
     wanted = [299, 0, 150, 6, 7]
     assert corpus.take(wanted)["txt"].to_pylist() == [ROWS[k]["txt"] for k in wanted]

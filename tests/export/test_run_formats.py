@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import tamis.analytics as ta
 from tamis.analytics.export import run as run_module
 from tamis.analytics.export.bundle import export_bundle
-from tamis.analytics.export.curated import FORMATS, CuratedFormat, CuratedOptions
+from tamis.analytics.export.curated import TEXT_FORMATS, CuratedFormat, CuratedOptions
 from tamis.analytics.export.run import Run, run_bundle, verify_bundle
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.ray_engine import connect
@@ -67,7 +67,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(root: Path) -> dict[CuratedFormat, Run]:
     """Run the bundle in every format."""
-    return {format: run(root, root / f"out-{format}", format) for format in FORMATS}
+    return {format: run(root, root / f"out-{format}", format) for format in TEXT_FORMATS}
 
 
 def run(root: Path, out: Path, format: CuratedFormat, **options: Any) -> Run:
@@ -77,7 +77,7 @@ def run(root: Path, out: Path, format: CuratedFormat, **options: Any) -> Run:
     )
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", TEXT_FORMATS)
 def test_a_run_states_its_format_its_files_and_their_rows(
     runs: dict[CuratedFormat, Run], format: CuratedFormat
 ) -> None:
@@ -99,13 +99,13 @@ def test_a_run_states_its_format_its_files_and_their_rows(
 
 def test_the_selection_and_the_lock_do_not_depend_on_the_format(root: Path, runs: dict[CuratedFormat, Run]) -> None:
     assert len({done.selection for done in runs.values()}) == 1
-    assert len({done.identity for done in runs.values()}) == len(FORMATS)
+    assert len({done.identity for done in runs.values()}) == len(TEXT_FORMATS)
     assert all(done.agrees for done in runs.values())
     assert len({pq.read_table(done.folder / "edits.parquet").to_pydict().__repr__() for done in runs.values()}) == 1
     assert verify_bundle(root / "bundle", root / "corpus", workspace=Workspace(root / "home")).ok
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", TEXT_FORMATS)
 def test_a_run_opens_as_a_corpus_with_its_documents_alone(
     runs: dict[CuratedFormat, Run], format: CuratedFormat
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_cluster_gives_the_bytes_of_the_local_run_in_every_format(
     root: Path, runs: dict[CuratedFormat, Run], tmp_path: Path
 ) -> None:
     with connect("local", partitions=3, batch=7) as cluster:
-        for format in FORMATS:
+        for format in TEXT_FORMATS:
             chosen = CuratedOptions(format=format)
             home = Workspace(tmp_path / f"home-{format}")
             done = run_bundle(
@@ -154,7 +154,7 @@ def test_another_format_at_a_finished_run_is_refused_and_named(root: Path, runs:
     assert run(root, runs["jsonl"].folder, "jsonl") == runs["jsonl"]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", TEXT_FORMATS)
 def test_a_full_disk_leaves_no_run_and_its_draft_is_taken_up_by_the_same_format_alone(
     root: Path, runs: dict[CuratedFormat, Run], format: CuratedFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

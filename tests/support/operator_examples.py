@@ -95,6 +95,15 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"compare": "raw text", "keep": "highest signal", "signal": "unigram_entropy", "max_copies": 2},
         {"keep": "source order", "sources": ["source-03", "source-00"], "within": "lang"},
     ],
+    "image_exact_dedup": [
+        {"keep": "first id"},
+        {"compare": "bytes", "keep": "best caption", "max_copies": 2, "within": "lang"},
+    ],
+    "image_near_dedup": [
+        {"keep": "best caption"},
+        {"threshold": 0.55, "turned": True, "keep": "highest signal", "signal": "outlier", "within": "lang"},
+        {"keep": "source order", "sources": ["source-03"], "then": ["newest"], "date": "meta_year", "max_copies": 2},
+    ],
     "near_dedup": [
         {},
         {"threshold": 0.6, "similarity": "containment", "n": 3, "keep": "newest", "date": "meta_year", "max_copies": 2},
