@@ -33,8 +33,8 @@ class Agreement:
 NGRAM = "n-gram"
 
 AGREEMENT: dict[str, Agreement] = {
-    NGRAM: Agreement("2M", 113, 120, 0.96, 16),
-    "0.5M": Agreement("2M", 109, 120, 0.94, 16),
+    NGRAM: Agreement("2M", 113, 120, 0.96, 16, 1),
+    "0.5M": Agreement("2M", 109, 120, 0.94, 16, 1),
 }
 """Proxy -> what was measured."""
 
@@ -46,6 +46,7 @@ def trust_sentence(proxy: str) -> str:
         return f"No larger model was run to say how far {proxy} can be trusted."
     return (
         f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
-        f"recipes (rank correlation {found.correlation:.2f} or more over {found.recipes} recipes on each of "
-        f"{found.corpora} corpora, see {SOURCE})."
+        f"recipes (rank correlation {found.correlation:.2f}{'' if found.corpora == 1 else ' or more'} over "
+        f"{found.recipes} recipes on {'one corpus' if found.corpora == 1 else f'each of {found.corpora} corpora'}, "
+        f"see {SOURCE})."
     )
