@@ -11,6 +11,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,8 @@ def rows(count: int, threads: int) -> Iterator[str]:
             place = Path(folder) / "pictures"
             write_pictures(place, count, size)
             measure_all(place, threads)
-            taken = [(seconds(lambda: decode_all(place)), seconds(lambda: measure_all(place, threads)))
-                     for _ in range(ROUNDS)]  # fmt: skip
+            decoding, measuring = partial(decode_all, place), partial(measure_all, place, threads)
+            taken = [(seconds(decoding), seconds(measuring)) for _ in range(ROUNDS)]
             (wall, alone), (wall_of_all, spent) = (min(pair[at] for pair in taken) for at in (0, 1))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
             mean = sum(path.stat().st_size for path in place.iterdir()) / count / 1024
