@@ -29,7 +29,7 @@ HTML = """
     <button type="button" data-act="out" title="Further (-)" aria-label="Further">−</button>
     <button type="button" data-act="home" title="Whole map (0)">Fit</button>
     <button type="button" data-act="pictures" aria-pressed="true" title="Pictures where few documents are in view (T)"
-      hidden>Pictures</button>
+      >Pictures</button>
     <button type="button" data-act="look" aria-expanded="false" title="Size of the points and density">Look</button>
     <button type="button" data-act="png" title="Save as PNG">PNG</button>
     <button type="button" data-act="svg" title="Save as SVG: labels and legend stay text">SVG</button>

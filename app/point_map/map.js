@@ -47,6 +47,7 @@ class PointMap {
     this.hidden = new Set();
     this.legend = new Legend(this, root.querySelector(".legend"));
     this.pictures = new Pictures(this);
+    this.pictured = root.querySelector("[data-act=pictures]"); // Only where documents are pictures.
     this.unseen = { all: 0, selected: 0 };
     this.loaded = {};
     this.path = null;
@@ -103,7 +104,8 @@ class PointMap {
     if (this.column !== data.legend.column) this.hidden.clear();
     this.column = data.legend.column;
     this.shapes = data.shapes || [];
-    this.root.querySelector("[data-act=pictures]").hidden = !data.pictures;
+    if (data.pictures) this.root.querySelector("[data-act=look]").before(this.pictured);
+    else this.pictured.remove();
     this.resize(false);
     try {
       const parts = [["place", "points"], ["group", "groups"], ["flag", "flags"]];
