@@ -68,7 +68,7 @@ LONGER = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one mode and print its table."""
     given = _parser().parse_args(arguments)
-    study, entry = _made(given)
+    study, entry = made_study(given)
     bed = EffectStudy.open(study, entry, protocol=Protocol(budget_bytes=given.tokens, draws=3, holdout_bytes=100_000))
     print(
         f"{study.facts.n:,} documents, {bed.bench.bytes.sum():,} bytes; {len(bed.bench.scored):,} target texts scored"
@@ -94,10 +94,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _made(given: argparse.Namespace) -> tuple[Study, TargetEntry]:
-    """Return the corpus, measured, and its target; made on the first call."""
+def folder_of(given: argparse.Namespace) -> Path:
+    """Return the folder of a corpus, its target, and its workspace."""
     name = "corpus" if given.corpus == "descriptions" else given.corpus
-    folder = given.home / f"{name}-{given.documents}"
+    folder: Path = given.home / f"{name}-{given.documents}"
+    return folder
+
+
+def made_study(given: argparse.Namespace) -> tuple[Study, TargetEntry]:
+    """Return the corpus, measured, and its target; made on the first call."""
+    folder = folder_of(given)
     workspace = Workspace(folder / "home")
     if not (folder / "target.parquet").exists():
         folder.mkdir(parents=True, exist_ok=True)

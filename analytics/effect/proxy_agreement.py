@@ -16,9 +16,10 @@ class Agreement:
 
     Attributes:
         larger: size of the larger model.
-        agree, pairs: pairs of recipes that both rank alike, of all pairs.
-        correlation: Spearman's rank correlation over the recipes.
-        recipes: how many there were.
+        agree, pairs: pairs of recipes that both rank alike, of all pairs, over all corpora.
+        correlation: Spearman's rank correlation over the recipes of a corpus, the lowest of all corpora.
+        recipes: how many there were on each corpus.
+        corpora: how many there were.
     """
 
     larger: str
@@ -26,13 +27,14 @@ class Agreement:
     pairs: int
     correlation: float
     recipes: int
+    corpora: int
 
 
 NGRAM = "n-gram"
 
 AGREEMENT: dict[str, Agreement] = {
-    NGRAM: Agreement("2M", 113, 120, 0.96, 16),
-    "0.5M": Agreement("2M", 109, 120, 0.94, 16),
+    NGRAM: Agreement("2M", 113, 120, 0.96, 16, 1),
+    "0.5M": Agreement("2M", 109, 120, 0.94, 16, 1),
 }
 """Proxy -> what was measured."""
 
@@ -44,5 +46,7 @@ def trust_sentence(proxy: str) -> str:
         return f"No larger model was run to say how far {proxy} can be trusted."
     return (
         f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
-        f"recipes (rank correlation {found.correlation:.2f} over {found.recipes} recipes, see {SOURCE})."
+        f"recipes (rank correlation {found.correlation:.2f}{'' if found.corpora == 1 else ' or more'} over "
+        f"{found.recipes} recipes on {'one corpus' if found.corpora == 1 else f'each of {found.corpora} corpora'}, "
+        f"see {SOURCE})."
     )

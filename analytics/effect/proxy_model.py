@@ -40,10 +40,9 @@ class _Block(nn.Module):
         texts, length, width = x.shape
         dtype = cosine.dtype
         read = fn.linear(_norm(x, self.first, dtype), self.read.weight.to(dtype))
-        both = _turn(read[..., : 2 * width].view(texts, length, 2 * self.heads, -1), cosine, sine)
-        query, key = both.chunk(2, 2)
-        value = read[..., 2 * width :].view(texts, length, self.heads, -1)
-        seen = _attend(query, key, value).reshape(texts, length, width)
+        both, value = read.split_with_sizes((2 * width, width), -1)
+        query, key = _turn(both.view(texts, length, 2 * self.heads, -1), cosine, sine).chunk(2, 2)
+        seen = _attend(query, key, value.view(texts, length, self.heads, -1)).reshape(texts, length, width)
         x = x + fn.linear(seen, self.mixed.weight.to(dtype))
         gate, up = fn.linear(_norm(x, self.second, dtype), self.wide.weight.to(dtype)).chunk(2, -1)
         return x + fn.linear(fn.silu(gate) * up, self.narrow.weight.to(dtype))

@@ -128,6 +128,7 @@ def train_proxy(
         watch.advance(first * plan.spec.step_tokens)
     steps = plan.steps
     checks = set(checkpoint_steps(steps))
+    last: NDArray[np.float64] | None = None
     saves = checks | {round(steps * piece / PIECES) for piece in range(1, PIECES)}
     for step in range(first, steps):
         watch.check()
@@ -135,12 +136,13 @@ def train_proxy(
         if (step + 1) % _REPORT_STEPS == 0 or step + 1 == steps:
             watch.advance(plan.spec.step_tokens * ((step % _REPORT_STEPS) + 1))
         if step + 1 in checks:
-            bits = trainer.bits(scored)
+            last = trainer.bits(scored)
             tokens = (*tokens, (step + 1) * plan.spec.step_tokens)
-            losses = (*losses, float(bits.sum() / scored.bytes.sum()))
+            losses = (*losses, float(last.sum() / scored.bytes.sum()))
         if save is not None and step + 1 in saves:
             save(ProxyState(step + 1, trainer.weights(), tokens, losses))
-    return ProxyTrial(tokens, losses, trainer.bits(scored), trainer.bits(general))
+    # A run that was stopped after its last step has not scored yet.
+    return ProxyTrial(tokens, losses, trainer.bits(scored) if last is None else last, trainer.bits(general))
 
 
 def hired(processors: int) -> ThreadPoolExecutor:
