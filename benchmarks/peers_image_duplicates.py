@@ -11,25 +11,39 @@ import os
 import sys
 import types
 from collections.abc import Iterator
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
+from unittest.mock import MagicMock
 
 
-def without_torchvision() -> None:
-    """Stand in for torchvision, which only the networks of imagededup use and which fits few versions of torch."""
-    for name in ("torchvision", "torchvision.models", "torchvision.transforms", "torchvision.models.mobilenetv3"):
-        module = types.ModuleType(name)
-        module.__spec__ = ModuleSpec(name, None)
+class _Anything(types.ModuleType):
+    """A module that has every attribute and every module below it."""
+
+    __path__: list[str] = []  # noqa: RUF012
+
+    def __getattr__(self, name: str) -> MagicMock:
+        return MagicMock(name=name)
+
+
+class _Torchvision(MetaPathFinder, Loader):
+    """Stands in for torchvision, which only the networks of imagededup use and which fits few versions of torch."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name.split(".")[0] == "torchvision" else None
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        return _Anything(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
         module.__file__ = "none.py"
-        module.__getattr__ = lambda _: object  # type: ignore[method-assign]
-        sys.modules[name] = module
 
 
 def by_imagededup(method: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the pairs within the default distance."""
-    without_torchvision()
+    sys.meta_path.insert(0, _Torchvision())
     from imagededup import methods
 
     finder = {"phash": methods.PHash, "dhash": methods.DHash}[method](verbose=False)

@@ -21,7 +21,9 @@ LEAST_SHARED = 0.7
 """Share of both pictures that must lie on the other; with less they are not alike."""
 _SCALE, _SHIFT = 0.13, 3.0
 """How far a fit may move from where it begins: share of the scale, cells."""
-_LEAST = 300
+_EVERY = 2
+"""One cell in so many per direction is fitted on; their agreement is measured on all."""
+_LEAST = 75
 _NOISE, _FINE_NOISE = 4.0, 0.25
 """Variances of grey and of its detail that count as nothing, so that two plain pictures do not differ by noise."""
 _COLOUR = 64.0
@@ -90,11 +92,11 @@ def _fitted(one, other, begin):  # type: ignore[no-untyped-def]
         matrix[:] = 0.0
         right[:] = 0.0
         cells = 0
-        for v in range(CELLS):
+        for v in range(0, CELLS, _EVERY):
             y = found[2] * v + found[3]
             if y < -0.5 or y > CELLS - 0.5:
                 continue
-            for u in range(CELLS):
+            for u in range(0, CELLS, _EVERY):
                 x = found[0] * u + found[1]
                 if x < -0.5 or x > CELLS - 0.5:
                     continue
@@ -115,7 +117,7 @@ def _fitted(one, other, begin):  # type: ignore[no-untyped-def]
             found[k] = min(max(found[k] + right[k], begin[k] - reach), begin[k] + reach)
         gain += right[4]
         level += right[5]
-        if max(abs(right[1]), abs(right[3])) < 0.01 and max(abs(right[0]), abs(right[2])) < 0.0005:
+        if max(abs(right[1]), abs(right[3])) < 0.02 and max(abs(right[0]), abs(right[2])) < 0.001:
             break
     return found
 
@@ -165,46 +167,52 @@ def _solve(matrix, right):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True)
 def _agreement(one, other, place):  # type: ignore[no-untyped-def]
     """Return the correlations of grey and of detail over the shared area, zeros where too little is shared."""
-    laid, shared, cells = np.zeros((CELLS, CELLS)), np.zeros((CELLS, CELLS), dtype=np.bool_), 0
+    # Sums over all cells above and left of a corner: the one laid on the other, the other, and how many are shared.
+    laid, sums, cells = np.zeros((CELLS, CELLS)), np.zeros((3, CELLS + 1, CELLS + 1)), 0
+    shared, grey, detail = np.zeros((CELLS, CELLS), dtype=np.bool_), np.zeros(5), np.zeros(3)
     for v in range(CELLS):
         y = place[2] * v + place[3]
+        row_one, row_other, row_cells = 0.0, 0.0, 0
         for u in range(CELLS):
             x = place[0] * u + place[1]
             if -0.5 <= x <= CELLS - 0.5 and -0.5 <= y <= CELLS - 0.5:
-                laid[v, u], shared[v, u] = _sampled(one, x, y)[0], True
-                cells += 1
+                a, b = _sampled(one, x, y)[0], np.float64(other[v, u])
+                laid[v, u], shared[v, u] = a, True
+                row_one, row_other, row_cells = row_one + a, row_other + b, row_cells + 1
+                grey[0] += a
+                grey[1] += b
+                grey[2] += a * a
+                grey[3] += b * b
+                grey[4] += a * b
+            sums[0, v + 1, u + 1] = sums[0, v, u + 1] + row_one
+            sums[1, v + 1, u + 1] = sums[1, v, u + 1] + row_other
+            sums[2, v + 1, u + 1] = sums[2, v, u + 1] + row_cells
+        cells += row_cells
     part = cells / (CELLS * CELLS)
     if min(part, part * abs(place[0] * place[2])) < LEAST_SHARED:
         return 0.0, 0.0
-    grey, detail, sums = np.zeros(5), np.zeros(3), np.zeros(2)
-    for v in range(CELLS):
-        for u in range(CELLS):
-            if not shared[v, u]:
-                continue
-            a, b = laid[v, u], np.float64(other[v, u])
-            grey[0] += a
-            grey[1] += b
-            grey[2] += a * a
-            grey[3] += b * b
-            grey[4] += a * b
-            sums[:] = 0.0
-            near = 0
-            for j in range(max(0, v - _AROUND), min(CELLS, v + _AROUND + 1)):
-                for i in range(max(0, u - _AROUND), min(CELLS, u + _AROUND + 1)):
-                    if shared[j, i]:
-                        sums[0] += laid[j, i]
-                        sums[1] += other[j, i]
-                        near += 1
-            fine, other_fine = a - sums[0] / near, b - sums[1] / near
-            detail[0] += fine * fine
-            detail[1] += other_fine * other_fine
-            detail[2] += fine * other_fine
     mean, other_mean = grey[0] / cells, grey[1] / cells
     if abs(mean - other_mean) > _LIGHT:
         return 0.0, 0.0
+    for v in range(CELLS):
+        top, bottom = max(0, v - _AROUND), min(CELLS, v + _AROUND + 1)
+        for u in range(CELLS):
+            if shared[v, u]:
+                left, right = max(0, u - _AROUND), min(CELLS, u + _AROUND + 1)
+                near = _within(sums[2], top, bottom, left, right)
+                fine = laid[v, u] - _within(sums[0], top, bottom, left, right) / near
+                other_fine = other[v, u] - _within(sums[1], top, bottom, left, right) / near
+                detail[0] += fine * fine
+                detail[1] += other_fine * other_fine
+                detail[2] += fine * other_fine
     spread, other_spread = grey[2] / cells - mean * mean + _NOISE, grey[3] / cells - other_mean * other_mean + _NOISE
     common, free = grey[4] / cells - mean * other_mean + _NOISE, cells * _FINE_NOISE
     return (
         common / np.sqrt(spread * other_spread),
         (detail[2] + free) / np.sqrt((detail[0] + free) * (detail[1] + free)),
     )
+
+
+@njit(cache=True, nogil=True)
+def _within(sums, top, bottom, left, right):  # type: ignore[no-untyped-def]
+    return sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]

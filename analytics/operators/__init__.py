@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamis.analytics.operators import (
+    answers,
     budget,
     contamination,
     conversations,
@@ -26,6 +27,7 @@ from tamis.analytics.operators import (
 )
 
 __all__ = [
+    "answers",
     "budget",
     "contamination",
     "conversations",

@@ -49,9 +49,9 @@ class ImageExactDedup(KeepingPictures, GroupDedup):
 class ImageNearDedup(KeepingPictures, PairDedup):
     """Keeps up to ``max_copies`` of pictures that look alike: scaled, saved again, cut, padded, marked, lighter ones.
 
-    Candidates have near perceptual hashes; each is laid on the other before it counts, see docs/duplicates.md. Pictures are
-    taken in the order of the keep policy, ties by id, and one is dropped only when ``max_copies`` kept pictures are its
-    direct matches; the most similar of them is named as its twin. Similarity above 0.6 is measured once, so a new
+    Candidates have near perceptual hashes; each is laid on the other before it counts, see docs/duplicates.md. Pictures
+    are taken in the order of the keep policy, ties by id, and one is dropped only when ``max_copies`` kept pictures are
+    its direct matches; the most similar of them is named as its twin. Similarity above 0.6 is measured once, so a new
     threshold needs no new measurement.
     """
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.duplicates.preference import preference_step
+from tamis.analytics.embedding.embedder import model_folder
+from tamis.analytics.embedding.picture_text_model import reads_texts
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
 from tamis.analytics.map.options import MapOptions, mapping_steps, read_options
 from tamis.analytics.map.sample_map import FROM, SAMPLE_MAP, sample_map_step
 from tamis.analytics.signals.audit import KINDS, AuditLists, audit_step
+from tamis.analytics.signals.caption_similarity import caption_similarity_step
 from tamis.analytics.signals.imported_scores import workspace_scores
 from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.perplexity import perplexity_step
@@ -46,7 +49,8 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     chosen = options or read_options(workspace, corpus)
     if corpus.shape.kind == PICTURE:
         mapped = mapping_steps(corpus, size_of(corpus), chosen)
-        return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace), *mapped))
+        compared = (caption_similarity_step(),) if _reads_captions(corpus, chosen) else ()
+        return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace), *mapped, *compared))
     counted = tokens_step(chosen.tokenizer)
     measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
@@ -54,6 +58,13 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     own = _own_steps(corpus, workspace)
     mapped = mapping_steps(corpus, size_of(corpus), chosen)
     return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
+
+
+def _reads_captions(corpus: Corpus, options: MapOptions) -> bool:
+    """Say whether the model that embeds the pictures reads their captions too."""
+    if "caption" not in corpus.shape.columns or options.tier != "precise" or options.placed_on is not None:
+        return False
+    return reads_texts(model_folder(options.model))
 
 
 def picture_steps(corpus: Corpus, options: MapOptions) -> tuple[StepSpec, ...]:

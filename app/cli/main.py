@@ -33,6 +33,7 @@ from tamis.app.cli import (
     review,
     search,
     suggest,
+    synthetic,
     training,
     watch,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "review",
     "search",
     "suggest",
+    "synthetic",
     "training",
     "watch",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-PAPER = "--picture-paper: light-dark(#d6dad9, #5f656a);"
-"""What stands behind transparent pixels: drawings in black and in white are seen on it."""
+PAPER = "--picture-paper: light-dark(#d6dad9, #5f656a); --tile-paper: light-dark(#f1f3f2, #262c30);"
+"""What stands behind transparent pixels, so that drawings in black and in white are seen, and around thumbnails."""
 
 PICTURE_STYLE = f"""
 :root {{{PAPER}}}
@@ -22,8 +22,8 @@ PICTURE_STYLE = f"""
   margin: 0 !important; padding: 0 !important; list-style: none;}}
 .tamis-sheet > li {{margin: 0 !important; min-width: 0;}}
 .tamis-sheet button, .tamis-pictured button {{all: unset; box-sizing: border-box; display: block; width: 100%;
-  aspect-ratio: 1; border-radius: 5px; overflow: hidden; cursor: pointer; background: var(--picture-paper);}}
-.tamis-sheet li > div {{aspect-ratio: 1; border-radius: 5px; overflow: hidden; background: var(--picture-paper);
+  aspect-ratio: 1; border-radius: 5px; overflow: hidden; cursor: pointer; background: var(--tile-paper);}}
+.tamis-sheet li > div {{aspect-ratio: 1; border-radius: 5px; overflow: hidden; background: var(--tile-paper);
   display: grid; place-items: center; font-size: 0.78rem; text-align: center; overflow-wrap: anywhere;}}
 .tamis-sheet img, .tamis-pictured img {{display: block; width: 100%; height: 100%; object-fit: contain;}}
 .tamis-sheet span {{display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 0.78rem;

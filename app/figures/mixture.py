@@ -7,6 +7,7 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from tamis.analytics.effect.synthetic_dial import SyntheticDial
 from tamis.app.figures.figures import KEPT, NEUTRAL, frame
 
 _LONGEST = 28
@@ -34,4 +35,20 @@ def mixture_figure(
         )  # fmt: skip
     frame(figure, height=height or 90 + 26 * len(names), x="share of the tokens in %", y="")
     figure.update_layout(barmode="group", bargap=0.25)
+    return figure
+
+
+def dial_figure(found: SyntheticDial, *, height: int = 280) -> go.Figure:
+    """Return bits per byte of the target by share of synthetic text; bars are the interval to the first share."""
+    points = found.points
+    wide = [0.0 if point.difference is None else 2 * point.difference.sd for point in points]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[100 * point.share for point in points], y=[point.bits for point in points], mode="lines+markers",
+        name="bits per byte", marker={"color": KEPT, "size": 9}, line={"color": KEPT},
+        error_y={"type": "data", "array": wide, "thickness": 1.5},
+        customdata=[escape(point.sentence) for point in points], hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+    figure.add_hline(y=points[0].bits, line={"color": NEUTRAL, "dash": "dot"}, annotation_text="first share")
+    frame(figure, height=height, x="synthetic share of the tokens in %", y="target bits per byte, fewer are better")
     return figure

@@ -9,7 +9,9 @@ from typing import Any
 
 from tamis.analytics.effect.mixture_fit import FitParams, fit_mixture
 from tamis.analytics.effect.mixture_swarm import DomainParams
+from tamis.analytics.effect.synthetic_dial import DialParams, SyntheticDial, sweep_shares
 from tamis.analytics.effect.target import find_target
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
@@ -18,6 +20,7 @@ from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
 MIXTURE = "mixture"
+DIAL = "synthetic_dial"
 
 
 def start_mixture(corpus: Corpus, workspace: Workspace, target: str, wanted: FitParams) -> Job:
@@ -37,3 +40,38 @@ def mix(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     wanted = FitParams(**{**params["wanted"], "domains": DomainParams(**params["wanted"]["domains"])})
     found = fit_mixture(study, find_target(workspace, params["target"]), wanted, progress=progress)
     return {"fit": workspace.put_value(found.to_json())}
+
+
+def start_dial(corpus: Corpus, workspace: Workspace, target: str, recipe: Recipe, wanted: DialParams) -> Job:
+    """Start a sweep over shares of synthetic text, or join the running job.
+
+    Raises:
+        JobError: the process cannot be started.
+    """
+    params = opening_params(corpus, workspace) | {
+        "target": target, "wanted": asdict(wanted), "recipe": recipe.to_yaml(), "digest": recipe.digest,
+    }  # fmt: skip
+    return start(workspace.jobs, Request(DIAL, params, title=f"Synthetic shares for {target}"), command=COMMAND)
+
+
+def sweep(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    """Run the job of ``start_dial``."""
+    workspace = Workspace(Path(params["workspace"]))
+    study = Study.open(reopen(params, workspace, progress), workspace, progress=progress)
+    given: Mapping[str, Any] = params["wanted"]
+    wanted = DialParams(**{**given, "synthetic": tuple(given["synthetic"]), "shares": tuple(given["shares"])})
+    found = sweep_shares(
+        study, find_target(workspace, params["target"]), wanted,
+        recipe=Recipe.from_yaml(params["recipe"]), progress=progress,
+    )  # fmt: skip
+    return {"dial": workspace.put_value(found.to_json())}
+
+
+def read_dial(workspace: Workspace, job: Job) -> SyntheticDial:
+    """Return what a finished sweep found.
+
+    Raises:
+        StoreError: the workspace does not have it.
+        SettingError: it is of another version.
+    """
+    return SyntheticDial.from_json(workspace.value(str(job.result["dial"])))

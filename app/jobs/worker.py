@@ -22,7 +22,7 @@ from tamis.analytics.study.study import Study
 from tamis.app.jobs.clusters import EDIT, NAMES, edit_clusters, name_clusters
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.app.jobs.effect import WORKS
-from tamis.app.jobs.mixture import MIXTURE, mix
+from tamis.app.jobs.mixture import DIAL, MIXTURE, mix, sweep
 from tamis.app.jobs.place import PLACE, place_other
 from tamis.app.jobs.proxy import PROXY, train
 from tamis.app.jobs.teach import TEACH, learn
@@ -135,6 +135,7 @@ def run(request: Request, progress: Progress) -> dict[str, Any]:
         PLACE: place_other,
         PREPARE: prepare,
         MIXTURE: mix,
+        DIAL: sweep,
         TEACH: learn,
         PROXY: train,
         **WORKS,

@@ -335,5 +335,5 @@ def _pictures_beside(here: Stage, left: Reading, right: Reading, shown: Shown) -
     with st.container(border=True, key="dup_pair"):
         st.html(beside(left, right, difference, titles=("Kept", "Beside it")))
         rows = here.ask(compared_facts, rows=(shown.left, shown.right))
-        st.dataframe([{"": title, "kept": one, "beside it": other} for title, one, other in rows], hide_index=True,
-                     row_height=28)  # fmt: skip
+        values = [{"column": title, "kept": one, "beside it": other} for title, one, other in rows]
+        st.dataframe(values, hide_index=True, row_height=28)

@@ -14,7 +14,7 @@ from tamis.app.dashboard.job_view import last_job, offer_job
 from tamis.app.dashboard.page_context import Stage
 from tamis.app.figures.effect import attribution_figure
 from tamis.app.jobs.effect import ATTRIBUTION, REPORT, start_attribution, start_report, step_effects
-from tamis.app.pages import effect_search
+from tamis.app.pages import effect_search, effect_synthetic
 from tamis.app.pages.effect_search import SECONDS_PER_MEGABYTE
 
 DRAWS = 5
@@ -22,11 +22,13 @@ DRAWS = 5
 
 def show(here: Stage, target: TargetEntry | None) -> None:
     """Lay out the panels."""
-    steps, propose, report = st.tabs(["Which step does it", "Propose a recipe", "Report"])
+    steps, propose, dial, report = st.tabs(["Which step does it", "Propose a recipe", "Synthetic text", "Report"])
     with steps:
         _attribution(here, target)
     with propose:
         effect_search.show(here, target)
+    with dial:
+        effect_synthetic.show(here, target)
     with report:
         _report(here, target)
 

@@ -76,8 +76,7 @@ class Pictures {
   // Draws what is there and asks for the rest.
   draw(draw, paper) {
     const before = this.shown.length;
-    // Behind transparent pixels: drawings in the ink of either theme are seen on it.
-    this.paper = Number(/\d+/.exec(paper)) < 128 ? "#5f656a" : "#d6dad9";
+    this.paper = paper;
     this.shown = [];
     const wanted = [];
     if (this.on && this.map.cells) {

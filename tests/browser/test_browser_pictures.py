@@ -12,6 +12,8 @@ from dashboard import Dashboard, served, settle
 from drawn_pictures import BROKEN, SERVER, analyse_pictures, write_pictures
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tamis.analytics.recipe.recipe import Recipe
+
 pytestmark = pytest.mark.browser
 PICTURES, TWINS = 240, 4
 WIDTHS = "(all) => all.map((each) => [each.alt, each.complete ? each.naturalWidth : 0])"
@@ -19,10 +21,11 @@ WIDTHS = "(all) => all.map((each) => [each.alt, each.complete ? each.naturalWidt
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """Serve drawn pictures, analysed as far as a given map."""
+    """Serve drawn pictures, analysed as far as a given map, their near duplicates measured."""
     folder = tmp_path_factory.mktemp("pictures")
     corpus = write_pictures(folder / "corpus", PICTURES, twins=TWINS)
-    analyse_pictures(corpus, folder / "home", "drawn")
+    study = analyse_pictures(corpus, folder / "home", "drawn")
+    study.measure(Recipe().with_operator("image_near_dedup"))
     with served(folder / "home", corpus, program=SERVER) as running:
         yield running
 

@@ -59,4 +59,4 @@ def test_a_concept_is_taught_from_pasted_texts_becomes_a_rule_and_says_what_to_l
     expect(page.get_by_text(re.compile(r"^0 of 10 decided by you"))).to_be_visible(timeout=60_000)
     shown = re.sub(r"\s+", " ", page.locator(".tamis-read").inner_text())
     assert words.strip() in shown
-    expect(page.get_by_role("combobox", name="Queue")).to_have_text(re.compile("The selection"))
+    expect(page.get_by_role("combobox", name="Queue")).to_have_value("The selection")

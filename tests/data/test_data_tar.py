@@ -72,7 +72,7 @@ def test_a_row_without_text_is_an_error_row_and_hidden_members_are_none(tmp_path
         ("._a.txt", b"of a Mac"),
         ("__index__/a.json", b"{}"),
         ("LICENSE", b"x"),
-        ("a.jpg", b"x"),
+        ("a.bin", b"x"),
         ("b.txt", b"b c d"),
     ]
     (tmp_path / "a.tar").write_bytes(tar_bytes(members))

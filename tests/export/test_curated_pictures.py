@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from killing import ALL, run_until
 from picture_corpora import FORMS, DrawnPicture, draw_pictures
 from typer.testing import CliRunner
 
+from tamis.analytics.export import curated
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.curated import PICTURE_FORMATS, CuratedFormat, CuratedOptions
 from tamis.analytics.export.run import Run, run_bundle, verify_bundle
+from tamis.analytics.handover.prepare import PrepareOptions, prepare_bundle
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.study.study import Study
@@ -236,19 +239,12 @@ def test_a_format_that_the_documents_do_not_have_is_refused_before_anything_is_d
 
 
 def test_prepare_says_that_trainers_read_the_curated_files_of_pictures(root: Path, tmp_path: Path) -> None:
-    command = [
-        "prepare",
-        str(root / "recipe.yaml"),
-        str(root / "folder"),
-        "-o",
-        str(tmp_path / "out"),
-        "--as",
-        "datasets",
-    ]
-    result = CliRunner().invoke(app, command, env={"TAMIS_HOME": str(root / "home")})
-    assert result.exit_code != 0
-    assert "A corpus of pictures has no samples of text to prepare" in " ".join(result.output.split())
-    assert "tamis run --format webdataset" in " ".join(result.output.split())
+    says = r"A corpus of pictures has no samples of text to prepare.*tamis run --format webdataset"
+    with pytest.raises(SettingError, match=says):
+        prepare_bundle(
+            root / "recipe.yaml", root / "folder", tmp_path / "out", PrepareOptions(format="jsonl.zst"),
+            workspace=Workspace(root / "home"),
+        )  # fmt: skip
     assert not (tmp_path / "out").exists()
 
 
@@ -262,18 +258,40 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
     assert run(root, "folder", tmp_path / "links", "folder").counts[-1].documents
 
 
-def test_a_picture_that_was_changed_since_ends_the_run_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
-    shutil.copytree(root / "named", tmp_path / "named")
-    corpus = tmp_path / "named"
-    run_bundle(root / "recipe.yaml", corpus, tmp_path / "first", workspace=Workspace(tmp_path / "home"))
-    for path in corpus.rglob("*.png"):
-        path.unlink()
-    with pytest.raises(CorpusError, match="cannot be read any more"):
+@pytest.mark.parametrize("form", ["folder", "structs", "named"])
+def test_text_steps_edit_captions_and_leave_pictures_alone(root: Path, form: str, tmp_path: Path) -> None:
+    drawn = [replace(each, caption=f"from {k}, write to anna{k}@mail.org") for k, each in enumerate(draw_pictures(6))]
+    FORMS[form](tmp_path / form, drawn)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.partition("steps:")[0] + "steps: [{id: mail, operator: pii_redaction, params: {}}]")
+    done = run_bundle(
+        recipe, tmp_path / form, tmp_path / "out", workspace=Workspace(root / "home"),
+        options=CuratedOptions(format="folder"),
+    )  # fmt: skip
+    wanted = {(each.raw, f"from {k}, write to <EMAIL>", each.label) for k, each in enumerate(drawn)}
+    assert set(written_pictures(done)) == wanted
+    assert done.edited[0].documents == len(drawn)
+
+
+@pytest.mark.parametrize("form", ["folder", "named"])
+def test_a_picture_that_changes_while_it_is_written_ends_the_run_and_leaves_nothing(
+    root: Path, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(root / form, tmp_path / form)
+    check = curated.check_space
+
+    def change_and_check(*arguments: Any) -> None:
+        for path in (tmp_path / form).rglob("*.png"):
+            path.write_bytes(b"another") if form == "folder" else path.unlink()
+        check(*arguments)
+
+    monkeypatch.setattr(curated, "check_space", change_and_check)
+    with pytest.raises(CorpusError, match="was changed since" if form == "folder" else "cannot be read any more"):
         run_bundle(
-            root / "recipe.yaml", corpus, tmp_path / "second", workspace=Workspace(tmp_path / "home"),
+            root / "recipe.yaml", tmp_path / form, tmp_path / "out", workspace=Workspace(root / "home"),
             options=CuratedOptions(format="folder"),
         )  # fmt: skip
-    assert not (tmp_path / "second").exists()
+    assert not (tmp_path / "out").exists()
 
 
 WORK = """

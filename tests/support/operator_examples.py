@@ -54,6 +54,8 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"template": "{{ messages }}", "min": 1, "max": 2},
         {"template": "{{ 1 }}", "context": 9, "value_of": "cut_share", "max": 0, "mode": "drop", "missing": "drop"},
     ],
+    "ifd_band": [{"max": 1.0}, {"model": "there", "most": 64, "min": 0.2, "max": 0.9, "mode": "drop"}],
+    "pair_likelihood": [{"min": 0.0}, {"model": "there", "min": -1.5, "max": 2, "missing": "drop"}],
     "sql_predicate": [
         {"predicate": "n_words > 100 AND (lang = 'en' OR digit_share / upper_share < 0.5)"},
         {"predicate": "source LIKE 'source-0%' and not label in ('news')", "mode": "drop"},

@@ -21,12 +21,16 @@ class Session:
         widgets: widgets on the page by kind and label.
         pages: address of each page by path.
         said: texts of the open page: markdown and captions, in the order in which they came.
+        html: HTML of the open page.
+        faults: exceptions and errors that the open page shows.
     """
 
     def __init__(self, url: str, *, query: str = "") -> None:
         self.widgets: dict[tuple[str, str], Any] = {}
         self.pages: dict[str, str] = {}
         self.said: list[str] = []
+        self.html: list[str] = []
+        self.faults: list[str] = []
         self._states: dict[str, WidgetState] = {}
         self._query, self._page, self._name = query, "", ""
         self._open = ExitStack()
@@ -36,7 +40,7 @@ class Session:
     def open(self, name: str) -> float:
         """Open a page by its path, empty for the first; return the seconds until the server is idle."""
         self._page, self._name = self.pages.get(name, ""), name
-        self.widgets, self._states, self.said = {}, {}, []
+        self.widgets, self._states, self.said, self.html, self.faults = {}, {}, [], [], []
         return self._run()
 
     def type(self, kind: str, label: str, value: float | str) -> float:
@@ -95,6 +99,10 @@ class Session:
                 self.widgets[name, widget.label] = widget
             if name == "markdown":
                 self.said.append(widget.body)
+            if name == "html":
+                self.html.append(widget.body)
+            if name == "exception" or (name == "alert" and widget.format == widget.ERROR):
+                self.faults.append(widget.message if name == "exception" else widget.body)
         return kind == "script_finished" and message.script_finished in (
             ForwardMsg.FINISHED_SUCCESSFULLY,
             ForwardMsg.FINISHED_WITH_COMPILE_ERROR,

@@ -1,0 +1,71 @@
+"""Make the pictures of a corpus of pictures in docs/screenshots: the map, and two near duplicates side by side.
+
+Usage: ``python docs/screenshots_pictures.py FOLDER [--home FOLDER]``, FOLDER as ``tamis open`` takes it. Shown are the
+stamps of Tux Paint (Debian's ``tuxpaint-stamps-default``) with the first line of each text as its caption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "docs")]
+
+from dashboard import browser, served, settle, tamis  # noqa: E402
+from screenshots import FOLDER, SIZE, Camera  # noqa: E402
+
+NAME = "stamps"
+
+
+def main() -> None:
+    """Take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--home", type=Path, help="a workspace that has analysed it under the name stamps")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    chosen = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        home = chosen.home or Path(folder)
+        if chosen.home is None:
+            tamis("analyze", str(chosen.corpus), "--name", NAME, home=home)
+        with served(home, chosen.corpus) as dashboard, browser() as chromium:
+            for theme in ("light", "dark"):
+                page = chromium.new_page(viewport=SIZE, color_scheme=theme)  # type: ignore[arg-type]
+                camera = Camera(page, theme, chosen.out)
+                page.goto(f"{dashboard.url}/map?corpus={NAME}")
+                settle(page)
+                page.locator('.tamis-map[data-ready][data-awaited="0"]').wait_for(timeout=120_000)
+                page.wait_for_timeout(1500)
+                camera.save("pictures-map")
+                near_twins(page, dashboard.url)
+                camera.save("pictures-duplicates")
+                page.goto(f"{dashboard.url}/documents?corpus={NAME}")
+                settle(page)
+                page.locator(".tamis-gallery .opener").nth(5).click()
+                page.locator(".tamis-figure img").wait_for(timeout=60_000)
+                page.wait_for_timeout(1500)
+                camera.save("pictures-gallery")
+                page.close()
+
+
+def near_twins(page: Page, url: str) -> None:
+    """Open the near duplicates, the least similar first."""
+    page.goto(f"{url}/duplicates?corpus={NAME}")
+    settle(page)
+    page.get_by_role("radio", name="Near", exact=True).click()
+    page.get_by_text(re.compile("similarity")).first.wait_for(timeout=120_000)
+    settle(page)
+    page.get_by_role("combobox", name="Order").click()
+    page.get_by_role("option", name="Least similar first").click()
+    settle(page)
+    page.wait_for_timeout(2500)
+
+
+if __name__ == "__main__":
+    main()
