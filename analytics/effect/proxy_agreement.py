@@ -42,8 +42,9 @@ def trust_sentence(proxy: str) -> str:
     found = AGREEMENT.get(proxy)
     if found is None:
         return f"No larger model was run to say how far {proxy} can be trusted."
+    recipes = " and ".join(map(str, found.recipes))
     return (
         f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
-        f"recipes (rank correlation {found.correlation:.2f} or more over {' and '.join(map(str, found.recipes))} recipes "
-        f"on {len(found.recipes)} corpora, see {SOURCE})."
+        f"recipes (rank correlation {found.correlation:.2f} or more over {recipes} recipes on "
+        f"{len(found.recipes)} corpora, see {SOURCE})."
     )
