@@ -219,7 +219,7 @@ def _lines() -> TrackedProgress:
 
 def _recipes(bed: EffectStudy, entry: TargetEntry) -> dict[str, Recipe]:
     """Return the recipes whose order is compared."""
-    build = OPERATORS.build
+    build, clean = OPERATORS.build, entry.name.removesuffix("s")
     dedup = Recipe().with_operator(build("exact_dedup", {}))
     found = {
         f"{method} {share:.0%}": _relevant(bed, entry, method, share)
@@ -235,8 +235,8 @@ def _recipes(bed: EffectStudy, entry: TargetEntry) -> dict[str, Recipe]:
         ("advert",),
         ("noise",),
         ("copy",),
-        ("docstring", "description"),
-        ("noise", "description"),
+        ("docstring", clean),
+        ("noise", clean),
     ):
         found[" and ".join(kinds)] = Recipe().with_operator(build("category", {"values": list(kinds)}))
     found["exact copies dropped"] = dedup

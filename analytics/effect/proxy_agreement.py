@@ -19,22 +19,20 @@ class Agreement:
         agree, pairs: pairs of recipes that both rank alike, of all pairs, over all corpora.
         correlation: Spearman's rank correlation over the recipes of a corpus, the lowest of all corpora.
         recipes: how many there were on each corpus.
-        corpora: how many there were.
     """
 
     larger: str
     agree: int
     pairs: int
     correlation: float
-    recipes: int
-    corpora: int
+    recipes: tuple[int, ...]
 
 
 NGRAM = "n-gram"
 
 AGREEMENT: dict[str, Agreement] = {
-    NGRAM: Agreement("2M", 113, 120, 0.96, 16, 1),
-    "0.5M": Agreement("2M", 109, 120, 0.94, 16, 1),
+    NGRAM: Agreement("2M", 196, 211, 0.93, (16, 14)),
+    "0.5M": Agreement("2M", 194, 211, 0.94, (16, 14)),
 }
 """Proxy -> what was measured."""
 
@@ -44,9 +42,9 @@ def trust_sentence(proxy: str) -> str:
     found = AGREEMENT.get(proxy)
     if found is None:
         return f"No larger model was run to say how far {proxy} can be trusted."
+    recipes = " and ".join(map(str, found.recipes))
     return (
         f"{proxy} agrees with a {found.larger} transformer in {found.agree} of {found.pairs} decisions between two "
-        f"recipes (rank correlation {found.correlation:.2f}{'' if found.corpora == 1 else ' or more'} over "
-        f"{found.recipes} recipes on {'one corpus' if found.corpora == 1 else f'each of {found.corpora} corpora'}, "
-        f"see {SOURCE})."
+        f"recipes (rank correlation {found.correlation:.2f} or more over {recipes} recipes on "
+        f"{len(found.recipes)} corpora, see {SOURCE})."
     )

@@ -171,7 +171,17 @@ def _step(
 
 
 def embed_corpus(context: StepContext, embedder: Embedder) -> None:
-    """Embed every shard that is not done yet and commit."""
+    """Embed every shard that is not done yet and commit.
+
+    Raises:
+        SettingError: the embedder reads texts, and these are pictures without captions.
+    """
+    shape = context.corpus.shape
+    if embedder.reads == "texts" and shape.kind == PICTURE and "caption" not in shape.columns:
+        raise SettingError(
+            "These pictures have no captions that this model could read", value=embedder.about["model"]["source"],
+            fix="choose the vectors of the analysis: vectors: analysis",
+        )  # fmt: skip
     context.fill(shard_work(context.corpus, _embedded, common=embedder, rows_of=_row_by_row(context.corpus, embedder)))
     commit_vectors(context, embedder)
 

@@ -14,7 +14,7 @@ from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 
 _PATH_PARTS = r"^.*[/\\]|\.[A-Za-z0-9]+$"
-_NO_LETTERS = r"[\W\d_]+"
+_NO_LETTERS = r"[^\p{L}\p{M}]+"
 
 
 def naming_texts(corpus: Corpus, shard: Shard, *, max_rows: int) -> Iterator[pa.Array]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tamis.analytics.signals import audit_signals, measure, perplexity, preference_signals
+from tamis.analytics.signals import audit_signals, image_signals, measure, perplexity, preference_signals
 
-__all__ = ["audit_signals", "measure", "perplexity", "preference_signals"]
+__all__ = ["audit_signals", "image_signals", "measure", "perplexity", "preference_signals"]

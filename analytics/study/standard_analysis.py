@@ -85,7 +85,8 @@ def _own_steps(corpus: Corpus, workspace: Workspace) -> tuple[StepSpec, ...]:
 def steps_on_screen(corpus: Corpus, workspace: Workspace, *, options: MapOptions | None = None) -> tuple[StepSpec, ...]:
     """Return the steps of the standard analysis as people wait for them at a screen.
 
-    While the map of a large corpus is not drawn, they are one more: the map of a sample. No other step reads it.
+    While the map of a large corpus of texts is not drawn, they are one more: the map of a sample. No other step reads
+    it.
 
     Args:
         corpus: the corpus.
@@ -94,7 +95,7 @@ def steps_on_screen(corpus: Corpus, workspace: Workspace, *, options: MapOptions
     """
     chosen, steps = options or read_options(workspace, corpus), analysis_steps(corpus, workspace, options=options)
     drawn = not chosen.x and chosen.tier != "given" and chosen.placed_on is None
-    if corpus.rows < FROM or not drawn or chosen.scope != WHOLE:
+    if corpus.rows < FROM or not drawn or chosen.scope != WHOLE or corpus.shape.kind == PICTURE:
         return steps
     if any(step.done and step.spec.name == "map" for step in plan_steps(corpus, workspace, steps)):
         return steps

@@ -36,7 +36,7 @@ NEEDS: Mapping[str, tuple[frozenset[str], str]] = {
     "map": (frozenset({"map"}), "The map is"),
     "clusters": (frozenset({"clusters", EDITED}), "The clusters are"),
     "duplicates": (frozenset({"exact"}), "The duplicates are"),
-    "quality": (frozenset({"signals"}), "The signals are"),
+    "quality": (frozenset({"signals", "pictures"}), "The signals are"),
     "effect": (frozenset({"embeddings"}), "The embeddings are"),
 }
 """Pages that show nothing before some steps of the analysis are done, and how what they make is called."""

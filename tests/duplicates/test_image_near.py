@@ -50,7 +50,7 @@ def thumbnails(pictures: list[NDArray[np.uint8]]) -> Thumbnails:
 def edits(picture: NDArray[np.uint8], seed: int) -> dict[str, NDArray[np.uint8]]:
     chance = np.random.default_rng(seed)
     marked = picture.copy()
-    marked[70:84, 40:120] = (marked[70:84, 40:120].astype(int) + 255) // 2
+    marked[70:84, 40:120] = (3 * marked[70:84, 40:120].astype(int) + 255) // 4
     framed = np.pad(picture, ((9, 9), (0, 0), (0, 0)))
     return {
         "smaller": picture[::2, ::2],

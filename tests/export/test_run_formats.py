@@ -229,7 +229,7 @@ def test_the_command_and_the_notebook_write_the_same_bytes(
 
 def test_an_unknown_format_is_refused_before_anything_is_done(root: Path, tmp_path: Path) -> None:
     study = ta.open(root / "corpus", workspace=root / "home", progress=False)
-    with pytest.raises(SettingError, match=r"got 'jsonlines'\. allowed: arrow, jsonl.* did you mean jsonl"):
+    with pytest.raises(SettingError, match=r"got 'jsonlines'\. allowed: arrow, folder, jsonl.* did you mean jsonl"):
         study.run(ta.Recipe.from_yaml(RECIPE), tmp_path / "out", format="jsonlines")
     with pytest.raises(SettingError, match="Unknown format"):
         run(root, tmp_path / "out", "csv")  # type: ignore[arg-type]
