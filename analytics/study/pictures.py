@@ -70,6 +70,13 @@ def _made(study: Study) -> Artifact:
     return found
 
 
+def prepare_pictures(study: Study) -> None:
+    """Compare the stored thumbnails with their checksums, once in a process, before the first of each is asked for."""
+    made = _made(study)
+    for part in (*made.parts("ends-"), *made.parts("small-"), *made.parts("large-")):
+        made.array(part, mmap=True)
+
+
 def _whole(study: Study, row: int) -> bytes:
     def make() -> bytes:
         [raw] = study.corpus.picture_bytes(study.documents, [row])

@@ -19,6 +19,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import Vectors
 from tamis.analytics.study.first_look import FirstLook, WordHits, find_words, take_first_look
 from tamis.analytics.study.meaning import prepare_meaning, sentence_embedder, vector_space
+from tamis.analytics.study.pictures import prepare_pictures
 from tamis.analytics.study.queries import Drift, Scene, SideBySide, find_drift, prepare_polygons, side_by_side
 from tamis.analytics.study.queries import prepare_contrasts as rank_signals
 from tamis.analytics.study.standard_analysis import steps_stamp
@@ -397,6 +398,14 @@ def prepare_lasso(key: CorpusKey) -> Thread:
 def prepare_search(key: CorpusKey) -> Thread:
     """Start a thread that loads what the first search by meaning on a corpus needs, and return it."""
     thread = Thread(target=prepare_meaning, args=(open_analysed(key).study,), daemon=True)
+    thread.start()
+    return thread
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs={CorpusKey: repr})
+def prepare_thumbnails(key: CorpusKey) -> Thread:
+    """Start a thread that makes the thumbnails of a corpus of pictures ready, and return it."""
+    thread = Thread(target=prepare_pictures, args=(open_analysed(key).study,), daemon=True)
     thread.start()
     return thread
 

@@ -54,6 +54,7 @@ class Stage:
         """Return where this session finds the pictures of the corpus by facts row; empty if documents are none."""
         if not self.opened.is_pictured:
             return ""
+        cache.prepare_thumbnails(self.key.corpus)
         return DESK.publish_pictures(session.current().token, digest(vars(self.key.corpus)), self.opened.pictures)
 
     def readings(self, rows: Sequence[int]) -> list[Reading]:
