@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image, ImageOps
 
 from tamis.analytics.duplicates.evaluation_sets import save_evaluation
 from tamis.analytics.duplicates.references import save_reference
@@ -43,6 +44,7 @@ from tamis.analytics.study.map_points import prepare_polygons
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.nearest_documents import neighbours_of
 from tamis.analytics.study.scene import Scene
+from tamis.analytics.study.standard_analysis import some_steps
 from tamis.analytics.study.study import Study
 from tamis.analytics.training.built import build
 from tamis.analytics.training.picture import draw, find_phases, group_documents, try_boundary
@@ -97,6 +99,7 @@ def warm_up(folder: Path) -> None:
     model = fit_tuned(load_plain_model(workspace.models), texts, np.eye(len(texts), 8), iterations=1)
     # Large corpora find their neighbours with other kernels.
     neighbours_by_cells(model.encode(texts), np.arange(len(texts)), k=5, probes=2, seed=0)
+    _look_at_pictures(workspace, folder / "pictures")
 
 
 def _train(study: Study, folder: Path) -> None:
@@ -124,6 +127,21 @@ def _train(study: Study, folder: Path) -> None:
     (folder / "chat.jsonl").write_text(json.dumps({"messages": talk}) + "\n")
     chat = Study.open(open_corpus(folder / "chat.jsonl"), study.workspace)
     build(TrainingPlan.make(chat, chat.evaluate(Recipe().with_operator("pack", length=64))))
+
+
+def _look_at_pictures(workspace: Workspace, folder: Path) -> None:
+    """Measure and compare pictures: some are framed and turned copies of others."""
+    folder.mkdir()
+    drawn = np.random.default_rng(0)
+    for number in range(24):
+        coarse = drawn.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((400, 300), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{number}.png")
+        ImageOps.expand(picture.resize((320, 240)), 16, "white").save(folder / f"{number}-framed.jpg")
+        picture.transpose(Image.Transpose.ROTATE_90).save(folder / f"{number}-turned.jpg")
+    corpus = open_corpus(folder)
+    study = Study.open(corpus, workspace, steps=some_steps(corpus, workspace, ("pictures", "exact")))
+    study.measure(Recipe().with_operator("image_near_dedup", turned=True))
 
 
 def _is_kernel(value: Any) -> bool:
