@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from typer.testing import CliRunner
 
 from tamis.app.cli import main
+from tamis.app.dashboard import job_view
 from tamis.app.server import gate
 from tamis.app.server.gate import HEALTH, SECRET, SECRET_HEADER, Gate, ProxyCheck
 from tamis.app.server.server import settings
@@ -229,6 +231,8 @@ def test_serving_others_without_what_it_needs_starts_nothing(workspace: Workspac
 
 
 APP = Path(gate.__file__).parents[1]
+ASKING = {"demand", "may", "offer_job"}
+"""Calls that ask for a role; ``offer_job`` asks before it starts the job it is given."""
 SHARED = {"save_target", "remember", "export_bundle", "seal_bundle", "rmtree", "cancel", "add_all", "put_table"}
 """Calls that change what others see, or that cost; starting a job (``start_...``) is another."""
 
@@ -247,7 +251,7 @@ def _unguarded(path: Path) -> list[str]:
     """Return the functions that act for others and ask for no role, themselves or by a function beside them."""
     functions = [node for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)]
     calls = {function.name: _calls(function) for function in functions}
-    asking = {name for name, called in calls.items() if called & {"demand", "may"}}
+    asking = {name for name, called in calls.items() if called & ASKING}
     return [
         f"{path.name}:{name}"
         for name, called in calls.items()
@@ -260,6 +264,8 @@ def test_every_action_that_others_see_or_that_costs_asks_for_a_role() -> None:
     pages = [path for room in ("pages", "dashboard") for path in sorted((APP / room).glob("*.py"))]
     pages.remove(APP / "dashboard" / "open_corpus.py")
     assert [name for path in pages for name in _unguarded(path)] == []
+    offering = ast.parse(inspect.getsource(job_view.offer_job))
+    assert "demand" in _calls(offering)
 
 
 def test_an_action_that_asks_for_no_role_would_be_found(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_captions_are_measured_as_texts_only_where_there_are_some(tmp_path: Path
     names = [
         {step.name for step in analysis_steps(open_corpus(tmp_path / kind), workspace)} for kind in ("plain", "told")
     ]
-    assert not names[0] & {"signals", "language", "tokens", "perplexity", "exact"}
+    assert not names[0] & {"signals", "language", "tokens", "perplexity"}
     assert {"pictures", "signals", "language", "tokens", "perplexity"} <= names[1]
     told = Study.open(open_corpus(tmp_path / "told"), workspace)
     assert told.facts.table(["n_words"]).to_pylist() == [{"n_words": 6}]
