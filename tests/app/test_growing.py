@@ -119,7 +119,9 @@ def test_an_analysis_that_becomes_complete_is_loaded_before_pages_change(analysi
     analysis.look()
     analysis.settle()
     analysis.found = DoneSoFar("all", complete=True, working=False)
+    analysis.may_load.clear()
     assert analysis.look(after=60) == "one" and not analysis.growing.complete("corpus")
+    analysis.may_load.set()
     analysis.settle()
     assert analysis.look() == "" and analysis.growing.complete("corpus") and analysis.loads == ["one", "all"]
     assert analysis.growing.opened("corpus", "") == "state all"
