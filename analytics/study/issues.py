@@ -124,6 +124,14 @@ _TEXTS = (
 )
 _PICTURES = (
     _Look(
+        "duplicates",
+        "have the same pixels as another document",
+        "Keeping one of each group usually helps: a rule of exact duplicates does so and names the kept twin.",
+        _REPEATS,
+        0.02,
+        0.10,
+    ),
+    _Look(
         "tiny",
         "have a side of fewer than 64 pixels",
         "Icons and scraps: there is little in them to learn from.",
