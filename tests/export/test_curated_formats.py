@@ -387,7 +387,9 @@ def test_a_source_that_changes_while_it_is_read_is_refused(tmp_path: Path, monke
 
 @pytest.mark.parametrize("name", ["json", "JSONL", "", "parquet.zst"])
 def test_an_unknown_format_is_refused_and_the_known_ones_are_listed(name: str) -> None:
-    with pytest.raises(SettingError, match=r"Unknown format .*arrow, folder, jsonl, jsonl\.zst, parquet, paths, webdataset"):
+    with pytest.raises(
+        SettingError, match=r"Unknown format .*arrow, folder, jsonl, jsonl\.zst, parquet, paths, webdataset"
+    ):
         check_format(name)
 
 
