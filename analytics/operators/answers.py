@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from tamis.analytics.operators.operator import OPERATORS, Group, RowOperator
-from tamis.analytics.operators.predicate import number
+from tamis.analytics.operators.measured_band import MeasuredBand
+from tamis.analytics.operators.operator import OPERATORS, Group
 from tamis.analytics.signals.answer_loss import Kind, answer_measure
 from tamis.analytics.signals.causal_model import SMOLLM2
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import digest
-from tamis.data.sql import ident
 
 
-class AnswerBand(RowOperator):
+class AnswerBand(MeasuredBand):
     """Base of rules that keep a range of what a causal language model says of answers."""
 
     group: ClassVar[Group] = "Filter"
@@ -32,37 +31,13 @@ class AnswerBand(RowOperator):
     min: float | None = Field(None, description="Lowest passing value; absent means no lower end.")
     max: float | None = Field(None, description="Highest passing value; absent means no upper end.")
 
-    @model_validator(mode="after")
-    def _has_a_range(self) -> AnswerBand:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min must not be above max")
-        return self
-
     @property
     def column(self) -> str:
         """Return the facts column that holds the values."""
         return f"{self.kind}_{digest([self.model, self.most])[:16]}"
 
-    def columns(self) -> frozenset[str]:
-        return frozenset({self.column})
-
     def measures(self) -> tuple[Measure, ...]:
         return (answer_measure(self.kind, self.model, self.most, column=self.column),)
-
-    def match(self) -> str:
-        parts = [f"{ident(self.column)} >= {number(self.min)}"] if self.min is not None else []
-        parts += [f"{ident(self.column)} <= {number(self.max)}"] if self.max is not None else []
-        return " AND ".join(parts)
-
-    def value(self) -> str:
-        return ident(self.column)
-
-    def threshold(self) -> str:
-        parts = [f">= {self.min:g}"] if self.min is not None else []
-        parts += [f"<= {self.max:g}"] if self.max is not None else []
-        return " and ".join(parts)
 
     def sentence(self) -> str:
         return f"{self.mode.capitalize()} documents with {self.said} {self.threshold()} by {self.model}"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from tamis.analytics.operators.operator import OPERATORS, Group, RowOperator
-from tamis.analytics.operators.predicate import number
+from tamis.analytics.operators.measured_band import MeasuredBand
+from tamis.analytics.operators.operator import OPERATORS, Group
 from tamis.analytics.signals.audit_tokens import chat_tokens_measure
 from tamis.analytics.signals.token_counter import BYTES
 from tamis.analytics.steps.measures import Measure
 from tamis.data.hashing import digest
-from tamis.data.sql import ident
 
 _SAID = {
     "loss_tokens": "tokens under loss",
@@ -23,7 +22,7 @@ _SAID = {
 
 
 @OPERATORS.register
-class ChatTokens(RowOperator):
+class ChatTokens(MeasuredBand):
     """Keeps or drops conversations by their tokens under a chat template, measured once.
 
     Tokens under loss are those that the assistant says. A conversation that the template refuses has no value.
@@ -49,37 +48,13 @@ class ChatTokens(RowOperator):
     min: float | None = Field(None, ge=0, description="Lowest passing value; absent means no lower end.")
     max: float | None = Field(None, ge=0, description="Highest passing value; absent means no upper end.")
 
-    @model_validator(mode="after")
-    def _has_a_range(self) -> ChatTokens:
-        if self.min is None and self.max is None:
-            raise ValueError("give min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError("min must not be above max")
-        return self
-
     @property
     def column(self) -> str:
         """Return the facts column that holds the values."""
         return f"{self.value_of}_{digest([self.template, self.tokenizer, self.context])[:16]}"
 
-    def columns(self) -> frozenset[str]:
-        return frozenset({self.column})
-
     def measures(self) -> tuple[Measure, ...]:
         return (chat_tokens_measure(self.template, self.tokenizer, self.context, column=self.column),)
-
-    def match(self) -> str:
-        parts = [f"{ident(self.column)} >= {number(self.min)}"] if self.min is not None else []
-        parts += [f"{ident(self.column)} <= {number(self.max)}"] if self.max is not None else []
-        return " AND ".join(parts)
-
-    def value(self) -> str:
-        return ident(self.column)
-
-    def threshold(self) -> str:
-        parts = [f">= {self.min:g}"] if self.min is not None else []
-        parts += [f"<= {self.max:g}"] if self.max is not None else []
-        return " and ".join(parts)
 
     def sentence(self) -> str:
         length = f" of {self.context:,}" if self.value_of.startswith("cut") else ""
