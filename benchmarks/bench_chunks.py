@@ -35,7 +35,8 @@ from pathlib import Path
 import pyarrow as pa
 from tamis.analytics.signals.language import language_columns, language_step
 from tamis.analytics.signals.tokens import token_columns, tokens_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.holdout_curve import LabelledVectors, average_precision
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.meaning import meaning_vectors
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.normal_form import normalise_strings

@@ -32,9 +32,10 @@ from tamis.analytics.duplicates.near import near_pairs, near_step
 from tamis.analytics.duplicates.near_passes import NearParams
 from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.measures import Pairs
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.duplicate_groups import look
 from tamis.analytics.study.study import Study
 from tamis.analytics.text.normal_form import normalise_strings

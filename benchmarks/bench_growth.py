@@ -34,8 +34,9 @@ from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step, size_of
+from tamis.analytics.steps.pipeline import analyze, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.hashing import file_sha256

@@ -30,8 +30,9 @@ from tamis.analytics.duplicates.image_near import PictureParams, Thumbnails, pic
 from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
 from tamis.analytics.signals.image_pixels import grey_of
 from tamis.analytics.signals.pictures_step import HASHES, pictures_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.measures import Pairs, step_name
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.picture import read_picture
 from tamis.data.workspace import Workspace

@@ -19,7 +19,8 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from tamis.analytics.signals.pictures_step import pictures_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 

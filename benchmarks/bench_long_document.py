@@ -34,7 +34,8 @@ from tamis.analytics.signals.language import language_columns, language_step
 from tamis.analytics.signals.measure import measure
 from tamis.analytics.signals.pii import KINDS
 from tamis.analytics.signals.tokens import count_tokens, tokens_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.text.word_stream import WordHashes
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace

@@ -35,8 +35,8 @@ from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.hashing import key64, uniform
 from tamis.data.open_corpus import open_corpus

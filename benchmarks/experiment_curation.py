@@ -53,8 +53,8 @@ from tamis.analytics.signals.perplexity import perplexity_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.open_corpus import open_corpus
 from tamis.data.progress import TrackedProgress

@@ -20,7 +20,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.steps.corpus_columns import label_values
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError

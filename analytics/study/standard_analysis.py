@@ -24,9 +24,10 @@ from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.part_counts import part_counts_step
-from tamis.analytics.steps.pipeline import documents_step, plan_steps, size_of
+from tamis.analytics.steps.pipeline import plan_steps, size_of
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError

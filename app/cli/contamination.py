@@ -78,8 +78,8 @@ def find(
     from tamis.analytics.operators.contamination import IdfDecontaminate
     from tamis.analytics.operators.operator import OPERATORS
     from tamis.analytics.recipe.recipe import Recipe
+    from tamis.analytics.steps.documents_step import documents_step
     from tamis.analytics.steps.facts_step import facts_step
-    from tamis.analytics.steps.pipeline import documents_step
     from tamis.analytics.study.contamination import find_contamination
     from tamis.analytics.study.study import Study
 

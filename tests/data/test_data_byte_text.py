@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tamis.analytics.export.run import run_bundle
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.byte_text import text_uuid, uuid_text, with_text
 from tamis.data.corpus import Corpus
 from tamis.data.curated import curated_schema, kept_batches, write_sorted

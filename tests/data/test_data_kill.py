@@ -18,7 +18,8 @@ import numpy as np
 from tamis.data import jsonl_reader, shards
 shards.SHARD_ROWS, jsonl_reader.BLOCK_ROWS = 40, 20
 from tamis.analytics.steps.corpus_columns import columns_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.curated import curated_schema, kept_batches, write_sorted
 from tamis.data.workspace import Workspace

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.curated import curated_schema, kept_batches, write_sorted
 from tamis.data.open_corpus import open_corpus
 from tamis.data.paths import find_path, join_path, path_of, split_path, type_of, walk

@@ -18,7 +18,7 @@ from tamis.analytics.duplicates.boilerplate import BoilerplateParams, Passages, 
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.steps.pipeline import documents_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace

@@ -22,8 +22,8 @@ from tamis.analytics.recipe.ledger import ledger
 from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.stored_arrays import pack
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus

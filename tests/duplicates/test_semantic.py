@@ -19,8 +19,8 @@ from tamis.analytics.embedding.step import PRECISE
 from tamis.analytics.operators.duplicates import SemanticDedup
 from tamis.analytics.operators.operator import OPERATORS, Decision, View
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.analytics.study.study import Study

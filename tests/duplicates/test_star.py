@@ -217,8 +217,8 @@ def test_same_selection_for_any_layout_and_every_drop_is_verified(tmp_path: Path
 def steps_for(corpus: object) -> list[object]:
     """Return the analysis steps that duplicates need."""
     from tamis.analytics.steps.corpus_columns import columns_step
+    from tamis.analytics.steps.documents_step import documents_step
     from tamis.analytics.steps.facts_step import facts_step
-    from tamis.analytics.steps.pipeline import documents_step
 
     measured = (documents_step(), columns_step(corpus))  # type: ignore[arg-type]
     return [*measured, facts_step(measured)]

@@ -20,8 +20,8 @@ from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.tags import make_mark
 from tamis.analytics.review.taught_labels import tagged_examples, voted_examples
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError, SettingError
 from tamis.data.open_corpus import open_corpus

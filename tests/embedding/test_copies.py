@@ -21,7 +21,8 @@ from tamis.analytics.map.clusterings import Fineness
 from tamis.analytics.map.density_clusters import DensityTree
 from tamis.analytics.map.layout import EXTENT, Edges, fuzzy_edges, optimise, pca_start, umap_layout
 from tamis.analytics.map.steps import knn_step, map_quality, map_step
-from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 

@@ -18,8 +18,9 @@ from tamis.analytics.map.cluster_names import read_terms
 from tamis.analytics.map.cluster_steps import clusters_step, concept_count, concepts_step
 from tamis.analytics.map.clusterings import CLUSTERINGS, ClusteringInput, ClusteringMethod, Fineness, Found
 from tamis.analytics.map.steps import knn_step, map_step, read_graph
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
+from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.analytics.steps.step import StepSpec
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus

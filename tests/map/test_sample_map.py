@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tamis.analytics.map import sample_map
 from tamis.analytics.map.options import MapOptions
 from tamis.analytics.map.sample_map import SAMPLE_MAP, displacement, drawn_rows, find_displacement, sample_map_step
-from tamis.analytics.steps.pipeline import analyze, documents_step, plan_steps
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze, plan_steps
 from tamis.analytics.study import standard_analysis
 from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen
 from tamis.app.dashboard.open_corpus import open_so_far

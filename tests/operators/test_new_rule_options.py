@@ -24,9 +24,9 @@ from tamis.analytics.recipe.plan import attach
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.measures import step_name
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
 from tamis.data.errors import RecipeError

@@ -18,8 +18,8 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.token_counter import BYTES, WORDPIECE
 from tamis.analytics.signals.tokens import TOKENS_VERSION, tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
 from tamis.data.corpus import Corpus

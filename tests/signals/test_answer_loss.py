@@ -16,9 +16,9 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.answer_loss import difficulties, margins
 from tamis.analytics.signals.causal_model import SMOLLM2, CausalModel, load_model, model_digest, model_path, one_thread
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.measures import steps_of
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus

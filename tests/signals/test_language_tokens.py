@@ -19,8 +19,8 @@ from tamis.analytics.recipe.recipe import Recipe, params_of
 from tamis.analytics.signals.language import MAX_CHARACTERS, detect, language_columns, language_step
 from tamis.analytics.signals.token_counter import BYTES, PIECE, WORDPIECE, count, tokenizer_name
 from tamis.analytics.signals.tokens import count_tokens, token_columns, tokenizer_path
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus

@@ -15,8 +15,9 @@ from picture_corpus import damaged, encoded, scene, sound, write_files
 from tamis.analytics.signals.image_signals import IMAGE_SIGNALS
 from tamis.analytics.signals.image_thumbnails import thumbnails
 from tamis.analytics.signals.pictures_step import HASHES, pictures_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
+from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.documents import load_table

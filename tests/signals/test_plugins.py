@@ -13,8 +13,9 @@ import pytest
 from tamis.analytics.signals.imported_scores import import_scores, imported_scores_step, workspace_scores
 from tamis.analytics.signals.plugins import load_plugins, plugins_step, signal, workspace_plugins
 from tamis.analytics.signals.signal import SIGNALS
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.standard_analysis import analysis_steps
 from tamis.data.corpus import Corpus

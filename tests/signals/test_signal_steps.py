@@ -18,8 +18,9 @@ from tamis.analytics.signals.signal import SIGNALS
 from tamis.analytics.signals.step import signal_measures, signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import Analysis, analyze, documents_step
+from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError

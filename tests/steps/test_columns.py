@@ -22,8 +22,9 @@ from tamis.analytics.operators.rows import Category, SignalRange, SqlPredicate
 from tamis.analytics.operators.sampling import last_if_absent, ranks_within, standardise, strata
 from tamis.analytics.recipe.plan import row_masks
 from tamis.analytics.steps.corpus_columns import columns_step, facts_names
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.design_sample import draw, roles_of_sample
 from tamis.analytics.study.numbers import extent, histogram
 from tamis.analytics.study.scene import Scene

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pytest
 
 from tamis.analytics.steps.corpus_columns import columns_step
-from tamis.analytics.steps.pipeline import analyze, documents_step, plan_steps, size_of, sort_steps
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze, plan_steps, size_of, sort_steps
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data import jsonl_reader, shards
 from tamis.data.corpus import Corpus

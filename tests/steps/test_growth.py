@@ -24,9 +24,10 @@ from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.engine import K, LocalEngine, Part, Work
 from tamis.analytics.steps.measures import Measure, steps_of
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.steps.step import StepSpec
 from tamis.data import jsonl_reader, shards
 from tamis.data.corpus import Corpus
@@ -184,7 +185,8 @@ shards.SHARD_ROWS, jsonl_reader.BLOCK_ROWS = 40, 7
 from tamis.analytics.duplicates import near
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.steps.corpus_columns import columns_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 

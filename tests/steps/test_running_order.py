@@ -11,14 +11,8 @@ from docstrings import docstrings, write_corpus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.analytics.steps.pipeline import (
-    PlannedStep,
-    analyze,
-    documents_step,
-    find_analysis_so_far,
-    plan_steps,
-    running_order,
-)
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import PlannedStep, analyze, find_analysis_so_far, plan_steps, running_order
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.standard_analysis import LOOKED_AT_FIRST, analysis_steps
 from tamis.data.corpus import Corpus

@@ -27,8 +27,8 @@ from tamis.analytics.operators.duplicates import NearDedup
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.study.duplicate_groups import (
     Look,

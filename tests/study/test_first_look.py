@@ -15,7 +15,8 @@ from docstrings import docstrings
 from tamis.analytics.operators.patterns import words_pattern
 from tamis.analytics.operators.rows import Regex
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.study.first_look import find_words, take_first_look
 from tamis.analytics.study.study import Study
 from tamis.data import shards

@@ -10,8 +10,8 @@ from topics import topic_texts
 
 from tamis.analytics.embedding.step import embeddings_step, load_vectors
 from tamis.analytics.map.steps import knn_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.likeness import likeness
 from tamis.analytics.study.meaning import document_example, sentence_embedder, sentence_example
 from tamis.analytics.study.nearest_documents import vectors_of

@@ -20,8 +20,8 @@ from tamis.analytics.embedding.kmeans import rescale_rows
 from tamis.analytics.embedding.step import PRECISE, load_vectors
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.meaning import (
     Example,
     document_example,

@@ -14,9 +14,9 @@ from synthetic import synthetic_facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources, WorkspaceSources
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, MeasureRegistry, newcomers
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.evidence import GivenEvidence, LocalEvidence
 from tamis.analytics.study.study import Study
 from tamis.data.errors import RecipeError, StoreError

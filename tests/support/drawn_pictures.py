@@ -15,8 +15,8 @@ from tamis.analytics.embedding.own_vectors import given_map_step
 from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.steps.step import StepSpec
 from tamis.analytics.study.study import Study
 from tamis.app.dashboard import open_corpus as library

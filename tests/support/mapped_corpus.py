@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from tamis.analytics.embedding.own_vectors import given_map_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import analyze, documents_step
+from tamis.analytics.steps.pipeline import analyze
 from tamis.analytics.steps.step import StepSpec
 from tamis.app.dashboard import open_corpus as library
 from tamis.data.corpus import Corpus

@@ -12,8 +12,8 @@ from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.effect.target import TargetEntry, save_target
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.steps.corpus_columns import columns_step
+from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
-from tamis.analytics.steps.pipeline import documents_step
 from tamis.analytics.study.study import Study
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
