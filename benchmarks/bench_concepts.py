@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.holdout_curve import LabelledVectors, average_precision
-from tamis.analytics.embedding.step import embeddings_step, load_vectors
+from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.study.meaning import meaning_vectors

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.exact import duplicate_groups, exact_step
 from tamis.analytics.embedding.kmeans import rescale_rows, side_by_side, spherical_kmeans
-from tamis.analytics.embedding.step import PRECISE, load_vectors
+from tamis.analytics.embedding.stored_vectors import PRECISE, load_vectors
 from tamis.analytics.steps.engine import Part, PieceInput, Work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, Pairs, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec

@@ -24,7 +24,7 @@ from tamis.analytics.effect.holdout_curve import (
     holdout_curve,
 )
 from tamis.analytics.effect.target import read_texts
-from tamis.analytics.embedding.step import PRECISE, load_vectors, text_embedder_of
+from tamis.analytics.embedding.stored_vectors import PRECISE, load_vectors, text_embedder_of
 from tamis.analytics.operators.operator import RowOperator
 from tamis.analytics.operators.relevance import EmbeddingClassifier
 from tamis.analytics.signals.likeness import Vectors

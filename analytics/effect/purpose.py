@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import Bench, Cleaning, Protocol
 from tamis.analytics.effect.target import SEARCH_HALVES, Target, TargetEntry
-from tamis.analytics.embedding.step import load_vectors, text_embedder_of
+from tamis.analytics.embedding.stored_vectors import load_vectors, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.target import Target, TargetEntry
-from tamis.analytics.embedding.step import load_vectors, text_embedder_of
+from tamis.analytics.embedding.stored_vectors import load_vectors, text_embedder_of
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.signals.relevance import Dsir, LinearVectors, LinearWords, MooreLewis, Similarity
 from tamis.analytics.signals.relevance_step import METHODS, Scorer

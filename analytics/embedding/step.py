@@ -1,10 +1,10 @@
-"""The step that embeds every document, shard by shard, and functions that read its vectors."""
+"""The step that embeds every document, shard by shard."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,25 +23,22 @@ from tamis.analytics.embedding.embedder import (
 from tamis.analytics.embedding.image_model import picture_embedder, picture_space
 from tamis.analytics.embedding.image_network import BATCH as PICTURE_BATCH
 from tamis.analytics.embedding.image_network import FEATURES
-from tamis.analytics.embedding.picture_text_model import TextTower, TwoTowers, reads_texts, two_towers
+from tamis.analytics.embedding.picture_text_model import TwoTowers, two_towers
 from tamis.analytics.embedding.static_model import DIMENSIONS, MAX_CHARACTERS, MINILM, distillation
+from tamis.analytics.embedding.stored_vectors import PRECISE, embedder_of
 from tamis.analytics.steps.engine import PieceInput, RowByRow, shard_work
-from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind
+from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.scopes import scoped_in_place
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
-from tamis.data.documents import Documents, load_array
-from tamis.data.errors import SettingError, StoreError
+from tamis.data.errors import SettingError
 from tamis.data.picture_source import states_pictures
 from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 from tamis.data.workspace import Workspace
 
 EMBEDDINGS_VERSION = 1
-PRECISE = "embeddings-precise"
-"""Name of the step that makes precise vectors beside those of the analysis."""
-
 TUNED_MODEL = "tuned_model"
 _ROWS = 4096
 
@@ -277,105 +274,6 @@ def picture_estimate(size: Size) -> Estimate:
     return Estimate(3 + size.documents / 150, size.documents * FEATURES * 2)
 
 
-def load_vectors(artifact: Artifact, documents: Documents) -> NDArray[np.float16]:
-    """Return the vectors in facts order, float16 (n, d).
-
-    Raises:
-        StoreError: the artifact does not fit the documents.
-    """
-    return load_array(artifact, documents).astype(np.float16, copy=False)
-
-
-def text_embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
-    """Return what embeds texts in the space of an embeddings artifact: its embedder, or of pictures its text tower.
-
-    Raises:
-        SettingError: as ``embedder_of``, or its model reads pictures only.
-        StoreError: as ``embedder_of``.
-    """
-    found = embedder_of(artifact, workspace)
-    if found.reads == "texts":
-        return found
-    if isinstance(found, TwoTowers) and reads_texts(found.folder):
-        return TextTower(found)
-    raise SettingError(
-        "Texts cannot be compared with these pictures: the model that embedded them reads pictures only",
-        value=artifact.facts["model"]["source"],
-        fix="embed them with a CLIP or SigLIP model: tamis analyze PATH --tier precise --model FOLDER",
-    )
-
-
-def embedder_of(artifact: Artifact, workspace: Workspace) -> Embedder:
-    """Return the embedder that made an embeddings artifact, to embed more documents into the same space.
-
-    Raises:
-        SettingError: its model is not on this machine, or has other weights.
-        StoreError: the workspace does not have the tuned model.
-    """
-    about = artifact.facts
-    if about["tier"] == "given":
-        raise SettingError(
-            "Texts cannot be embedded like this corpus: its vectors were given",
-            value=about["model"],
-            fix="choose another embedding tier, or a method that reads words",
-        )
-    found: Embedder
-    if about["tier"] == "picture":
-        found = picture_embedder(workspace.models, dtype=about["compute"], threads=os.cpu_count() or 1)
-    elif about.get("reads") == "pictures":
-        found = two_towers(about["model"]["source"], dtype=about["compute"], threads=os.cpu_count() or 1)
-    elif about["tier"] == "precise":
-        found = precise_embedder(about["model"]["source"], dtype=about["compute"])
-    elif about["tier"] == "tuned":
-        found = tuned_embedder(workspace.table(about["space"]), about["space"], workspace.models)
-    else:
-        found = fast_embedder(workspace.models)
-    if found.space != about["space"]:
-        raise SettingError("The model that embedded this corpus is missing", value=about["model"], fix="embed again")
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class ShardVectors:
-    """The source of the vectors of shards in a given space: those of the corpus, or new ones by a stored tuned model.
-
-    Attributes:
-        embedder: makes new vectors; None if the corpus has them.
-        own: returns the vectors of the corpus; None if they are made by the embedder.
-    """
-
-    embedder: Embedder | None
-    own: Callable[[Shard], NDArray[np.float16]] | None
-
-    @classmethod
-    def of(cls, context: StepContext, space: str, *, what: str, step: str = "embeddings") -> ShardVectors:
-        """Find the source of the vectors for a step that reads an embeddings step.
-
-        Args:
-            context: of the running step.
-            space: the required space.
-            what: what requires it, for messages.
-            step: name of the embeddings step.
-
-        Raises:
-            StoreError: the corpus is embedded in another space, and no stored model makes this one.
-        """
-        artifact = context.inputs[step]
-        if artifact.facts["space"] == space:
-            # Mapped: what a question reads stays in the memory of the system for the next one.
-            return cls(
-                None, lambda shard: np.asarray(artifact.array(shard.part, mmap=True)).astype(np.float16, copy=False)
-            )
-        if context.workspace is None or not context.workspace.asset_path(space).is_file():
-            raise StoreError(
-                f"{what} belongs to another embedding than this corpus has",
-                value=artifact.facts["space"],
-                allowed=space,
-                fix="embed the corpus with the same model, or make the rule again",
-            )
-        return cls(tuned_embedder(context.stored(space), space, context.models), None)
-
-
 def read_or_embed(shard: Shard, given: PieceInput, embedder: Embedder | None) -> NDArray[np.float16]:
     """Return the vectors of a shard: its own input, or made by ``ShardVectors.embedder``."""
     if embedder is None:
@@ -401,22 +299,4 @@ def embeddings_like(artifact: Artifact, workspace: Workspace) -> StepSpec:
     return scoped_in_place(step, scope) if scope else step
 
 
-VECTORS = "vectors"
-"""The kind of measure that is the vectors of an embeddings step, and the name of its array."""
-
-
-def vectors_measure(which: str) -> Measure:
-    """Return the measure that holds the vectors of documents: those of the ``analysis``, or ``precise`` ones."""
-    return Measure(VECTORS, (("vectors", which),))
-
-
-def _reads(measure: Measure) -> str:
-    return PRECISE if dict(measure.params)["vectors"] == "precise" else "embeddings"
-
-
-def _read_vectors(artifact: Artifact, documents: Documents, name: str) -> NDArray[np.float16]:
-    return load_vectors(artifact, documents)
-
-
-MEASURES.register(MeasureKind(VECTORS, "Vectors of documents", reads=_reads, read=_read_vectors))
 SUPPORTING[PRECISE] = lambda: embeddings_step("precise", name=PRECISE)

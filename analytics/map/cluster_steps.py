@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.copies import Copies
 from tamis.analytics.embedding.kmeans import spherical_kmeans
-from tamis.analytics.embedding.step import load_vectors
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
 from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table

@@ -23,7 +23,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.kmeans import assign
-from tamis.analytics.embedding.step import ShardVectors, embeddings_step, read_or_embed
+from tamis.analytics.embedding.step import embeddings_step, read_or_embed
+from tamis.analytics.embedding.stored_vectors import ShardVectors
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, SUPPORTING, Measure, MeasureKind, step_name
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.copies import equal_rows
-from tamis.analytics.embedding.step import embeddings_like, load_vectors
+from tamis.analytics.embedding.step import embeddings_like
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.stored_sets import FrozenClustering, WorkspaceSources
 from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.placement import neighbours_on_map, place

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.neighbours import KnnGraph
-from tamis.analytics.embedding.step import complete_vectors, embedder_of, embeddings_step, load_vectors
+from tamis.analytics.embedding.step import complete_vectors, embeddings_step
+from tamis.analytics.embedding.stored_vectors import embedder_of, load_vectors
 from tamis.analytics.facts.stored_sets import WorkspaceSources
 from tamis.analytics.map.placement import neighbours_on_map, place, same_on_map
 from tamis.analytics.map.steps import scores

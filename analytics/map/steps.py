@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tamis.analytics.embedding.copies import Copies, graph_of_all
 from tamis.analytics.embedding.kmeans import spherical_kmeans
 from tamis.analytics.embedding.neighbours import EXACT_LIMIT, NEIGHBOURS, PROBES, KnnGraph, knn_graph
-from tamis.analytics.embedding.step import load_vectors
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.map.layout import Optimiser, epochs_for, umap_layout
 from tamis.analytics.map.placement import neighbours_among, place

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tamis.analytics.embedding.step import VECTORS, vectors_measure
+from tamis.analytics.embedding.stored_vectors import VECTORS, vectors_measure
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, View
 from tamis.analytics.operators.quality import Scores, WeighedScore
 from tamis.analytics.operators.sampling import Choosing, percentiles_within, standardise

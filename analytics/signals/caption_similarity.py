@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from tamis.analytics.embedding.step import text_embedder_of
+from tamis.analytics.embedding.stored_vectors import text_embedder_of
 from tamis.analytics.facts.column_info import COLUMNS, ColumnInfo
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec

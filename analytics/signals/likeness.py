@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.embedding.half_precision import REST, SCALE, SHIFT, SIGN
 from tamis.analytics.embedding.kmeans import rescale_rows
-from tamis.analytics.embedding.step import PRECISE, ShardVectors, read_or_embed
+from tamis.analytics.embedding.step import read_or_embed
+from tamis.analytics.embedding.stored_vectors import PRECISE, ShardVectors
 from tamis.analytics.signals.relevance import Similarity
 from tamis.analytics.signals.relevance_step import Scorer
 from tamis.analytics.steps.engine import PieceInput, shard_work

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import PRECISE, ShardVectors, read_or_embed
+from tamis.analytics.embedding.step import read_or_embed
+from tamis.analytics.embedding.stored_vectors import PRECISE, ShardVectors
 from tamis.analytics.signals.relevance import Dsir, Input, LinearVectors, LinearWords, MooreLewis, Similarity
 from tamis.analytics.steps.engine import PieceInput, shard_work
 from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, step_name

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import load_vectors
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.map.concepts import (
     CURVE,
     MEASURED,

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import embeddings_step, load_vectors
+from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, FrozenSources, MemorySources, WorkspaceSources
 from tamis.analytics.steps.engine import Engine

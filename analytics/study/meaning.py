@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.embedder import Embedder
-from tamis.analytics.embedding.step import PRECISE, text_embedder_of
+from tamis.analytics.embedding.stored_vectors import PRECISE, text_embedder_of
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.operators.meaning import SimilarMeaning
 from tamis.analytics.recipe.plan import attach, row_masks

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.embedding.kmeans import rescale_rows
-from tamis.analytics.embedding.step import PRECISE
+from tamis.analytics.embedding.stored_vectors import PRECISE
 from tamis.analytics.steps.measures import SUPPORTING
 from tamis.analytics.steps.pipeline import plan_steps
 from tamis.analytics.study.study import Study

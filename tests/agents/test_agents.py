@@ -19,7 +19,7 @@ from shared_corpus import SharedCorpus
 
 from tamis.analytics.agents import questions
 from tamis.analytics.agents.disclosure import Disclosure
-from tamis.analytics.embedding.step import embedder_of, load_vectors
+from tamis.analytics.embedding.stored_vectors import embedder_of, load_vectors
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import proposals_of
 from tamis.analytics.study.nearest_documents import vectors_of

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.duplicates.semantic import Closeness, SemanticParams, closeness
-from tamis.analytics.embedding.step import PRECISE
+from tamis.analytics.embedding.stored_vectors import PRECISE
 from tamis.analytics.operators.duplicates import SemanticDedup
 from tamis.analytics.operators.operator import OPERATORS, Decision, View
 from tamis.analytics.recipe.recipe import Recipe

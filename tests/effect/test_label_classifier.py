@@ -15,7 +15,7 @@ from shared_corpus import SharedCorpus
 from vectors_by_length import by_length
 
 from tamis.analytics.effect.label_classifier import Examples, LabelClassifier, next_to_label, train_classifier
-from tamis.analytics.embedding.step import PRECISE
+from tamis.analytics.embedding.stored_vectors import PRECISE
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.tags import make_mark

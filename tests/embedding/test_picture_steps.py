@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tamis.analytics.embedding.picture_text_model import two_towers
-from tamis.analytics.embedding.step import embedder_of, load_vectors, picture_embeddings_step, text_embedder_of
+from tamis.analytics.embedding.step import picture_embeddings_step
+from tamis.analytics.embedding.stored_vectors import embedder_of, load_vectors, text_embedder_of
 from tamis.analytics.map.options import MapOptions
 from tamis.analytics.map.picture_names import file_words
 from tamis.analytics.recipe.recipe import Recipe

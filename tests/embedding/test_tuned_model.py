@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from narrow_analysis import narrow_steps
 
 from tamis.analytics.embedding.static_model import StaticModel, load_plain_model
-from tamis.analytics.embedding.step import embedder_of, load_vectors
+from tamis.analytics.embedding.stored_vectors import embedder_of, load_vectors
 from tamis.analytics.embedding.tuned_model import TunedModel, fit_tuned, frequent_pairs
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.run import run_bundle, verify_bundle

@@ -12,7 +12,8 @@ import pytest
 from command_line import tamis
 from docstrings import write_corpus
 
-from tamis.analytics.embedding.step import load_vectors, precise_estimate
+from tamis.analytics.embedding.step import precise_estimate
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.map.cluster_edits import ClusterEdit
 from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.options import (

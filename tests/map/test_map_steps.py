@@ -12,7 +12,8 @@ from topics import TOPICS, topic_texts
 
 from tamis.analytics.embedding.embedder import fast_embedder
 from tamis.analytics.embedding.kmeans import assign
-from tamis.analytics.embedding.step import embedder_of, embeddings_step, load_vectors
+from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.embedding.stored_vectors import embedder_of, load_vectors
 from tamis.analytics.facts.stored_sets import WorkspaceSources
 from tamis.analytics.map.cluster_names import read_terms
 from tamis.analytics.map.cluster_steps import clusters_step, concept_count, concepts_step

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.composition import vendi
-from tamis.analytics.embedding.step import VECTORS, vectors_measure
+from tamis.analytics.embedding.stored_vectors import VECTORS, vectors_measure
 from tamis.analytics.operators.diversity import diverse_order, vendi_of_order_two
 from tamis.analytics.operators.operator import OPERATORS, Decision, SetOperator, View
 from tamis.analytics.operators.quality import Spending

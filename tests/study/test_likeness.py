@@ -8,7 +8,8 @@ import pytest
 from docstrings import write_corpus
 from topics import topic_texts
 
-from tamis.analytics.embedding.step import embeddings_step, load_vectors
+from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.map.steps import knn_step
 from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step

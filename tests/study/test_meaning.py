@@ -17,7 +17,7 @@ from vectors_by_length import by_length
 
 from tamis.analytics.embedding.half_precision import widen
 from tamis.analytics.embedding.kmeans import rescale_rows
-from tamis.analytics.embedding.step import PRECISE, load_vectors
+from tamis.analytics.embedding.stored_vectors import PRECISE, load_vectors
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
 from tamis.analytics.steps.documents_step import documents_step

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.analytics.embedding.kmeans import rescale_rows
-from tamis.analytics.embedding.step import VECTORS
+from tamis.analytics.embedding.stored_vectors import VECTORS
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, MemorySources
 from tamis.analytics.operators.operator import OPERATORS, Operator
