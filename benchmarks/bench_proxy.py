@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.proxy_plan import LANES, LEAST_STEPS, SIZES, Precision, ProxyPlan, ProxySize
-from tamis.analytics.effect.proxy_text import ByteTexts
+from tamis.analytics.effect.proxy_text import TokenTexts
 from tamis.analytics.effect.proxy_training import hired, precision_of, train_proxy
 from tamis.data.errors import Cancelled
 from tamis.data.progress import NullProgress
@@ -63,7 +63,7 @@ def main(names: Sequence[str]) -> int:
 def _row(size: ProxySize, precision: Precision) -> int:
     plan = ProxyPlan(size.name, LEAST_STEPS * size.step_tokens, 1, ())
     stream = np.random.default_rng(0).integers(0, 256, plan.tokens + 1).astype(np.uint16)
-    nothing = ByteTexts.of(pa.array(["a"], pa.large_string()))
+    nothing = TokenTexts.of(pa.array(["a"], pa.large_string()))
 
     def proxy(hands: Executor | None) -> None:
         with suppress(Cancelled):
@@ -103,10 +103,10 @@ def _bare(size: ProxySize, stream: NDArray[np.uint16], precision: Precision, thr
     # Late: torch.
     import torch
 
-    from tamis.analytics.effect.proxy_model import ByteModel
+    from tamis.analytics.effect.proxy_model import ProxyModel
 
     torch.set_num_threads(threads)
-    model = ByteModel(size, seed=0)
+    model = ProxyModel(size, seed=0)
     optimiser = torch.optim.AdamW(model.parameters(), lr=size.rate, fused=True)
     batch = torch.from_numpy(stream[: size.step_tokens].astype(np.int64)).view(size.batch, size.context)
     for _ in range(STEPS):

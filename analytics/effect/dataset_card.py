@@ -170,7 +170,7 @@ def _effect(effect: Effect | None) -> str:
 def _proxies(report: Report) -> str:
     """Return what transformers found, a list per size."""
     parts = [
-        f"{proxy.size} parameters, {proxy.tokens:,} bytes read by each of {proxy.seeds} models per selection:\n\n"
+        f"{proxy.model} parameters, {proxy.reading} read by each of {proxy.seeds} models per selection:\n\n"
         + "".join(f"- {plain(sentence)}\n" for sentence in proxy.sentences)
         for proxy in report.proxies
     ]

@@ -45,7 +45,7 @@ class Curve:
 
     Attributes:
         seed: of the model.
-        tokens: bytes read at each checkpoint, ascending.
+        tokens: read at each checkpoint, ascending; bytes unless there is a tokenizer.
         losses: bits per byte of the target's unseen half there.
     """
 
@@ -59,9 +59,9 @@ class Curve:
         return self.losses[-1]
 
     def reach(self, loss: float) -> float | None:
-        """Return the bytes after which the curve is first at or below a loss, None if it never is.
+        """Return the tokens after which the curve is first at or below a loss, None if it never is.
 
-        Between two checkpoints the loss is a straight line over the logarithm of the bytes. A curve that is there at
+        Between two checkpoints the loss is a straight line over the logarithm of the tokens. A curve that is there at
         its first checkpoint gives that checkpoint.
         """
         for place, value in enumerate(self.losses):

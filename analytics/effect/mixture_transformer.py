@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.effect.proxy_plan import Precision, ProxyPlan
-from tamis.analytics.effect.proxy_text import ByteTexts, reading_order
+from tamis.analytics.effect.proxy_plan import Precision, ProxyPlan, find_tokenizer, tokenizer_title
+from tamis.analytics.effect.proxy_text import TokenTexts, reading_order
 from tamis.analytics.effect.proxy_training import precision_of, train_proxy
 from tamis.analytics.steps.chosen_texts import texts_of
 from tamis.data.errors import SettingError
@@ -23,18 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TransformerProxy:
-    """A transformer of bytes, trained anew on every mixture; a ``MixtureProxy``.
+    """A transformer, trained anew on every mixture; a ``MixtureProxy``.
 
     Attributes:
-        plan: size and bytes that every model reads; its seeds and shares are not used.
+        plan: size, tokenizer and tokens that every model reads; its seeds and shares are not used.
     """
 
     plan: ProxyPlan
 
     @property
     def name(self) -> str:
-        """Return the size, the bytes and the number format, which with the fixed recipe of training say everything."""
-        return f"a transformer of {self.plan.size}, {self.plan.read:,} bytes, {self._precision}, {self.plan.device}"
+        """Return size, what is read and number format, which with the fixed recipe of training say everything."""
+        plan, unit = self.plan, self.plan.unit
+        if plan.has_tokenizer:
+            unit += f" of {tokenizer_title(plan.tokenizer)} ({find_tokenizer(plan.tokenizer).sha256[:16]})"
+        return f"a transformer of {plan.size}, {plan.read:,} {unit}, {self._precision}, {plan.device}"
 
     @cached_property
     def _precision(self) -> Precision:
@@ -58,16 +61,15 @@ class TransformerProxy:
 
         if bed.target is None or not chosen.bytes:
             raise SettingError("A mixture is measured by texts to train on and a target", value=chosen.bytes)
-        scored = ByteTexts.of(bed.target.unseen.take(pa.array(bed.bench.scored)))
-        texts = ByteTexts.of(texts_of(bed.study.corpus, bed.study.documents, chosen.rows))
+        scored = TokenTexts.of(bed.target.unseen.take(pa.array(bed.bench.scored)), self.plan.tokenizer)
+        texts = TokenTexts.of(texts_of(bed.study.corpus, bed.study.documents, chosen.rows), self.plan.tokenizer)
         keys = bed.bench.keys[chosen.rows]
-        order = reading_order(keys, texts.bytes, chosen.copies, tokens=self.plan.tokens, seed=seed)
+        order = reading_order(keys, texts.sizes, chosen.copies, tokens=self.plan.tokens, seed=seed)
         # Only the end counts: one text is enough to look at on the way.
-        first = ByteTexts(scored.symbols[: scored.starts[1]], scored.starts[:2])
         threads = self._threads
         try:
             stream = texts.stream(order, self.plan.tokens)
-            trial = train_proxy(self.plan, stream, first, scored, seed=seed, precision=self._precision)
+            trial = train_proxy(self.plan, stream, scored.first(), scored, seed=seed, precision=self._precision)
         finally:
             torch.set_num_threads(threads)
         return trial.general_bits

@@ -1,8 +1,8 @@
 """Train proxy models on a recipe's selection, on random ones and on everything, and compare what they learn.
 
-Every model of a comparison reads the same number of bytes in the same number of steps; a selection with fewer bytes is
-read several times. Each model is kept by everything it depends on, and saved on its way: a comparison that was stopped
-or killed goes on where it was, to the same bytes.
+Every model of a comparison reads the same number of tokens in the same number of steps; a selection with fewer of them
+is read several times. Tokens are bytes unless the plan names a tokenizer. Each model is kept by everything it depends
+on, and saved on its way: a comparison that was stopped or killed goes on where it was, to the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import RANDOM, RECIPE, Bench, random_copies, selection_bytes, training_set
 from tamis.analytics.effect.learning_curves import Curve
-from tamis.analytics.effect.proxy_plan import LANES, Precision, ProxyPlan
+from tamis.analytics.effect.proxy_plan import BYTES_PER_TOKEN, LANES, Precision, ProxyPlan, tokenizer_title
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ArmCurves, ProxyEffect, summarise
-from tamis.analytics.effect.proxy_text import ByteTexts, ordered_reading, reading_order
+from tamis.analytics.effect.proxy_text import TokenTexts, ordered_reading, reading_order
 from tamis.analytics.effect.proxy_training import (
     ProxyState,
     ProxyTrial,
@@ -86,7 +87,7 @@ def measure_proxy(
         recipe: what to measure.
         plan: size, tokens and seeds.
         listen: called with what is known so far whenever a model reaches a checkpoint.
-        progress: counts the bytes read by all models; may cancel.
+        progress: counts the tokens read by all models; may cancel.
 
     Raises:
         SettingError: there is no target, or a GPU is wanted and there is none.
@@ -136,6 +137,7 @@ class ProxyGround:
     bed: EffectStudy
     plan: ProxyPlan
     _lock: Lock = field(default_factory=Lock)
+    _counted: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that there is something to score."""
@@ -148,26 +150,30 @@ class ProxyGround:
         return precision_of(self.plan.spec, self.plan.device)
 
     @cached_property
-    def scored(self) -> ByteTexts:
+    def scored(self) -> TokenTexts:
         """Return target texts no recipe has seen, up to the plan's bytes, chosen by hash."""
         if self.bed.target is None:
             raise SettingError("Proxy models need a target")
         texts = self.bed.target.unseen.take(pa.array(self.bed.bench.scored))
-        sizes = ByteTexts.of(texts).bytes
+        sizes = TokenTexts.of(texts).bytes
         rows = sample_within(key64(texts.to_pylist()), sizes, self.plan.scored_bytes, seed=0, salt="proxy target")
-        return ByteTexts.of(texts.take(pa.array(np.sort(rows))))
+        return self._read(texts.take(pa.array(np.sort(rows))))
 
     @cached_property
-    def general(self) -> ByteTexts:
+    def general(self) -> TokenTexts:
         """Return texts of the corpus' hold-out, up to the plan's bytes, chosen by hash."""
         bench = self.bed.bench
         if not len(bench.holdout):
-            return ByteTexts.of(pa.array([], pa.large_string()))
+            return self._read(pa.array([], pa.large_string()))
         held = bench.holdout
         chosen = sample_within(
             bench.keys[held], bench.bytes[held], self.plan.scored_bytes, seed=0, salt="proxy hold-out"
         )
-        return ByteTexts.of(texts_of(self.bed.study.corpus, self.bed.study.documents, np.sort(held[chosen])))
+        return self._texts_of(np.sort(held[chosen]))
+
+    @property
+    def _bytes_per_token(self) -> float:
+        return float(self.scored.bytes.sum() / max(1, int(self.scored.sizes.sum())))
 
     @cached_property
     def _scored_digest(self) -> str:
@@ -217,7 +223,7 @@ class ProxyGround:
         same: dict[str, list[int]] = {}
         for place, key in enumerate(keys):
             same.setdefault(key.digest, []).append(place)
-        watch.step(f"{self.plan.size} models", len(same) * each, "bytes")
+        watch.step(f"{self.plan.size} models", len(same) * each, self.plan.unit)
         found: dict[int, ProxyTrial] = {}
         missing = []
         for places in same.values():
@@ -259,26 +265,54 @@ class ProxyGround:
         finally:
             torch.set_num_threads(threads)
 
+    def _read(self, texts: pa.Array) -> TokenTexts:
+        return TokenTexts.of(texts, self.plan.tokenizer)
+
+    def _texts_of(self, rows: NDArray[np.int64]) -> TokenTexts:
+        return self._read(texts_of(self.bed.study.corpus, self.bed.study.documents, rows))
+
     def _order(self, arm: Arm) -> NDArray[np.int64]:
-        bench, tokens = self.bed.bench, self.plan.tokens
+        """Return the documents that a model reads, int64 (m,), facts rows in the order of reading."""
+        tokens = self.plan.tokens
+        if not self.plan.has_tokenizer:
+            return self._first(arm, tokens)
+        # An order of more bytes begins as one of fewer, so it does not matter how far one looks.
+        reach = tokens * BYTES_PER_TOKEN
+        while True:
+            order = self._first(arm, reach)
+            ends = np.cumsum(self._counts(order) + 1)
+            if ends[-1] >= tokens:
+                return order[: int(np.searchsorted(ends, tokens)) + 1]
+            reach *= 2
+
+    def _counts(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the tokens of documents, int64 (m,); each is counted once."""
+        new = np.array(sorted(set(rows.tolist()) - self._counted.keys()), dtype=np.int64)
+        if len(new):
+            self._counted.update(zip(new.tolist(), self._texts_of(new).sizes.tolist(), strict=True))
+        return np.array([self._counted[row] for row in rows.tolist()], dtype=np.int64)
+
+    def _first(self, arm: Arm, tokens: int) -> NDArray[np.int64]:
+        """Return the documents of an arm in their order until there are so many bytes and ends of texts."""
+        bench = self.bed.bench
         sizes = bench.bytes[arm.rows]
         if arm.places is not None:
             return arm.rows[ordered_reading(sizes, arm.copies, arm.places, tokens=tokens)]
         return arm.rows[reading_order(bench.keys[arm.rows], sizes, arm.copies, tokens=tokens, seed=arm.seed)]
 
-    def _texts(self, orders: Iterable[NDArray[np.int64]]) -> tuple[ByteTexts, NDArray[np.int64]]:
+    def _texts(self, orders: Iterable[NDArray[np.int64]]) -> tuple[TokenTexts, NDArray[np.int64]]:
         """Return the texts that any model reads, and where each facts row is among them, int64 (n,)."""
         study = self.bed.study
         rows = np.unique(np.concatenate(list(orders)))
         places = np.full(study.documents.n, -1, dtype=np.int64)
         places[rows] = np.arange(len(rows))
-        return ByteTexts.of(texts_of(study.corpus, study.documents, rows)), places
+        return self._texts_of(rows), places
 
     def _train(
         self,
         arm: Arm,
         key: ArtifactKey,
-        stream: NDArray[np.uint16],
+        stream: NDArray[np.unsignedinteger[Any]],
         reached: Callable[[ProxyTrial], None],
         hands: Executor,
         progress: Progress,
@@ -298,7 +332,7 @@ class ProxyGround:
         self,
         arm: Arm,
         out: ArtifactWriter,
-        stream: NDArray[np.uint16],
+        stream: NDArray[np.unsignedinteger[Any]],
         reached: Callable[[ProxyTrial], None],
         hands: Executor,
         progress: Progress,
@@ -328,18 +362,21 @@ class ProxyGround:
 
     def _kind(self, arm: Arm) -> ArmCurves:
         bench, group = self.bed.bench, self.bed.group
-        seen = np.bincount(self._order(arm), minlength=len(bench))
+        order = self._order(arm)
+        read = max(1, int(bench.bytes[order].sum())) if self.plan.has_tokenizer else self.plan.read
+        seen = np.bincount(order, minlength=len(bench))
         owner = np.where(group >= 0, group, np.arange(len(bench)))
         times = np.bincount(owner, weights=seen, minlength=len(bench)).astype(np.int32)
         kept = int(bench.bytes[arm.rows].sum())
+        worth = min(effective_tokens(bench.bytes.astype(np.float64), times), float(read))
         return ArmCurves(
             name=arm.name,
             part=arm.part,
             share=kept / max(1, int(bench.bytes[bench.allowed].sum())),
             documents=len(arm.rows),
             bytes=kept,
-            passes=self.plan.read / max(1, int((bench.bytes[arm.rows] * arm.copies).sum())),
-            effective=min(effective_tokens(bench.bytes.astype(np.float64), times), float(self.plan.read)),
+            passes=read / max(1, int((bench.bytes[arm.rows] * arm.copies).sum())),
+            effective=worth * (self.plan.read / read),
             curves=(),
         )
 
@@ -370,6 +407,8 @@ class ProxyGround:
             device=self.plan.device,
             scored_texts=len(self.scored),
             scored_bytes=int(self.scored.bytes.sum()),
+            tokenizer=tokenizer_title(self.plan.tokenizer),
+            bytes_per_token=self._bytes_per_token,
             arms=tuple(replace(kind, curves=_curves(arms, trials, places)) for kind, places in kinds),
             whole=len(done) == len(arms),
         )

@@ -1,4 +1,4 @@
-"""A decoder-only language model of bytes in plain torch. Imported late: torch takes a second.
+"""A decoder-only language model in plain torch. Imported late: torch takes a second.
 
 RMSNorm before each part (Zhang and Sennrich 2019, arXiv 1910.07467), rotary positions (Su 2021, arXiv 2104.09864),
 SwiGLU (Shazeer 2020, arXiv 2002.05202), no biases, and the output tied to the embedding: what small open models use.
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from tamis.analytics.effect.proxy_plan import SYMBOLS, ProxySize
+from tamis.analytics.effect.proxy_plan import ProxySize
 
 _EPSILON = 1e-6
 _BASE = 10_000.0
@@ -48,8 +48,8 @@ class _Block(nn.Module):
         return x + fn.linear(fn.silu(gate) * up, self.narrow.weight.to(dtype))
 
 
-class ByteModel(nn.Module):
-    """The proxy: predicts the next of 257 symbols from those before it.
+class ProxyModel(nn.Module):
+    """The proxy: predicts the next symbol from those before it.
 
     Args:
         size: layers and widths.
@@ -59,7 +59,7 @@ class ByteModel(nn.Module):
 
     def __init__(self, size: ProxySize, *, seed: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(SYMBOLS, size.width)
+        self.embedding = nn.Embedding(size.symbols, size.width)
         self.blocks = nn.ModuleList(_Block(size) for _ in range(size.layers))
         self.cosine: Tensor
         self.sine: Tensor
@@ -79,7 +79,7 @@ class ByteModel(nn.Module):
                 nn.init.normal_(weight, std=deviation / divisor, generator=chance)
 
     def forward(self, symbols: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Return the logits of each next symbol, float32 (texts, length, 257), from int64 (texts, length).
+        """Return the logits of each next symbol, float32 (texts, length, symbols), from int64 (texts, length).
 
         Matrices are multiplied in ``dtype``; weights, norms, and the sum that passes through stay in float32.
         """

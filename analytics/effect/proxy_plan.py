@@ -1,16 +1,24 @@
 """How small language models are trained to measure a selection: sizes, the one recipe of training, and a plan.
 
-Every number here is frozen and part of the digest of a result. The models read UTF-8 bytes: no vocabulary has to be
-fitted to one of the compared selections, every language is readable, and bits per byte need no conversion.
+Every number here is frozen and part of the digest of a result. The models read UTF-8 bytes unless a tokenizer is named:
+no vocabulary has to be fitted to one of the compared selections, every language is readable, and bits per byte need no
+conversion. Under a tokenizer contexts and steps count its tokens, and its vocabulary adds to the parameters.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+
+from tamis.analytics.training.encoded import Tokenizer
+from tamis.analytics.training.rank_tokenizer import TIKTOKEN
+from tamis.analytics.training.tokenizer import RAW, load_tokenizer
 from tamis.data.errors import SettingError
 
 Device = Literal["cpu", "cuda"]
@@ -29,6 +37,9 @@ LANES = 2
 ARITHMETIC = 2
 """Version of the order of additions in sizes of several parts."""
 
+BYTES_PER_TOKEN = 4
+"""Of English under usual vocabularies: for estimates, and for how much text to look at first."""
+
 TRAINED_PER_SCORED = 3
 """Bytes scored in the time of one byte trained: a step reads forwards once and backwards for twice that."""
 
@@ -38,15 +49,16 @@ class ProxySize:
     """One size of the model and of its steps.
 
     Attributes:
-        name: parameters, for people.
+        name: parameters when it reads bytes, for people.
         layers, width, hidden, heads: of the model.
-        context: bytes a model looks at.
+        context: tokens a model looks at; a byte is one, unless a tokenizer is named.
         batch: contexts per step.
         rate: highest learning rate.
         narrow: train in bfloat16 where the processor multiplies it in hardware; measured to pay from 2M on.
         parts: of a step, whose gradients are made apart and added in order: one model keeps two processors busy,
             to the same bytes as on one.
-        speed: bytes per second that one processor trains, measured; only for estimates.
+        speed: tokens per second that one processor trains, measured with bytes; only for estimates.
+        symbols: tokens of the vocabulary, and one for the end of a text.
     """
 
     name: str
@@ -60,17 +72,28 @@ class ProxySize:
     narrow: bool
     parts: int
     speed: int
+    symbols: int = SYMBOLS
 
     @property
     def parameters(self) -> int:
         """Return the number of parameters; the embedding is tied to the output."""
         block = 4 * self.width**2 + 3 * self.width * self.hidden + 2 * self.width
-        return SYMBOLS * self.width + self.layers * block + self.width
+        return self.symbols * self.width + self.layers * block + self.width
 
     @property
     def step_tokens(self) -> int:
-        """Return the bytes per step."""
+        """Return the tokens per step."""
         return self.context * self.batch
+
+    @property
+    def scored_rows(self) -> int:
+        """Return the windows that are scored at a time: a large vocabulary leaves room for few."""
+        return max(1, min(64, (1 << 25) // (self.context * self.symbols)))
+
+    def with_symbols(self, symbols: int) -> ProxySize:
+        """Return the size with another vocabulary; its speed falls as its parameters grow."""
+        wide = replace(self, symbols=symbols)
+        return replace(wide, speed=max(1, self.speed * self.parameters // wide.parameters))
 
 
 SIZES: Mapping[str, ProxySize] = {
@@ -111,16 +134,53 @@ def find_size(name: str) -> ProxySize:
     return SIZES[name]
 
 
+_READ_BACK = "Tamis reads CASE, Ünïcode, 中文, ไทย, 😀 and\n\n  white space;\tall of it: 3.14 != 22/7."
+
+
+@lru_cache(maxsize=4)
+def find_tokenizer(name: str) -> Tokenizer:
+    """Return a tokenizer from whose tokens every text can be read back; otherwise bits per byte would leave some out.
+
+    Raises:
+        SettingError: there is none of this name, or it loses text: by lower case, unknown pieces, white space.
+    """
+    found = load_tokenizer(name)
+    read = found.decode(found.encode(pa.array([_READ_BACK], pa.large_string())).ids)
+    if read != _READ_BACK:
+        raise SettingError(
+            "This tokenizer does not give texts back", value=name, allowed="bytes, or a tokenizer that loses nothing",
+            fix="choose a byte-level one; bits per byte count what is lost as known",
+        )  # fmt: skip
+    return found
+
+
+def tokenizer_anywhere(name: str) -> str:
+    """Return a name that means the same tokenizer in any folder: a path becomes absolute."""
+    path = Path(name.removeprefix(TIKTOKEN)).expanduser()
+    if name == RAW or not path.exists():
+        return name
+    return name.removesuffix(name.removeprefix(TIKTOKEN)) + str(path.resolve())
+
+
+def tokenizer_title(name: str) -> str:
+    """Return a tokenizer's name for people: of a path, the end that tells it from others."""
+    path = Path(name.removeprefix(TIKTOKEN)).expanduser()
+    if name == RAW or not path.exists():
+        return name
+    return path.name if path.name != "tokenizer.json" else f"{path.resolve().parent.name}/{path.name}"
+
+
 @dataclass(frozen=True)
 class ProxyPlan:
     """What to train for a comparison.
 
     Attributes:
         size: name in ``SIZES``.
-        tokens: bytes that every model reads, repeats counted.
+        tokens: of the tokenizer that every model reads, repeats counted: bytes unless one is named.
         seeds: models per selection; seed k orders the texts and starts the weights alike in every selection.
         shares: parts of the recipe's selection, in (0, 1), trained on too; they show how little data is enough.
         device: ``cpu`` or ``cuda``.
+        tokenizer: ``bytes``, or the name of one that gives every text back, see ``load_tokenizer``.
     """
 
     size: str = "0.5M"
@@ -128,6 +188,7 @@ class ProxyPlan:
     seeds: int = 3
     shares: tuple[float, ...] = (0.1, 0.3)
     device: Device = "cpu"
+    tokenizer: str = RAW
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -147,11 +208,24 @@ class ProxyPlan:
             raise SettingError("A share of a recipe is between 0 and 1", value=self.shares, allowed="0 < share < 1")
         if self.device not in ("cpu", "cuda"):
             raise SettingError("Unknown device", value=self.device, allowed=("cpu", "cuda"))
+        if self.has_tokenizer:
+            find_tokenizer(self.tokenizer)
+
+    @property
+    def has_tokenizer(self) -> bool:
+        """Return whether models read the tokens of a tokenizer, not bytes."""
+        return self.tokenizer != RAW
+
+    @property
+    def unit(self) -> str:
+        """Return what tokens are."""
+        return "tokens" if self.has_tokenizer else "bytes"
 
     @property
     def spec(self) -> ProxySize:
-        """Return the size."""
-        return find_size(self.size)
+        """Return the size, with the vocabulary of the tokenizer."""
+        size = find_size(self.size)
+        return size.with_symbols(find_tokenizer(self.tokenizer).vocabulary + 1) if self.has_tokenizer else size
 
     @property
     def steps(self) -> int:
@@ -160,7 +234,7 @@ class ProxyPlan:
 
     @property
     def read(self) -> int:
-        """Return the bytes that every model really reads: whole steps of them."""
+        """Return the tokens that every model really reads: whole steps of them."""
         return self.steps * self.spec.step_tokens
 
     @property
@@ -177,18 +251,27 @@ class ProxyPlan:
     def seconds(self) -> float:
         """Return the estimated seconds of all models on two processors."""
         scored = (len(CHECKPOINTS) + 1) * self.scored_bytes / TRAINED_PER_SCORED
+        if self.has_tokenizer:
+            scored /= BYTES_PER_TOKEN
         # A step of several parts keeps all processors busy, also when the last model trains alone.
         rounds = self.models / LANES if self.spec.parts > 1 else math.ceil(self.models / LANES)
         return rounds * (self.tokens + scored) / self.spec.speed
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as a JSON value; one that reads bytes has the value it had before there were tokenizers."""
+        return {key: value for key, value in asdict(self).items() if key != "tokenizer" or self.has_tokenizer}
+
     def params(self, precision: Precision) -> dict[str, Any]:
         """Return everything about the training that a result depends on, as a JSON value."""
-        spec = {name: value for name, value in asdict(self.spec).items() if name not in ("speed", "narrow", "parts")}
+        unread = ("speed", "narrow", "parts", "symbols")
+        spec = {name: value for name, value in asdict(self.spec).items() if name not in unread}
         found = {
             "size": spec, "training": dict(TRAINING), "tokens": self.tokens, "checkpoints": list(CHECKPOINTS),
             "scored_bytes": self.scored_bytes, "precision": precision, "device": self.device,
         }  # fmt: skip
-        # Sizes of one part have the bytes they had before there were parts.
+        # What reads bytes, and sizes of one part, have the bytes they had before there were tokenizers and parts.
+        if self.has_tokenizer:
+            found["tokenizer"] = {"sha256": find_tokenizer(self.tokenizer).sha256, "symbols": self.spec.symbols}
         return found if self.spec.parts == 1 else found | {"parts": self.spec.parts, "arithmetic": ARITHMETIC}
 
 

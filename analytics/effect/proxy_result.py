@@ -19,10 +19,14 @@ from tamis.analytics.effect.learning_curves import (
     find_data_share,
     find_speed_up,
 )
+from tamis.analytics.effect.proxy_agreement import trust_sentence
 from tamis.analytics.effect.verdict import Difference, Verdict, compare, text_error
+from tamis.analytics.training.tokenizer import RAW
 
 if TYPE_CHECKING:
     from tamis.analytics.effect.proxy_training import ProxyTrial
+
+_OF_TOKENIZERS = ("tokenizer", "bytes_per_token")
 
 EVERYTHING, SHARE = "everything", "share"
 
@@ -37,7 +41,7 @@ class ArmCurves:
         share: distinct bytes as a share of all training candidates, of the first seed.
         documents, bytes: distinct documents and their UTF-8 bytes, of the first seed.
         passes: how often a model reads the selection.
-        effective: bytes that the bytes read are worth, repeats and copies discounted, of the first seed.
+        effective: tokens that the tokens read are worth, repeats and copies discounted, of the first seed.
         curves: one per seed that has begun.
     """
 
@@ -65,11 +69,13 @@ class ProxyEffect:
         target, target_digest: name of the target, and digest of its texts.
         size: name of the model's size.
         parameters: of one model.
-        tokens: bytes that every model reads.
+        tokens: of the tokenizer that every model reads; bytes without one.
         seeds: models per selection.
         precision, device: what they are trained in and on.
         scored_texts, scored_bytes: of the target's unseen half.
         arms: what was trained on.
+        tokenizer: name of the tokenizer, ``bytes`` without one.
+        bytes_per_token: of the scored texts, 1 without a tokenizer.
         whole: whether all models are trained; the numbers below are there only then.
         differences: final bits per byte of the target against random and everything, of general text against random.
         speed_up: against random; None before the end.
@@ -93,6 +99,32 @@ class ProxyEffect:
     differences: tuple[Difference, ...] = ()
     speed_up: SpeedUp | None = None
     data_share: DataShare | None = None
+    tokenizer: str = RAW
+    bytes_per_token: float = 1.0
+
+    @property
+    def reads_bytes(self) -> bool:
+        """Return whether the models read bytes."""
+        return self.tokenizer == RAW
+
+    @property
+    def model(self) -> str:
+        """Return the size of the models for people, with the tokenizer they read by."""
+        return self.size if self.reads_bytes else f"{self.size} with {self.tokenizer}"
+
+    @property
+    def reading(self) -> str:
+        """Return what every model reads, for people."""
+        if self.reads_bytes:
+            return f"{self.tokens:,} bytes"
+        return f"{self.tokens:,} tokens of {self.tokenizer} ({self.bytes_per_token:.2f} bytes of the target each)"
+
+    @property
+    def trust(self) -> str:
+        """Return how far models of this size can be trusted, in words; measured with those that read bytes."""
+        if self.reads_bytes:
+            return trust_sentence(self.size)
+        return f"How far models that read {self.tokenizer} agree with larger ones was not measured."
 
     @property
     def headline(self) -> Difference | None:
@@ -125,7 +157,8 @@ class ProxyEffect:
     def to_json(self) -> dict[str, Any]:
         """Return the effect as a JSON value."""
         value: dict[str, Any] = _adapter().dump_python(self, mode="json")
-        return value
+        # Models of bytes have the result they had before there were tokenizers.
+        return {key: item for key, item in value.items() if not self.reads_bytes or key not in _OF_TOKENIZERS}
 
     @classmethod
     def from_json(cls, value: Any) -> ProxyEffect:
@@ -160,7 +193,8 @@ def summarise(
         name: [trials[name, 1.0, curve.seed] for curve in arms[name, 1.0].curves]
         for name in (RECIPE, RANDOM, *([EVERYTHING] if everything else []))
     }
-    proxy = f"a transformer of {effect.size} parameters, not a large one: proxy evidence"
+    size = effect.size if effect.reads_bytes else f"{effect.parameters / 1e6:.1f}M"
+    proxy = f"a transformer of {size} parameters, not a large one: proxy evidence"
 
     def target_against(other: str) -> Difference:
         bits = [[trial.bits for trial in tables[name]] for name in (RECIPE, other)]

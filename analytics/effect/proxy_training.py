@@ -1,4 +1,4 @@
-"""Train a proxy model on a stream of bytes and score texts at checkpoints; stop and go on without a trace.
+"""Train a proxy model on a stream of tokens and score texts at checkpoints; stop and go on without a trace.
 
 The same stream, size, seed, device and build of torch give the same bytes: a step has a stated number of parts, each on
 one thread, and their gradients are added in order, so the number of processors does not matter. Another kind of
@@ -25,14 +25,14 @@ from tamis.analytics.effect.proxy_plan import (
     checkpoint_steps,
     learning_rate,
 )
-from tamis.analytics.effect.proxy_text import ByteTexts, context_order
+from tamis.analytics.effect.proxy_text import TokenTexts, context_order
 from tamis.data.errors import SettingError
 from tamis.data.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
     import torch
 
-    from tamis.analytics.effect.proxy_model import ByteModel
+    from tamis.analytics.effect.proxy_model import ProxyModel
 
 PIECES = 16
 """A model is saved this many times on its way, and at every checkpoint."""
@@ -47,7 +47,7 @@ class ProxyState:
     Attributes:
         step: steps done.
         weights: float32 (3 p,), the parameters and both averages of the optimiser, in the model's order.
-        tokens: bytes read at each checkpoint so far.
+        tokens: read at each checkpoint, bytes unless there is a tokenizer so far.
         losses: bits per byte of the scored texts there.
     """
 
@@ -62,7 +62,7 @@ class ProxyTrial:
     """One trained model, measured.
 
     Attributes:
-        tokens: bytes read at each checkpoint.
+        tokens: read at each checkpoint, bytes unless there is a tokenizer.
         losses: bits per byte of the scored texts there.
         bits: float64 (m,), bits of each scored text at the end.
         general_bits: float64 (h,), bits of each other text at the end.
@@ -92,9 +92,9 @@ def precision_of(size: ProxySize, device: Device) -> Precision:
 
 def train_proxy(
     plan: ProxyPlan,
-    stream: NDArray[np.uint16],
-    scored: ByteTexts,
-    general: ByteTexts,
+    stream: NDArray[np.unsignedinteger[Any]],
+    scored: TokenTexts,
+    general: TokenTexts,
     *,
     seed: int,
     precision: Precision,
@@ -107,7 +107,7 @@ def train_proxy(
 
     Args:
         plan: size and tokens.
-        stream: uint16 (tokens + 1,), see ``ByteTexts.stream``.
+        stream: unsigned (tokens + 1,), see ``TokenTexts.stream``.
         scored: texts whose loss is measured at every checkpoint; at least one byte.
         general: texts whose loss is measured at the end.
         seed: of the first weights.
@@ -115,7 +115,7 @@ def train_proxy(
         state: where an earlier run stopped, None to begin.
         save: called with the state after every piece.
         hands: threads that make the parts of a step, see ``hired``; shared by all models that train at a time.
-        progress: counts the bytes read; may cancel between two steps.
+        progress: counts the tokens read; may cancel between two steps.
     """
     trainer = _Trainer(plan, seed=seed, precision=precision, hands=hands)
     watch = progress or NullProgress()
@@ -161,7 +161,7 @@ class _Trainer:
         import torch
 
         # Late: torch.
-        from tamis.analytics.effect.proxy_model import ByteModel
+        from tamis.analytics.effect.proxy_model import ProxyModel
 
         self.plan, self.spec, self.device = plan, plan.spec, plan.device
         self.hands = hands if self.device == "cpu" else None
@@ -169,7 +169,7 @@ class _Trainer:
         self.dtype: torch.dtype = getattr(torch, precision)
         if self.device == "cpu":
             torch.set_num_threads(1)
-        self.model: ByteModel = ByteModel(self.spec, seed=seed).to(self.device)
+        self.model: ProxyModel = ProxyModel(self.spec, seed=seed).to(self.device)
         self.parts = list(self.model.parameters())
         groups = [
             {"params": [part for part in self.parts if part.ndim == 2], "weight_decay": TRAINING["weight_decay"]},
@@ -178,7 +178,7 @@ class _Trainer:
         betas = (TRAINING["betas"][0], TRAINING["betas"][1])
         self.optimiser = torch.optim.AdamW(groups, lr=0.0, betas=betas, eps=TRAINING["epsilon"], fused=True)
 
-    def step(self, stream: NDArray[np.uint16], number: int) -> None:
+    def step(self, stream: NDArray[np.unsignedinteger[Any]], number: int) -> None:
         """Learn from the next contexts of the stream."""
         # Late: torch.
         import torch
@@ -199,7 +199,7 @@ class _Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
-    def bits(self, texts: ByteTexts) -> NDArray[np.float64]:
+    def bits(self, texts: TokenTexts) -> NDArray[np.float64]:
         """Return the bits that the model needs for each text, float64 (m,)."""
         # Late: torch.
         import torch
@@ -211,7 +211,7 @@ class _Trainer:
             return np.asarray(nats / np.log(2))
 
         found = np.zeros(len(texts))
-        windows = list(texts.windows(self.spec.context))
+        windows = list(texts.windows(self.spec.context, self.spec.scored_rows))
         for window, bits in zip(windows, self._each(score, windows), strict=True):
             np.add.at(found, window[2], bits)
         return found

@@ -18,7 +18,6 @@ from tamis.analytics.effect.bench import DEDUP, RANDOM, RECIPE
 from tamis.analytics.effect.charts import Bar, Series, bars, plot
 from tamis.analytics.effect.composition import Coverage
 from tamis.analytics.effect.label_probe import ProbeCurve
-from tamis.analytics.effect.proxy_agreement import trust_sentence
 from tamis.analytics.effect.proxy_result import EVERYTHING, ProxyEffect
 from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
@@ -176,16 +175,17 @@ def draw_learning(proxy: ProxyEffect) -> Markup:
     """Draw the mean learning curve of every kind of selection."""
     looks = {RECIPE: "var(--kept)", RANDOM: "var(--faint)", EVERYTHING: "var(--dropped)"}
     series = []
+    unit, million = ("bytes", "megabytes") if proxy.reads_bytes else ("tokens", "million tokens")
     for arm in proxy.arms:
         tokens = arm.curves[0].tokens
         means = [sum(curve.losses[k] for curve in arm.curves) / len(arm.curves) for k in range(len(tokens))]
         points = tuple(zip((read / 1e6 for read in tokens), means, strict=True))
         labels = tuple(
-            f"{arm.title}: {mean:.3f} after {read:,} bytes" for read, mean in zip(tokens, means, strict=True)
+            f"{arm.title}: {mean:.3f} after {read:,} {unit}" for read, mean in zip(tokens, means, strict=True)
         )
         series.append(Series(arm.title, points, looks.get(arm.name, "var(--accent)"), line=True, labels=labels))
-    title = f"Learning curves of {proxy.size} transformers"
-    return Markup(plot(series, x="megabytes read", y="target bits per byte", title=title))
+    title = f"Learning curves of {proxy.model} transformers"
+    return Markup(plot(series, x=f"{million} read", y="target bits per byte", title=title))
 
 
 def list_arms(proxy: ProxyEffect) -> Table:
@@ -241,7 +241,7 @@ def _templates() -> Environment:
     found.filters.update(number=format, cell=format_cell)
     shown = (
         list_cards, draw_funnel, list_drops, list_predictions, list_contamination, list_differences, list_issues,
-        list_probe, draw_trials, draw_coverage, draw_groups, list_provenance, draw_learning, list_arms, trust_sentence,
+        list_probe, draw_trials, draw_coverage, draw_groups, list_provenance, draw_learning, list_arms,
     )  # fmt: skip
     found.globals.update({each.__name__: each for each in shown})
     found.globals["contamination_note"] = CONTAMINATION_NOTE

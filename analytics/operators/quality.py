@@ -242,11 +242,22 @@ class DomainSampling(BaseModel):
     floor: float | None = Field(None, ge=0, le=1, description="Copies of documents below the threshold.")
 
 
+class DomainWeight(BaseModel):
+    """What one score weighs in one domain."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    value: str = Field(max_length=1000, description="Value of the domain; empty for documents without one.")
+    signal: NumericColumn = Field(description="The score, one of those above.")
+    weight: float = Field(1.0, description="Above 0 where high values are good there, below 0 where low ones are.")
+
+
 @OPERATORS.register
 class QuaDMix(Curved):
     """Samples documents by a curve of several merged quality scores, with its own parameters in every domain.
 
-    The merged quality is the weighted mean of the scores' percentiles over all documents; r is the rank of it within
+    The merged quality is the weighted mean of the scores' percentiles over all documents, with the weights of the
+    document's domain where ``weights`` states them; r is the rank of it within
     the domain, 0 best and 1 worst. A document has (2 / (1 + e^(-l (w - r))))^h + e copies on average up to the
     threshold w, and e below: l is ``steepness``, w ``threshold``, h ``strength`` and e ``floor``. With a budget all of
     that is multiplied by the number that meets it. The fraction of a copy is decided by keyed hash.
@@ -257,7 +268,7 @@ class QuaDMix(Curved):
     summary: ClassVar[str] = "Samples by several merged quality scores, by a curve of its own in each domain."
     source: ClassVar[str] = (
         "Liu et al. 2025, arXiv 2504.16511, section 3 (searches l up to 1000, w up to 0.1, h up to 1, e up to 0.001);"
-        " scores are brought to percentiles, and weights are the same in all domains"
+        " scores are brought to percentiles"
     )
     warning: ClassVar[str | None] = (
         "The published ranges keep about a tenth: raise the threshold for more. Judge parameters on the page Effect."
@@ -272,6 +283,11 @@ class QuaDMix(Curved):
     domains: tuple[DomainSampling, ...] = Field(
         (), max_length=2_000, description="Domains that do otherwise; what they leave out is as stated above."
     )
+    weights: tuple[DomainWeight, ...] | None = Field(
+        None,
+        max_length=20_000,
+        description="Weights of scores in single domains; absent, or for scores and domains not named: as above.",
+    )
 
     @field_validator("domains")
     @classmethod
@@ -280,6 +296,17 @@ class QuaDMix(Curved):
     ) -> tuple[DomainSampling, ...]:
         within = info.data.get("within") or ""
         return tuple(item.model_copy(update={"value": value_in(within, item.value)}) for item in domains)
+
+    @field_validator("weights")
+    @classmethod
+    def _weigh_the_column(
+        cls, weights: tuple[DomainWeight, ...] | None, info: ValidationInfo
+    ) -> tuple[DomainWeight, ...] | None:
+        within = info.data.get("within") or ""
+        # An empty table of a form states nothing.
+        if not weights:
+            return None
+        return tuple(item.model_copy(update={"value": value_in(within, item.value)}) for item in weights)
 
     @model_validator(mode="after")
     def _is_complete(self) -> QuaDMix:
@@ -291,7 +318,26 @@ class QuaDMix(Curved):
             raise ValueError("each domain may be named once only")
         if not any(item.weight for item in self.scores):
             raise ValueError("one weight at least must not be 0")
+        self._check_weights(self.weights or ())
         return self
+
+    def _check_weights(self, weights: tuple[DomainWeight, ...]) -> None:
+        if weights and self.within is None:
+            raise ValueError("weights need within, the column whose values they name")
+        named = {(item.value, item.signal) for item in weights}
+        if len(named) != len(weights):
+            raise ValueError("each score may be weighed once only in a domain")
+        unknown = {signal for _, signal in named} - {item.signal for item in self.scores}
+        if unknown:
+            raise ValueError(f"weights name {min(unknown)}, which is not among the scores")
+        for value in {item.value for item in weights}:
+            if not any(self._weights_of(value)):
+                raise ValueError(f"one weight at least must not be 0 in {value or 'documents without a domain'}")
+
+    def _weights_of(self, name: str) -> list[float]:
+        """Return the weight of each score in a domain."""
+        own = {item.signal: item.weight for item in self.weights or () if item.value == name}
+        return [own.get(item.signal, item.weight) for item in self.scores]
 
     def columns(self) -> frozenset[str]:
         return frozenset(
@@ -300,7 +346,7 @@ class QuaDMix(Curved):
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.within)
-        merged = self._merged(view)
+        merged = self._merged(view, codes, names)
         rank = 1.0 - percentiles_within(merged, codes)
         expected = self._expected(rank, codes, names)
         spending = self.spending(view, codes, names)
@@ -316,15 +362,20 @@ class QuaDMix(Curved):
             resolved={"scale": float(scale)},
         )
 
-    def _merged(self, view: View) -> NDArray[np.float64]:
+    def _merged(self, view: View, codes: NDArray[np.int64], names: list[str]) -> NDArray[np.float64]:
         """Return the weighted mean of the scores' percentiles, float64 (n,), high is good."""
         whole = np.zeros(len(view), dtype=np.int64)
-        merged = np.zeros(len(view))
-        for item in self.scores:
-            values = view.numbers(item.signal)
-            # A missing score is the worst, whichever end of it is good.
-            merged += abs(item.weight) * percentiles_within(values if item.weight > 0 else -values, whole)
-        return merged / sum(abs(item.weight) for item in self.scores)
+        merged, total = np.zeros(len(view)), np.zeros(len(view))
+        by_domain = np.array([self._weights_of(name) for name in names]).reshape(-1, len(self.scores))
+        for place, item in enumerate(self.scores):
+            weights, values = by_domain[codes, place], view.numbers(item.signal)
+            for sign in (1.0, -1.0):
+                part = np.maximum(sign * weights, 0.0)
+                if part.any():
+                    # A missing score is the worst, whichever end of it is good.
+                    merged += part * percentiles_within(sign * values, whole)
+                    total += part
+        return merged / total
 
     def _of(self, name: str) -> dict[str, float]:
         """Return the parameters of a domain."""

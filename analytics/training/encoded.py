@@ -54,3 +54,6 @@ class Tokenizer(Protocol):
             texts: large_string (n,) without NULL.
             special: whether the texts of special tokens become those tokens.
         """
+
+    def decode(self, ids: NDArray[np.uint32]) -> str:
+        """Return the text of tokens, uint32 (t,), as far as they still have it; broken UTF-8 becomes U+FFFD."""

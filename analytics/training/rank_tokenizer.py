@@ -123,6 +123,10 @@ class RankTokenizer:
         ids = np.fromiter((number for one in found for number in one), np.uint32, int(offsets[-1]))
         return Encoded(ids, self._starts(ids, offsets), offsets)
 
+    def decode(self, ids: NDArray[np.uint32]) -> str:
+        """Return the text of tokens."""
+        return str(self._encoding.decode(ids.tolist()))
+
     def _starts(self, ids: NDArray[np.uint32], offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
         """Return the byte of its text where each token begins: tokens are its bytes, one after the other."""
         ends = np.concatenate([[0], np.cumsum(self._sizes[ids])])

@@ -87,6 +87,10 @@ class ByteTokenizer:
         starts = np.arange(len(own)) - np.repeat(offsets[:-1] - offsets[0], np.diff(offsets))
         return Encoded(own.astype(np.uint32), starts.astype(np.uint32), offsets - offsets[0])
 
+    def decode(self, ids: NDArray[np.uint32]) -> str:
+        """Return the text of bytes; the two special tokens have none."""
+        return ids[ids < 256].astype(np.uint8).tobytes().decode("utf-8", "replace")
+
 
 class FileTokenizer:
     """A ``tokenizer.json``.
@@ -153,6 +157,10 @@ class FileTokenizer:
             return Encoded(
                 *spread_chunks(data, offsets, kinds, self._chunks.starts, read.numbers, read.firsts, read.long, *held)
             )
+
+    def decode(self, ids: NDArray[np.uint32]) -> str:
+        """Return the text of tokens, those of special ones among it."""
+        return str(self._library.decode(ids.tolist(), skip_special_tokens=False))
 
     def _learn(self, chunks: ChunkTable) -> None:
         """Find the tokens of chunks that are new in the table."""

@@ -30,7 +30,9 @@ def evaluate(
         str | None,
         typer.Option(help="Train transformers of this size: 0.5M, 2M, 8M or 30M parameters.", show_default=False),
     ] = None,
-    tokens: Annotated[int, typer.Option(help="Bytes that every model reads, with --proxy.")] = 2_000_000,
+    tokens: Annotated[
+        int, typer.Option(help="Tokens that every model reads, with --proxy: bytes, unless --tokenizer is given.")
+    ] = 2_000_000,
     seeds: Annotated[int, typer.Option(help="Models per selection, with --proxy; 3 or more give an interval.")] = 3,
     share: Annotated[
         list[float] | None,
@@ -39,6 +41,13 @@ def evaluate(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda, with --proxy.")] = "cpu",
+    tokenizer: Annotated[
+        str,
+        typer.Option(
+            help="What models of --proxy read: bytes, a tokenizer.json, its folder, a name in the local Hugging Face"
+            " cache, or tiktoken: and a name or a file of ranks."
+        ),
+    ] = "bytes",
 ) -> None:
     """Measure what a recipe does against random selections of the same size, with intervals and a verdict.
 
@@ -46,7 +55,7 @@ def evaluate(
     Ctrl+C leaves them running, and a run that was stopped goes on where it was.
     """
     if proxy is not None:
-        _train_proxies(recipe, path, target, (proxy, tokens, seeds, share, device))
+        _train_proxies(recipe, path, target, (proxy, tokens, seeds, share, device, tokenizer))
         return
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.effect.evaluation import evaluate_effect
@@ -74,20 +83,20 @@ def evaluate(
 
 
 def _train_proxies(
-    recipe: Path, path: str, target: Path | None, given: tuple[str, int, int, list[float] | None, str]
+    recipe: Path, path: str, target: Path | None, given: tuple[str, int, int, list[float] | None, str, str]
 ) -> None:
     """Start the job that trains proxy models, follow it and print what it found."""
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.effect.proxy_agreement import trust_sentence
-    from tamis.analytics.effect.proxy_plan import ProxyPlan
+    from tamis.analytics.effect.proxy_plan import ProxyPlan, tokenizer_anywhere
     from tamis.analytics.effect.proxy_training import precision_of
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.app.jobs.proxy import read_proxy, start_proxy
     from tamis.data.errors import SettingError
 
-    size, tokens, seeds, shares, device = given
-    plan = ProxyPlan(size, tokens, seeds, tuple(ProxyPlan().shares if shares is None else shares), device)  # type: ignore[arg-type]
+    size, tokens, seeds, shares, device, tokenizer = given
+    parts = tuple(ProxyPlan().shares if shares is None else shares)
+    plan = ProxyPlan(size, tokens, seeds, parts, device, tokenizer_anywhere(tokenizer))  # type: ignore[arg-type]
     if target is None:
         raise SettingError("Proxy models need a target", value="none", fix="give one with --target")
     precision_of(plan.spec, plan.device)
@@ -95,14 +104,17 @@ def _train_proxies(
     wanted = Recipe.from_yaml(read_text(recipe))
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target)
-    err.print(f"  {plan.models} models of {size}, about {plan.seconds / 60:.0f} min on two processors", markup=False)
+    about = f"about {plan.seconds / 60:.0f} min on two processors"
+    if plan.has_tokenizer:
+        about += f"; {plan.spec.parameters:,} parameters each, with the {plan.spec.symbols:,} symbols of {tokenizer}"
+    err.print(f"  {plan.models} models of {size}, {about}", markup=False)
     job = watch(err, start_proxy(corpus, workspace, wanted, entry.name, plan))
     found = read_proxy(workspace, job)
     if found is None or found.headline is None:
         raise SettingError("The models have no result", value=job.id, fix="start it again")
     for sentence in found.sentences:
         out.print(f"  {sentence}", markup=False)
-    for note in filter(None, [found.caution, trust_sentence(size)]):
+    for note in filter(None, [found.caution, found.trust]):
         out.print(f"  note: {note}", markup=False)
     out.print(f"{found.headline.verdict.capitalize()} for {found.target}", markup=False)
 

@@ -1,4 +1,4 @@
-"""The plotly figure of learning curves: loss against bytes read, for a recipe, random selections and everything."""
+"""The plotly figure of learning curves: loss against what was read, for a recipe, random selections and everything."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ _PARTS = (("#8e44ad", "dashdot", "triangle-up"), ("#b07cc6", "longdash", "triang
 def learning_figure(found: ProxyEffect, *, height: int = 380) -> go.Figure:
     """Return the mean curve of every kind of selection; thin lines are the seeds. It grows while models train."""
     figure = go.Figure()
+    unit = "bytes" if found.reads_bytes else "tokens"
     parts = [arm for arm in found.arms if arm.name not in _LOOKS]
     for arm in found.arms:
         look = _LOOKS.get(arm.name) or _PARTS[parts.index(arm) % len(_PARTS)]
-        _add_curves(figure, arm, look)
-    frame(figure, height=height, x="bytes read (each model reads the same)", y="target bits per byte, fewer are better")
+        _add_curves(figure, arm, look, "B" if found.reads_bytes else " tokens")
+    reads = f"{unit} read (each model reads the same)"
+    frame(figure, height=height, x=reads, y="target bits per byte, fewer are better")
     figure.update_xaxes(type="log", exponentformat="SI", dtick="D2")
     if not any(arm.curves for arm in found.arms):
         figure.update_xaxes(type="linear", range=[0, found.tokens])
     return figure
 
 
-def _add_curves(figure: go.Figure, arm: ArmCurves, look: tuple[str, str, str]) -> None:
+def _add_curves(figure: go.Figure, arm: ArmCurves, look: tuple[str, str, str], unit: str) -> None:
     colour, dash, symbol = look
     if len(arm.curves) > 1:
         for curve in arm.curves:
@@ -51,5 +53,5 @@ def _add_curves(figure: go.Figure, arm: ArmCurves, look: tuple[str, str, str]) -
         name=f"{escape(arm.title)} ({arm.share:.0%})",
         line={"color": colour, "dash": dash, "width": 2.5},
         marker={"symbol": symbol, "size": 8},
-        hovertemplate=f"{escape(arm.title)}, {len(arm.curves)} of it<br>%{{x:.3s}}B: %{{y:.3f}}<extra></extra>",
+        hovertemplate=f"{escape(arm.title)}, {len(arm.curves)} of it<br>%{{x:.3s}}{unit}: %{{y:.3f}}<extra></extra>",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def start_proxy(
         JobError: the process cannot be started.
     """
     params = opening_params(corpus, workspace) | {
-        "recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target, "plan": asdict(plan),
+        "recipe": recipe.to_yaml(), "digest": recipe.digest, "target": target, "plan": plan.to_json(),
     }  # fmt: skip
     request = Request(PROXY, params, title=f"{plan.size} models of {recipe.title or 'a recipe'}")
     return start(workspace.jobs, request, command=COMMAND, environment={YIELDS: "1" if yields else ""})
@@ -71,7 +70,7 @@ def plan_of(params: Mapping[str, Any]) -> ProxyPlan:
 
 
 def find_proxies(workspace: Workspace, corpus: str, recipe: str, target: str) -> tuple[ProxyEffect, ...]:
-    """Return the latest whole result of each size, the smallest first.
+    """Return the latest whole result of each size and tokenizer, the smallest first, bytes before tokens.
 
     Args:
         workspace: holds the jobs.
@@ -79,12 +78,13 @@ def find_proxies(workspace: Workspace, corpus: str, recipe: str, target: str) ->
         recipe: digest of the recipe.
         target: digest of the target's texts.
     """
-    found: dict[str, ProxyEffect] = {}
+    found: dict[tuple[int, bool, str], ProxyEffect] = {}
+    sizes = list(SIZES)
     for job in list_jobs(workspace.jobs):
         same = job.kind == PROXY and job.params["fingerprint"] == corpus and job.params["digest"] == recipe
         if same and job.state == "done" and (effect := read_proxy(workspace, job)) and effect.target_digest == target:
-            found.setdefault(effect.size, effect)
-    return tuple(found[size] for size in SIZES if size in found)
+            found.setdefault((sizes.index(effect.size), not effect.reads_bytes, effect.tokenizer), effect)
+    return tuple(found[key] for key in sorted(found))
 
 
 def read_proxy(workspace: Workspace, job: Job) -> ProxyEffect | None:

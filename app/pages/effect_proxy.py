@@ -5,18 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from tamis.analytics.effect.learning_curves import DataShare
-from tamis.analytics.effect.proxy_agreement import trust_sentence
-from tamis.analytics.effect.proxy_plan import LEAST_STEPS, SIZES, Device, ProxyPlan
+from tamis.analytics.effect.proxy_plan import LEAST_STEPS, SIZES, Device, ProxyPlan, tokenizer_anywhere
 from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.recipe.recipe import Recipe
+from tamis.analytics.training.tokenizer import RAW
 from tamis.app.dashboard import login
 from tamis.app.dashboard.job_view import watch
 from tamis.app.dashboard.look import Stat, duration, short, size, stats
 from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.figures.learning import learning_figure
-from tamis.app.jobs.proxy import PROXY, plan_of, read_proxy, start_proxy
-from tamis.data.errors import TamisError
+from tamis.app.jobs.proxy import PROXY, read_proxy, start_proxy
+from tamis.data.errors import SettingError, TamisError
 from tamis.data.jobs import Job, find_job, list_jobs
 from tamis.data.workspace import Workspace
 
@@ -28,8 +28,8 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
     """Lay out the choice of a size with its estimate, the growing curves, and the two numbers."""
     st.markdown(
         "Small transformers are trained on the recipe's selection, on random selections of the same size, and on "
-        "everything: the same bytes read, the same steps, the same seeds. Their loss is measured on target texts no "
-        "recipe has seen."
+        "everything: they read the same number of bytes or tokens in the same steps with the same seeds. Their loss "
+        "is measured on target texts no recipe has seen."
     )
     if target is None:
         st.info("Choose or save a target above: the models are judged by texts like those they are for.")
@@ -37,8 +37,12 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
     if not recipe.active:
         st.info("Add a rule first: a recipe without rules keeps everything.")
         return
-    plan = _plan()
-    jobs = _jobs(here, target, recipe, plan.size)
+    try:
+        plan = _plan()
+    except SettingError as error:
+        show_fault(error)
+        return
+    jobs = _jobs(here, target, recipe, plan)
     running = next((job for job in jobs if job.active), None)
     _start(here, target, recipe, plan, disabled=running is not None)
     if running is not None:
@@ -56,15 +60,21 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
 
 def _plan() -> ProxyPlan:
     """Let a person choose the size of the models and how much they read."""
-    cells = st.columns([3, 2, 2, 2], vertical_alignment="bottom")
+    cells = st.columns([3, 2, 1.4, 1.8, 2.2], vertical_alignment="bottom")
     name = cells[0].segmented_control(
         "Parameters of a model", list(SIZES), default="0.5M", key="effect/proxy/size", required=True,
         help="Larger models agree better with the large ones people train, and take longer.",
     )  # fmt: skip
     spec = SIZES[str(name or "0.5M")]
+    tokenizer = cells[4].text_input(
+        "Tokenizer", RAW, key="effect/proxy/tokenizer", disabled=not login.may("owner"),
+        help="bytes needs no vocabulary. Otherwise a tokenizer.json, its folder, a name in the local Hugging Face "
+        "cache, or tiktoken: and a name; its vocabulary adds to the parameters.",
+    ).strip()  # fmt: skip
+    unit = "Megabytes" if tokenizer in ("", RAW) else "Million tokens"
     least = LEAST_STEPS * spec.step_tokens / 1e6
     megabytes = cells[1].number_input(
-        "Megabytes each model reads", round(least + 0.005, 2), 1000.0, 1.0, 0.1, "%.2f", key=f"effect/proxy/mb/{name}"
+        f"{unit} each model reads", round(least + 0.005, 2), 1000.0, 1.0, 0.1, "%.2f", key=f"effect/proxy/mb/{name}"
     )
     seeds = cells[2].number_input(
         "Seeds",
@@ -79,7 +89,8 @@ def _plan() -> ProxyPlan:
         "Also train on 10% and 30% of the selection, to see how little is enough", value=True, key="effect/proxy/parts"
     )
     shares = ProxyPlan().shares if parts else ()
-    return ProxyPlan(spec.name, round(float(megabytes) * 1e6), int(seeds), shares, DEVICES[str(device)])
+    read, name = round(float(megabytes) * 1e6), tokenizer_anywhere(tokenizer or RAW)
+    return ProxyPlan(spec.name, read, int(seeds), shares, DEVICES[str(device)], name)
 
 
 def _start(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan, *, disabled: bool) -> None:
@@ -90,18 +101,19 @@ def _start(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan, *,
             start_proxy(here.opened.study.corpus, here.workspace, recipe, target.name, plan, yields=True)
             st.rerun()
         where = "two processors" if plan.device == "cpu" else "two processors; a GPU is faster"
-        st.caption(f"{plan.models} models, about {duration(plan.seconds)} on {where}, in the background")
+        with_words = f", {short(plan.spec.parameters)} parameters with the vocabulary" if plan.has_tokenizer else ""
+        st.caption(f"{plan.models} models{with_words}, about {duration(plan.seconds)} on {where}, in the background")
 
 
-def _jobs(here: Stage, target: TargetEntry, recipe: Recipe, size_name: str) -> list[Job]:
-    """Return the trainings of this recipe for this target with this size, the latest first, whoever started them."""
+def _jobs(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan) -> list[Job]:
+    """Return the trainings of this recipe for this target with such models, the latest first, whoever started them."""
     wanted = {"digest": recipe.digest, "target": target.name, "fingerprint": here.facts.corpus}
     return [
         job
         for job in list_jobs(here.workspace.jobs)
         if job.kind == PROXY
         and all(job.params.get(name) == value for name, value in wanted.items())
-        and plan_of(job.params).size == size_name
+        and (job.params["plan"]["size"], job.params["plan"].get("tokenizer", RAW)) == (plan.size, plan.tokenizer)
     ]
 
 
@@ -132,7 +144,7 @@ def _result(found: ProxyEffect) -> None:
     mark = MARKS.get(headline.verdict, ":material/drag_handle:")
     st.markdown(f"### {mark} {plain(headline.verdict.capitalize())} for {plain(found.target)}")
     stats(_figures(found))
-    st.caption(plain(trust_sentence(found.size)))
+    st.caption(plain(found.trust))
     st.plotly_chart(learning_figure(found), key="effect/proxy/curves", config={"displayModeBar": False})
     st.markdown("\n".join(f"- {plain(sentence)}." for sentence in found.sentences))
     if found.caution:
@@ -153,7 +165,7 @@ def _result(found: ProxyEffect) -> None:
         hide_index=True, row_height=30,
     )  # fmt: skip
     st.caption(
-        f"{found.parameters:,} parameters, {short(found.tokens)} bytes read by each of {found.seeds} seed(s) per "
+        f"{found.parameters:,} parameters, {found.reading} read by each of {found.seeds} seed(s) per "
         f"selection, {found.precision} on {found.device}; scored on {found.scored_texts:,} texts "
         f"({size(found.scored_bytes)}). Repeats count as effective bytes (arXiv 2305.16264). Intervals of the first "
         "two numbers are 95% over seeds, those of differences two standard deviations."

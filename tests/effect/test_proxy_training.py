@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import Domain, invented, noise
 
-from tamis.analytics.effect.proxy_model import ByteModel
+from tamis.analytics.effect.proxy_model import ProxyModel
 from tamis.analytics.effect.proxy_plan import SIZES, ProxyPlan, checkpoint_steps, find_size, learning_rate
-from tamis.analytics.effect.proxy_text import END, ByteTexts, context_order, reading_order
+from tamis.analytics.effect.proxy_text import END, TokenTexts, context_order, reading_order
 from tamis.analytics.effect.proxy_training import ProxyState, ProxyTrial, hired, train_proxy
 from tamis.data.errors import SettingError
 from tamis.data.hashing import key64
@@ -22,14 +23,14 @@ from tamis.data.hashing import key64
 PLAN = ProxyPlan(tokens=33_000, seeds=1)
 
 
-def _texts(count: int, *, clean: bool) -> ByteTexts:
+def _texts(count: int, *, clean: bool) -> TokenTexts:
     random = np.random.default_rng(4)
     domain = Domain("river", invented(60, np.random.default_rng(0)), words=40)
     made = [domain.text(random, 30) if clean else noise(random, 30) for _ in range(count)]
-    return ByteTexts.of(pa.array(made, pa.large_string()))
+    return TokenTexts.of(pa.array(made, pa.large_string()))
 
 
-def _stream(texts: ByteTexts) -> np.ndarray:
+def _stream(texts: TokenTexts) -> np.ndarray:
     order = reading_order(
         key64([str(k) for k in range(len(texts))]), texts.bytes, np.ones(len(texts), np.int32),
         tokens=PLAN.tokens, seed=0,
@@ -37,9 +38,12 @@ def _stream(texts: ByteTexts) -> np.ndarray:
     return texts.stream(order, PLAN.tokens)
 
 
-def _train(texts: ByteTexts, states: list[ProxyState], state: ProxyState | None = None) -> ProxyTrial:
+def _train(texts: TokenTexts, states: list[ProxyState], state: ProxyState | None = None) -> ProxyTrial:
     scored = _texts(220, clean=True)
-    held = ByteTexts(scored.symbols[scored.starts[200] :], scored.starts[200:] - scored.starts[200])
+    held = replace(
+        scored, symbols=scored.symbols[scored.starts[200] :], starts=scored.starts[200:] - scored.starts[200],
+        bytes=scored.bytes[200:],
+    )  # fmt: skip
     return train_proxy(PLAN, _stream(texts), held, held, seed=1, precision="float32", state=state, save=states.append)
 
 
@@ -71,7 +75,7 @@ def test_a_size_has_the_parameters_it_is_named_for(name: str) -> None:
     assert abs(size.parameters / (float(name.removesuffix("M")) * 1e6) - 1) < 0.06
     assert size.width % (2 * size.heads) == 0
     if size.parameters < 3e6:
-        assert sum(part.numel() for part in ByteModel(size, seed=0).parameters()) == size.parameters
+        assert sum(part.numel() for part in ProxyModel(size, seed=0).parameters()) == size.parameters
 
 
 def test_the_documentation_lists_the_sizes_as_they_are() -> None:
@@ -86,7 +90,7 @@ def test_a_model_sees_no_byte_before_its_time(precision: str) -> None:
     # Late: torch.
     import torch
 
-    model = ByteModel(find_size("2M"), seed=0)
+    model = ProxyModel(find_size("2M"), seed=0)
     a = torch.arange(200)[None]
     b = a.clone()
     b[0, 150] = 250
@@ -99,7 +103,7 @@ def test_every_gradient_in_bfloat16_points_where_that_in_float32_does() -> None:
     # Late: torch.
     import torch
 
-    model = ByteModel(find_size("2M"), seed=0)
+    model = ProxyModel(find_size("2M"), seed=0)
     symbols = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 201)))
 
     def gradients(dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
@@ -116,7 +120,7 @@ def test_a_step_of_two_parts_has_the_same_bytes_with_any_number_of_hands() -> No
     plan = ProxyPlan("2M", 66_000, 1)
     scored = _texts(4, clean=True)
     stream = np.resize(_texts(100, clean=True).symbols, plan.tokens + 1)
-    weights = [part.detach().numpy().ravel() for part in ByteModel(plan.spec, seed=1).parameters()]
+    weights = [part.detach().numpy().ravel() for part in ProxyModel(plan.spec, seed=1).parameters()]
     begun = np.concatenate([*weights, np.zeros(2 * sum(map(len, weights)))]).astype(np.float32)
     ends = []
     for count in (0, 1, 2):
@@ -142,7 +146,7 @@ TEXTS = st.lists(st.text(max_size=40), min_size=1, max_size=12)
 
 @given(TEXTS, st.integers(1, 16))
 def test_windows_score_every_byte_once_after_the_symbol_before_it(texts: list[str], context: int) -> None:
-    made = ByteTexts.of(pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.large_string()))
+    made = TokenTexts.of(pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.large_string()))
     found: dict[int, list[tuple[int, int]]] = {}
     for symbols, after, rows in made.windows(context):
         assert symbols.shape == after.shape and symbols.shape[1] <= context

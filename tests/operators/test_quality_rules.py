@@ -17,6 +17,7 @@ from tamis.analytics.operators.diversity import diverse_order, vendi_of_order_tw
 from tamis.analytics.operators.operator import OPERATORS, Decision, SetOperator, View
 from tamis.analytics.operators.quality import Spending
 from tamis.analytics.operators.sampling import percentiles_within
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.evidence import GivenEvidence
 from tamis.data.errors import ParameterError
 from tamis.data.hashing import key64, uniform
@@ -174,6 +175,61 @@ def test_a_domain_of_quadmix_can_do_otherwise() -> None:
     found = _decide("quadmix", view, scores=[{"signal": "one"}], within="domain", threshold=0.5, domains=[one])
     second = np.array(view.column("domain").to_pylist()) == "second"
     assert not found.copies[second].any() and found.copies[~second].any()
+
+
+def test_quadmix_hears_in_each_domain_the_score_that_knows_it() -> None:
+    """One score is right in the first domain and wrong in the second; the other is good for the second alone."""
+    numbers = np.arange(4_000, dtype=np.uint64)
+    first = uniform(numbers, seed=0, salt="domain") < 0.5
+    quality, chance = (uniform(numbers, seed=0, salt=salt) for salt in ("quality", "chance"))
+    view = _view(
+        {
+            "domain": np.where(first, "first", "second"),
+            "fluency": np.where(first, quality, -quality),
+            "facts": np.where(first, chance, quality),
+            "n_tokens": np.full(len(numbers), 10),
+        }
+    )
+    params: dict[str, Any] = {
+        "scores": [{"signal": "fluency"}, {"signal": "facts", "weight": 0}], "within": "domain", "threshold": 0.2,
+        "floor": 0,
+    }  # fmt: skip
+    own = [
+        {"value": "second", "signal": "fluency", "weight": -0.5},
+        {"value": "second", "signal": "facts", "weight": 2},
+    ]
+    alike, apart = (_decide("quadmix", view, **params, weights=each).copies > 0 for each in (None, own))
+    assert np.array_equal(alike[first], apart[first])
+    assert quality[alike & ~first].mean() < 0.25 and quality[apart & ~first].mean() > 0.85
+    both = [{"signal": "fluency"}, {"signal": "facts", "weight": 1}]
+    assert quality[_decide("quadmix", view, **{**params, "scores": both}).copies > 0].mean() < quality[apart].mean()
+
+
+def test_weights_that_say_what_the_scores_say_change_nothing_but_the_digest() -> None:
+    view = _domains()
+    params: dict[str, Any] = {"scores": [{"signal": "one"}, {"signal": "two", "weight": -1}], "within": "domain"}
+    same = [{"value": "second", "signal": "two", "weight": -1}]
+    plain, stated = (_decide("quadmix", view, **params, weights=each) for each in (None, same))
+    assert np.array_equal(plain.copies, stated.copies) and plain.value.equals(stated.value)
+    recipes = [Recipe().with_operator("quadmix", **params, **more) for more in ({}, {"weights": same})]
+    assert recipes[0].digest == "c0af417ba1bdc111d2a024b2d70d7dda9c967dde681f4de36b2b9e4bb6bc7904"
+    assert recipes[0].digest != recipes[1].digest
+    assert Recipe.from_yaml(recipes[1].to_yaml()) == recipes[1]
+    assert Recipe().with_operator("quadmix", **params, weights=[]).digest == recipes[0].digest
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"weights": [{"value": "a", "signal": "one"}]}, "weights need within"),
+        ({"within": "domain", "weights": [{"value": "a", "signal": "three"}]}, "not among the scores"),
+        ({"within": "domain", "weights": [{"value": "a", "signal": "one"}] * 2}, "once only"),
+        ({"within": "domain", "weights": [{"value": "a", "signal": "one", "weight": 0}]}, "must not be 0 in a"),
+    ],
+)
+def test_weights_of_domains_that_cannot_be_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        OPERATORS.build("quadmix", {"scores": [{"signal": "one"}], **params})
 
 
 def test_orthogonal_scores_hear_the_score_that_a_sum_outvotes() -> None:

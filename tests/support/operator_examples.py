@@ -244,6 +244,14 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
             "seed": 4,
             "domains": [{"value": "source-01", "threshold": 0, "floor": 0.5}, {"value": "it's", "strength": 3}],
         },
+        {
+            "scores": [{"signal": "n_words"}, {"signal": "outlier", "weight": 0.5}],
+            "within": "source",
+            "weights": [
+                {"value": "source-01", "signal": "n_words", "weight": -2},
+                {"value": "it's", "signal": "outlier"},
+            ],
+        },
     ],
     "upsample": [{"signal": "unigram_entropy"}, {"signal": "n_words", "best": "lowest", "max_copies": 9, "power": 2}],
     "curriculum": [
