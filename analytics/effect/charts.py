@@ -27,6 +27,7 @@ class Series:
         line: join the points.
         labels: one text per point, shown on hover; empty for none.
         size: radius of the points.
+        spread: half the height of an interval around each point; empty for none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Series:
     line: bool = False
     labels: tuple[str, ...] = ()
     size: float = 4.0
+    spread: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def plot(series: Sequence[Series], *, x: str, y: str, title: str, percent_x: boo
     if not points:
         return ""
     across = ticks(min(point[0] for point in points), max(point[0] for point in points))
-    up = ticks(min(point[1] for point in points), max(point[1] for point in points))
+    wide = [each for one in series for each in one.spread or (0.0,) * len(one.points)]
+    ends = [(point[1] - each, point[1] + each) for point, each in zip(points, wide, strict=True)]
+    up = ticks(min(low for low, _ in ends), max(high for _, high in ends))
 
     def px(value: float) -> float:
         return _LEFT + (value - across[0]) / (across[-1] - across[0]) * (WIDTH - _LEFT - _RIGHT)
@@ -91,6 +95,9 @@ def plot(series: Sequence[Series], *, x: str, y: str, title: str, percent_x: boo
         if one.line and len(places) > 1:
             path = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
             parts.append(f'<polyline points="{path}" fill="none" stroke="{one.colour}" stroke-width="2"/>')
+        for (a, value), each in zip(one.points, one.spread, strict=False):
+            line = f'x1="{px(a):.1f}" y1="{py(value - each):.1f}" x2="{px(a):.1f}" y2="{py(value + each):.1f}"'
+            parts.append(f'<line {line} stroke="{one.colour}" stroke-width="1.5"/>')
         for place, (a, b) in enumerate(places):
             label = f"<title>{escape(one.labels[place])}</title>" if place < len(one.labels) else ""
             parts.append(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{one.size:g}" fill="{one.colour}">{label}</circle>')

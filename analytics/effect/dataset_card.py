@@ -62,6 +62,7 @@ def to_card(
         _statistics(report),
         _effect(report.effect),
         *([_proxies(report)] if report.proxies else []),
+        *([_dials(report)] if report.dials else []),
         _limits(report),
         _provenance(report),
     ]
@@ -175,6 +176,16 @@ def _proxies(report: Report) -> str:
         for proxy in report.proxies
     ]
     return "## Learning curves\n\n" + "\n".join(parts)
+
+
+def _dials(report: Report) -> str:
+    """Return what was found about shares of synthetic text, a list per column and values."""
+    parts = [
+        f"{plain(found.title)}, for {plain(found.dial.target)}: {found.note}\n\n"
+        + "".join(f"- {plain(point.sentence)}\n" for point in found.dial.points)
+        for found in report.dials
+    ]
+    return "## Synthetic text\n\n" + "\n".join(parts)
 
 
 def _limits(report: Report) -> str:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.result import Effect
+from tamis.analytics.effect.synthetic_dial import ReportedDial
 from tamis.analytics.export.lock import LockedSample, tool_versions
 from tamis.analytics.export.sample_predictions import locked_sample
 from tamis.analytics.recipe.outcome import Outcome, Selection
@@ -123,6 +124,7 @@ class Report:
     sample: LockedSample | None = None
     contamination: Mapping[str, tuple[SetCount, ...]] = field(default_factory=dict)
     proxies: tuple[ProxyEffect, ...] = ()
+    dials: tuple[ReportedDial, ...] = ()
 
     @property
     def contamination_rows(self) -> list[tuple[object, ...]]:
@@ -141,6 +143,7 @@ def collect_report(
     *,
     effect: Effect | None = None,
     proxies: Sequence[ProxyEffect] = (),
+    dials: Sequence[ReportedDial] = (),
     examples: int = 3,
 ) -> Report:
     """Return the content of a report.
@@ -150,6 +153,7 @@ def collect_report(
         recipe: what to report on; its measurements must be done.
         effect: of the recipe, from ``evaluate_effect``.
         proxies: of the recipe, from ``measure_proxy``.
+        dials: shares of synthetic text, from ``sweep_shares``.
         examples: number of kept documents to quote, and of dropped ones per step; 0 quotes none.
 
     Raises:
@@ -180,6 +184,7 @@ def collect_report(
         sample=locked_sample(study, outcome),
         contamination=evaluation_counts(study, facts, outcome.steps),
         proxies=tuple(proxies),
+        dials=tuple(dials),
     )
 
 

@@ -21,6 +21,7 @@ from tamis.analytics.effect.label_probe import ProbeCurve
 from tamis.analytics.effect.proxy_result import EVERYTHING, ProxyEffect
 from tamis.analytics.effect.report import CONTAMINATION_HEADS, CONTAMINATION_NOTE, Report
 from tamis.analytics.effect.result import Effect
+from tamis.analytics.effect.synthetic_dial import SyntheticDial
 from tamis.analytics.study.extrapolation import MEANING
 
 _FOLDER = Path(__file__).parent
@@ -199,6 +200,30 @@ def list_arms(proxy: ProxyEffect) -> Table:
     return Table(heads, rows)
 
 
+def draw_dial(dial: SyntheticDial) -> Markup:
+    """Draw the target's bits per byte by share of synthetic text, with the interval to the first share."""
+    series = Series(
+        "bits per byte; lines are intervals of the difference to the first share",
+        tuple((point.share, point.bits) for point in dial.points),
+        "var(--kept)",
+        line=True,
+        labels=tuple(point.sentence for point in dial.points),
+        spread=tuple(2 * point.difference.sd if point.difference else 0.0 for point in dial.points),
+    )
+    x, y = "synthetic share of the tokens", "target bits per byte (less is better)"
+    return Markup(plot([series], x=x, y=y, title="Bits per byte by share of synthetic text", percent_x=True))
+
+
+def list_shares(dial: SyntheticDial) -> Table:
+    """Return every share that was tried."""
+    rows = []
+    for point in dial.points:
+        found = point.difference
+        change = f"{found.mean:+.4f} ({found.low:+.4f} to {found.high:+.4f})" if found else "the first share"
+        rows.append((f"{point.asked:.0%}", f"{point.share:.1%}", point.bits, change, found.verdict if found else ""))
+    return Table(("synthetic, asked for", "reached", "bits per byte", "difference (± 2 sd)", "verdict"), rows)
+
+
 def draw_groups(column: str, groups: pa.Table) -> Markup:
     """Draw the share of tokens of each group, after and before."""
     rows = groups.to_pylist()
@@ -242,6 +267,7 @@ def _templates() -> Environment:
     shown = (
         list_cards, draw_funnel, list_drops, list_predictions, list_contamination, list_differences, list_issues,
         list_probe, draw_trials, draw_coverage, draw_groups, list_provenance, draw_learning, list_arms,
+        draw_dial, list_shares,
     )  # fmt: skip
     found.globals.update({each.__name__: each for each in shown})
     found.globals["contamination_note"] = CONTAMINATION_NOTE

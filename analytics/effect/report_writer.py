@@ -13,6 +13,7 @@ from tamis.analytics.effect.proxy_result import ProxyEffect
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.report import Report, collect_report
 from tamis.analytics.effect.report_html import to_html
+from tamis.analytics.effect.synthetic_dial import ReportedDial
 from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
@@ -45,6 +46,7 @@ def write_report(
     measure: bool = True,
     protocol: Protocol | None = None,
     proxies: Sequence[ProxyEffect] = (),
+    dials: Sequence[ReportedDial] = (),
     examples: int = 3,
     license: str = "unknown",
     progress: Progress | None = None,
@@ -60,6 +62,7 @@ def write_report(
         measure: measure the effect; otherwise the report says that it is not measured.
         protocol: how the effect is measured.
         proxies: what transformers found about the recipe, see ``measure_proxy``.
+        dials: what was found about shares of synthetic text, see ``sweep_shares``.
         examples: documents quoted per step; 0 quotes none.
         license: of the data, for the card.
         progress: where to report.
@@ -73,7 +76,7 @@ def write_report(
     if measure:
         bed = EffectStudy.open(study, target, protocol=protocol, progress=progress)
         effect = evaluate_effect(bed, recipe, progress=progress)
-    report = collect_report(study, recipe, effect=effect, proxies=proxies, examples=examples)
+    report = collect_report(study, recipe, effect=effect, proxies=proxies, dials=dials, examples=examples)
     page = Path(html)
     write_bytes(page, to_html(report).encode("utf-8", "replace"))
     written = None

@@ -158,6 +158,36 @@ class SyntheticDial:
         return cls(value["target"], DialParams(**params), value["budget_bytes"], points)
 
 
+@dataclass(frozen=True)
+class ReportedDial:
+    """A sweep as a report shows it.
+
+    Attributes:
+        dial: what was measured.
+        rules: active rules of the reported recipe that ran before the mixture; it may go on with others.
+    """
+
+    dial: SyntheticDial
+    rules: int
+
+    @property
+    def title(self) -> str:
+        """Return what counts as synthetic, for people."""
+        return f"{', '.join(self.dial.params.synthetic)} by {self.dial.params.by}"
+
+    @property
+    def note(self) -> str:
+        """Return how it was measured, in words."""
+        before = {0: "before any rule of the recipe", 1: "after the first rule of the recipe"}.get(
+            self.rules, f"after the first {self.rules} rules of the recipe"
+        )
+        return (
+            f"{self.dial.params.tokens:,} tokens at every share, {before}; {self.dial.budget_bytes:,} bytes in every"
+            " training set, by word trigrams on target texts no recipe has seen. Intervals are two standard deviations"
+            " over paired draws and texts."
+        )
+
+
 def sweep_shares(
     study: Study,
     target: TargetEntry,

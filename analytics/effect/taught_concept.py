@@ -120,6 +120,35 @@ def teach(
     return concept
 
 
+def concept_drift(
+    study: Study,
+    rules: Sequence[EmbeddingClassifier],
+    new: NDArray[np.bool_],
+    *,
+    progress: Progress | None = None,
+) -> dict[str, ScoreDrift]:
+    """Return the drift of each taught concept by its name, in the order of the rules; what is missing is measured.
+
+    Args:
+        study: the grown corpus.
+        rules: of the concepts; of several with one name the first counts.
+        new: bool (n,), the new documents, in facts order.
+        progress: where to report.
+
+    Raises:
+        RecipeError: the corpus cannot have such scores.
+    """
+    named: dict[str, EmbeddingClassifier] = {}
+    for rule in rules:
+        named.setdefault(rule.target or rule.model[:12], rule)
+    recipe = Recipe()
+    for rule in named.values():
+        recipe = recipe.with_operator(rule)
+    study.measure(recipe, progress=progress)
+    found = {name: ConceptScores.of(study, rule, new=new).drift for name, rule in named.items()}
+    return {name: drift for name, drift in found.items() if drift is not None}
+
+
 def unlabelled(study: Study, like: Examples, *, count: int) -> Examples:
     """Return documents by keyed hash, none of the examples among them, to stand for what is not like them."""
     keys = study.facts.keys

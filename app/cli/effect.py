@@ -135,6 +135,7 @@ def report(
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.study import Study
+    from tamis.app.jobs.mixture import find_dials
     from tamis.app.jobs.proxy import find_proxies
 
     workspace = Workspace.default()
@@ -142,10 +143,11 @@ def report(
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target) if target else None
     proxies = find_proxies(workspace, corpus.fingerprint, wanted.digest, entry.digest) if entry else ()
+    dials = find_dials(workspace, corpus.fingerprint, wanted, entry.digest) if entry else ()
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
         write_report(
-            study, wanted, html, card=card, target=entry, measure=measure, proxies=proxies, examples=examples,
-            progress=progress,
+            study, wanted, html, card=card, target=entry, measure=measure, proxies=proxies, dials=dials,
+            examples=examples, progress=progress,
         )  # fmt: skip
     out.print(f"wrote {html}" + (f" and {card}" if card else ""), markup=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tamis.app.cli.progress import bar
+from tamis.app.cli.progress import watch
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -29,21 +29,22 @@ def synthetic_share(
         Path | None, typer.Option(help="Rules before the mixture: a recipe.yaml.", show_default=False)
     ] = None,
 ) -> None:
-    """Fill one budget with several shares of synthetic text and measure the target's bits per byte at each."""
+    """Fill one budget with several shares of synthetic text and measure the target's bits per byte at each.
+
+    It runs in the background, and the report of a recipe that begins with these rules shows it.
+    """
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.effect.synthetic_dial import SHARES, DialParams, sweep_shares
+    from tamis.analytics.effect.synthetic_dial import SHARES, DialParams
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
-    from tamis.analytics.study.study import Study
+    from tamis.app.jobs.mixture import read_dial, start_dial
 
-    params = DialParams(by, tuple(synthetic), tokens, tuple(share) if share else SHARES, max_copies)
+    params = DialParams(by, tuple(sorted(synthetic)), tokens, tuple(share) if share else SHARES, max_copies)
     workspace = Workspace.default()
-    before = Recipe.from_yaml(read_text(recipe)) if recipe is not None else None
+    before = Recipe.from_yaml(read_text(recipe)) if recipe is not None else Recipe()
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target)
-    with bar(err) as progress:
-        study = Study.open(corpus, workspace, progress=progress)
-        found = sweep_shares(study, entry, params, recipe=before, progress=progress)
+    found = read_dial(workspace, watch(err, start_dial(corpus, workspace, entry.name, before, params)))
     for point in found.points:
         out.print(f"  {point.sentence}", markup=False)
     out.print(f"fewest bits at {found.best.share:.0%} synthetic, {found.budget_bytes:,} bytes each", markup=False)

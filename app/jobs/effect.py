@@ -19,6 +19,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.concept_profiles import freeze_concepts
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
+from tamis.app.jobs.mixture import find_dials
 from tamis.app.jobs.proxy import find_proxies
 from tamis.data.corpus import Corpus
 from tamis.data.jobs import Job, Request, start
@@ -161,6 +162,7 @@ def report(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     written = write_report(
         study, recipe, folder / "report.html", card=folder / "card.md", target=entry, examples=params["examples"],
         proxies=find_proxies(study.workspace, study.corpus.fingerprint, recipe.digest, entry.digest if entry else ""),
+        dials=find_dials(study.workspace, study.corpus.fingerprint, recipe, entry.digest) if entry else (),
         progress=progress,
     )  # fmt: skip
     return {"html": str(written.html), "card": str(written.card)}

@@ -9,13 +9,14 @@ from typing import Any
 
 from tamis.analytics.effect.mixture_fit import FitParams, fit_mixture
 from tamis.analytics.effect.mixture_swarm import DomainParams
-from tamis.analytics.effect.synthetic_dial import DialParams, SyntheticDial, sweep_shares
+from tamis.analytics.effect.synthetic_dial import DialParams, ReportedDial, SyntheticDial, sweep_shares
 from tamis.analytics.effect.target import find_target
+from tamis.analytics.operators.operator import Operator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.app.jobs.corpus import COMMAND, opening_params, reopen
 from tamis.data.corpus import Corpus
-from tamis.data.jobs import Job, Request, start
+from tamis.data.jobs import Job, Request, list_jobs, start
 from tamis.data.progress import Progress
 from tamis.data.workspace import Workspace
 
@@ -60,11 +61,40 @@ def sweep(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     study = Study.open(reopen(params, workspace, progress), workspace, progress=progress)
     given: Mapping[str, Any] = params["wanted"]
     wanted = DialParams(**{**given, "synthetic": tuple(given["synthetic"]), "shares": tuple(given["shares"])})
-    found = sweep_shares(
-        study, find_target(workspace, params["target"]), wanted,
-        recipe=Recipe.from_yaml(params["recipe"]), progress=progress,
-    )  # fmt: skip
-    return {"dial": workspace.put_value(found.to_json())}
+    target = find_target(workspace, params["target"])
+    found = sweep_shares(study, target, wanted, recipe=Recipe.from_yaml(params["recipe"]), progress=progress)
+    return {"dial": workspace.put_value(found.to_json()), "target": target.digest}
+
+
+def find_dials(workspace: Workspace, corpus: str, recipe: Recipe, target: str) -> tuple[ReportedDial, ...]:
+    """Return the latest sweep of each column and its values that belongs to a recipe.
+
+    One belongs to it if its rules are those with which the recipe begins, so a mixture may be added after the sweep.
+
+    Args:
+        workspace: holds the jobs.
+        corpus: fingerprint of the corpus.
+        recipe: the reported recipe.
+        target: digest of the target's texts.
+
+    Raises:
+        StoreError: the workspace has lost a result.
+    """
+    found: dict[tuple[str, tuple[str, ...]], ReportedDial] = {}
+    rules = _rules(recipe)
+    for job in list_jobs(workspace.jobs):
+        same = job.kind == DIAL and job.state == "done" and job.params["fingerprint"] == corpus
+        if not same or job.result.get("target") != target:
+            continue
+        before = _rules(Recipe.from_yaml(job.params["recipe"]))
+        if rules[: len(before)] == before:
+            dial = read_dial(workspace, job)
+            found.setdefault((dial.params.by, dial.params.synthetic), ReportedDial(dial, len(before)))
+    return tuple(found[key] for key in sorted(found))
+
+
+def _rules(recipe: Recipe) -> list[Operator]:
+    return [step.operator for step in recipe.active]
 
 
 def read_dial(workspace: Workspace, job: Job) -> SyntheticDial:

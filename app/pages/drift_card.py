@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.queries import Drift
 from tamis.app.dashboard import cache
+from tamis.app.dashboard.job_view import offer_measurement
 from tamis.app.dashboard.look import Stat, count, heading, share, short, size, stats
 from tamis.app.dashboard.page_context import Stage, show_fault
+from tamis.app.jobs.teach import taught_concepts
 from tamis.app.pages import growth_choice
 from tamis.data.errors import TamisError
 
@@ -22,6 +25,7 @@ def unfold(here: Stage) -> None:
             growth_choice.show(here.workspace, here.opened.study.corpus, place="card")
             try:
                 _show(here, cache.drift(here.key.corpus))
+                _concepts(here)
             except TamisError as error:
                 show_fault(error)
 
@@ -60,6 +64,38 @@ def _signals(found: Drift) -> None:
         column_config={"new has more": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1)},
     )  # fmt: skip
     st.caption("“New has more” is the chance that a new document has a larger value than an old one; 0.50 is no drift.")
+
+
+def _concepts(here: Stage) -> None:
+    """Say the drift of every concept that people taught on this corpus."""
+    concepts = taught_concepts(here.workspace, here.opened.study.corpus)
+    if not concepts:
+        return
+    heading("Taught concepts", "probabilities of all documents, exact")
+    recipe = Recipe()
+    for concept in concepts.values():
+        recipe = recipe.with_operator(concept.rule())
+    if not offer_measurement(here, recipe, what="Scores of taught concepts on this corpus", name="drift_concepts"):
+        return
+    rows = []
+    for name, concept in concepts.items():
+        found = cache.concept_scores(cache.ConceptKey(here.key.corpus, concept.rule())).drift
+        if found is not None:
+            rows.append(
+                {
+                    "concept": name,
+                    "median of old": f"{found.old_median:.2f}",
+                    "median of new": f"{found.new_median:.2f}",
+                    "new scores higher": found.higher,
+                    "drift": "label new ones and teach again" if found.drifts else "none to speak of",
+                }
+            )
+    st.dataframe(
+        rows, hide_index=True, row_height=28,
+        column_config={
+            "new scores higher": st.column_config.ProgressColumn(format="%.2f", min_value=0, max_value=1)
+        },
+    )  # fmt: skip
 
 
 def _groups(here: Stage, found: Drift) -> None:

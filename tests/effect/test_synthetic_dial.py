@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html import escape
 
 import pytest
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
+from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.purpose import EffectStudy
-from tamis.analytics.effect.synthetic_dial import DialParams, SyntheticDial, sweep_shares
+from tamis.analytics.effect.report import collect_report
+from tamis.analytics.effect.report_html import to_html
+from tamis.analytics.effect.synthetic_dial import DialParams, ReportedDial, SyntheticDial, sweep_shares
 from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
@@ -63,6 +67,20 @@ def test_a_sweep_is_kept_as_json(good: SyntheticDial) -> None:
     assert SyntheticDial.from_json(json.loads(json.dumps(good.to_json()))) == good
     with pytest.raises(SettingError, match="no sweep"):
         SyntheticDial.from_json({})
+
+
+def test_the_report_and_the_card_show_every_share_with_its_interval(
+    made: tuple[Study, TargetEntry], good: SyntheticDial
+) -> None:
+    found = ReportedDial(good, 1)
+    report = collect_report(made[0], Recipe(title="all"), dials=[found], examples=0)
+    page, card = to_html(report), to_card(report)
+    assert "How much synthetic text: target by source" in page and f"at {good.best.share:.0%}.</p>" in page
+    assert "after the first rule of the recipe" in page and "## Synthetic text" in card
+    for point in good.points:
+        assert f"<title>{escape(point.sentence)}</title>" in page and f"<td>{point.asked:.0%}</td>" in page
+        assert point.sentence.split(":")[0] in card
+    assert "How much synthetic text" not in to_html(collect_report(made[0], Recipe(title="all"), examples=0))
 
 
 @pytest.mark.parametrize(

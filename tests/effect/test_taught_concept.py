@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from shared_corpus import SharedCorpus
 
 from tamis.analytics.effect.label_classifier import Examples
-from tamis.analytics.effect.taught_concept import DRIFTED, ConceptScores, TaughtConcept, teach, unlabelled
+from tamis.analytics.effect.taught_concept import (
+    DRIFTED,
+    ConceptScores,
+    TaughtConcept,
+    concept_drift,
+    teach,
+    unlabelled,
+)
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
@@ -69,6 +76,17 @@ def test_drift_is_the_chance_that_a_new_document_scores_higher(old: list[float],
     assert found.higher == pytest.approx(float(np.mean(pairs)))
     assert found.drifts == (abs(found.higher - 0.5) >= DRIFTED)
     assert ("teach again" in found.sentence) == found.drifts
+
+
+def test_drift_is_said_of_every_concept(study: Study, concept: TaughtConcept) -> None:
+    scores = ConceptScores.of(study, concept.rule()).probability
+    new = scores >= np.nanquantile(scores, 0.8)
+    other = concept.rule().model_copy(update={"target": ""})
+    found = concept_drift(study, [concept.rule(), other, concept.rule(0.9)], new)
+    assert list(found) == ["files", concept.model[:12]]
+    assert found["files"] == ConceptScores(scores, new).drift == found[concept.model[:12]]
+    assert found["files"].drifts and found["files"].higher > 0.99 and found["files"].new == new.sum()
+    assert concept_drift(study, [concept.rule()], np.zeros(len(new), dtype=bool)) == {}
 
 
 def test_documents_without_an_embedding_are_in_no_count() -> None:
