@@ -127,17 +127,19 @@ button.tamis-step:focus-visible {outline: 2px solid light-dark(#0f766e, #4fc3b5)
 .tamis-against span {overflow: hidden; text-overflow: ellipsis; white-space: nowrap;}
 .tamis-mix {display: flex; flex-wrap: wrap; gap: 2px 16px; font-size: 0.86rem; font-variant-numeric: tabular-nums;}
 .tamis-mix b {font-weight: 600;}
-.tamis-read {overflow-x: auto; border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px;}
-.tamis-read table {width: 100%; border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums;}
-.tamis-read th {text-align: left; font-weight: 500; background: rgba(128, 128, 128, 0.1); white-space: nowrap;}
-.tamis-read th, .tamis-read td {padding: 3px 10px; border: 0; white-space: nowrap;}
-.tamis-read tr + tr td {border-top: 1px solid rgba(128, 128, 128, 0.15);}
-.tamis-read td:nth-child(2) {width: 70%; max-width: 0; min-width: 220px; padding: 0;}
-.tamis-read td:nth-child(3) {max-width: 220px; overflow: hidden; text-overflow: ellipsis;}
-.tamis-read td button {display: block; width: 100%; min-height: 27px; padding: 0 10px; border: 0; background: none;
+.tamis-sequence {overflow-x: auto; border: 1px solid rgba(128, 128, 128, 0.25); border-radius: 6px;}
+.tamis-sequence table {width: 100%; border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums;}
+.tamis-sequence th {text-align: left; font-weight: 500; background: rgba(128, 128, 128, 0.1); white-space: nowrap;}
+.tamis-sequence th, .tamis-sequence td {padding: 3px 10px; border: 0; white-space: nowrap;}
+.tamis-sequence tr + tr td {border-top: 1px solid rgba(128, 128, 128, 0.15);}
+.tamis-sequence td:nth-child(2) {width: 70%; max-width: 0; min-width: 220px; padding: 0;}
+.tamis-sequence td:nth-child(3) {max-width: 220px; overflow: hidden; text-overflow: ellipsis;}
+.tamis-sequence td button {display: block; width: 100%; min-height: 27px; padding: 0 10px; border: 0; background: none;
   color: inherit; font: inherit; text-align: start; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   cursor: pointer; unicode-bidi: plaintext;}
-.tamis-read tbody tr:hover {background: rgba(128, 128, 128, 0.1);}
+.tamis-sequence tbody tr:hover {background: rgba(128, 128, 128, 0.1);}
+[class*="st-key-teach-next"] button, [class*="st-key-teach-next"] button div {justify-content: flex-start;
+  text-align: start;}
 [class*="st-key-map_sheet"] {max-height: max(340px, calc(100vh - 130px));}
 @media (max-width: 640px) {
   [class*="st-key-map_sheet"] {position: fixed; z-index: 90; left: 0; right: 0; bottom: 0; height: 56vh !important;

@@ -185,7 +185,8 @@ def _next(here: Stage, concept: TaughtConcept) -> None:
     ids = tuple(each.id for each in concept.next)
     texts = here.opened.texts([each.row for each in concept.next])
     for each, text in zip(concept.next, texts, strict=True):
-        snippet = re.sub(r"\s+", " ", text)[:SNIPPET]
+        whole = re.sub(r"\s+", " ", text)
+        snippet = whole if len(whole) <= SNIPPET else f"{whole[: SNIPPET - 1]}…"
         st.button(
             plain(f"{each.probability:.2f} · {snippet}"), key=session.widget("teach", "next", each.id), type="tertiary",
             icon=":material/label:", on_click=_open, args=(here, ids, each.id), help=plain(f"Label {each.id}"),

@@ -78,7 +78,7 @@ def _documents(here: Stage, run: RunOutline, found: StepReading, groups: Picture
     first = "Sequence" if run.steps.pack else "Place"
     heads = "".join(f'<th scope="col">{name}</th>' for name in (first, "Document", column, "Tokens", "Copy"))
     st.html(
-        f'<div class="tamis-read"><table aria-label="Documents of this {run.steps.unit}">'
+        f'<div class="tamis-sequence"><table aria-label="Documents of this {run.steps.unit}">'
         f"<thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )

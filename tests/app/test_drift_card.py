@@ -31,7 +31,7 @@ def test_the_card_names_signals_clusters_and_copies() -> None:
         repeated=25,
         similar=None,
     )
-    page = AppTest.from_function(_card, kwargs={"here": here, "found": found}).run()
+    page = AppTest.from_function(_card, kwargs={"here": here, "found": found}, default_timeout=60).run()
     assert not page.exception
     signals, groups = (frame.value for frame in page.dataframe)
     assert signals.to_dict("records") == [
