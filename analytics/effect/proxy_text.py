@@ -44,7 +44,8 @@ class TokenTexts:
             SettingError: as ``find_tokenizer``.
         """
         offsets, data = utf8_buffers(texts)
-        tokens, borders, end = data[int(offsets[0]) : int(offsets[-1])], offsets, END
+        tokens: NDArray[np.unsignedinteger[Any]] = data[int(offsets[0]) : int(offsets[-1])]
+        borders, end = offsets, END
         if tokenizer != RAW:
             known = find_tokenizer(tokenizer)
             found = known.encode(texts.cast(pa.large_string()).fill_null(""))
