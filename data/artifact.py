@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,15 @@ class Artifact:
             self._check(part, again=True)
 
     def _part(self, name: str, kind: str) -> Part:
-        for part in self.manifest.parts:
-            if part.name == name and part.kind == kind:
-                return part
+        found = self._by_name.get((name, kind))
+        if found is not None:
+            return found
         raise StoreError(f"Artifact {self.manifest.step} has no {kind}", value=name, allowed=self.parts())
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Part]:
+        """Return the parts by name and kind: pages read single ones of thousands."""
+        return {(part.name, part.kind): part for part in self.manifest.parts}
 
     def _check(self, part: Part, *, again: bool = False) -> None:
         """Compare a file with its checksum, unless this process did and the file was not touched since."""

@@ -92,15 +92,20 @@ def thumbnails(
     if artifact.manifest.step != PICTURES_STEP:
         raise StoreError("Thumbnails are kept by another step", value=artifact.manifest.step, allowed=PICTURES_STEP)
     name, column = ("small", 0) if size == SMALL else ("large", 1)
-    firsts = [shard.first for shard in corpus.shards()]
+    firsts = np.array([shard.first for shard in corpus.shards()])
     positions = documents.order[np.asarray(rows, dtype=np.int64)]
-    found = []
-    for position in positions.tolist():
-        shard = int(np.searchsorted(firsts, position, side="right")) - 1
-        ends, row = artifact.array(f"ends-{shard:05d}", mmap=True), position - firsts[shard]
-        begin, end = int(ends[row - 1, column]) if row else 0, int(ends[row, column])
-        found.append(artifact.array(f"{name}-{shard:05d}", mmap=True)[begin:end].tobytes() if end > begin else b"")
+    shards = np.searchsorted(firsts, positions, side="right") - 1
+    found = [b""] * len(positions)
+    for shard in np.unique(shards).tolist():
+        ends = artifact.array(f"ends-{shard:05d}", mmap=True)
+        held = artifact.array(f"{name}-{shard:05d}", mmap=True)
+        for at in np.flatnonzero(shards == shard).tolist():
+            row = int(positions[at] - firsts[shard])
+            begin, end = int(ends[row - 1, column]) if row else 0, int(ends[row, column])
+            found[at] = held[begin:end].tobytes()
     missing = [at for at, each in enumerate(found) if not each]
+    if not missing:
+        return found
     with ThreadPoolExecutor() as pool:
         made = pool.map(partial(_from_picture, size=size), pictures_at(corpus, positions[missing]))
         for at, thumbnail in zip(missing, made, strict=True):

@@ -55,7 +55,17 @@ def read_pictures(study: Study, rows: Sequence[int], size: str) -> list[bytes]:
             raise StoreError("There is no such document", value=row, allowed=f"0 to {study.facts.n - 1}")
     if size == WHOLE:
         return [_whole(study, row) for row in rows]
-    return thumbnails(_made(study), study.corpus, study.documents, rows, size=SMALL if size == str(SMALL) else LARGE)
+    wanted, facts = np.asarray(rows, dtype=np.int64), study.facts
+    small = np.ones(len(wanted), dtype=bool)
+    if size != str(SMALL):
+        # A picture that fits into the small thumbnail has no larger one.
+        small = np.maximum(facts.numbers("width"), facts.numbers("height"))[wanted] <= SMALL
+    found: dict[int, bytes] = {}
+    for side, mine in ((SMALL, wanted[small]), (LARGE, wanted[~small])):
+        if len(mine):
+            made = thumbnails(_made(study), study.corpus, study.documents, mine, size=side)
+            found |= dict(zip(mine.tolist(), made, strict=True))
+    return [found[int(row)] for row in rows]
 
 
 def _made(study: Study) -> Artifact:

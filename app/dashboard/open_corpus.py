@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from tamis.data.cluster_names import read_model_names, read_people_names
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError, StoreError
-from tamis.data.listing import list_files
+from tamis.data.file_stamps import FileStamps
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import CorpusEntry, Workspace
 
@@ -183,11 +184,13 @@ def _shortened(text: str, length: int) -> str:
     return folded if len(folded) <= length else folded[:length] + "…"
 
 
+_STAMPS = FileStamps()
+
+
 def stamp(entry: CorpusEntry) -> str:
     """Return the stamp of a corpus' files and roles; when it changes, the corpus must be opened again."""
-    stats = [(file.name, file.stat()) for file in list_files(entry.path).files]
-    looks = [f"{name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats]
-    return ";".join([*looks, repr(sorted(entry.roles.items())), repr(sorted(entry.opening.items()))])
+    told = (_STAMPS.of(entry.path), sorted(entry.roles.items()), sorted(entry.opening.items()))
+    return sha256(repr(told).encode()).hexdigest()
 
 
 def corpus_of(workspace: Workspace, entry: CorpusEntry) -> Corpus:

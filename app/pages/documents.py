@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,8 @@ from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.queries import DECIDED, Page, deciding_steps, documents_page
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
-from tamis.app.dashboard.document_table import TableColumn, TableRow, document_table, picked_ids
+from tamis.app.dashboard.document_list import DocumentList, picked_ids
+from tamis.app.dashboard.document_table import TableColumn, TableRow, document_table
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.meaning_panel import LIKENESS
 from tamis.app.dashboard.page_context import Stage, example, stage
@@ -53,11 +53,12 @@ def page() -> None:
         st.rerun()
     picked = session.current().setting("document")
     left, right = st.columns([6, 5], gap="small") if picked is not None else (st.container(), None)
+    listed = _listed(here, found, asked, GALLERY if pictured else TABLE)
     with left:
         if pictured:
-            documents_gallery.show(here, found, asked, height=HEIGHT, events=_events(found, GALLERY))
+            documents_gallery.show(here, found, listed, sort=sort)
         else:
-            _table(here, found, columns, asked)
+            _table(here, found, listed, columns, asked)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _pager(found, size)
             _picked(here)
@@ -128,13 +129,23 @@ def _order(here: Stage) -> tuple[str | None, bool]:
     return (str(sort) if known else None), bool(now.setting("descending", False))
 
 
-def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) -> None:
+def _listed(here: Stage, found: Page, asked: dict[str, Any], key: str) -> DocumentList:
+    """Return the list of one page: the widget with a key, what is read and picked in it, and what happens."""
+    now, last = session.current(), found.offset + len(found.rows)
+    return DocumentList(
+        label=f"{'Pictures' if key == GALLERY else 'Documents'} {found.offset + 1} to {last} of {found.total}",
+        state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
+        opened=now.setting("document"), picked=now.setting("picked", ()), turn=int(now.setting("picked_turn", 0)),
+        height=HEIGHT, key=key, on_opened=partial(_open, key), on_turned=partial(_turn, found, key),
+        on_picked=partial(_pick, key),
+    )  # fmt: skip
+
+
+def _table(here: Stage, found: Page, listed: DocumentList, columns: list[str], asked: dict[str, Any]) -> None:
     """Show one page of the table."""
-    now = session.current()
     decided = deciding_steps(here.scene.outcome, found.rows)
     ids = here.facts.ids.take(found.rows).to_pylist() if len(found.rows) else []
-    turn = int(now.setting("picked_turn", 0))
-    patterns = searched_patterns(now.selection)
+    patterns = searched_patterns(session.current().selection)
     values = [found.table.column(name).to_pylist() for name in columns]
     rows = []
     for place, document in enumerate(here.readings([int(row) for row in found.rows])):
@@ -142,13 +153,7 @@ def _table(here: Stage, found: Page, columns: list[str], asked: dict[str, Any]) 
         cells += [_cell(name, column[place]) for name, column in zip(columns, values, strict=True)]
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
         rows.append(TableRow(int(found.rows[place]), str(ids[place]), text, tuple(cells)))
-    document_table(
-        _headers(here, columns, bool(decided), asked), rows,
-        label=f"Documents {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
-        state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
-        opened=now.setting("document"), picked=now.setting("picked", ()), turn=turn, height=HEIGHT, key=TABLE,
-        on_ordered=_reorder, **_events(found, TABLE),
-    )  # fmt: skip
+    document_table(listed, _headers(here, columns, bool(decided), asked), rows, on_ordered=_reorder)
 
 
 def _cell(name: str, value: object) -> str:
@@ -176,11 +181,6 @@ def _headers(here: Stage, columns: list[str], decided: bool, asked: dict[str, An
         else TableColumn(each.name, each.title, each.kind, each.kind != "text")
         for each in listed
     ]
-
-
-def _events(found: Page, key: str) -> dict[str, Callable[[], None]]:
-    """Return what happens when a document is opened, the page turned, or documents are picked in a widget."""
-    return {"on_opened": partial(_open, key), "on_turned": partial(_turn, found, key), "on_picked": partial(_pick, key)}
 
 
 def _told(key: str, name: str) -> Any:
@@ -227,12 +227,14 @@ def _pager(found: Page, size: int) -> None:
     last = min(found.offset + size, found.total)
     first = found.offset + 1 if found.total else 0
     st.caption(f"{count(first)} to {count(last)} of {count(found.total)} documents, exact", width="content")
-    if st.button("Previous", disabled=found.offset == 0, key="documents/previous", type="tertiary"):
-        session.choose(offset=max(0, found.offset - size) or None)
-        st.rerun()
-    if st.button("Next", disabled=last >= found.total, key="documents/next", type="tertiary"):
-        session.choose(offset=found.offset + size)
-        st.rerun()
+    for name, to, ended in (
+        ("Previous", max(0, found.offset - size), found.offset == 0),
+        ("Next", found.offset + size, last >= found.total),
+    ):
+        st.button(
+            name, disabled=ended, key=f"documents/{name.lower()}", type="tertiary",
+            on_click=partial(session.choose, offset=to or None),
+        )  # fmt: skip
 
 
 def _picked(here: Stage) -> None:

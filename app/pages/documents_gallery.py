@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import streamlit as st
 
 from tamis.analytics.facts.column_info import distinct_titles
 from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.queries import DECIDED, Page
 from tamis.app.dashboard import session
+from tamis.app.dashboard.document_list import DocumentList
 from tamis.app.dashboard.gallery import Tile, gallery
 from tamis.app.dashboard.look import short
 from tamis.app.dashboard.meaning_panel import LIKENESS
@@ -80,36 +78,25 @@ def _turn(key: str) -> None:
     session.choose(descending=bool(session.widget_value(key)) or None, offset=None)
 
 
-def show(
-    here: Stage, found: Page, asked: Mapping[str, Any], *, height: int, events: Mapping[str, Callable[[], None]]
-) -> None:
+def show(here: Stage, found: Page, listed: DocumentList, *, sort: str | None) -> None:
     """Show one page of the gallery.
 
     Args:
         here: the stage.
         found: the documents.
-        asked: which documents in which order; part of what tells one page from another.
-        height: pixels.
-        events: what happens when a picture is opened, the page turned, or pictures are picked.
+        listed: their list on screen.
+        sort: the column that orders them.
     """
-    now = session.current()
     rows = [int(row) for row in found.rows]
-    decided = _droppers(here, found)
-    patterns = searched_patterns(now.selection)
+    patterns = searched_patterns(session.current().selection)
     tiles = []
     for row, document, note, step in zip(
-        rows, here.readings(rows), _notes(here, found, asked["sort"]), decided, strict=True
+        rows, here.readings(rows), _notes(here, found, sort), _droppers(here, found), strict=True
     ):
         assert document.picture is not None
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
-        tiles.append(Tile(row, document.picture.id, name_of(document), text, note, step))
-    gallery(
-        tiles, pictures=here.pictures,
-        label=f"Pictures {found.offset + 1} to {found.offset + len(rows)} of {found.total}",
-        state=repr((here.key.corpus.name, found.offset, sorted(asked.items(), key=str))),
-        opened=now.setting("document"), picked=now.setting("picked", ()), turn=int(now.setting("picked_turn", 0)),
-        height=height, key="documents/gallery", **events,
-    )  # fmt: skip
+        tiles.append(Tile(row, document.picture.id, text, name_of(document), note, step))
+    gallery(listed, tiles, pictures=here.pictures)
 
 
 def _droppers(here: Stage, found: Page) -> list[str]:

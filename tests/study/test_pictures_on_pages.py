@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tamis.analytics.facts.facts import Facts
+from tamis.analytics.signals.pictures_step import pictures_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.study.issues import find_issues
 from tamis.analytics.study.pictures import (
     LARGEST,
@@ -80,6 +84,25 @@ def test_a_row_that_is_none_is_refused_and_says_so(study: Study) -> None:
     for row in (-1, study.facts.n):
         with pytest.raises(StoreError, match="no such document"):
             read_pictures(study, [row], "128")
+
+
+def test_thumbnails_of_all_sizes_are_those_of_the_picture_in_the_order_asked_for(tmp_path: Path) -> None:
+    sizes = [(40, 30), (128, 90), (129, 90), (90, 128), (500, 1), (1, 129)]
+    for place, size in enumerate(sizes):
+        (tmp_path / f"corpus-{place}.png").write_bytes(png(size))
+    corpus = open_corpus(tmp_path)
+    steps = (pictures_step(corpus), documents_step(corpus))
+    study = Study.open(corpus, Workspace(tmp_path / "home"), steps=(*steps, facts_step(steps)))
+    paths = study.corpus.fetch(study.documents, range(study.facts.n))["path"].to_pylist()
+    rows = [paths.index(f"corpus-{place}.png") for place in (*range(len(sizes)), 0, 2)]
+    for size, side in (("128", 128), ("320", 320)):
+        found = [read_picture(each) for each in read_pictures(study, rows, size)]
+        wanted = [sizes[place] for place in (*range(len(sizes)), 0, 2)]
+        assert [max(each.width, each.height) for each in found] == [min(side, max(each)) for each in wanted]
+        for each, (width, height) in zip(found, wanted, strict=True):
+            assert abs(each.width * height - each.height * width) <= max(width, height)
+    small, large = (read_pictures(study, rows, size) for size in ("128", "320"))
+    assert [one == other for one, other in zip(small, large, strict=True)] == [max(each) <= 128 for each in wanted]
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
