@@ -337,9 +337,7 @@ def _rule(operator: Operator) -> StatedRule:
 def _hits(
     study: Study, rows: NDArray[np.int64], disclosure: Disclosure, cosine: NDArray[np.float32] | None = None
 ) -> tuple[Hit, ...]:
-    table = study.facts.table(["id", "n_tokens"], np.sort(rows))
-    back = pa.array(np.argsort(np.argsort(rows)))
-    ids, tokens = (table.column(name).take(back).to_pylist() for name in ("id", "n_tokens"))
+    ids, tokens = (column.to_pylist() for column in study.facts.table(["id", "n_tokens"], rows).columns)
     similar = [None] * len(rows) if cosine is None else [round(float(each), 4) for each in cosine]
     texts = disclosure.snippets(study, rows.tolist())
     return tuple(map(Hit, ids, tokens, similar, texts))

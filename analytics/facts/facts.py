@@ -174,18 +174,20 @@ class Facts:
         return self._database.query(sql, source.tables if source else {})
 
     def table(self, columns: Sequence[str], rows: NDArray[np.int64] | None = None) -> pa.Table:
-        """Return some columns, of all rows or of the given ascending facts rows, in id order."""
+        """Return some columns, of all rows in id order or of the given facts rows in the order given."""
         for name in columns:
             if name != "row":
                 self.info(name)
         listed = ", ".join(ident(name) for name in columns)
         if columns and rows is not None and len(rows) <= FEW_ROWS:
-            chosen = ", ".join(str(int(row)) for row in rows) or "NULL"
+            ascending, back = np.unique(rows, return_inverse=True)
+            chosen = ", ".join(map(str, ascending.tolist())) or "NULL"
             source = self.source(columns)
             sql = f"SELECT {listed} FROM {source} WHERE row IN ({chosen}) ORDER BY row"
-            return self.query(sql, source).combine_chunks()
+            return self.query(sql, source).take(pa.array(back)).combine_chunks()
         whole = pa.table({name: self.array(name) for name in columns})
-        return whole if rows is None or len(rows) == self.n or not columns else whole.take(pa.array(rows))
+        all_rows = rows is None or (len(rows) == self.n and bool(np.all(rows[1:] > rows[:-1])))
+        return whole if all_rows or not columns else whole.take(pa.array(rows))
 
     def array(self, name: str) -> pa.Array:
         """Return one column of all rows as a single Arrow array; it is cached."""

@@ -123,9 +123,7 @@ def documents_page(
     order = f"{ident(sort)} {direction} NULLS LAST, row" if sort else f"row {direction}"
     body = f"FROM {source} WHERE {' AND '.join(f'({part})' for part in conditions)}"
     total, rows = _count_and_read(scene.facts, body, f"ORDER BY {order} LIMIT {limit} OFFSET {offset}", source)
-    ascending = np.sort(rows)
-    table = scene.facts.table(["row", *wanted], ascending).take(pa.array(np.searchsorted(ascending, rows)))
-    return Page(table, total, offset)
+    return Page(scene.facts.table(["row", *wanted], rows), total, offset)
 
 
 def _count_and_read(facts: Facts, body: str, page: str, source: Source) -> tuple[int, NDArray[np.int64]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,8 +26,9 @@ from tamis.data.picture import Picture, read_picture
 from tamis.data.shapes import PICTURE
 
 WHOLE = "full"
-LARGEST = 2048
-"""Longest side of a whole picture as it is shown, in pixels."""
+LARGEST, LONGEST = 2048, 16_383
+"""What bounds a whole picture as it is shown, in pixels: the side of a square with as many, and the length of a strip,
+for WebP holds no longer one."""
 COMPARED_FACTS = ("width", "height", "image_format", "bytes_per_pixel", "sharpness", "brightness", "label", "source")
 """What tells near duplicates apart, where it is known."""
 COMPARED = str(LARGE)
@@ -44,7 +46,7 @@ def read_pictures(study: Study, rows: Sequence[int], size: str) -> list[bytes]:
         study: an analysed corpus of pictures.
         rows: facts rows.
         size: longest side of the thumbnails in pixels, or ``full`` for the pictures themselves, decoded and encoded
-            again, at most ``LARGEST`` pixels wide and high.
+            again, see ``whole_picture``.
 
     Raises:
         StoreError: there is no such row.
@@ -97,12 +99,15 @@ def _whole(study: Study, row: int) -> bytes:
 
 
 def whole_picture(picture: Picture) -> bytes:
-    """Return a decoded picture as WebP, made smaller where a side is longer than ``LARGEST``."""
+    """Return a decoded picture as WebP, made smaller where ``LARGEST`` or ``LONGEST`` bound it."""
     pixels = picture.pixels
     if picture.alpha is not None:
         pixels = np.dstack([pixels, picture.alpha])
     shown = Image.fromarray(pixels)
-    shown.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+    scale = min(LARGEST / math.sqrt(shown.width * shown.height), LONGEST / max(shown.size))
+    if scale < 1:
+        side = [max(1, int(scale * each)) for each in shown.size]
+        shown = shown.resize((side[0], side[1]), Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = BytesIO()
     # Small pictures are icons and drawings, whose every pixel is looked at.
     shown.save(buffer, "WEBP", quality=90, method=1, lossless=max(shown.size) <= 256)

@@ -241,6 +241,11 @@ def short(number: float) -> str:
     return f"{number:.3g}"
 
 
+def digits(number: float) -> str:
+    """Return a number in four digits, never with an exponent where it is large: 0.01234, 12.34, 104 902."""
+    return count(round(number)) if abs(number) >= 10_000 else f"{number:.4g}"
+
+
 def format_distinct(numbers: Sequence[float]) -> list[str]:
     """Return different numbers as different texts, in four significant digits or as many as it takes (17 always do)."""
     wanted = len(set(numbers))

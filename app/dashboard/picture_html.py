@@ -13,10 +13,12 @@ from html import escape
 from tamis.analytics.study.picture_difference import STRONGER, PictureDifference
 from tamis.analytics.study.pictures_in_files import PictureInFile
 from tamis.analytics.study.readings import Reading
-from tamis.app.dashboard.marked_text import Span, mark_places
+from tamis.app.dashboard.look import count
+from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places
 
 CAPTION = 2_000
-"""Characters of a caption shown at most."""
+"""Characters of a caption shown beside others at most."""
+KEYS = "Pixel for pixel, or back; + and - zoom, arrows move, Esc fits"
 
 
 def name_of(document: Reading) -> str:
@@ -25,21 +27,28 @@ def name_of(document: Reading) -> str:
     return " ".join(document.text[:CAPTION].split())[:300] or document.picture.id
 
 
-def figure(document: Reading, places: Sequence[Span] = (), *, tallest: int = 400) -> str:
+def figure(
+    document: Reading, places: Sequence[Span] = (), *, tallest: int = 400, least: int = 240, limit: int = CAPTION
+) -> str:
     """Return a picture to look at, in the width of its place; a click shows it pixel for pixel, another one goes back.
 
     Args:
         document: a picture.
         places: what is marked, characters of its caption.
         tallest: pixels.
+        least: pixels that a smaller one is made higher to.
+        limit: characters of the caption shown at most; the HTML says what is left out.
     """
     assert document.picture is not None
-    words = mark_places(document.text[:CAPTION], [span for span in places if span[1] <= CAPTION])
+    words = mark_places(document.text[:limit], cut_spans(places, 0, min(limit, len(document.text))))
+    cut = len(document.text) > limit
+    left_out = f"Shown: the first {count(limit)} of {count(len(document.text))} characters." if cut else ""
     below = f'<figcaption dir="auto">{words}</figcaption>' if words.strip() else ""
     return (
-        f'<figure class="tamis-figure" style="--tallest: {tallest}px"><button type="button" data-zoom '
-        f'aria-pressed="false" title="Pixel for pixel, or back">{_image(document, "full", eager=True)}</button>'
-        f"{below}</figure>"
+        f'<figure class="tamis-figure" style="--tallest: {tallest}px; --least: {least}px"><button type="button" '
+        f'data-zoom aria-pressed="false" title="{KEYS}">{_image(document, "full", eager=True)}</button>{below}'
+        + (f'<div class="tamis-muted tamis-cut">{left_out}</div>' if cut else "")
+        + "</figure>"
     )
 
 
@@ -79,7 +88,7 @@ def sheet_of_files(pictures: Sequence[PictureInFile]) -> str:
 def beside(left: Reading, right: Reading, found: PictureDifference | None, *, titles: tuple[str, str]) -> str:
     """Return two pictures side by side, and where they differ."""
     cells = "".join(
-        f'<div><div class="tamis-muted">{escape(title)}</div>{figure(each, tallest=300)}</div>'
+        f'<div><div class="tamis-muted">{escape(title)}</div>{figure(each, tallest=300, least=210)}</div>'
         for title, each in zip(titles, (left, right), strict=True)
     )
     if found is not None:

@@ -9,12 +9,14 @@ PICTURE_STYLE = f"""
 :root {{{PAPER}}}
 .tamis-figure {{margin: 0; display: flex; flex-direction: column; gap: 6px;}}
 .tamis-figure > button {{all: unset; box-sizing: border-box; display: grid; place-items: center; width: 100%;
-  max-height: var(--tallest, 400px); overflow: auto; border-radius: 6px; cursor: zoom-in;
-  background: var(--picture-paper);}}
-.tamis-figure > button img {{display: block; max-width: 100%; max-height: var(--tallest, 400px); min-height: 240px;
-  object-fit: contain;}}
-.tamis-figure > button[aria-pressed="true"] {{cursor: zoom-out; place-items: start;}}
+  min-height: var(--least, 240px); max-height: var(--tallest, 400px); overflow: auto; border-radius: 6px;
+  cursor: zoom-in; background: var(--picture-paper);}}
+.tamis-figure > button img {{display: block; max-width: 100%; max-height: var(--tallest, 400px);
+  min-height: var(--least, 240px); object-fit: contain;}}
+.tamis-figure > button[aria-pressed="true"] {{cursor: zoom-out; height: var(--tallest, 400px);}}
 .tamis-figure > button[aria-pressed="true"] img {{max-width: none; max-height: none; min-height: 0;}}
+.tamis-figure > button.lost, .tamis-sheet > li.lost {{cursor: default; overflow-wrap: anywhere;}}
+.tamis-figure > button.lost::after, .tamis-sheet > li.lost button::after {{content: "cannot be shown"; opacity: 0.75;}}
 .tamis-figure > button:focus-visible, .tamis-sheet button:focus-visible, .tamis-pictured button:focus-visible {{
   outline: 2px solid light-dark(#0f766e, #4fc3b5); outline-offset: 1px;}}
 .tamis-figure figcaption {{font-size: 0.9rem; line-height: 1.45; overflow-wrap: anywhere; unicode-bidi: plaintext;}}

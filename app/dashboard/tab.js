@@ -1,5 +1,5 @@
-// Beside every page: Escape closes the innermost thing, a click on what leads somewhere opens it, a click on a picture shows it
-// near, a reload keeps the history, a lost server says what to do.
+// Beside every page: Escape closes the innermost thing, a click on what leads somewhere opens it, a reload keeps the history,
+// a lost server says what to do.
 
 const EVERY = 3000;
 const KEPT = "tamis-tab";
@@ -28,34 +28,20 @@ export default function (component) {
   const clicked = (event) => {
     const row = event.target instanceof Element ? event.target.closest("[data-open]") : null;
     if (row) setTriggerValue("open", row.dataset.open);
-    const near = event.target instanceof Element ? event.target.closest("[data-zoom]") : null;
-    if (near) zoom(near, event);
   };
   const watch = setInterval(() => look(data.health), EVERY);
   window.addEventListener("keydown", before, true);
   document.addEventListener("keydown", escape);
   document.addEventListener("click", clicked);
   keepHistory(data.tab, setTriggerValue);
+  const forget = watchPictures();
   return () => {
+    forget();
     clearInterval(watch);
     window.removeEventListener("keydown", before, true);
     document.removeEventListener("keydown", escape);
     document.removeEventListener("click", clicked);
   };
-}
-
-// A picture pixel for pixel, a small one larger; what was clicked stays below the pointer.
-function zoom(button, event) {
-  const picture = button.querySelector("img");
-  const near = button.getAttribute("aria-pressed") !== "true";
-  const box = picture.getBoundingClientRect();
-  const place = event.detail ? [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height] : [0.5, 0.5];
-  const width = Math.max(picture.naturalWidth, 2.5 * box.width);
-  button.setAttribute("aria-pressed", String(near));
-  picture.style.width = near ? `${width}px` : "";
-  picture.style.imageRendering = near && width > picture.naturalWidth ? "pixelated" : "";
-  button.scrollLeft = place[0] * picture.offsetWidth - button.clientWidth / 2;
-  button.scrollTop = place[1] * picture.offsetHeight - button.clientHeight / 2;
 }
 
 function isOpen() {

@@ -1,4 +1,4 @@
-"""The browser's tab: Escape, links inside pages, the history after a reload, and a server that does not answer."""
+"""The browser's tab: Escape, links inside pages, pictures shown near, the history after a reload, a lost server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tamis.app.dashboard import session
 CLOSERS = ("reader/close", "map/close", "rail/clear")
 """Keys of the buttons that Escape presses, the innermost first: the first one that is on the page."""
 
-_SCRIPT = Path(__file__).with_name("tab.js").read_text("utf-8")
+_SCRIPT = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("picture_zoom.js", "tab.js"))
 _mount = st.components.v2.component("tamis_tab", html="<span></span>", js=_SCRIPT, isolate_styles=False)
 
 

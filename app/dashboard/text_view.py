@@ -33,7 +33,7 @@ def reader(document: Reading, places: Sequence[Span] = (), *, kind: str = "", li
     if document.reason:
         return f'<div class="tamis-muted">No document: <bdi>{escape(document.reason)}</bdi></div>'
     if document.picture is not None:
-        return figure(document, places)
+        return figure(document, places, limit=limit)
     if document.parts:
         body, left_out = conversation(document, places, limit=limit, kind=kind)
     else:

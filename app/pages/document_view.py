@@ -24,7 +24,7 @@ from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.reasons import reason, verdict_words
 from tamis.app.dashboard import login, meaning_panel, session
 from tamis.app.dashboard.conversation_view import unlike
-from tamis.app.dashboard.look import count
+from tamis.app.dashboard.look import count, digits, short
 from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.app.dashboard.picture_html import beside
 from tamis.app.dashboard.selection_bar import log_of
@@ -242,8 +242,8 @@ def _signals(here: Stage, row: int) -> None:
         below = float(np.mean(facts.numbers(name) < value))
         reach = extent(facts, name)
         lines.append(
-            {"signal": facts.info(name).title, "value": f"{value:.4g}", "percentile": 100 * below,
-             "typical": f"{reach.robust_low:.3g} to {reach.robust_high:.3g}"}
+            {"signal": facts.info(name).title, "value": digits(value), "percentile": 100 * below,
+             "typical": f"{short(reach.robust_low)} to {short(reach.robust_high)}"}
         )  # fmt: skip
     st.dataframe(
         lines,

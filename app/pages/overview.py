@@ -210,7 +210,7 @@ def _glance(here: Stage) -> None:
     for name in names:
         info, found = here.facts.info(name), here.ask(histogram, column=name, bins=36, scale="auto")
         unit = "" if info.unit == "share" else info.unit
-        middle = f"{extent(here.facts, name).median:.3g} {unit}".strip()
+        middle = f"{short(extent(here.facts, name).median)} {unit}".strip()
         bars = picture(spark(found.kept.tolist(), found.dropped.tolist()))
         cells.append(
             f'<button type="button" data-open="signal/{escape(name)}" title="{escape(info.help)}">'

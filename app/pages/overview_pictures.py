@@ -16,6 +16,8 @@ from tamis.app.dashboard.picture_html import sheet
 GLANCE = ("megapixels", "aspect", "brightness", "sharpness", "colourfulness", "bytes_per_pixel")
 GROUPS = ("image_format", "label", "source")
 SHOWN = 24
+TINY = 0.01
+"""Megapixels below which pixels are counted."""
 REASONS = 8
 
 
@@ -28,13 +30,17 @@ def headline(here: Stage) -> list[Stat]:
         Stat("Pictures", count(here.facts.n), help="Pictures that can be decoded, exact."),
         Stat("Files", size(found.bytes), help="Encoded bytes of the pictures, exact."),
         Stat("Median size", f"{found.width} × {found.height}", help="Medians of width and height in pixels, exact."),
-        Stat("Smallest", f"{found.least:.2g} MP", help="Megapixels, exact."),
-        Stat("Largest", f"{found.most:.3g} MP", help="Megapixels, exact."),
+        Stat("Smallest", _area(found.least), help="Megapixels, of tiny pictures pixels, exact."),
+        Stat("Largest", _area(found.most), help="Megapixels, of tiny pictures pixels, exact."),
         Stat("Cannot be read", count(errors), share(errors, rows) if errors else "", help="Rows that are no picture."),
     ]
     if found.captions is not None:
         figures.append(Stat("With a caption", share(found.captions, here.facts.n), help="Exact."))
     return figures
+
+
+def _area(megapixels: float) -> str:
+    return f"{megapixels:.3g} MP" if megapixels >= TINY else f"{count(round(1e6 * megapixels))} px"
 
 
 def errors_by_reason(here: Stage) -> None:

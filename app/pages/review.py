@@ -276,7 +276,7 @@ def _document(desk: ReviewDesk, place: Place, votes: Votes) -> None:
 def _pictures(desk: ReviewDesk, row: int, twin: int) -> None:
     """Show a picture, or two that are called the same and where they differ."""
     if twin < 0:
-        st.html(figure(desk.here.readings([row])[0], tallest=440))
+        st.html(figure(desk.here.readings([row])[0], tallest=440, least=400))
         return
     document, kept = desk.here.readings([row, twin])
     st.html(beside(kept, document, compare_pictures(desk.here.opened.study, twin, row), titles=("One", "The other")))

@@ -46,6 +46,13 @@ def seen(pictures: Locator) -> list[str]:
     return [str(words) for words, _ in found]
 
 
+def width_of(page: Page) -> float:
+    """Return how wide the large picture is."""
+    box = page.locator(".tamis-figure img").bounding_box()
+    assert box is not None
+    return box["width"]
+
+
 def test_a_lasso_on_the_map_selects_pictures_that_are_seen_and_exports_none_that_is_not(
     dashboard: Dashboard, page: Page
 ) -> None:
@@ -98,7 +105,15 @@ def test_the_gallery_is_used_by_keyboard_and_its_picture_is_read_beside_it(dashb
     after = page.locator(".tamis-figure img").bounding_box()
     assert before is not None and after is not None and after["width"] > 2 * before["width"]
     assert violations(page) == []
-    zoom.press("Enter")
+    for key, larger in (("+", True), ("-", False), ("-", False)):
+        before = width_of(page)
+        zoom.press(key)
+        assert (width_of(page) > before) == larger
+    zoom.press("+")
+    zoom.press("ArrowRight")
+    assert zoom.evaluate("at => at.scrollLeft") > 0
+    zoom.press("Escape")
+    expect(zoom).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("Escape")
     expect(page.locator(".tamis-figure")).to_have_count(0, timeout=30_000)
     page.locator(".tamis-gallery .opener").first.focus()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from drawn_pictures import BROKEN, pictures_only, write_pictures
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -21,6 +21,7 @@ from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.study.issues import find_issues
 from tamis.analytics.study.pictures import (
     LARGEST,
+    LONGEST,
     compare_pictures,
     compared_facts,
     picture_readings,
@@ -106,12 +107,19 @@ def test_thumbnails_of_all_sizes_are_those_of_the_picture_in_the_order_asked_for
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
+@example(30_000, 20)
+@example(3, 30_000)
+@example(2048, 2048)
 def test_a_whole_picture_keeps_its_shape_and_is_never_larger_than_said(width: int, height: int) -> None:
-    if width * height > 4_000_000:
-        width = max(1, 4_000_000 // height)
+    if width * height > 4_000_000 and max(width, height) <= 5000:
+        width = max(1, 6_000_000 // height)
     shown = opened(whole_picture(read_picture(png((width, height)))))
-    assert max(shown.size) == min(LARGEST, max(width, height))
-    assert min(shown.size) >= 1 and abs(shown.width * height - shown.height * width) <= max(width, height)
+    if width * height <= LARGEST**2 and max(width, height) <= LONGEST:
+        assert shown.size == (width, height)
+    assert shown.width * shown.height <= LARGEST**2 and max(shown.size) <= LONGEST and min(shown.size) >= 1
+    scale = shown.width / width if width > height else shown.height / height
+    assert abs(shown.width - scale * width) <= 1 and abs(shown.height - scale * height) <= 1
+    assert scale == 1 or shown.width * shown.height > 0.9 * LARGEST**2 or max(shown.size) == LONGEST
 
 
 def test_what_is_transparent_stays_transparent() -> None:
@@ -147,8 +155,11 @@ def test_figures_count_pictures_files_and_captions(study: Study, scene: Scene) -
 
 
 def test_two_pictures_are_told_apart_by_their_values(scene: Scene) -> None:
-    told = {title: (one, other) for title, one, other in compared_facts(scene, rows=(0, 1))}
-    assert told["Width"][0] == str(int(scene.facts.numbers("width")[0])) and "Format" in told
+    widths = scene.facts.numbers("width").astype(int).tolist()
+    other = next(row for row in range(1, len(widths)) if widths[row] != widths[0])
+    for rows in ((0, other), (other, 0)):
+        told = {title: values for title, *values in compared_facts(scene, rows=rows)}
+        assert told["Width"] == [str(widths[row]) for row in rows] and "Format" in told
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(-5, 5)), min_size=0, max_size=40), st.integers(1, 12))
