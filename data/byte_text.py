@@ -33,12 +33,11 @@ def holds_bytes(kind: pa.DataType) -> bool:
     return bool(types.is_large_binary(kind) or (types.is_list(kind) and holds_bytes(kind.value_type)))
 
 
-def holds_uuid(kind: pa.DataType) -> bool:
-    """Return whether an Arrow type holds UUIDs, also in fields or elements."""
-    types = pa.types
-    if types.is_nested(kind):
-        return any(holds_uuid(kind.field(at).type) for at in range(kind.num_fields))
-    return isinstance(kind, pa.UuidType)
+def holds(kind: pa.DataType, extension: type[pa.BaseExtensionType]) -> bool:
+    """Return whether an Arrow type is an extension type, such as that of UUIDs, or has it in fields or elements."""
+    if pa.types.is_nested(kind):
+        return any(holds(kind.field(at).type, extension) for at in range(kind.num_fields))
+    return isinstance(kind, extension)
 
 
 def with_text(kind: pa.DataType, sample: Sequence[pa.Array]) -> pa.DataType:

@@ -96,7 +96,7 @@ def _made_lines(opened: OpenedFile, piece: Piece, wanted: NDArray[np.bool_]) -> 
     for batch in opened.read(Cut(piece.marks, tuple(names), _ROWS, _BYTES), Repairs()):
         mine = np.flatnonzero(wanted[first : first + batch.num_rows])
         lines: list[bytes | None] = [None] * batch.num_rows
-        for row, line in zip(mine, row_lines(batch.take(pa.array(mine))), strict=True):
+        for row, line in zip(mine, row_lines(batch.take(pa.array(mine)), opened.probe.source), strict=True):
             lines[row] = line
         first += batch.num_rows
         yield lines

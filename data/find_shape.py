@@ -11,7 +11,7 @@ import pyarrow as pa
 from tamis.data.byte_text import is_bytes
 from tamis.data.errors import RoleError
 from tamis.data.inference import MESSAGE_COLUMNS
-from tamis.data.message import MalformedError, json_list
+from tamis.data.message import MalformedError, json_list, json_object
 from tamis.data.paths import Pieces, find_path, path_of, walk
 from tamis.data.picture_paths import is_picture_path
 from tamis.data.rendered import template_of
@@ -70,11 +70,11 @@ class _Columns:
         return kind is not None and is_text(kind)
 
     def message_keys(self, path: str) -> tuple[str, str] | None:
-        """Return the names of role and text in the messages of a column, None if it holds none."""
+        """Return the names of role and text in the messages of a column, objects or JSON; None if it holds none."""
         kind = type_at(self.schema, path)
         if kind is not None and pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
             return _keys([field.name for field in kind.value_type])
-        if kind is None or not is_text(kind):
+        if kind is None or not (is_text(kind) or self.is_list_of_text(path)):
             return None
         found = [_json_keys(value) for value in self._values(path) if value and not value.isspace()]
         good = [keys for keys in found if keys is not None]
@@ -138,9 +138,13 @@ def _json_keys(text: str) -> tuple[str, str] | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, list) or not value or not all(isinstance(item, dict) for item in value):
+    if not isinstance(value, list) or not value:
         return None
-    return _keys(list(set.intersection(*(set(item) for item in value))))
+    stated = [json_object(item) if isinstance(item, str) else item for item in value]
+    messages = [message for message in stated if isinstance(message, dict)]
+    if len(messages) < len(value):
+        return None
+    return _keys(list(set.intersection(*(set(message) for message in messages))))
 
 
 def find_shape(schema: pa.Schema, samples: Sampler, kind: str | None = None) -> Shape | None:

@@ -124,7 +124,8 @@ class Probe:
         schema: plain schema of the file, in the file's order.
         marks: places where reading can begin, in order, covering all rows.
         dialect: the delimiter of a CSV file.
-        recoded: columns that version 1 of the reader read as bytes and this one reads as text, sorted.
+        recoded: columns whose values are read in another form than the file holds, since version 1 of the reader did
+            otherwise: bytes and UUIDs as text, strings of JSON as what they say; sorted.
         uuids: columns of UUIDs, read as text, sorted.
         labels: names of the labels 0, 1, ... of columns that state them.
         source: original schema of a Parquet file with its metadata; None for formats without types.

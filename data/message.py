@@ -138,8 +138,8 @@ def pieces_of(text: str, role: int, *, tagged: bool) -> list[tuple[int, tuple[in
     return found
 
 
-def tagged_call(text: str) -> Mapping[str, Any] | None:
-    """Return the call that stands as JSON in a tag, None for other text."""
+def json_object(text: str) -> Mapping[str, Any] | None:
+    """Return the object that a text states as JSON, None for any other text."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -151,7 +151,7 @@ def piece_part(text: str, kind: int, span: tuple[int, int], whole: MessagePart) 
     """Return the part that a piece of a text is, given the part that the whole text would be."""
     said = text[span[0] : span[1]]
     if kind == TOOL_CALL:
-        call = tagged_call(said)
+        call = json_object(said)
         return whole._replace(kind=kind, text=said if call is None else call_text(call), span=span)
     role = TOOL if kind == TOOL_RESULT else whole.role
     kind = kind or whole.kind
@@ -184,10 +184,14 @@ def message_parts(
 ) -> Iterator[MessagePart]:
     """Yield the parts of a message: thinking, text, calls of tools; with ``tagged`` also those in tags.
 
+    A message may be JSON text: so ``datasets`` stores messages whose calls differ in their arguments.
+
     Raises:
         MalformedError: it is no object, states no role, or its text is none.
     """
     number = turn + 1
+    if isinstance(message, str) and (stated := json_object(message)) is not None:
+        message, path = stated, (*path, JSON)
     if not isinstance(message, Mapping):
         raise MalformedError(f"message {number} is {name_of(message)}, not an object")
     word = message.get(role_key)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from tamis.data.byte_text import is_bytes, text_uuid
 from tamis.data.errors import CorpusError
+from tamis.data.json_text import text_as_json
 from tamis.data.repair import is_text
 
 _SLICE = 1 << 30
@@ -44,10 +45,12 @@ def _pieces(chunk: pa.Array) -> Sequence[pa.Array]:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    if _holds_strict_struct(kind):
-        return _cast_strict(array, kind)
+    if _is_rebuilt(kind):
+        return _rebuilt(array, kind)
     if isinstance(kind, pa.UuidType) and is_text(array.type):
         return text_uuid(array)
+    if isinstance(kind, pa.JsonType) and is_text(array.type):
+        return kind.wrap_array(text_as_json(array).cast(kind.storage_type))
     if isinstance(kind, pa.BaseExtensionType):
         return kind.wrap_array(_cast(array, kind.storage_type))
     if pa.types.is_map(kind) and not array.type.equals(kind):
@@ -59,18 +62,22 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     return array.cast(kind)
 
 
-def _holds_strict_struct(kind: pa.DataType) -> bool:
-    """Say whether a type has a struct with fields that are never NULL."""
+def _is_rebuilt(kind: pa.DataType) -> bool:
+    """Say whether Arrow cannot cast to a type: it has a struct with fields that are never NULL, or JSON below it."""
     types = pa.types
     if types.is_struct(kind):
-        return any(not field.nullable or _holds_strict_struct(field.type) for field in kind)
+        return any(not field.nullable or _rebuilds(field.type) for field in kind)
     if types.is_map(kind):
-        return _holds_strict_struct(kind.item_type)
-    return types.is_nested(kind) and _holds_strict_struct(kind.value_type)
+        return _rebuilds(kind.item_type)
+    return types.is_nested(kind) and _rebuilds(kind.value_type)
 
 
-def _cast_strict(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return an array as a type with strict structs: Arrow takes what lies under a NULL struct for a value of it."""
+def _rebuilds(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType) or _is_rebuilt(kind)
+
+
+def _rebuilt(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array as a type that Arrow cannot cast to: it takes what lies under a NULL struct for a value of it."""
     types = pa.types
     array = pa.concat_arrays([array.slice(0, 0), array])
     mask = array.is_null() if array.null_count else None

@@ -7,6 +7,7 @@ bytes                    base64
 maps with text keys      an object; other maps, and rows that repeat a key, a list of [key, value]
 NaN and infinities       null
 structs                  all fields of the type, NULL as null
+columns of JSON          the value that the text states
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tamis.data.byte_text import holds
 from tamis.data.errors import CorpusError
 from tamis.data.json_splice import write_json
 from tamis.data.repair import is_text
@@ -27,15 +29,20 @@ from tamis.data.repair import is_text
 _Writer = Callable[[Any], Any]
 
 
-def row_lines(batch: pa.RecordBatch) -> list[bytes]:
+def row_lines(batch: pa.RecordBatch, source: pa.Schema | None = None) -> list[bytes]:
     """Return every row as an object with the columns of the batch, in their order, as UTF-8.
+
+    Args:
+        batch: the rows.
+        source: schema of their file, which says what text is JSON.
 
     Raises:
         CorpusError: a value cannot be stated, such as a date after the year 9999.
     """
     columns = []
     for field, array in zip(batch.schema, batch.columns, strict=True):
-        write, values = _writer(field.type), _values(field.name, array)
+        own = source.field(field.name).type if source is not None and field.name in source.names else field.type
+        write, values = _writer(own if holds(own, pa.JsonType) else field.type), _values(field.name, array)
         columns.append(values if write is None else [None if value is None else write(value) for value in values])
     names = batch.schema.names
     return [_line(dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
@@ -70,11 +77,13 @@ def _finite(value: Any) -> Any:
 def _writer(kind: pa.DataType) -> _Writer | None:
     """Return what turns the values of a type into those of JSON, None where they are such already."""
     types = pa.types
+    if isinstance(kind, pa.JsonType):
+        return _stated
     if types.is_struct(kind):
         return _struct_writer({field.name: _writer(field.type) for field in kind})
     if types.is_map(kind):
         return _map_writer(_writer(kind.key_type), _writer(kind.item_type), text=is_text(kind.key_type))
-    if types.is_list(kind):
+    if types.is_list(kind) or types.is_large_list(kind):
         return _list_writer(_writer(kind.value_type))
     if types.is_decimal(kind):
         return str
@@ -85,6 +94,14 @@ def _writer(kind: pa.DataType) -> _Writer | None:
     if types.is_large_binary(kind) or types.is_binary(kind) or types.is_fixed_size_binary(kind):
         return _base64
     return None
+
+
+def _stated(text: str) -> Any:
+    """Return the value of a text that ``json_as_text`` gave."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _isoformat(value: Any) -> str:

@@ -23,6 +23,8 @@ from tamis.data.shapes import PICTURE, SLOT_ROLES, Shape
 
 OPTIONAL = ("system", "context", "input", "history", "caption")
 """Slots that may be NULL or empty."""
+OF_MESSAGES = ("messages", "user", "assistant", "prompt", "chosen", "rejected")
+"""Slots that may hold messages."""
 
 
 def read_row(shape: Shape, values: Mapping[str, Any], places: Mapping[str, Path]) -> list[MessagePart]:
@@ -83,7 +85,7 @@ def _slot(shape: Shape, slot: str, path: str, value: Any, turn: int, place: Path
 
 
 def _text_slot(shape: Shape, slot: str, path: str, value: str, turn: int, place: Path) -> list[MessagePart]:
-    inner = json_objects(value) if slot in ("messages", "user", "assistant", "prompt", "chosen", "rejected") else None
+    inner = json_objects(value) if slot in OF_MESSAGES else None
     if inner is not None and all(shape.role_key in item for item in inner):
         return _messages(shape, inner, turn, (*place, JSON))
     if slot == "messages":

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from tamis.data.message import CALL_KEYS, THINKING_KEYS, Path, json_list, json_objects, pieces_of, role_of, tagged_call
+from tamis.data.message import CALL_KEYS, THINKING_KEYS, Path, json_list, json_object, json_objects, pieces_of, role_of
 from tamis.data.parts import ASSISTANT, TOOL_CALL
 from tamis.data.rendered import rendered_turns
-from tamis.data.row_parts import ANSWER_KEYS, cut_pieces
+from tamis.data.row_parts import ANSWER_KEYS, OF_MESSAGES, cut_pieces
 from tamis.data.session_events import Saying, map_event
 from tamis.data.shapes import SLOT_ROLES, Shape
 
@@ -85,6 +85,8 @@ def _said(shape: Shape, where: Saying, edit: Edit) -> Any:
 
 def _item(shape: Shape, slot: str, item: Any, edit: Edit) -> Any:
     if isinstance(item, str):
+        if slot in OF_MESSAGES and json_object(item) is not None:
+            return _json_mapped(item, lambda held: _message(shape, held, edit))
         return edit(item)
     if isinstance(item, list):
         return _same(item, [_item(shape, slot, inner, edit) for inner in item])
@@ -151,7 +153,7 @@ def _in_pieces(text: str, pieces: Sequence[tuple[int, tuple[int, int]]] | None, 
     found, at = [], 0
     for kind, (begin, end) in pieces:
         said = text[begin:end]
-        if kind == TOOL_CALL and tagged_call(said) is not None:
+        if kind == TOOL_CALL and json_object(said) is not None:
             said = _json_mapped(said, lambda call: _strings(call, edit))
         else:
             said = edit(said)

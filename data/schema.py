@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from tamis.data.byte_text import bytes_as_text, is_bytes, uuid_text
 from tamis.data.errors import RoleError
+from tamis.data.json_text import json_as_text
 from tamis.data.paths import find_path, path_of, type_of, walk
 from tamis.data.repair import is_text
 
@@ -136,6 +137,8 @@ def conform(array: pa.Array, kind: pa.DataType, *, decode: bool = False) -> pa.A
         return conform(array.dictionary_decode(), kind, decode=decode)
     if isinstance(array, pa.UuidArray) and pa.types.is_large_string(kind):
         return uuid_text(array.storage)
+    if isinstance(array, pa.JsonArray) and pa.types.is_large_string(kind):
+        return json_as_text(array.storage)
     if isinstance(array, pa.ExtensionArray):
         return conform(array.storage, kind, decode=decode)
     if pa.types.is_struct(kind) and pa.types.is_struct(array.type):

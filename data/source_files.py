@@ -25,7 +25,7 @@ class SourceFile:
         bytes: size on disk.
         sha256: of its content.
         rows: number of rows.
-        recoded: columns that the file stores as bytes and that are read as text, sorted.
+        recoded: columns read in another form than the file holds, see ``formats.Probe``.
         maker: name and version of the package that made the texts of web pages, else empty.
         path_values: columns taken from its path, as text.
         named: digest of the picture files that it names, empty where it holds its pictures, or none.

@@ -100,7 +100,7 @@ def narrow(kind: pa.DataType) -> pa.DataType:
 
 
 def _outer(kind: pa.DataType, *, rich: bool = True) -> pa.DataType:
-    """Return ``_own`` of a top-level column; only these may have an extension type such as UUID."""
+    """Return ``_own`` of a top-level column; only these may have any extension type, such as UUID."""
     return kind if isinstance(kind, pa.BaseExtensionType) else _own(kind, rich=rich)
 
 
@@ -109,9 +109,11 @@ def _own(kind: pa.DataType, *, rich: bool) -> pa.DataType:
 
     Args:
         kind: the type in the file.
-        rich: whether inner fields keep that they are never NULL, and their metadata.
+        rich: whether inner fields keep that they are never NULL or JSON, and their metadata.
     """
     types = pa.types
+    if rich and isinstance(kind, pa.JsonType):
+        return kind
     if types.is_dictionary(kind):
         return _own(kind.value_type, rich=rich)
     if isinstance(kind, pa.BaseExtensionType):

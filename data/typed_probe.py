@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from tamis.data.byte_text import holds_bytes, holds_uuid, with_text
+from tamis.data.byte_text import holds, holds_bytes, with_text
 from tamis.data.errors import CorpusError
 from tamis.data.formats import Mark, Probe
 from tamis.data.label_names import label_names
@@ -30,7 +30,7 @@ def typed_probe(
 ) -> Probe:
     """Return the probe of a file with types; bytes that hold text in a sample of three marks count as text."""
     kinds = {field.name: plain(field.type) for field in source}
-    recoded = {field.name for field in source if holds_uuid(field.type)}
+    recoded = {field.name for field in source if holds(field.type, pa.UuidType) or holds(field.type, pa.JsonType)}
     bytes_in = [name for name, kind in kinds.items() if holds_bytes(kind)]
     sample = _sample(marks, bytes_in, first_rows) if bytes_in else []
     for name in bytes_in:
