@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.analytics.effect.holdout_curve import Calibration, CurvePoint, ReliabilityBin
@@ -39,7 +41,8 @@ class TaughtConcept:
         repeated: examples left out because an equal one is there.
         curve: average precision of held-out examples by number of labels.
         calibration: whether its probabilities are what they say.
-        next: documents whose labels would teach most, the best first.
+        next: documents whose labels would teach most, the best first; rows are those of the corpus it was taught on,
+            see ``next_in``.
     """
 
     name: str
@@ -65,6 +68,13 @@ class TaughtConcept:
             target=self.name,
             min_probability=min_probability,
             vectors="precise" if self.vectors == "precise" else None,
+        )
+
+    def next_in(self, study: Study) -> tuple[Informative, ...]:
+        """Return what to label next with its rows in a corpus that may have grown; what is gone is left out."""
+        places = pc.index_in(pa.array([each.id for each in self.next], pa.string()), study.facts.ids).to_pylist()
+        return tuple(
+            replace(each, row=place) for each, place in zip(self.next, places, strict=True) if place is not None
         )
 
     def to_json(self) -> dict[str, Any]:

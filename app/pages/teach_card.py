@@ -179,12 +179,13 @@ def _drift(scores: ConceptScores) -> None:
 
 def _next(here: Stage, concept: TaughtConcept) -> None:
     """Offer the documents whose labels would teach most; a click opens one in the queue above."""
-    if not concept.next:
+    proposed = concept.next_in(here.opened.study)
+    if not proposed:
         return
     heading("Label these next", "the classifier is unsure of them, and many documents are like them")
-    ids = tuple(each.id for each in concept.next)
-    texts = here.opened.texts([each.row for each in concept.next])
-    for each, text in zip(concept.next, texts, strict=True):
+    ids = tuple(each.id for each in proposed)
+    texts = here.opened.texts([each.row for each in proposed])
+    for each, text in zip(proposed, texts, strict=True):
         whole = re.sub(r"\s+", " ", text)
         snippet = whole if len(whole) <= SNIPPET else f"{whole[: SNIPPET - 1]}…"
         st.button(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,15 @@ def test_drift_is_the_chance_that_a_new_document_scores_higher(old: list[float],
     assert found.higher == pytest.approx(float(np.mean(pairs)))
     assert found.drifts == (abs(found.higher - 0.5) >= DRIFTED)
     assert ("teach again" in found.sentence) == found.drifts
+
+
+def test_what_to_label_next_is_found_by_its_id_where_the_corpus_has_other_rows(
+    study: Study, concept: TaughtConcept
+) -> None:
+    assert concept.next_in(study) == concept.next
+    moved = tuple(replace(each, row=each.row + 1) for each in concept.next)
+    gone = replace(concept.next[0], id="gone")
+    assert replace(concept, next=(*moved, gone)).next_in(study) == concept.next
 
 
 def test_drift_is_said_of_every_concept(study: Study, concept: TaughtConcept) -> None:
