@@ -188,8 +188,14 @@ def choose(**settings: Any) -> None:
     session = current()
     shared = {name: value for name, value in settings.items() if name not in OWN}
     own = {name: value for name, value in settings.items() if name in OWN}
-    view = replace(session.view, settings=_merged(session.view.settings, shared))
-    put(replace(session, view=view, own=_merged(session.own, own)))
+
+
+    def chosen(view: SharedView) -> SharedView:
+        return replace(view, settings=_merged(view.settings, shared))
+
+    # In the history as well: an edit that is undone takes back nothing that was chosen after it.
+    past, future = (tuple(map(chosen, views)) for views in (session.past, session.future))
+    put(replace(session, view=chosen(session.view), own=_merged(session.own, own), past=past, future=future))
 
 
 def _merged(settings: tuple[tuple[str, Any], ...], changes: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

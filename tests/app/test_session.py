@@ -19,7 +19,7 @@ def other_corpus() -> None:
 
 
 def test_another_corpus_has_no_open_document_no_search_and_nothing_picked() -> None:
-    app = AppTest.from_function(other_corpus).run()
+    app = AppTest.from_function(other_corpus, default_timeout=60).run()
     assert not app.exception
     assert [item.value for item in app.text] == ["[None, None, None, None, None]", "('lang',)"]
 
@@ -41,9 +41,33 @@ def own_settings() -> None:
 
 
 def test_picks_and_faults_of_a_search_come_back_neither_by_undo_nor_in_a_link() -> None:
-    app = AppTest.from_function(own_settings).run()
+    app = AppTest.from_function(own_settings, default_timeout=60).run()
     assert not app.exception
     assert [item.value for item in app.text] == ["(('c',), None, 'words')", "{'find': 'words'}"]
+
+
+def chosen_later() -> None:
+    import streamlit as st
+
+    from tamis.analytics.recipe.recipe import Recipe
+    from tamis.app.dashboard import session
+
+    st.session_state[session.KEY] = session.Session("token", "one")
+    session.choose(target="letters", find="words")
+    session.edit(recipe=Recipe(title="new"))
+    session.choose(target="games", find=None)
+    for turn in (session.undo, session.redo, session.undo):
+        turn()
+        now = session.current()
+        st.text(repr((now.recipe.title, now.setting("target"), now.setting("find"))))
+
+
+def test_undo_takes_back_the_edit_and_nothing_that_was_chosen_after_it() -> None:
+    app = AppTest.from_function(chosen_later, default_timeout=60).run()
+    assert not app.exception
+    old, new, again = (item.value for item in app.text)
+    assert new == "('new', 'games', None)"
+    assert old == again == "('Untitled recipe', 'games', None)"
 
 
 def kept_values() -> None:
@@ -72,6 +96,6 @@ def kept_values() -> None:
 
 
 def test_a_value_is_made_once_in_a_run_and_for_an_object() -> None:
-    app = AppTest.from_function(kept_values).run()
+    app = AppTest.from_function(kept_values, default_timeout=60).run()
     assert not app.exception
     assert [item.value for item in app.text] == ["['no run has begun', 'first', 'second', 'another run']"]
