@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import re
 import subprocess
 import sys
 import sysconfig
@@ -78,11 +79,18 @@ def _descriptions(given: str) -> list[tuple[str, str]]:
     read = subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True, text=True).stdout
     found = []
     for entry in read.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in entry.splitlines() if ": " in line and line[0] != " ")
-        text = entry.partition("\nDescription")[2].partition(": ")[2]
-        if text and "Section" in fields:
-            found.append((text.replace("\n .\n", "\n\n").replace("\n ", "\n").strip(), fields["Section"]))
+        section, described = _SECTION.search(entry), _DESCRIPTION.search(entry)
+        if section and described:
+            text = described["text"].replace("\n .\n", "\n\n").replace("\n ", "\n").strip()
+            found.append((text, section["name"]))
+    if not found:
+        raise SystemExit("The package lists have titles only: fetch them with Acquire::Languages=en, or give a Parquet")
     return found
+
+
+_SECTION = re.compile(r"^Section: (?P<name>.+)$", re.MULTILINE)
+_DESCRIPTION = re.compile(r"^Description(?!-md5)(?:-en)?: (?P<text>.*(?:\n .*)+)", re.MULTILINE)
+"""Title and description; lists without translations have the title alone, after which other fields follow."""
 
 
 def _reviews(given: str, folder: Path) -> Mapping[str, list[str]]:

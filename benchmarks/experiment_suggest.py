@@ -1,9 +1,9 @@
 """Does a search beat the published rule sets? ``python -m benchmarks.experiment_suggest --home FOLDER [options]``
 
-On the polluted corpus of ``experiment_curation``, at one token budget: the recipe that ``suggest`` proposes, every
-published rule set with exact copies dropped and a random draw up to the budget, and the former search. All are judged
-on the half of the target that no search has read, by the n-gram model and by transformers, with intervals over draws or
-seeds and texts.
+On a polluted corpus of ``experiment_curation``, at one token budget: the recipe that ``suggest`` proposes, and every
+published rule set with exact copies dropped and a random draw up to the budget. All are judged on the half of the
+target that no search has read, by the n-gram model and by transformers, with intervals over seeds and texts. A model
+is trained on what a recipe keeps; random documents are drawn up to the bytes that the budget has in the corpus.
 
 ``--by ""`` hides the column of sources from the search: in this corpus a source is a kind of pollution.
 """
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from benchmarks import experiment_curation
 from tamis.analytics.effect.bench import Bench, Protocol, random_copies, run_trials, selection_bytes, training_set
 from tamis.analytics.effect.curation import Curation, Ingredients, choices
-from tamis.analytics.effect.halving import HalvingResult, SearchPlan, search_recipe
+from tamis.analytics.effect.halving import HalvingResult, search_recipe
+from tamis.analytics.effect.halving_plan import SearchPlan
 from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.purpose import EffectStudy
-from tamis.analytics.effect.suggest import suggest_recipe
 from tamis.analytics.effect.target import Target, TargetEntry, save_target
 from tamis.analytics.effect.verdict import compare, text_error
 from tamis.analytics.recipe.recipe import Recipe
@@ -49,15 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plan = SearchPlan(tokens, start=given.start, last=given.last, read=given.read, by=given.by)
     found = search_recipe(study, entry, plan, protocol=replace(protocol, draws=2))
     _print(found, time.perf_counter() - clock, time.process_time() - cpu)
-    former = suggest_recipe(study, entry, tokens=tokens, trials=given.start, protocol=replace(protocol, draws=2))
-    print(f"\nThe former search: {former.candidate.sentence()}")
-    recipes = {
-        "suggest": found.recipe,
-        "one change at a time": former.recipe,
-        **_rule_sets(study, entry, tokens, protocol),
-    }
+    recipes = {"suggest": found.recipe, **_rule_sets(study, entry, tokens, protocol)}
     bed = EffectStudy.open(study, entry, protocol=protocol)
-    _judge(bed, {name: bed.copies(recipe) for name, recipe in recipes.items()}, tokens, given)
+    chosen = {name: bed.copies(recipe) for name, recipe in recipes.items()}
+    limits = dict.fromkeys(chosen, protocol.budget_bytes)
+    chosen["random"], limits["random"] = random_copies(bed.bench, deduplicated=False), found.budget_bytes
+    _judge(bed, chosen, limits, given)
     return 0
 
 
@@ -110,12 +107,11 @@ def _print(found: HalvingResult, wall: float, cpu: float) -> None:
         print(f"- {line}")
 
 
-def _judge(bed: EffectStudy, copies: Mapping[str, NDArray[np.int32]], tokens: int, given: argparse.Namespace) -> None:
+def _judge(
+    bed: EffectStudy, chosen: Mapping[str, NDArray[np.int32]], limits: Mapping[str, int], given: argparse.Namespace
+) -> None:
     """Print what each recipe needs on the half of the target that no search has read."""
-    facts = bed.study.facts
-    budget = int(tokens * int(facts.whole("bytes").sum()) / int(facts.whole("n_tokens").sum()))
-    chosen = {**copies, "random": random_copies(bed.bench, deduplicated=False)}
-    for name, scores in (("n-gram", _ngram(bed.bench, chosen, budget)), ("0.5M", _small(bed, chosen, budget, given))):
+    for name, scores in (("n-gram", _ngram(bed.bench, chosen, limits)), ("0.5M", _small(bed, chosen, limits, given))):
         bits, sizes = scores
         print(f"\n{name}, on {len(sizes)} texts of the verdict half:\n")
         print("| recipe | documents | bytes | bits per byte | suggest less this, interval | suggest is |")
@@ -142,19 +138,21 @@ def _against(
 Scores = tuple[dict[str, Sequence[NDArray[np.float64]]], NDArray[np.int64]]
 
 
-def _ngram(bench: Bench, chosen: Mapping[str, NDArray[np.int32]], budget: int) -> Scores:
+def _ngram(bench: Bench, chosen: Mapping[str, NDArray[np.int32]], limits: Mapping[str, int]) -> Scores:
     found: dict[str, Sequence[NDArray[np.float64]]] = {}
     for name, copies in chosen.items():
-        found[name] = [trial.target_bits for trial in run_trials(bench, copies, name=name, budget=budget)]
+        found[name] = [trial.target_bits for trial in run_trials(bench, copies, name=name, budget=limits[name])]
     return found, bench.unseen.bytes
 
 
-def _small(bed: EffectStudy, chosen: Mapping[str, NDArray[np.int32]], budget: int, given: argparse.Namespace) -> Scores:
+def _small(
+    bed: EffectStudy, chosen: Mapping[str, NDArray[np.int32]], limits: Mapping[str, int], given: argparse.Namespace
+) -> Scores:
     ground = ProxyGround(bed, ProxyPlan("0.5M", given.read, given.seeds, ()))
     arms = []
     for name, copies in chosen.items():
         for seed in range(given.seeds):
-            drawn = training_set(bed.bench, copies, budget=budget, seed=seed, salt="training set")
+            drawn = training_set(bed.bench, copies, budget=limits[name], seed=seed, salt="training set")
             arms.append(Arm(name, 1.0, seed, drawn.rows, drawn.copies))
     trials = ground.trials(arms)
     found: dict[str, Sequence[NDArray[np.float64]]] = {}

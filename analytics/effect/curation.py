@@ -1,7 +1,8 @@
 """Ways to curate a corpus for a target under one token budget: what a search for a recipe chooses among.
 
 A way is a point of a small grid: a published rule set that filters first, how duplicates are dropped, what scores the
-documents, how the score spends the budget, and the order of training. Each way is built into an ordinary recipe.
+documents, how the score spends the budget, how much of it, and the order of training. Each way is built into an
+ordinary recipe.
 """
 
 from __future__ import annotations
@@ -33,8 +34,23 @@ Spending = Literal["best", "sampled", "curve", "best of each group", "fitted mix
 """How a score spends the budget: the best documents; a softmax sample; copies by a rising curve of quality; the natural
 share of every group, its best documents; shares of groups fitted to the target, their best documents."""
 
+Amount = Literal["all", "half", "a quarter"]
+"""How much of the budget is spent: where little of a corpus is wanted, the rest would be filled with something else."""
+
 TrainingOrder = Literal["", "best last", "short first"]
+ORDERS: tuple[TrainingOrder, ...] = ("best last", "short first")
+"""Orders that are tried; without a score there is no best."""
+
+PARTS: Mapping[str, int] = {"all": 1, "half": 2, "a quarter": 4}
+"""Amount -> what the budget is divided by."""
+
 TEMPERATURE, MOST_COPIES, MIXTURE_TRIALS = 0.5, 4, 12
+OTHERS = 2
+"""Other values of each choice that are tried around the best way."""
+
+MOST_PLAIN = len(RULE_SETS) + 1
+MOST_CHANGES = 3 * OTHERS + 2 * 2
+"""Ways at most: those to beat; those that change the rule set, the score or the spending, duplicates or the amount."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class Curation:
         duplicates: how duplicates are dropped.
         method: what scores the documents, see ``METHODS``; empty for a random draw.
         spending: how the score spends the budget; ``best`` without a method.
+        amount: how much of the budget is spent; ``all`` without a method.
         order: of training, empty for a shuffled one.
     """
 
@@ -53,6 +70,7 @@ class Curation:
     duplicates: Duplicates = "exact"
     method: str = "classifier"
     spending: Spending = "best"
+    amount: Amount = "all"
     order: TrainingOrder = ""
 
     @property
@@ -69,6 +87,8 @@ class Curation:
             return f"{value} duplicates dropped" if value != "none" else "duplicates left"
         if name == "method":
             return f"relevance by {value.replace('_', ' ')}" if value else "a random draw"
+        if name == "amount":
+            return f"{value} of the budget"
         if name == "order":
             return value or "shuffled"
         return {"best": "the best up to the budget", "sampled": "sampled, better ones more often",
@@ -77,13 +97,16 @@ class Curation:
     def sentence(self) -> str:
         """Return the way in words."""
         names = ["rules"] * bool(self.rules) + ["duplicates", "method"]
-        names += ["spending"] * bool(self.method) + ["order"] * bool(self.order)
+        names += ["spending"] * bool(self.method) + ["amount"] * (self.amount != "all") + ["order"] * bool(self.order)
         return ", ".join(self.said(name) for name in names)
 
 
-PLAINEST: Mapping[str, str] = {"rules": "", "duplicates": "none", "method": "", "spending": "best", "order": ""}
+PLAINEST: Mapping[str, str] = {
+    "rules": "", "duplicates": "none", "method": "", "spending": "best", "amount": "all", "order": "",
+}  # fmt: skip
 CHOICES = {
-    "rules": "Filters", "duplicates": "Duplicates", "method": "Score", "spending": "Budget", "order": "Order",
+    "rules": "Filters", "duplicates": "Duplicates", "method": "Score", "spending": "Budget", "amount": "Amount",
+    "order": "Order",
 }  # fmt: skip
 """Field of a way -> its name for people, in the order of a recipe."""
 
@@ -110,7 +133,7 @@ class Ingredients:
     tokens: int
     by: str
     protocol: Protocol
-    _weights: dict[str, object] = field(default_factory=dict)
+    _weights: dict[int, object] = field(default_factory=dict)
 
     def build(self, way: Curation, *, progress: Progress | None = None) -> Recipe:
         """Return the recipe of a way.
@@ -121,40 +144,41 @@ class Ingredients:
         recipe = with_rule_set(Recipe(), way.rules) if way.rules else Recipe()
         if way.duplicates != "none":
             recipe = recipe.with_operator(OPERATORS.build(f"{way.duplicates}_dedup", {}))
+        tokens = max(self.tokens // PARTS[way.amount], 1)
         if not way.method:
-            return recipe.with_operator(OPERATORS.build("token_budget", {"amount": self.tokens}))
+            return self._ordered(recipe.with_operator(OPERATORS.build("token_budget", {"amount": tokens})), way, "")
         watch = progress or NullProgress()
-        size: dict[str, float] = {"tokens": self.tokens} if way.spending == "best" else {"share": 1.0}
+        size: dict[str, float] = {"tokens": tokens} if way.spending == "best" else {"share": 1.0}
         rule = relevance_operator(self.study, self.seen, self.entry, way.method, progress=watch, **size)
         if not isinstance(rule, Relevance):
             raise SettingError("A search scores by relevance", value=way.method, allowed=METHODS)
         recipe = recipe.with_operator(rule)
         if way.spending != "best":
-            recipe = recipe.with_operator(OPERATORS.build(*self._spent(way, rule.column, watch)))
+            recipe = recipe.with_operator(OPERATORS.build(*self._spent(way, tokens, rule.column, watch)))
         return self._ordered(recipe, way, rule.column)
 
-    def _spent(self, way: Curation, score: str, progress: Progress) -> tuple[str, dict[str, object]]:
+    def _spent(self, way: Curation, tokens: int, score: str, progress: Progress) -> tuple[str, dict[str, object]]:
         """Return name and parameters of the rule that spends the budget."""
         if way.spending == "sampled":
-            return "softmax_sample", {"signal": score, "temperature": TEMPERATURE, "tokens": self.tokens}
+            return "softmax_sample", {"signal": score, "temperature": TEMPERATURE, "tokens": tokens}
         if way.spending == "curve":
-            return "quality_curve", {"signal": score, "tokens": self.tokens, "max_copies": MOST_COPIES}
-        shared = {"by": self.by, "prefer": score, "tokens": self.tokens}
+            return "quality_curve", {"signal": score, "tokens": tokens, "max_copies": MOST_COPIES}
+        shared = {"by": self.by, "prefer": score, "tokens": tokens}
         if way.spending == "best of each group":
             return "mixture", {**shared, "alpha": 1.0}
-        return "mixture", {**shared, "weights": self._fitted(progress)}
+        return "mixture", {**shared, "weights": self._fitted(tokens, progress)}
 
-    def _fitted(self, progress: Progress) -> object:
+    def _fitted(self, tokens: int, progress: Progress) -> object:
         """Return the weights of the fitted mixture, which reads the half that recipes may see."""
-        if "weights" not in self._weights:
+        if tokens not in self._weights:
             texts = self.study.workspace.put_table(pa.table({"text": self.seen.seen}))
             half = TargetEntry(self.entry.name, texts, "the half that recipes may see", len(self.seen.seen), 0)
-            params = FitParams(DomainParams(self.by), self.tokens, max_copies=1, trials=MIXTURE_TRIALS, pull=0.05)
+            params = FitParams(DomainParams(self.by), tokens, max_copies=1, trials=MIXTURE_TRIALS, pull=0.05)
             found = fit_mixture(
                 self.study, half, params, protocol=self.protocol, halves="mixture halves", progress=progress
             )
-            self._weights["weights"] = [item.model_dump() for item in found.operator().weights]
-        return self._weights["weights"]
+            self._weights[tokens] = [item.model_dump() for item in found.operator().weights]
+        return self._weights[tokens]
 
     def _ordered(self, recipe: Recipe, way: Curation, score: str) -> Recipe:
         if way.order == "best last":
@@ -188,6 +212,7 @@ def choices(study: Study, *, by: str, near: bool) -> dict[str, Sequence[str]]:
         "duplicates": [*copies, "near"] if near else copies,
         "method": ["", *(name for name, kind in METHODS.items() if embedded or kind.input == "words")],
         "spending": [name for name in get_args(Spending) if by or name in ("best", "sampled", "curve")],
+        "amount": list(PARTS),
     }
 
 
@@ -206,7 +231,7 @@ def start_ways(options: Mapping[str, Sequence[str]], *, count: int, seed: int) -
         count: ways at most.
         seed: of the draws.
     """
-    first = Curation(duplicates="exact" if "exact" in options["duplicates"] else "none")
+    first = Curation(duplicates=_dropped(options))
     found = dict.fromkeys([first, *_one_change(first, options)])
     whole = [way for way in map(_way, _grid(options)) if way not in found]
     drawn = uniform(key64(way.sentence() for way in whole), seed=seed, salt="ways to curate")
@@ -214,20 +239,57 @@ def start_ways(options: Mapping[str, Sequence[str]], *, count: int, seed: int) -
     return tuple(itertools.islice(found, count))
 
 
+def plain_ways(options: Mapping[str, Sequence[str]]) -> tuple[Curation, ...]:
+    """Return what a recipe has to beat: no rules and each published rule set, copies dropped, a random draw."""
+    return tuple(Curation(rules, _dropped(options), method="") for rules in options["rules"])
+
+
+def changed_ways(
+    best: Curation, options: Mapping[str, Sequence[str]], losses: Mapping[Curation, float]
+) -> tuple[Curation, ...]:
+    """Return the ways that differ from one in a single choice, at most ``OTHERS`` for each choice.
+
+    Args:
+        best: the way that is changed.
+        options: see ``choices``.
+        losses: of ways that were measured; values of a choice with the lowest loss so far come first.
+    """
+    tried: dict[str, Sequence[str]] = {}
+    for name, values in options.items():
+        lowest = {value: _lowest(name, value, losses) for value in values if value != getattr(best, name)}
+        tried[name] = sorted(lowest, key=lowest.__getitem__)[:OTHERS]
+    return tuple(dict.fromkeys(_one_change(best, tried)))
+
+
+def _lowest(name: str, value: str, losses: Mapping[Curation, float]) -> float:
+    """Return the lowest loss of a way with one value of a choice."""
+    return min((loss for way, loss in losses.items() if getattr(way, name) == value), default=float("inf"))
+
+
+def _dropped(options: Mapping[str, Sequence[str]]) -> Duplicates:
+    """Return how duplicates are dropped where nothing else is said."""
+    return "exact" if "exact" in options["duplicates"] else "none"
+
+
 def _one_change(first: Curation, options: Mapping[str, Sequence[str]]) -> Iterator[Curation]:
     """Yield ways that differ from the first in one choice, the choices in turn."""
     lists = [
-        [replace(first, **{name: value}) for value in values if value != getattr(first, name)]  # type: ignore[arg-type]
+        [_tidy(replace(first, **{name: value})) for value in values]  # type: ignore[arg-type]
         for name, values in options.items()
     ]
     for turn in itertools.zip_longest(*lists):
-        yield from (way for way in turn if way is not None)
+        yield from (way for way in turn if way is not None and way != first)
+
+
+def _tidy(way: Curation) -> Curation:
+    """Return a way; without a score there is nothing by which to spend or to order."""
+    return way if way.method else Curation(way.rules, way.duplicates, "")
 
 
 def _grid(options: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
     for values in itertools.product(*options.values()):
         way = dict(zip(options, values, strict=True))
-        if way["method"] or way["spending"] == "best":
+        if way["method"] or (way["spending"], way["amount"]) == ("best", "all"):
             yield way
 
 

@@ -72,9 +72,21 @@ class RungSummary:
 
 
 def reasons(way: Curation, trials: Sequence[HalvingTrial], rungs: Sequence[RungSummary]) -> tuple[str, ...]:
-    """Return the choice step by step: what each rung did, then each choice against the best that chose otherwise."""
+    """Return what each rung did, what the best plain recipe needs, and what the best other value of a choice does."""
     lines = [f"{rung.sentence}." for rung in rungs]
-    return (*lines, *(_choice(way, name, trials) for name in CHOICES))
+    return (*lines, _plain(way, trials), *(_choice(way, name, trials) for name in CHOICES))
+
+
+def _plain(way: Curation, trials: Sequence[HalvingTrial]) -> str:
+    """Return the chosen way against the best rule set or random draw as it is, where the last model has both."""
+    final = max(trial.rung for trial in trials if "final" in trial.model)
+    here = [trial for trial in trials if trial.rung == final and trial.loss is not None]
+    own = next(trial for trial in here if trial.kept)
+    others = [trial for trial in here if not trial.way.method]
+    if not way.method or not others:
+        return "The best plain recipe, a rule set and a random draw, is this one."
+    best = min(others, key=_cost)
+    return f"The best plain recipe is {best.sentence}. {_difference('It', own, best)}"
 
 
 def _choice(way: Curation, name: str, trials: Sequence[HalvingTrial]) -> str:
@@ -90,12 +102,15 @@ def _choice(way: Curation, name: str, trials: Sequence[HalvingTrial]) -> str:
 
 
 def _against(name: str, own: HalvingTrial, other: HalvingTrial) -> str:
+    return _difference(f"The best recipe with {other.way.said(name)}", own, other)
+
+
+def _difference(who: str, own: HalvingTrial, other: HalvingTrial) -> str:
     more, error = _cost(other) - _cost(own), max(own.error, other.error)
     end = "" if abs(more) > WIDTH * error else ", which is within the noise"
     return (
-        f"The best recipe with {other.way.said(name)} needs {abs(more):.3f} bits per byte"
-        f" {'more' if more >= 0 else 'less'} ({own.model}: {_cost(other):.3f} to {_cost(own):.3f}, standard error"
-        f" {error:.3f}){end}."
+        f"{who} needs {abs(more):.3f} bits per byte {'more' if more >= 0 else 'less'} ({own.model}: {_cost(other):.3f}"
+        f" to {_cost(own):.3f}, standard error {error:.3f}){end}."
     )
 
 

@@ -248,14 +248,19 @@ class ProxyPlan:
         return (3 + len(self.shares)) * self.seeds
 
     @property
-    def seconds(self) -> float:
-        """Return the estimated seconds of all models on two processors."""
+    def model_seconds(self) -> float:
+        """Return the estimated seconds of one model on one processor."""
         scored = (len(CHECKPOINTS) + 1) * self.scored_bytes / TRAINED_PER_SCORED
         if self.has_tokenizer:
             scored /= BYTES_PER_TOKEN
+        return (self.tokens + scored) / self.spec.speed
+
+    @property
+    def seconds(self) -> float:
+        """Return the estimated seconds of all models on two processors."""
         # A step of several parts keeps all processors busy, also when the last model trains alone.
         rounds = self.models / LANES if self.spec.parts > 1 else math.ceil(self.models / LANES)
-        return rounds * (self.tokens + scored) / self.spec.speed
+        return rounds * self.model_seconds
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON value; one that reads bytes has the value it had before there were tokenizers."""

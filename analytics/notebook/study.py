@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tamis.analytics.effect.halving import HalvingResult, LastModel, SearchPlan, search_recipe
+from tamis.analytics.effect.halving import HalvingResult, search_recipe
+from tamis.analytics.effect.halving_plan import LastModel, SearchPlan
 from tamis.analytics.effect.target import import_target, save_target
 from tamis.analytics.export.bundle import export_bundle
 from tamis.analytics.export.curated import CuratedOptions, check_format
@@ -220,7 +221,7 @@ class NotebookStudy:
 
         Args:
             target: a file of texts, or the texts; one half of them is kept for the verdict and not read.
-            tokens: the budget.
+            tokens: the budget, the most that the recipe keeps.
             start: recipes to start from; the best third meets the next model.
             last: the largest model.
             near: try near-duplicates too.
@@ -234,7 +235,7 @@ class NotebookStudy:
             >>> study = ta.open("notes.jsonl", steps=["tokens", "exact"], progress=False)
             >>> texts = [f"A sieve number {k} keeps what is coarse." for k in range(80)]
             >>> study.suggest(texts, tokens=20, start=2, last="n-gram").way.sentence()
-            'duplicates left, relevance by classifier, the best up to the budget'
+            'duplicates left, relevance by classifier, the best up to the budget, half of the budget'
         """
         workspace = self.analysed.workspace
         if isinstance(target, (str, Path)):

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def suggest(
     path: CorpusPath,
     target: Annotated[Path, typer.Option("--target", help="Texts of the domain that the model is for.")],
-    tokens: Annotated[int, typer.Option(min=1, help="The token budget of the recipe.")],
+    tokens: Annotated[int, typer.Option(min=1, help="The token budget of the recipe: the most that it keeps.")],
     written: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the proposed recipe.yaml here.", show_default=False)
     ] = None,
     start: Annotated[int, typer.Option(min=1, help="Recipes to start from; the best third meets the next model.")] = 27,
     last: Annotated[str, typer.Option(help="The largest model: n-gram, 0.5M, 2M or 8M.")] = "0.5M",
     read: Annotated[int, typer.Option(min=1, help="Bytes that a transformer reads.")] = 400_000,
-    seeds: Annotated[int, typer.Option(min=1, help="Models per recipe.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, help="Models per recipe in the final; one before it.")] = 2,
     by: Annotated[
         str | None,
         typer.Option(
@@ -40,12 +40,14 @@ def suggest(
 ) -> None:
     """Search for the recipe that needs the fewest bits for a target at a token budget, and say why it is this one.
 
-    Filters, duplicates, scores, ways to spend the budget, mixtures and orders of training are tried: many recipes on
-    a small model, the best third on a larger one each time. The half of the target kept for the verdict is not read:
-    judge the recipe with tamis evaluate.
+    Filters, duplicates, scores, ways to spend the budget or a part of it, mixtures and orders of training are tried:
+    many recipes on a small model, the best third on a larger one each time. The largest also judges every published
+    rule set as it is, and what differs from the best in one choice. The half of the target kept for the verdict is
+    not read: judge the recipe with tamis evaluate.
     """
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.effect.halving import SearchPlan, search_recipe
+    from tamis.analytics.effect.halving import search_recipe
+    from tamis.analytics.effect.halving_plan import SearchPlan
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.study.study import Study
 

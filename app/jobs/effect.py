@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tamis.analytics.effect.evaluation import StepEffect, leave_one_out
-from tamis.analytics.effect.halving import HalvingResult, SearchPlan, search_recipe
+from tamis.analytics.effect.halving import HalvingResult, search_recipe
+from tamis.analytics.effect.halving_plan import SearchPlan
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.report_writer import write_report
 from tamis.analytics.effect.scorer_fit import fit_scorer

@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.effect.curation import MIXTURE_TRIALS
-from tamis.analytics.effect.halving import FIRST_PART, HalvingResult, LastModel, SearchPlan
+from tamis.analytics.effect.halving import HalvingResult
+from tamis.analytics.effect.halving_plan import LastModel, SearchPlan
 from tamis.analytics.effect.suggest import SearchTrial
 from tamis.analytics.effect.target import TargetEntry
 from tamis.analytics.recipe.recipe import Recipe
@@ -46,7 +47,8 @@ def show(here: Stage, target: TargetEntry | None) -> None:
     kind = cells[0].selectbox(
         "Search", [*HALVINGS, CHANGES], key="effect/search_kind",
         help="Halving starts from many ways to filter, deduplicate, score, mix and repeat, and lets the best third "
-        "meet a larger model each time. Transformers also try orders of training.",
+        "meet a larger model each time. The last model also judges every published rule set as it is, and what differs "
+        "from the best in one choice. Transformers also try orders of training.",
     )  # fmt: skip
     tokens = int(cells[1].number_input(
         "Token budget", 1000, max(1000, tokens_there), max(1000, tokens_there // 10), 1000, key="effect/tokens"
@@ -67,7 +69,7 @@ def _megabytes(here: Stage, tokens: int) -> float:
 
 
 def _by_halving(here: Stage, target: TargetEntry, plan: SearchPlan) -> None:
-    sets = plan.counts[0] * FIRST_PART + plan.counts[1] * plan.seeds + 2 * MIXTURE_TRIALS
+    sets = plan.ngram_sets + 2 * MIXTURE_TRIALS
     offer_job(
         here, "Propose a recipe", "suggest_job",
         lambda: start_halving(here.opened.study.corpus, here.workspace, target.name, plan),

@@ -14,30 +14,55 @@ from hypothesis import strategies as st
 from planted_study import planted_study
 
 from tamis.analytics.effect.bench import Protocol
-from tamis.analytics.effect.curation import PLAINEST, Curation, choices, groups_column, start_ways
+from tamis.analytics.effect.curation import (
+    MOST_CHANGES,
+    MOST_PLAIN,
+    ORDERS,
+    OTHERS,
+    PLAINEST,
+    Curation,
+    Ingredients,
+    changed_ways,
+    choices,
+    groups_column,
+    plain_ways,
+    start_ways,
+)
 from tamis.analytics.effect.evaluation import evaluate_effect
-from tamis.analytics.effect.halving import HalvingResult, SearchPlan, search_recipe
+from tamis.analytics.effect.halving import HalvingResult, search_recipe
+from tamis.analytics.effect.halving_plan import SearchPlan
 from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
+from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_text import ordered_reading
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import Target, TargetEntry, save_target
+from tamis.analytics.study.standard_analysis import some_steps
 from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
 
 PROTOCOL = Protocol(budget_bytes=60_000, draws=2, holdout_bytes=40_000)
 PLAN = SearchPlan(25_000, start=10, last="n-gram")
+NAMES = ["n-gram on a quarter", "n-gram", "one change, n-gram", "final, n-gram"]
 OPTIONS = {
     "rules": ["", "c4", "gopher-quality"],
     "duplicates": ["none", "exact"],
     "method": ["", "dsir", "classifier"],
     "spending": ["best", "sampled", "curve"],
+    "amount": ["all", "half", "a quarter"],
 }
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, TargetEntry]:
-    study, entry, _ = planted_study(tmp_path_factory.mktemp("halving"))
-    return study, entry
+def bare(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, TargetEntry]:
+    """Return a corpus that no rule set fits."""
+    return planted_study(tmp_path_factory.mktemp("halving"))[:2]
+
+
+@pytest.fixture(scope="module")
+def made(bare: tuple[Study, TargetEntry]) -> tuple[Study, TargetEntry]:
+    study, entry = bare
+    steps = some_steps(study.corpus, study.workspace, ("columns", "signals", "tokens", "exact"))
+    return Study.open(study.corpus, study.workspace, steps=steps), entry
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +93,40 @@ def test_the_search_never_reads_the_verdict_half(made: tuple[Study, TargetEntry]
 def test_a_rung_keeps_its_best_third_and_lists_every_way_with_its_reason(found: HalvingResult) -> None:
     assert [trial.number for trial in found.trials] == list(range(len(found.trials)))
     assert len({trial.way for trial in found.trials if trial.rung == 0}) == PLAN.start
-    ways: set[Curation] = set()
+    assert [rung.model for rung in found.rungs] == NAMES
+    before: set[Curation] = set()
     for rung in found.rungs:
         here = [trial for trial in found.trials if trial.rung == rung.number and trial.loss is not None]
-        assert len(here) == rung.tried and (not ways or {trial.way for trial in here} == ways)
-        ways = {trial.way for trial in here if trial.kept}
-        if rung is not found.rungs[-1]:
-            stay = sorted(here, key=lambda trial: (trial.loss, trial.way.steps))[: math.ceil(len(here) / PLAN.keep)]
-            assert ways == {trial.way for trial in stay} and len(ways) == rung.kept
-    assert ways == {found.way}
+        kept = {trial.way for trial in here if trial.kept}
+        assert len(here) == rung.tried and before <= {trial.way for trial in here} and len(kept) == rung.kept
+        count = 1 if rung is found.rungs[-1] else math.ceil(len(here) / PLAN.keep)
+        best = sorted(here, key=lambda trial: (trial.loss, trial.way.steps))
+        plain = [trial.way for trial in best if not trial.way.method][:1] if rung.number in (1, 2) else []
+        assert kept == {trial.way for trial in best[:count]} | set(plain)
+        before = kept
+    assert before == {found.way}
     assert all(trial.why for trial in found.trials)
+
+
+def test_the_last_model_judges_every_plain_recipe_whatever_a_cheaper_one_says(
+    made: tuple[Study, TargetEntry], found: HalvingResult
+) -> None:
+    plain = plain_ways(choices(made[0], by="source", near=False))
+    last = {trial.way: trial for trial in found.trials if trial.rung == 1}
+    assert set(plain) <= set(last) and len(plain) > 1
+    to_beat = min((last[way] for way in plain if last[way].loss is not None), key=lambda trial: trial.loss or 0.0)
+    final = {trial.way: trial for trial in found.trials if trial.rung == 3}
+    assert to_beat.kept and (final[found.way].loss or 9.0) <= (final[to_beat.way].loss or 0.0)
+    assert any(line.startswith("The best plain recipe") for line in found.reasons)
+
+
+def test_ways_one_change_from_the_best_are_tried_on_the_last_model(found: HalvingResult) -> None:
+    before = [trial for trial in found.trials if trial.rung == 1]
+    best = next(trial for trial in before if trial.why.startswith("1 of"))
+    fresh = {trial.way for trial in found.trials if trial.rung == 2} - {trial.way for trial in before}
+    assert fresh and all(
+        sum(getattr(way, name) != getattr(best.way, name) for name in PLAINEST) == 1 or not way.method for way in fresh
+    )
 
 
 def test_a_way_that_selects_what_a_simpler_one_does_is_said_and_not_trained(found: HalvingResult) -> None:
@@ -86,7 +135,7 @@ def test_a_way_that_selects_what_a_simpler_one_does_is_said_and_not_trained(foun
 
 
 def test_reasons_name_every_rung_and_every_choice(found: HalvingResult) -> None:
-    assert len(found.reasons) == len(found.rungs) + len(PLAINEST)
+    assert len(found.reasons) == len(found.rungs) + 1 + len(PLAINEST)
     score = next(line for line in found.reasons if line.startswith("Score:"))
     assert found.way.said("method") in score and "bits per byte" in score
     assert all(rung.best < rung.random for rung in found.rungs)
@@ -99,21 +148,23 @@ def test_a_search_is_repeatable_and_is_kept_as_json(made: tuple[Study, TargetEnt
         HalvingResult.from_json({"version": 0})
 
 
-def test_transformers_judge_the_last_ways_and_the_order_of_training(made: tuple[Study, TargetEntry]) -> None:
-    plan = SearchPlan(25_000, start=4, last="0.5M", read=33_000, seeds=1)
-    result = search_recipe(*made, plan, protocol=PROTOCOL)
-    assert [rung.model for rung in result.rungs] == ["n-gram on a quarter", "n-gram", "0.5M", "order, 0.5M"]
-    ordered = [trial for trial in result.trials if trial.rung == 3]
-    assert [trial.way.order for trial in ordered] == ["", "best last", "short first"]
-    assert len({trial.loss for trial in ordered}) == 3
-    again = search_recipe(*made, plan, protocol=PROTOCOL)
+def test_transformers_judge_the_last_ways_and_the_order_of_training(bare: tuple[Study, TargetEntry]) -> None:
+    plan = SearchPlan(25_000, start=2, keep=9, last="0.5M", read=33_000, seeds=1)
+    result = search_recipe(*bare, plan, protocol=PROTOCOL)
+    last = ["0.5M", "one change, 0.5M", "final, 0.5M", "order, 0.5M"]
+    assert [rung.model for rung in result.rungs] == ["n-gram on a quarter", "n-gram", *last]
+    ordered = [trial for trial in result.trials if trial.rung == 5]
+    orders = ["", *(order for order in ORDERS if result.way.method or order != "best last")]
+    assert [trial.way.order for trial in ordered] == orders
+    assert len({trial.loss for trial in ordered}) == len(orders)
+    again = search_recipe(*bare, plan, protocol=PROTOCOL)
     assert again == result
 
 
 def test_an_order_of_training_changes_the_name_of_a_model_and_no_order_leaves_it(
     made: tuple[Study, TargetEntry],
 ) -> None:
-    ground = ProxyGround(EffectStudy.open(*made, protocol=PROTOCOL), PLAN.proxy("0.5M"))
+    ground = ProxyGround(EffectStudy.open(*made, protocol=PROTOCOL), ProxyPlan("0.5M", 100_000, 1, ()))
     rows, copies = np.arange(50), np.ones(50, dtype=np.int32)
     plain = Arm("search", 1.0, 0, rows, copies)
     ordered = [Arm("search", 1.0, 0, rows, copies, places) for places in (rows, rows[::-1], rows * 2)]
@@ -139,11 +190,38 @@ def test_a_stated_order_is_read_again_and_again_until_there_are_enough_bytes(
 @given(st.integers(1, 60), st.integers(0, 3))
 def test_a_search_starts_from_different_ways_each_choice_tried_alone_first(count: int, seed: int) -> None:
     ways = start_ways(OPTIONS, count=count, seed=seed)
-    assert len(ways) == len(set(ways)) == min(count, 42) and ways[0] == Curation()
+    # Three rule sets, duplicates left or dropped, and a random draw or two scores spent in three ways and amounts.
+    assert len(ways) == len(set(ways)) == min(count, 3 * 2 * (1 + 2 * 3 * 3)) and ways[0] == Curation()
     alone = [sum(getattr(way, name) != getattr(ways[0], name) for name in PLAINEST) for way in ways]
-    assert alone[: min(count, 8)] == [0, *[1] * 7][: min(count, 8)]
-    assert all(way.method or way.spending == "best" for way in ways)
-    assert ways == start_ways(OPTIONS, count=42, seed=seed)[:count]
+    assert alone[: min(count, 10)] == [0, *[1] * 9][: min(count, 10)]
+    assert all(way.method or (way.spending, way.amount) == ("best", "all") for way in ways)
+    assert ways == start_ways(OPTIONS, count=114, seed=seed)[:count]
+
+
+def test_changes_of_a_choice_are_those_with_the_lowest_loss_so_far() -> None:
+    options = {**OPTIONS, "rules": ["", "c4", "fineweb", "gopher-quality", "nemo"]}
+    losses = {Curation(name, method=""): loss for name, loss in (("nemo", 1.0), ("fineweb", 2.0), ("c4", 3.0))}
+    changed = changed_ways(Curation(amount="half"), options, losses)
+    assert {way.rules for way in changed} == {"", "nemo", "fineweb"}
+    assert {way.method for way in changed} == {"classifier", "dsir", ""} and Curation(method="") in changed
+    assert {way.amount for way in changed} == {"all", "half", "a quarter"}
+    assert len(changed) == len(set(changed)) <= MOST_CHANGES and Curation(amount="half") not in changed
+    # Nothing is spent in another way, or in part, without a score.
+    plain = changed_ways(Curation("c4", method=""), options, losses)
+    assert all(way.spending == "best" and way.amount == "all" for way in plain)
+    assert len({way.method for way in plain} - {""}) == OTHERS
+
+
+def test_the_amount_divides_the_budget(made: tuple[Study, TargetEntry]) -> None:
+    study, entry = made
+    bed = EffectStudy.open(study, entry, protocol=PROTOCOL, search=True)
+    assert bed.target is not None
+    parts = Ingredients(study, entry, bed.target, 24_000, "", PROTOCOL)
+    tokens = study.facts.whole("n_tokens")
+    for amount, most in (("all", 24_000), ("half", 12_000), ("a quarter", 6_000)):
+        for spending in ("best", "sampled", "curve"):
+            spent = int((tokens * bed.copies(parts.build(Curation("", "exact", "dsir", spending, amount)))).sum())  # type: ignore[arg-type]
+            assert 0.9 * most < spent <= most
 
 
 def test_a_corpus_offers_what_it_can_measure(made: tuple[Study, TargetEntry]) -> None:
@@ -158,12 +236,12 @@ def test_a_corpus_offers_what_it_can_measure(made: tuple[Study, TargetEntry]) ->
 
 
 def test_ways_say_what_they_are() -> None:
-    way = Curation("gopher-quality", "near", "moore_lewis", "curve", "best last")
+    way = Curation("gopher-quality", "near", "moore_lewis", "curve", "half", "best last")
     assert way.sentence() == (
         "rule set gopher-quality, near duplicates dropped, relevance by moore lewis, copies by a quality curve, "
-        "best last"
+        "half of the budget, best last"
     )
-    assert way.steps == 5 and Curation(duplicates="none", method="").steps == 0
+    assert way.steps == 6 and Curation(duplicates="none", method="").steps == 0
     assert Curation(method="").sentence() == "exact duplicates dropped, a random draw"
 
 
@@ -182,6 +260,14 @@ def test_a_plan_refuses_what_cannot_be_searched(changed: dict[str, object], mess
         replace(PLAN, **changed)  # type: ignore[arg-type]
 
 
-def test_a_plan_counts_its_trials() -> None:
-    assert SearchPlan(1000).counts == (27, 9, 3) and SearchPlan(1000, last="2M").counts == (27, 9, 3, 1)
-    assert SearchPlan(1000, last="n-gram").counts == (27, 9) and SearchPlan(1000, last="n-gram").seconds == 0
+def test_a_plan_counts_its_trials_at_most() -> None:
+    assert SearchPlan(1000).counts == (27, 9, 3 + MOST_PLAIN, 6 + MOST_CHANGES, 7)
+    assert SearchPlan(1000, last="2M").counts[:4] == (27, 9, 3, 1 + MOST_PLAIN)
+    assert SearchPlan(1000, last="n-gram").counts[:2] == (27, 9 + MOST_PLAIN)
+    assert not SearchPlan(1000, last="n-gram").models and SearchPlan(1000, last="n-gram").seconds == 0
+    assert SearchPlan(1000, last="2M").models["0.5M"] == 4
+    assert SearchPlan(1000).seconds < SearchPlan(1000, seeds=3).seconds < SearchPlan(1000, seeds=3, last="2M").seconds
+
+
+def test_a_search_measures_no_more_than_its_plan_says(found: HalvingResult) -> None:
+    assert all(rung.tried <= most for rung, most in zip(found.rungs, PLAN.counts, strict=True))
