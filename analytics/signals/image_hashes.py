@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from tamis.analytics.signals.image_areas import area_sums
+
 CELLS = 32
 """Rows and columns of the means that hashes are made of."""
 COLOURS = 8
@@ -21,8 +23,8 @@ FINE = 256
 """Steps of a mean between two levels of grey."""
 _ANGLES = np.round(
     2.0**14 * np.cos(np.pi * np.arange(LOW)[:, None] * (2 * np.arange(CELLS)[None, :] + 1) / (2 * CELLS))
-).astype(np.int64)
-"""int64 (8, 32): cosines of the discrete cosine transform (type 2), in steps of 1/16384."""
+).astype(np.int32)
+"""int32 (8, 32): cosines of the discrete cosine transform (type 2), in steps of 1/16384."""
 
 
 _PLAIN = 24
@@ -72,7 +74,12 @@ def hashes(grey: NDArray[np.uint8]) -> PictureHashes:
     Source: Zauner 2010, Implementation and benchmarking of perceptual image hash functions (phash, 8 x 8 frequencies
     as in Krawetz 2011, Looks like it); Krawetz 2013, Kind of like that (dhash).
     """
-    means = _cell_means(np.ascontiguousarray(grey)[:, :, None], CELLS)[:, :, 0]
+    return hashes_of(area_sums(np.ascontiguousarray(grey)[:, :, None], CELLS, CELLS), grey.size)
+
+
+def hashes_of(cells: NDArray[np.uint64], area: int) -> PictureHashes:
+    """Return the hashes of a picture of so many pixels by ``area_sums`` of its grey, uint64 (32, 32, 1)."""
+    means = _fine_means(cells, area)[:, :, 0]
     phash, dhash = hash_means(means)
     return PictureHashes(int(phash), int(dhash), ((means + FINE // 2) // FINE).astype(np.uint8))
 
@@ -83,8 +90,17 @@ def colour_means(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Args:
         pixels: uint8 (h, w, 3), red, green and blue; what is transparent as it looks on white.
     """
-    means = _cell_means(np.ascontiguousarray(pixels), COLOURS)
-    return ((means + FINE // 2) // FINE).astype(np.uint8)
+    return colours_of(area_sums(np.ascontiguousarray(pixels), COLOURS, COLOURS), pixels.shape[0] * pixels.shape[1])
+
+
+def colours_of(parts: NDArray[np.uint64], area: int) -> NDArray[np.uint8]:
+    """Return the mean colours of a picture of so many pixels by ``area_sums``, uint64 (8, 8, c)."""
+    return ((_fine_means(parts, area) + FINE // 2) // FINE).astype(np.uint8)
+
+
+def _fine_means(sums: NDArray[np.uint64], area: int) -> NDArray[np.int64]:
+    """Return means in steps of 1/256."""
+    return (sums.view(np.int64) * FINE + area // 2) // area
 
 
 @njit(cache=True, nogil=True)
@@ -129,47 +145,22 @@ def _is_plain(line, level):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _cell_means(pixels, cells):  # type: ignore[no-untyped-def]
-    """Return means in steps of 1/256, int64 (cells, cells, channels): each pixel counts by the area it shares.
-
-    A pixel is ``cells`` units wide and high, a cell w units wide and h units high, so all areas are whole numbers.
-    """
-    height, width, channels = pixels.shape
-    flat = pixels.reshape(height, width * channels)
-    means = np.empty((cells, cells, channels), dtype=np.int64)
-    column = np.empty(width * channels, dtype=np.uint32)
-    area = np.int64(width) * np.int64(height)
-    for j in range(cells):
-        top, bottom = np.int64(j) * height, np.int64(j + 1) * height
-        column[:] = 0
-        for y in range(top // cells, (bottom + cells - 1) // cells):
-            weight = np.uint32(min(bottom, (y + 1) * cells) - max(top, y * cells))
-            for x in range(width * channels):
-                column[x] += weight * np.uint32(flat[y, x])
-        for i in range(cells):
-            left, right = np.int64(i) * width, np.int64(i + 1) * width
-            for c in range(channels):
-                total = np.int64(0)
-                for x in range(left // cells, (right + cells - 1) // cells):
-                    shared = min(right, (x + 1) * cells) - max(left, x * cells)
-                    total += shared * np.int64(column[x * channels + c])
-                means[j, i, c] = (total * FINE + area // 2) // area
-    return means
-
-
-@njit(cache=True, nogil=True)
 def hash_means(means):  # type: ignore[no-untyped-def]
     """Return phash and dhash, uint64, of means in steps of 1/256, int64 (32, 32)."""
-    half = np.zeros((CELLS, LOW), dtype=np.int64)
+    half, row = np.zeros((CELLS, LOW), dtype=np.int64), np.empty(CELLS, dtype=np.int32)
     for y in range(CELLS):
+        for x in range(CELLS):
+            row[x] = np.int32(means[y, x])
         for u in range(LOW):
+            total = np.int64(0)
             for x in range(CELLS):
-                half[y, u] += means[y, x] * _ANGLES[u, x]
+                total += np.int64(row[x]) * np.int64(_ANGLES[u, x])
+            half[y, u] = total
     waves = np.zeros(LOW * LOW, dtype=np.int64)
     for v in range(LOW):
         for u in range(LOW):
             for y in range(CELLS):
-                waves[v * LOW + u] += half[y, u] * _ANGLES[v, y]
+                waves[v * LOW + u] += half[y, u] * np.int64(_ANGLES[v, y])
     ordered = np.sort(waves)
     middle = ordered[LOW * LOW // 2 - 1] + ordered[LOW * LOW // 2]
     phash = np.uint64(0)

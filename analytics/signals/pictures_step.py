@@ -18,10 +18,12 @@ import numpy as np
 import pyarrow as pa
 from PIL import features
 
-from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
-from tamis.analytics.signals.image_pixels import measure_pixels, pixel_hash
+from tamis.analytics.signals.image_areas import means_of
+from tamis.analytics.signals.image_hashes import colours_of, hashes, hashes_of, inner_part
+from tamis.analytics.signals.image_pixels import look_at, pixel_signals
+from tamis.analytics.signals.image_scan import pixel_hash
 from tamis.analytics.signals.image_signals import CONVENTION, FORMAT, IMAGE_SIGNALS
-from tamis.analytics.signals.image_thumbnails import METHOD, QUALITY, joined, make_thumbnails
+from tamis.analytics.signals.image_thumbnails import STORED_QUALITY, first_size, joined, make_thumbnails
 from tamis.analytics.steps.engine import Part, PieceInput, RowByRow, Work
 from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.steps.row_by_row import Parts
@@ -34,7 +36,7 @@ from tamis.data.picture_source import Held, read_batches, states_pictures
 from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 
-PASS_VERSION = 2
+PASS_VERSION = 3
 
 HASHES = pa.schema(
     [
@@ -93,7 +95,7 @@ def pictures_step(corpus: Corpus, *, threads: int | None = None) -> StepSpec:
             "column": path,
             "signals": [signal.key for signal in IMAGE_SIGNALS],
             "convention": CONVENTION,
-            "thumbnails": [QUALITY, METHOD],
+            "thumbnails": ["jpeg", STORED_QUALITY],
             "decoders": decoders(),
         },
         title="Looking at every picture",
@@ -143,21 +145,22 @@ def _measured(held: Held) -> _Measured:
     except PictureError as error:
         return _Measured({**known, "reason": error.what})
     shown = picture.on_white()
-    measures = measure_pixels(shown.words)
-    compared, inner = hashes(measures.grey), hashes(inner_part(measures.grey))
-    height, width = measures.grey.shape
+    height, width = shown.words.shape
+    scan = look_at(shown.words, first_size(height, width))
+    compared, part = hashes_of(scan.cells, scan.grey.size), inner_part(scan.grey)
+    inner = compared if part.shape == scan.grey.shape else hashes(part)
     values: dict[str, Any] = {
         **known,
-        "pixel_hash": pixel_hash(picture.words),
+        "pixel_hash": pixel_hash(picture.words) if picture.has_alpha else scan.pixel_hash,
         "phash": compared.phash,
         "dhash": compared.dhash,
         "grey32": compared.grey32.tobytes(),
-        "colour8": colour_means(shown.samples)[:, :, :3].tobytes(),
+        "colour8": colours_of(scan.parts, scan.grey.size)[:, :, :3].tobytes(),
         "inner_phash": inner.phash,
         "inner_dhash": inner.dhash,
         "inner32": inner.grey32.tobytes(),
         FORMAT: picture.format,
-        **measures.values,
+        **pixel_signals(scan),
         "width": width,
         "height": height,
         "megapixels": width * height / 1e6,
@@ -167,7 +170,7 @@ def _measured(held: Held) -> _Measured:
         "frames": picture.frames,
         "transparency": 0.0 if picture.alpha is None else 1.0 - int(picture.alpha.sum()) / (255 * width * height),
     }
-    return _Measured(values, make_thumbnails(shown))
+    return _Measured(values, make_thumbnails(means_of(scan.small, scan.grey.size), scan.grey.size))
 
 
 def _table(values: Sequence[Mapping[str, Any]]) -> pa.Table:

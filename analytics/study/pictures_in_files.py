@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamis.analytics.signals.image_thumbnails import make_thumbnails
+from tamis.analytics.signals.image_thumbnails import thumbnail_of
 from tamis.data.corpus import Corpus
 from tamis.data.errors import PictureError
 from tamis.data.picture import read_picture
@@ -48,7 +48,7 @@ def pictures_in_files(corpus: Corpus, positions: Sequence[int]) -> list[PictureI
         try:
             if isinstance(held, PictureError):
                 raise held
-            thumbnail, reason = make_thumbnails(read_picture(held))[0], ""
+            thumbnail, reason = thumbnail_of(read_picture(held)), ""
         except PictureError as error:
             thumbnail, reason = b"", error.what
         found.append(PictureInFile(row, caption or "", thumbnail, reason))

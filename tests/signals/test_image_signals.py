@@ -11,18 +11,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from picture_corpus import encoded, scene
 from PIL import Image, ImageDraw, ImageFilter
-from plain_pictures import plain_grey, plain_means, plain_signals
+from plain_pictures import plain_grey, plain_means, plain_signals, plain_sums
 
+from tamis.analytics.signals.image_areas import area_means, area_sums, means_of
+from tamis.analytics.signals.image_hashes import CELLS, COLOURS
 from tamis.analytics.signals.image_pixels import (
     SAMPLED_BLOCKS,
     SAMPLED_PIXELS,
     TEXT_BLOCK,
-    area_means,
-    measure_pixels,
-    pixel_hash,
+    look_at,
+    pixel_signals,
     spacing,
 )
-from tamis.analytics.signals.image_thumbnails import make_thumbnails
+from tamis.analytics.signals.image_scan import grey_of, pixel_hash, scan_picture
+from tamis.analytics.signals.image_thumbnails import first_size, make_thumbnails, thumbnail_of
 from tamis.data.picture import Picture, read_picture
 
 
@@ -31,7 +33,7 @@ def picture_of(pixels: NDArray[np.uint8]) -> Picture:
 
 
 def measured(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    return measure_pixels(picture_of(pixels).words).values
+    return pixel_signals(look_at(picture_of(pixels).words))
 
 
 def text_picture() -> NDArray[np.uint8]:
@@ -69,13 +71,14 @@ def test_signals_are_those_of_plain_numpy(name: str) -> None:
     pixels = CASES[name]
     height, width, _ = pixels.shape
     steps = spacing(height, width, SAMPLED_PIXELS), spacing(height // TEXT_BLOCK, width // TEXT_BLOCK, SAMPLED_BLOCKS)
-    found = measure_pixels(picture_of(pixels).words)
-    assert np.array_equal(found.grey, plain_grey(pixels))
-    assert np.array_equal(found.grey, np.asarray(Image.fromarray(pixels).convert("L")))
+    scan = look_at(picture_of(pixels).words)
+    found = pixel_signals(scan)
+    assert np.array_equal(scan.grey, plain_grey(pixels))
+    assert np.array_equal(scan.grey, np.asarray(Image.fromarray(pixels).convert("L")))
     for signal, expected in plain_signals(pixels, *steps).items():
         # Saturation is counted in 2 ** 24ths.
         near = pytest.approx(expected, rel=1e-6 if signal == "saturation" else 1e-9, abs=1e-9, nan_ok=True)
-        assert found.values[signal] == near, signal
+        assert found[signal] == near, signal
 
 
 def test_sampling_takes_all_of_a_small_picture_and_never_too_much() -> None:
@@ -96,7 +99,7 @@ def test_each_signal_moves_with_what_it_is_named_for() -> None:
     assert measured(np.asarray(image) // 2)["brightness"] < plain["brightness"] * 0.6
     smooth = image.filter(ImageFilter.GaussianBlur(1))
     blocking = [
-        measure_pixels(read_picture(encoded(smooth, "JPEG", quality=quality)).words).values["blocking"]
+        pixel_signals(look_at(read_picture(encoded(smooth, "JPEG", quality=quality)).words))["blocking"]
         for quality in (95, 30, 5)
     ]
     assert blocking == sorted(blocking)
@@ -143,11 +146,53 @@ def test_smaller_pictures_are_means_of_areas(high: int, wide: int, data: st.Data
     assert np.array_equal(area_means(samples, height, width), plain_means(samples, height, width))
 
 
-def test_thumbnails_are_small_webp_and_never_larger_than_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thumbnails_are_small_and_never_larger_than_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.analytics.signals.image_thumbnails.LARGE_FROM", 100 * 100)
     sizes = {}
     for name, shape in {"wide": (10, 3000), "photo": (375, 500), "icon": (16, 16)}.items():
-        small, large = make_thumbnails(picture_of(scene(1, height=shape[0], width=shape[1])))
+        picture = picture_of(scene(1, height=shape[0], width=shape[1]))
+        scan = look_at(picture.words, first_size(*shape))
+        small, large = make_thumbnails(means_of(scan.small, scan.grey.size), scan.grey.size)
         sizes[name] = [(read_picture(each).width, read_picture(each).height) for each in (small, large) if each]
-        assert read_picture(small).format == "webp"
+        stored, shown = read_picture(small), read_picture(thumbnail_of(picture))
+        assert (stored.format, shown.format) == ("jpeg", "webp")
+        away = stored.pixels.astype(int) - shown.pixels
+        assert np.abs(away).mean() < 8
     assert sizes == {"wide": [(128, 1), (320, 1)], "photo": [(128, 96), (320, 240)], "icon": [(16, 16)]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 3), st.data())
+def test_one_look_sees_what_each_kernel_sees_alone(high: int, wide: int, step: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(high * wide)
+    words = rng.integers(0, 1 << 32, (high, wide), dtype=np.uint32)
+    words.flags.writeable = False
+    samples = words.view(np.uint8).reshape(high, wide, 4)
+    size = data.draw(st.integers(1, high)), data.draw(st.integers(1, wide))
+    scan = scan_picture(words, step, size)
+    assert scan.pixel_hash == pixel_hash(words)
+    assert np.array_equal(scan.grey, grey_of(words)) and np.array_equal(scan.grey, plain_grey(samples[:, :, :3]))
+    assert np.array_equal(means_of(scan.small, high * wide), plain_means(samples, *size))
+    assert np.array_equal(scan.cells, area_sums(scan.grey[:, :, None], CELLS, CELLS))
+    assert np.array_equal(scan.parts, area_sums(samples, COLOURS, COLOURS))
+    assert scan.levels.sum() == scan.codes.sum() == math.ceil(high / step) * math.ceil(wide / step)
+
+
+@pytest.mark.parametrize("size", [(1, 5_000), (3, 4_098), (600, 3), (2_100, 40)])
+def test_sums_of_wide_and_tall_pictures_do_not_overflow(size: tuple[int, int]) -> None:
+    pixels = np.zeros((*size, 3), dtype=np.uint8)
+    pixels[:, ::2] = 255
+    pixels[::2, 1::2] = 255
+    words = picture_of(pixels).words
+    found, expected = pixel_signals(look_at(words)), plain_signals(pixels, spacing(*size, SAMPLED_PIXELS), 1)
+    assert found["sharpness"] == pytest.approx(expected["sharpness"], nan_ok=True)
+    assert found["blocking"] == pytest.approx(expected["blocking"], nan_ok=True)
+    scan = look_at(words)
+    assert np.array_equal(scan.cells[:, :, 0], plain_sums(scan.grey, CELLS))
+
+
+def test_known_pixels_keep_their_name() -> None:
+    """Stored hashes of earlier analyses stay comparable."""
+    words = np.arange(35, dtype=np.uint32).reshape(5, 7)
+    words.flags.writeable = False
+    assert pixel_hash(words).hex() == "c1bee43de189941a306520eda734a24a"

@@ -103,3 +103,13 @@ def plain_means(samples: NDArray[np.uint8], height: int, width: int) -> NDArray[
     large = np.repeat(np.repeat(samples.astype(np.int64), height, axis=0), width, axis=1)
     sums = large.reshape(height, high, width, wide, channels).sum(axis=(1, 3))
     return (sums + high * wide // 2) // (high * wide)
+
+
+def plain_sums(grey: NDArray[np.uint8], cells: int) -> NDArray[np.int64]:
+    """Return sums over ``cells`` x ``cells`` areas of one channel, each pixel by the units that it shares."""
+    shared = []
+    for lines in grey.shape:
+        edge, at = np.arange(cells + 1) * lines, np.arange(lines) * cells
+        over = np.minimum(edge[1:, None], at + cells) - np.maximum(edge[:-1, None], at)
+        shared.append(np.clip(over, 0, None))
+    return np.asarray(shared[0] @ grey.astype(np.int64) @ shared[1].T)
