@@ -28,7 +28,7 @@ from benchmarks.edited_pictures import EDITS
 from tamis.analytics.duplicates.exact import duplicate_groups
 from tamis.analytics.duplicates.image_near import PictureParams, Thumbnails, picture_near_step, picture_pairs
 from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
-from tamis.analytics.signals.image_pixels import grey_of
+from tamis.analytics.signals.image_scan import fill_grey
 from tamis.analytics.signals.pictures_step import HASHES, pictures_step
 from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.measures import Pairs, step_name
@@ -89,8 +89,10 @@ def alone(folder: Path) -> tuple[Found, float, float]:
 
 def _hashed(path: Path) -> dict[str, object]:
     shown = read_picture(path.read_bytes()).on_white()
-    grey = grey_of(shown.words)
-    whole, inner = hashes(grey), hashes(inner_part(grey))
+    grey = np.empty(shown.words.shape, dtype=np.uint8)
+    fill_grey(shown.words, grey)
+    whole, part = hashes(grey), inner_part(grey)
+    inner = whole if part.shape == grey.shape else hashes(part)
     return {
         "phash": whole.phash, "dhash": whole.dhash, "grey32": whole.grey32.tobytes(),
         "colour8": colour_means(shown.samples)[:, :, :3].tobytes(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 _FOUR = 4
 _TOGETHER = 256
@@ -31,16 +32,15 @@ def area_sums(pixels, height, width):  # type: ignore[no-untyped-def]
     return sums
 
 
-@njit(cache=True, nogil=True)
-def area_means(samples, height, width):  # type: ignore[no-untyped-def]
+def area_means(samples: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
     """Return a smaller picture, uint8 (height, width, 4): each pixel is the rounded mean of the area that it covers.
 
     Args:
         samples: uint8 (h, w, 4), see ``Picture.samples``.
         height, width: at most h and w.
     """
-    area = np.int64(samples.shape[0]) * np.int64(samples.shape[1])
-    return means_of(area_sums(samples, height, width), area)
+    made: NDArray[np.uint8] = means_of(area_sums(samples, height, width), samples.shape[0] * samples.shape[1])
+    return made
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.signals.image_scan import WHOLE, Scan, scan_picture
+from tamis.analytics.signals.image_scan import WHOLE, PixelScan, scan_picture
 
 NAN = math.nan
 GREY_TOLERANCE = 8
@@ -32,12 +32,13 @@ def spacing(height: int, width: int, most: int) -> int:
     return k
 
 
-def look_at(words: NDArray[np.uint32], size: tuple[int, int] = (1, 1)) -> Scan:
+def look_at(words: NDArray[np.uint32], size: tuple[int, int] = (1, 1)) -> PixelScan:
     """Return what one look at a picture gives, colours sampled as ``SAMPLED_PIXELS`` says; see ``scan_picture``."""
-    return scan_picture(words, spacing(*words.shape, SAMPLED_PIXELS), size)
+    height, width = words.shape
+    return scan_picture(words, spacing(height, width, SAMPLED_PIXELS), size)
 
 
-def pixel_signals(scan: Scan) -> dict[str, float]:
+def pixel_signals(scan: PixelScan) -> dict[str, float]:
     """Return the signals of the pixels of a picture as it looks on white, NaN where one does not apply."""
     height, width = scan.grey.shape
     lap, lap2 = scan.laplacian
@@ -52,7 +53,7 @@ def pixel_signals(scan: Scan) -> dict[str, float]:
 
 
 def _colour_signals(levels: NDArray[np.int64], codes: NDArray[np.int64], sums: NDArray[np.int64]) -> dict[str, float]:
-    """Return the signals of brightness and colour, of the sampled pixels; see ``Scan``."""
+    """Return the signals of brightness and colour, of the sampled pixels; see ``PixelScan``."""
     count = int(levels.sum())
     mean = int(levels @ _LEVELS) / count
     rg, rg2, yb, yb2, apart, saturation = (int(each) for each in sums)

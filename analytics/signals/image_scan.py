@@ -31,7 +31,7 @@ _FLUSH = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class PixelScan:
     """What one look at the pixels gives.
 
     Attributes:
@@ -57,7 +57,7 @@ class Scan:
     parts: NDArray[np.uint64]
 
 
-def scan_picture(words: NDArray[np.uint32], step: int, size: tuple[int, int] = (1, 1)) -> Scan:
+def scan_picture(words: NDArray[np.uint32], step: int, size: tuple[int, int] = (1, 1)) -> PixelScan:
     """Look at a picture.
 
     Args:
@@ -77,7 +77,7 @@ def scan_picture(words: NDArray[np.uint32], step: int, size: tuple[int, int] = (
     name = _finished(rest, lanes, np.uint64(height), np.uint64(width))
     laplacian = int(_sum_of_laplacian(grey)), int(around[2])
     counts = levels.sum(axis=0, dtype=np.int64), codes.sum(axis=0, dtype=np.int64)
-    return Scan(grey, name.astype("<u8").tobytes(), laplacian, around[:2], *counts, sums, small, cells, parts)
+    return PixelScan(grey, name.astype("<u8").tobytes(), laplacian, around[:2], *counts, sums, small, cells, parts)
 
 
 def pixel_hash(words: NDArray[np.uint32]) -> bytes:
@@ -112,8 +112,8 @@ def _scan(words, rows, quads, step, grey, lanes, around, sums, levels, codes, sm
     for top in range(0, height, _BLOCK):
         bottom = min(top + _BLOCK, height)
         _mix(quads[top * width // 8 : bottom * width // 8], lanes)
+        fill_grey(words[top:bottom], grey[top:bottom])
         for y in range(top, bottom):
-            _grey_row(words[y], grey[y])
             _add_neighbours(grey, y, around, across)
             if y % step == 0:
                 _add_colours(words, y, step, levels, codes, inverse, sums, room)
@@ -175,20 +175,15 @@ def _finished(rest, lanes, height, width):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def grey_of(words):  # type: ignore[no-untyped-def]
-    """Return grey, uint8 (h, w)."""
-    grey = np.empty(words.shape, dtype=np.uint8)
-    for y in range(len(words)):
-        _grey_row(words[y], grey[y])
-    return grey
-
-
-@njit(cache=True, nogil=True)
-def _grey_row(row, out):  # type: ignore[no-untyped-def]
-    for x in range(len(row)):
-        word = row[x]
-        red, green, blue = word & _BYTE, (word >> _8) & _BYTE, (word >> _16) & _BYTE
-        out[x] = np.uint8((red * _RED + green * _GREEN + blue * _BLUE + _HALF) >> _16)
+def fill_grey(words, grey):  # type: ignore[no-untyped-def]
+    """Fill grey, uint8 (h, w), with that of pixels, uint32 (h, w)."""
+    height, width = words.shape
+    for y in range(height):
+        row, out = words[y], grey[y]
+        for x in range(width):
+            word = row[x]
+            red, green, blue = word & _BYTE, (word >> _8) & _BYTE, (word >> _16) & _BYTE
+            out[x] = np.uint8((red * _RED + green * _GREEN + blue * _BLUE + _HALF) >> _16)
 
 
 @njit(cache=True, nogil=True)

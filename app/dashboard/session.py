@@ -189,7 +189,6 @@ def choose(**settings: Any) -> None:
     shared = {name: value for name, value in settings.items() if name not in OWN}
     own = {name: value for name, value in settings.items() if name in OWN}
 
-
     def chosen(view: SharedView) -> SharedView:
         return replace(view, settings=_merged(view.settings, shared))
 

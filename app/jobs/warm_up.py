@@ -139,6 +139,8 @@ def _look_at_pictures(workspace: Workspace, folder: Path) -> None:
         picture.save(folder / f"{number}.png")
         ImageOps.expand(picture.resize((320, 240)), 16, "white").save(folder / f"{number}-framed.jpg")
         picture.transpose(Image.Transpose.ROTATE_90).save(folder / f"{number}-turned.jpg")
+    picture.putalpha(128)
+    picture.save(folder / "clear.png")
     corpus = open_corpus(folder)
     study = Study.open(corpus, workspace, steps=some_steps(corpus, workspace, ("pictures", "exact")))
     study.measure(Recipe().with_operator("image_near_dedup", turned=True))
