@@ -240,7 +240,8 @@ class ProxyPlan:
     @property
     def scored_bytes(self) -> int:
         """Return the most bytes of target texts that are scored at every checkpoint."""
-        return min(max(self.tokens // 10, 5_000), 200_000)
+        read = self.tokens * BYTES_PER_TOKEN if self.has_tokenizer else self.tokens
+        return min(max(read // 10, 5_000), 200_000)
 
     @property
     def models(self) -> int:

@@ -136,8 +136,8 @@ def _figures(fit: MixtureFit, share: Sequence[float]) -> None:
             for name, one in found.items()
         ),
         Stat(
-            "fitted against natural, measured", f"{measured.mean:+.3f}",
-            f"{measured.low:+.3f} to {measured.high:+.3f}", f"Paired draws: {measured.verdict}",
+            "fitted, measured", f"{measured.mean:+.3f}", f"{measured.low:+.3f} to {measured.high:+.3f}",
+            f"Against the natural mixture, in paired draws: {measured.verdict}",
         ),
     ])  # fmt: skip
     st.plotly_chart(
