@@ -22,7 +22,9 @@ from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.errors import StoreError
+from tamis.data.formats import PICTURES
 from tamis.data.picture import Picture, read_picture
+from tamis.data.picture_files import PATH
 from tamis.data.shapes import PICTURE
 
 WHOLE = "full"
@@ -126,7 +128,7 @@ def compare_pictures(study: Study, left: int, right: int) -> PictureDifference:
 
 
 def picture_readings(study: Study, rows: Sequence[int]) -> list[Reading]:
-    """Return documents as pictures, by facts row: each with its row and id, its caption as its text.
+    """Return documents as pictures, by facts row: each with its row, id and name, its caption as its text.
 
     The pictures themselves are not read.
 
@@ -134,14 +136,19 @@ def picture_readings(study: Study, rows: Sequence[int]) -> list[Reading]:
         CorpusError: a file is damaged or was changed since the corpus was opened.
     """
     corpus, wanted = study.corpus, np.asarray(rows, dtype=np.int64)
-    captions: list[str | None] = [""] * len(wanted)
-    if "caption" in corpus.shape.columns and len(wanted):
-        head = corpus.head(corpus.shape.columns["caption"])
-        captions = corpus.texts_of(corpus.fetch(study.documents, wanted, columns=[head])).to_pylist()
+    caption = corpus.shape.columns.get("caption")
+    # Files of pictures are named by their path.
+    files = len(corpus.opened) > 0 and all(file.format == PICTURES for file in corpus.opened)
+    columns = [*([corpus.head(caption)] if caption else []), *([PATH] if files else [])]
+    words = names = [""] * len(wanted)
+    if columns and len(wanted):
+        table = corpus.fetch(study.documents, wanted, columns=columns)
+        words = corpus.texts_of(table).to_pylist() if caption else words
+        names = table.column(PATH).to_pylist() if files else names
     ids = study.facts.ids.take(pa.array(wanted)).to_pylist()
     return [
-        Reading(caption or "", PICTURE, picture=ReadPicture(int(row), str(name)))
-        for caption, row, name in zip(captions, wanted, ids, strict=True)
+        Reading(each or "", PICTURE, picture=ReadPicture(int(row), str(own), name=name or ""))
+        for each, row, own, name in zip(words, wanted, ids, names, strict=True)
     ]
 
 

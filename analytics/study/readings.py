@@ -59,11 +59,13 @@ class ReadPicture:
         row: facts row of the document.
         id: its id.
         address: where a browser finds it, without its size; a page knows it.
+        name: its path below the folder that was opened, empty where it is no file of its own.
     """
 
     row: int
     id: str
     address: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

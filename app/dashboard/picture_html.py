@@ -1,7 +1,7 @@
 """Pictures of the corpus as safe HTML: one to look at, one in a card, several on a contact sheet.
 
 The browser gets them by the route of its session (``picture_routes``). Every picture says in words what it shows: its
-caption, else its id.
+caption, else the name of its file, else its id.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ KEYS = "Pixel for pixel, or back; + and - zoom, arrows move, Esc fits"
 
 
 def name_of(document: Reading) -> str:
-    """Return what a picture shows in words: its caption, else its id."""
+    """Return what a picture shows in words: its caption, else the name of its file, else its id."""
     assert document.picture is not None
-    return " ".join(document.text[:CAPTION].split())[:300] or document.picture.id
+    return " ".join(document.text[:CAPTION].split())[:300] or document.picture.name or document.picture.id
 
 
 def figure(

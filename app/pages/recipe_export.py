@@ -10,7 +10,7 @@ import streamlit as st
 from tamis.analytics.export.bundle import Bundle, export_bundle
 from tamis.analytics.export.curated import CuratedFormat, check_format, formats_of
 from tamis.analytics.export.rule_export import TOOLS, Tool
-from tamis.analytics.export.run import Run
+from tamis.analytics.export.run import Run, verify_bundle
 from tamis.analytics.export.tools import export_rules
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.review.proposals import bundle_name
@@ -81,7 +81,23 @@ def _ready(here: Stage, bundle: Bundle) -> None:
         st.download_button("recipe.yaml", recipe.to_yaml(), "recipe.yaml", "application/yaml", key="export/yaml")
     st.caption("Run it anywhere, on the same or any other corpus:")
     st.code(f"tamis run {bundle.folder} CORPUS -o OUT\ntamis verify {bundle.folder} CORPUS", language="bash")
+    if st.button(
+        "Verify", key="export/verify", icon=":material/fact_check:",
+        help="Runs the bundle on this corpus again, without writing anything, and compares every step with its lock",
+    ):  # fmt: skip
+        _verify(here, bundle)
     _run(here, bundle)
+
+
+def _verify(here: Stage, bundle: Bundle) -> None:
+    """Say whether the bundle still decides on the corpus as its lock states."""
+    entry = here.workspace.corpus(here.key.corpus.name)
+    with st.spinner("Verifying …"):
+        found = verify_bundle(bundle, entry.path, workspace=here.workspace, roles=entry.roles, **entry.opening)
+    icon = ":material/check_circle:" if found.ok else ":material/error:"
+    st.markdown(f"{icon} {plain(found.sentence)}")
+    for note in found.notes:
+        st.caption(plain(note))
 
 
 def _run(here: Stage, bundle: Bundle) -> None:

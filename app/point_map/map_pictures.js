@@ -3,6 +3,7 @@
 // there stays. Thumbnails come many in one answer and are decoded beside the page; each is fetched once.
 
 const NEAR = 24; // Pixels between documents, were they spread over the view, from which pictures are shown.
+const STAY = 16; // The same for pictures that are there: a panel beside the map makes it narrower, and they stay.
 const LEAST = 40; // Least side of a square of the grid, in pixels, at most twice that; more the nearer the view is.
 const LARGEST = 2.4; // Times the squares are larger in the nearest views.
 const BUDGET = 400; // Pictures in a frame: on a large screen squares are larger.
@@ -29,6 +30,7 @@ class Pictures {
     this.flying = 0;
     this.shown = []; // What stands on the map: { row, x, y, width, height, strength }.
     this.path = "";
+    this.near = false; // Whether the view is so near that pictures are shown.
   }
 
   get on() {
@@ -41,7 +43,8 @@ class Pictures {
     const { cells, group, hidden } = map;
     const [x0, y0, x1, y1] = map.frame();
     const seen = cells.seen(x0, y0, x1, y1).total;
-    if (!seen || Math.sqrt((map.room * map.height) / seen) < NEAR) return { side: 0, found: [] };
+    this.near = seen > 0 && Math.sqrt((map.room * map.height) / seen) >= (this.near ? STAY : NEAR);
+    if (!this.near) return { side: 0, found: [] };
     // Squares are powers of two of the map's own unit, 1/65536 of its width.
     const [ux, uy] = [map.room / (x1 - x0) / 65535, map.height / (y1 - y0) / 65535];
     const near = Math.max(1, map.view.zoom / map.data.home.zoom) ** 0.3;

@@ -104,6 +104,8 @@ def test_thumbnails_of_all_sizes_are_those_of_the_picture_in_the_order_asked_for
             assert abs(each.width * height - each.height * width) <= max(width, height)
     small, large = (read_pictures(study, rows, size) for size in ("128", "320"))
     assert [one == other for one, other in zip(small, large, strict=True)] == [max(each) <= 128 for each in wanted]
+    named = [each.picture.name for each in picture_readings(study, rows) if each.picture is not None]
+    assert named == [paths[row] for row in rows], "a picture without a caption is called by its file"
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
