@@ -95,6 +95,8 @@ def show(here: Stage, found: Page, listed: DocumentList, *, sort: str | None) ->
     ):
         assert document.picture is not None
         text = snippet(document, hit_spans(document.text, patterns) if patterns else (), length=PREVIEW)
+        if not document.text.strip() and document.picture.name:
+            text = ((document.picture.name.rpartition("/")[2], False),)
         tiles.append(Tile(row, document.picture.id, text, name_of(document), note, step))
     gallery(listed, tiles, pictures=here.pictures)
 

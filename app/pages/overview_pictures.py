@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 
 import streamlit as st
@@ -45,7 +46,11 @@ def _area(megapixels: float) -> str:
 
 def errors_by_reason(here: Stage) -> None:
     """Show why rows are no pictures, and how many of each; nothing where all are."""
-    reasons = count_reasons(here.opened.study.documents.errors.column("reason"))
+    counted: Counter[str] = Counter()
+    for reason, number in count_reasons(here.opened.study.documents.errors.column("reason")):
+        # What follows a colon is about one file, such as its size.
+        counted[reason.partition(": ")[0]] += number
+    reasons = counted.most_common()
     if not reasons:
         return
     heading("Not read, by reason", f"the first {REASONS} of {len(reasons)}" if len(reasons) > REASONS else "exact")
