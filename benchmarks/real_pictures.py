@@ -6,6 +6,9 @@ Stamps of Tux Paint with captions, clip art, two icon themes in many sizes, and 
 with `apt-get download` and `npm pack`, unpacked below FOLDER/pictures (a set is a folder, no package is installed),
 opened, cleaned of duplicates, cut to a budget shared by clusters, exported as a bundle, run into a folder, Parquet and
 WebDataset tars, verified, and opened again. With `--each` a set gives at most so many pictures, spread over its names.
+
+All 31,084 pictures are 31,069 documents and 15 error rows above 89 megapixels; 296 have the pixels of another one,
+12,547 more look like another one (docs/images.md).
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ def figure(
     words = mark_places(document.text[:limit], cut_spans(places, 0, min(limit, len(document.text))))
     cut = len(document.text) > limit
     left_out = f"Shown: the first {count(limit)} of {count(len(document.text))} characters." if cut else ""
-    below = f'<figcaption dir="auto">{words}</figcaption>' if words.strip() else ""
+    words = words if words.strip() else f'<span class="tamis-muted">{escape(document.picture.name)}</span>'
+    below = f'<figcaption dir="auto">{words}</figcaption>' if document.text.strip() or document.picture.name else ""
     return (
         f'<figure class="tamis-figure" style="--tallest: {tallest}px; --least: {least}px"><button type="button" '
         f'data-zoom aria-pressed="false" title="{KEYS}">{_image(document, "full", eager=True)}</button>{below}'
