@@ -1,7 +1,7 @@
 """Make the pictures of a corpus of pictures in docs/screenshots: the map, and two near duplicates side by side.
 
-Usage: ``python docs/screenshots_pictures.py FOLDER [--home FOLDER]``, FOLDER as ``tamis open`` takes it. Shown are the
-stamps of Tux Paint (Debian's ``tuxpaint-stamps-default``) with the first line of each text as its caption.
+Usage: ``python docs/screenshots_pictures.py FOLDER/pictures [--home FOLDER/home]`` after ``python -m
+benchmarks.real_pictures FOLDER``: shown are all its pictures, from Debian and npm packages.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "docs")]
 from dashboard import browser, served, settle, tamis  # noqa: E402
 from screenshots import FOLDER, SIZE, Camera  # noqa: E402
 
-NAME = "stamps"
+NAME = "pictures"
+"""Of the corpus in the workspace."""
+SHOWN = 60
+"""Pictures on the map, at least."""
 
 
 def main() -> None:
     """Take every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpus", type=Path)
-    parser.add_argument("--home", type=Path, help="a workspace that has analysed it under the name stamps")
+    parser.add_argument("--home", type=Path, help="a workspace that has analysed it")
     parser.add_argument("--out", type=Path, default=FOLDER)
     chosen = parser.parse_args()
     with TemporaryDirectory() as folder:
@@ -40,8 +43,7 @@ def main() -> None:
                 camera = Camera(page, theme, chosen.out)
                 page.goto(f"{dashboard.url}/map?corpus={NAME}")
                 settle(page)
-                page.locator('.tamis-map[data-ready][data-awaited="0"]').wait_for(timeout=120_000)
-                page.wait_for_timeout(1500)
+                nearer(page)
                 camera.save("pictures-map")
                 near_twins(page, dashboard.url)
                 camera.save("pictures-duplicates")
@@ -52,6 +54,22 @@ def main() -> None:
                 page.wait_for_timeout(1500)
                 camera.save("pictures-gallery")
                 page.close()
+
+
+def nearer(page: Page) -> None:
+    """Come nearer to the middle of the map until enough pictures stand on it."""
+    area = page.locator(".tamis-map[data-ready]")
+    area.wait_for(timeout=120_000)
+    box = area.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.45 * box["width"], box["y"] + 0.5 * box["height"])
+    for _ in range(90):
+        if sum(int(area.get_attribute(f"data-{name}") or 0) for name in ("pictures", "awaited")) > SHOWN:
+            break
+        page.mouse.wheel(0, -60)
+        page.wait_for_timeout(80)
+    page.locator('.tamis-map[data-ready][data-awaited="0"]').wait_for(timeout=120_000)
+    page.wait_for_timeout(1500)
 
 
 def near_twins(page: Page, url: str) -> None:
