@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.effect.bench import Protocol
 from tamis.analytics.effect.evaluation import measure_effect
-from tamis.analytics.effect.label_probe import ProbeData, probe_curve
+from tamis.analytics.effect.label_probe import ProbeData, probe_curve, word_features
 from tamis.analytics.effect.purpose import EffectStudy, groups_of
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.recipe.recipe import Recipe
@@ -88,7 +88,9 @@ def given_probe(study: Study) -> ProbeData:
         raise SystemExit("the corpus has no labels")
     alone = np.ones(study.facts.n, dtype=bool)
     words: WordTable = bed.words
-    data = ProbeData.of(words, study.facts.keys, labels, groups_of(study.facts), usable=alone, most=10**9, test=held)
+    data = ProbeData.of(
+        word_features(words), study.facts.keys, labels, groups_of(study.facts), usable=alone, most=10**9, test=held
+    )
     if data is None:
         raise SystemExit("too few labels")
     return data

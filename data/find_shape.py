@@ -187,6 +187,8 @@ def _candidates(columns: _Columns) -> Iterator[Shape]:
 
 
 _IMAGES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_path", "image_file", "file_name")
+_JSON = "json"
+"""Column of what a sample of a tar shard states; its caption counts where none stands beside the picture."""
 _CAPTIONS = ("caption", "text", "txt", "alt_text", "alt", "title", "description", "prompt", "sentence")
 
 
@@ -197,7 +199,9 @@ def _pictures(columns: _Columns) -> Iterator[Shape]:
          and columns.holds_picture_bytes(path)), None
     )  # fmt: skip
     if held is not None:
-        caption = columns.first(_CAPTIONS, lambda path: path != held and columns.is_text(path))
+        beside = columns.first(_CAPTIONS, lambda path: path != held and columns.is_text(path))
+        inside = (path_of(columns.schema, (_JSON, name)) for name in _CAPTIONS)
+        caption = beside or next((path for path in inside if path and columns.is_text(path)), None)
         yield Shape(PICTURE, {PICTURE: held} | ({"caption": caption} if caption else {}))
 
 

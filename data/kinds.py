@@ -27,6 +27,7 @@ _DESCRIPTION = "{} beside data, taken as a description"
 _OTHER = "{} of another format beside data"
 _DOCUMENTS = "{} of text or code beside data"
 _ABOUT = frozenset(("readme", "license", "licence", "copying", "notice", "authors", "credits", "changelog"))
+_DRAWINGS = (".svg", ".svgz", ".heic", ".heif", ".jxl", ".eps", ".psd")
 _PICTURES = "{} of pictures beside data or text; of data, those that a column names are read"
 _CACHED = "{} of Arrow that the saved dataset does not name"
 
@@ -92,7 +93,10 @@ def _are_pictures(pictures: Sequence[Path], others: Sequence[Path], *, folder: b
     if data or not folder:
         return not others
     stems = _stems(pictures)
-    texts = [file for file in others if _rank(file) == _TEXT and not (_is_caption(file, stems) or _is_about(file))]
+    texts = [
+        file for file in others
+        if _rank(file) == _TEXT and not (_is_caption(file, stems) or _is_about(file) or _is_of_drawing(file))
+    ]  # fmt: skip
     if FEW * len(pictures) <= len(texts) or FEW * len(texts) <= len(pictures):
         return len(pictures) > len(texts)
     raise CorpusError(
@@ -117,6 +121,11 @@ def _stems(files: Sequence[Path]) -> frozenset[Path]:
 
 def _is_caption(file: Path, stems: frozenset[Path]) -> bool:
     return file.suffix.lower() in CAPTION_SUFFIXES and file.with_suffix("") in stems
+
+
+def _is_of_drawing(file: Path) -> bool:
+    """Say whether a text is the caption of a picture of a kind that is not read."""
+    return file.suffix.lower() in CAPTION_SUFFIXES and any(file.with_suffix(end).exists() for end in _DRAWINGS)
 
 
 def _left_beside(pictures: Sequence[Path], others: Sequence[Path]) -> LeftBy:

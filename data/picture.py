@@ -243,9 +243,28 @@ def _begins_as(raw: bytes) -> str | None:
     return next((kind for magic, kind in _BEGINS.items() if raw.startswith(magic)), None)
 
 
+_HEIF = (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+
+
+def _bits_of_jpeg(raw: bytes) -> int:
+    """Return the bits of a sample that the header of a JPEG states, 8 where it states none."""
+    place = 2
+    while place + 5 <= len(raw) and raw[place] == 0xFF:
+        marker, size = raw[place + 1], int.from_bytes(raw[place + 2 : place + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return raw[place + 4]
+        place += 2 + size
+    return 8
+
+
 def _what_else(raw: bytes) -> str:
     """Return why bytes that no decoder takes are no picture."""
     begun = _begins_as(raw)
+    bits = _bits_of_jpeg(raw) if begun == "jpeg" else 8
+    if bits != 8:
+        return f"a jpeg of {bits} bits a sample is not read"
+    if raw[4:8] == b"ftyp" and raw[8:12] in _HEIF:
+        return "HEIC and HEIF are not read"
     if begun is not None:
         return f"the {begun} is damaged or cut short"
     found = next((what for magic, what in _OTHERS.items() if raw.lstrip()[: len(magic)].lower() == magic.lower()), None)

@@ -70,11 +70,15 @@ class Beside:
         """
         places = {name: row for row, name in enumerate(names)}
         captions = [file for file in files if file.suffix.lower() in CAPTION_SUFFIXES]
+        coco = [file for file in files if file.suffix.lower() == ".json"]
         tables, notes = [], []
+        if coco:
+            told = ", ".join(file.relative_to(root).as_posix() for file in coco)
+            tables.append((told, _coco(root, coco, places)))
         for file in files:
-            if file in captions:
+            if file in captions or file in coco:
                 continue
-            table, found = _coco(root, file, places) if file.suffix.lower() == ".json" else _metadata(root, file)
+            table, found = _metadata(root, file)
             notes += [f"{file.name}: column {name} is left out: every picture has its own" for name in found]
             tables.append((file.relative_to(root).as_posix(), table))
         rows = _placed(tables, places, notes)
@@ -146,11 +150,41 @@ def _below(folder: PurePosixPath, name: str) -> str:
     return (folder / name.replace("\\", "/")).as_posix().removeprefix("./")
 
 
-def _coco(root: Path, file: Path, places: Mapping[str, int]) -> tuple[_Named, list[str]]:
-    """Return captions and categories of a COCO-like file.
+def _coco(root: Path, files: Sequence[Path], places: Mapping[str, int]) -> _Named:
+    """Return captions and categories of COCO-like files; several may describe the same pictures.
 
-    A picture has its captions joined by line feeds in the order of the file, its categories sorted and joined by
+    A picture has its captions joined by line feeds in the order of the files, its categories sorted and joined by
     commas, and as its label the category if there is one only.
+    """
+    captions: dict[str, list[str]] = {}
+    kinds: dict[str, set[str]] = {}
+    pictures: dict[str, None] = {}
+    for file in files:
+        images, categories, annotations = _read_coco(root, file)
+        names = dict(zip(images, _found(root, file, images.values(), places), strict=True))
+        pictures |= dict.fromkeys(names.values())
+        for image, each in annotations:
+            if isinstance(each.get(CAPTION), str):
+                captions.setdefault(names[image], []).append(repair(each[CAPTION]))
+            if each.get("category_id") in categories:
+                kinds.setdefault(names[image], set()).add(repair(categories[each["category_id"]]))
+    columns: dict[str, list[str | None]] = {}
+    if captions:
+        columns[CAPTION] = ["\n".join(captions[name]) if name in captions else None for name in pictures]
+    if kinds:
+        columns["categories"] = [", ".join(sorted(kinds[name])) if name in kinds else None for name in pictures]
+        columns["label"] = [next(iter(kinds[name])) if len(kinds.get(name, ())) == 1 else None for name in pictures]
+    table = pa.table({key: pa.array(values, pa.large_string()) for key, values in columns.items()})
+    if not columns:
+        table = pa.table({"in_annotations": pa.array([True] * len(pictures))})
+    return list(pictures), table
+
+
+def _read_coco(root: Path, file: Path) -> tuple[dict[Any, str], dict[Any, str], list[tuple[Any, Mapping[str, Any]]]]:
+    """Return names of files by image, names by category, and annotations with their images.
+
+    Raises:
+        CorpusError: it is too large, or not like COCO.
     """
     name = file.relative_to(root).as_posix()
     try:
@@ -159,26 +193,9 @@ def _coco(root: Path, file: Path, places: Mapping[str, int]) -> tuple[_Named, li
         told = json.loads(file.read_bytes())
         images = {each["id"]: str(each["file_name"]) for each in told["images"]}
         categories = {each["id"]: str(each["name"]) for each in told.get("categories", ())}
-        annotations = list(_by_image(told.get("annotations", ()), images))
+        return images, categories, list(_by_image(told.get("annotations", ()), images))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorpusError(f"{name} is not COCO-like JSON: {type(error).__name__} {error}") from error
-    captions: dict[Any, list[str]] = {}
-    kinds: dict[Any, set[str]] = {}
-    for image, each in annotations:
-        if isinstance(each.get(CAPTION), str):
-            captions.setdefault(image, []).append(repair(each[CAPTION]))
-        if each.get("category_id") in categories:
-            kinds.setdefault(image, set()).add(repair(categories[each["category_id"]]))
-    columns: dict[str, list[str | None]] = {}
-    if captions:
-        columns[CAPTION] = ["\n".join(captions[key]) if key in captions else None for key in images]
-    if kinds:
-        columns["categories"] = [", ".join(sorted(kinds[key])) if key in kinds else None for key in images]
-        columns["label"] = [next(iter(kinds[key])) if len(kinds.get(key, ())) == 1 else None for key in images]
-    table = pa.table({key: pa.array(values, pa.large_string()) for key, values in columns.items()})
-    if not columns:
-        table = pa.table({"in_annotations": pa.array([True] * len(images))})
-    return (list(_found(root, file, images.values(), places)), table), []
 
 
 def _by_image(annotations: Any, images: Mapping[Any, str]) -> Iterator[tuple[Any, Mapping[str, Any]]]:

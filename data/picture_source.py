@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tamis.data.byte_text import is_bytes
@@ -96,8 +97,7 @@ def _named_by(corpus: Corpus, probes: Path | None, check: Callable[[], None]) ->
                 check()
                 values = _paths_in(batch.column(0))
                 names.update(value for value in values if value)
-                if not is_text(kind) and not names and not at:
-                    # Where the first rows hold the bytes, all do: the others are not read.
+                if not at and not names and not is_text(kind) and _states_bytes_only(corpus.files[number].path, column):
                     break
         if names:
             folders = _folders(corpus, number)
@@ -105,6 +105,19 @@ def _named_by(corpus: Corpus, probes: Path | None, check: Callable[[], None]) ->
             found[number] = digest(told)
     hashes.save()
     return found
+
+
+def _states_bytes_only(file: Path, column: str) -> bool:
+    """Say whether a Parquet file states that every row of a column of objects has bytes, so that none is searched."""
+    try:
+        about = pq.ParquetFile(file).metadata
+    except (pa.ArrowException, OSError):
+        return False
+    leaves = [number for number in range(about.num_columns) if about.schema.column(number).path == f"{column}.bytes"]
+    if len(leaves) != 1:
+        return False
+    stated = [about.row_group(group).column(leaves[0]).statistics for group in range(about.num_row_groups)]
+    return all(each is not None and each.has_null_count and not each.null_count for each in stated)
 
 
 def _paths_in(column: pa.Array) -> list[str | None]:

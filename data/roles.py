@@ -22,6 +22,8 @@ _TEXT = ("text", "content", "body", "document", "raw_content", "raw_text", "sent
          "abstract", "description", "comment", "review", "question", "prompt", "instruction", "output")  # fmt: skip
 _LANGUAGE = ("language", "lang", "lang_code", "language_code", "locale", "bcp47")
 _DEEPEST = 2
+_LABEL_OF_TARS = "cls"
+"""What tar shards of pictures call the file with the label of a sample."""
 _LABEL = ("label", "category", "class", "topic", "section", "kind", "intent")
 
 
@@ -86,10 +88,11 @@ def find_roles(schema: pa.Schema, chosen: Mapping[str, str] | None = None, *, sa
     known = [_Column(path_of(schema, names), ".".join(names), kind) for names, kind in walk(schema)]
     text = _text(schema, (chosen or {}).get("text"), known, samples)
     shape = Shape.parse(text)
+    labels = (*_LABEL, _LABEL_OF_TARS) if shape is not None and shape.kind == PICTURE else _LABEL
     used = {text} if shape is None else {path for slot, path in shape.columns.items() if slot not in SIDE_SLOTS}
     taken = used | {path for path in picked.values() if path}
     found: dict[str, str | None] = {}
-    for role, names in (("id", ID_NAMES), ("source", SOURCE_NAMES), ("language", _LANGUAGE), ("label", _LABEL)):
+    for role, names in (("id", ID_NAMES), ("source", SOURCE_NAMES), ("language", _LANGUAGE), ("label", labels)):
         fitting = [column for column in _named(names, known, role) if column.path not in taken]
         detected = fitting[0].path if fitting else None
         found[role] = picked.get(role, detected)

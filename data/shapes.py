@@ -123,6 +123,11 @@ class Shape:
         if self.calls not in ("", TAGGED):
             raise SettingError("Unknown form of calls", value=self.calls, allowed=TAGGED)
 
+    @property
+    def has_texts(self) -> bool:
+        """Say whether documents have texts: pictures without captions have none."""
+        return self.kind != PICTURE or "caption" in self.columns
+
     @classmethod
     def parse(cls, text: str) -> Shape | None:
         """Return the shape that a text role states, None for the path of a column.

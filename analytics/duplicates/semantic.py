@@ -232,6 +232,16 @@ def _pairs_of(rows: NDArray[np.int64], own: NDArray[np.float16], floor: float) -
     return Pairs(rows[left[keep]], rows[right[keep]], values[keep])
 
 
+def exact_cosines(
+    vectors: NDArray[np.float16], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the cosines of pairs of rows that are not zero, float32 (m,), the same on every machine."""
+    values = np.empty(len(left), dtype=np.float32)
+    rows, places = np.unique(np.concatenate([left, right]), return_inverse=True)
+    _cosines(vectors[rows].astype(np.float32), places[: len(left)], places[len(left) :], values)
+    return values
+
+
 @njit(cache=True, nogil=True)
 def _cosines(vectors, left, right, values):  # type: ignore[no-untyped-def]
     """Compute cosines in double precision, one addition after the other."""

@@ -7,7 +7,7 @@ the work grows linearly with the documents, and the blocks do not depend on thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -48,8 +48,12 @@ class NeighbourParams:
 
     @property
     def measure(self) -> Measure:
-        """Return the measure with these parameters."""
-        return Measure(KIND, (("neighbours", self.neighbours), ("seed", self.seed), ("within", self.within)))
+        """Return the measure by words with these parameters."""
+        return self.measure_by(KIND)
+
+    def measure_by(self, kind: str) -> Measure:
+        """Return the measure of a kind with these parameters."""
+        return Measure(kind, (("neighbours", self.neighbours), ("seed", self.seed), ("within", self.within)))
 
 
 def word_neighbours(
@@ -72,7 +76,7 @@ def word_neighbours(
         check: called between blocks, may raise.
     """
 
-    def compare(rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    def compare(rows: NDArray[np.int64]) -> Found:
         check()
         near = np.full((len(rows), neighbours), -1, dtype=np.int64)
         values = np.zeros((len(rows), neighbours), dtype=np.float32)
@@ -83,7 +87,15 @@ def word_neighbours(
         return np.minimum(one, other), np.maximum(one, other), values[found]
 
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(compare, _blocks(codes, keys, seed)))
+        return sorted_pairs(pool.map(compare, cut_blocks(codes, keys, seed)))
+
+
+Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""Smaller and larger row of pairs, and how similar they are."""
+
+
+def sorted_pairs(parts: Iterable[Found]) -> Pairs:
+    """Return the pairs of several blocks, each pair once, sorted."""
     empty = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
     left, right, values = (np.concatenate(columns) for columns in zip(empty, *parts, strict=True))
     order = np.lexsort((right, left))
@@ -92,7 +104,7 @@ def word_neighbours(
     return Pairs(left[new], right[new], values[new])
 
 
-def _blocks(codes: NDArray[np.int64], keys: NDArray[np.uint64], seed: int) -> Iterator[NDArray[np.int64]]:
+def cut_blocks(codes: NDArray[np.int64], keys: NDArray[np.uint64], seed: int) -> Iterator[NDArray[np.int64]]:
     """Yield the rows that are compared with each other, ascending."""
     order = np.lexsort((np.arange(len(codes)), mix_keys(keys, seed=seed, salt=KIND), codes))
     for group in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
@@ -138,6 +150,39 @@ def _nearest(columns, values, starts, rows, near, found):  # type: ignore[no-unt
             found[place, at], near[place, at] = value, other
 
 
+def maker_of(within: str | None) -> str | None:
+    """Return the step that makes the column within whose groups documents are compared, None for all together.
+
+    Raises:
+        RecipeError: the category is not a column that one step of the analysis makes.
+    """
+    made_by = step_of(within) if within else None
+    if within and made_by is None:
+        raise RecipeError(
+            "Neighbours cannot be found within this column",
+            value=within,
+            allowed=["source", "language", "label", "lang", "cluster", "concept", "meta_..."],
+        )
+    return made_by
+
+
+def group_codes_of(context: StepContext, within: str | None, made_by: str | None) -> NDArray[np.int64]:
+    """Return the group of each document, int64 (n,)."""
+    if not (within and made_by):
+        return np.zeros(context.documents.n, dtype=np.int64)
+    column = columns_of(made_by, context.inputs[made_by], context.documents)[within]
+    codes = pa.array(column.cast(pa.string()).fill_null("")).dictionary_encode().indices
+    return np.asarray(codes.to_numpy(), dtype=np.int64)
+
+
+def store_pairs(context: StepContext, found: Pairs) -> None:
+    """Write pairs of neighbours and commit."""
+    for name in ("left", "right", "similarity"):
+        context.out.write_array(name, getattr(found, name))
+    context.progress.advance(context.corpus.rows)
+    context.out.commit(rows=context.documents.n, facts={"pairs": len(found.left), "block": BLOCK})
+
+
 def neighbours_step(measure: Measure) -> StepSpec:
     """Return the step that finds the neighbours; its artifact holds the arrays ``left``, ``right``, ``similarity``.
 
@@ -145,33 +190,24 @@ def neighbours_step(measure: Measure) -> StepSpec:
         RecipeError: the category is not a column that one step of the analysis makes.
     """
     params = NeighbourParams(**dict(measure.params))
-    made_by = step_of(params.within) if params.within else None
-    if params.within and made_by is None:
-        raise RecipeError(
-            "Neighbours cannot be found within this column",
-            value=params.within,
-            allowed=["source", "language", "label", "lang", "cluster", "concept", "meta_..."],
-        )
+    made_by = maker_of(params.within)
 
     def run(context: StepContext) -> None:
-        documents = context.documents
-        stream = WordTable(context.inputs[WORDS], documents).take(np.arange(documents.n))
-        codes = np.zeros(documents.n, dtype=np.int64)
-        if params.within and made_by:
-            column = columns_of(made_by, context.inputs[made_by], documents)[params.within]
-            codes = pa.array(column.cast(pa.string()).fill_null("")).dictionary_encode().indices.to_numpy()
+        if not context.corpus.shape.has_texts:
+            raise RecipeError(
+                "Pictures without captions share no words", value="by words", allowed="by: vectors",
+                fix="compare them by their vectors: by: vectors",
+            )  # fmt: skip
+        stream = WordTable(context.inputs[WORDS], context.documents).take(np.arange(context.documents.n))
         found = word_neighbours(
             Features.of(stream, inverse_frequencies(stream)),
-            codes.astype(np.int64),
-            key64(documents.ids.to_pylist()),
+            group_codes_of(context, params.within, made_by),
+            key64(context.documents.ids.to_pylist()),
             neighbours=params.neighbours,
             seed=params.seed,
             check=context.progress.check,
         )
-        for name in ("left", "right", "similarity"):
-            context.out.write_array(name, getattr(found, name))
-        context.progress.advance(context.corpus.rows)
-        context.out.commit(rows=documents.n, facts={"pairs": len(found.left), "block": BLOCK})
+        store_pairs(context, found)
 
     return StepSpec(
         name=step_name(measure),

@@ -85,6 +85,13 @@ class Repetition:
     warning: str
 
 
+def sizes_of(facts: Facts) -> NDArray[np.int64]:
+    """Return the size of each document, int64 (n,): tokens, else bytes; every picture counts as one."""
+    if "megapixels" in facts.columns:
+        return np.ones(facts.n, dtype=np.int64)
+    return facts.whole("n_tokens" if "n_tokens" in facts.columns else "bytes")
+
+
 def composition(facts: Facts, copies: NDArray[np.int32], column: str) -> Composition:
     """Return how the shares of a column's values change.
 
@@ -94,7 +101,7 @@ def composition(facts: Facts, copies: NDArray[np.int32], column: str) -> Composi
     encoded = facts.array(column).cast(pa.string()).fill_null("").dictionary_encode()
     codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
     names = [str(name) for name in encoded.dictionary.to_pylist()]
-    tokens = facts.whole("n_tokens") if "n_tokens" in facts.columns else facts.whole("bytes")
+    tokens = sizes_of(facts)
 
     def total(weights: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.bincount(codes, weights=weights, minlength=len(names)).astype(np.float64)
@@ -123,7 +130,7 @@ def composition(facts: Facts, copies: NDArray[np.int32], column: str) -> Composi
 
 def repetition(facts: Facts, copies: NDArray[np.int32]) -> Repetition:
     """Return how much a selection repeats itself."""
-    tokens = facts.whole("n_tokens") if "n_tokens" in facts.columns else facts.whole("bytes")
+    tokens = sizes_of(facts)
     kept = np.flatnonzero(copies > 0)
     most = int(copies.max(initial=0))
     left = 0.0

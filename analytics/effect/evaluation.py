@@ -19,12 +19,20 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import DEDUP, RANDOM, RECIPE, Bench, Trial, random_copies, run_trials, selection_bytes
 from tamis.analytics.effect.composition import Coverage, composition, coverage, diversity, issue_shifts, repetition
-from tamis.analytics.effect.label_probe import ProbeCurve, ProbeData, probe_curve
-from tamis.analytics.effect.purpose import EffectStudy
+from tamis.analytics.effect.label_probe import (
+    MOST_DOCUMENTS,
+    MOST_VECTORS,
+    ProbeCurve,
+    ProbeData,
+    probe_curve,
+    vector_features,
+    word_features,
+)
+from tamis.analytics.effect.purpose import UNIT_OF_PICTURES, EffectStudy
 from tamis.analytics.effect.result import Effect, TrialPoint
 from tamis.analytics.effect.verdict import Difference, compare, text_error
 from tamis.analytics.recipe.recipe import Recipe
-from tamis.data.errors import RecipeError
+from tamis.data.errors import RecipeError, SettingError
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey
 
@@ -81,10 +89,7 @@ def measure_effect(bed: EffectStudy, copies: NDArray[np.int32], *, progress: Pro
             "The recipe keeps no document that may be trained on", value=int((copies > 0).sum()), fix="loosen a rule"
         )
     budget = min(bench.protocol.budget_bytes, size)
-    watch.step("training sets", 3 * bench.protocol.draws, "sets")
-    ours = run_trials(bench, copies, name=RECIPE, budget=budget, progress=watch)
-    random = random_trials(bed, budget, deduplicated=False, progress=watch)
-    dedup = random_trials(bed, budget, deduplicated=True, progress=watch)
+    trials, texts = ((), ()) if bed.pictures else _text_trials(bed, copies, budget, watch)
     watch.step("probe", 40, "probes")
     probe = _probe(bed, copies, watch)
     watch.step("coverage", 2, "references")
@@ -97,8 +102,12 @@ def measure_effect(bed: EffectStudy, copies: NDArray[np.int32], *, progress: Pro
         documents=int(np.count_nonzero(copies)),
         budget_bytes=budget,
         selection_bytes=size,
-        differences=(*text_differences(bench, ours, random, dedup), *(item.difference for item in covered)),
-        trials=tuple(_point(trial) for trial in (*ours, *random, *dedup)),
+        differences=(
+            *texts,
+            *((probe.difference,) if probe is not None and bed.pictures else ()),
+            *(item.difference for item in covered),
+        ),
+        trials=tuple(_point(trial) for trial in trials),
         coverage=covered,
         diversity=diversity(bench, bed.vectors, copies, budget=budget),
         probe=probe,
@@ -107,8 +116,19 @@ def measure_effect(bed: EffectStudy, copies: NDArray[np.int32], *, progress: Pro
         repetition=repetition(facts, copies),
         cleaning=bench.cleaning,
         protocol=bench.protocol,
-        notes=_notes(bed, size, budget),
+        notes=_notes(bed, size, budget, probed=probe is not None),
+        unit=UNIT_OF_PICTURES if bed.pictures else "bytes",
     )
+
+
+def _text_trials(
+    bed: EffectStudy, copies: NDArray[np.int32], budget: int, progress: Progress
+) -> tuple[tuple[Trial, ...], tuple[Difference, ...]]:
+    """Return all training sets, measured by language models, and their comparisons."""
+    progress.step("training sets", 3 * bed.bench.protocol.draws, "sets")
+    ours = run_trials(bed.bench, copies, name=RECIPE, budget=budget, progress=progress)
+    random, dedup = (random_trials(bed, budget, deduplicated=each, progress=progress) for each in (False, True))
+    return (*ours, *random, *dedup), text_differences(bed.bench, ours, random, dedup)
 
 
 def text_differences(
@@ -192,16 +212,27 @@ def _probe(bed: EffectStudy, copies: NDArray[np.int32], progress: Progress) -> P
     if labels is None:
         return None
     bench = bed.bench
-    data = ProbeData.of(bench.words, bench.keys, labels, bed.group, usable=bench.bytes > 0)
+    usable, features, most = bench.bytes > 0, word_features(bench.words), MOST_DOCUMENTS
+    if bed.pictures:
+        if bed.vectors is None:
+            return None
+        usable, features, most = np.asarray(bed.vectors.any(axis=1)), vector_features(bed.vectors), MOST_VECTORS
+    data = ProbeData.of(features, bench.keys, labels, bed.group, usable=usable, most=most)
     if data is None:
         return None
     return probe_curve(data, copies, column=bed.label_column, draws=bench.protocol.draws, progress=progress)
 
 
-def _notes(bed: EffectStudy, size: int, budget: int) -> tuple[str, ...]:
+def _notes(bed: EffectStudy, size: int, budget: int, *, probed: bool) -> tuple[str, ...]:
     """Return notes for the reader of the figures."""
     cleaning, notes = bed.bench.cleaning, []
-    if bed.target is None:
+    if bed.pictures:
+        notes.append(
+            "Pictures are measured by a linear probe of their labels on the vectors of the analysis, and by coverage."
+            if probed
+            else "There is no linear probe: it needs vectors, and two labels or more of 5 pictures each."
+        )
+    elif bed.target is None:
         notes.append("There is no target, so there is no verdict: choose what the corpus is for.")
     if cleaning.corpus_documents:
         notes.append(
@@ -214,7 +245,8 @@ def _notes(bed: EffectStudy, size: int, budget: int) -> tuple[str, ...]:
             f"{cleaning.scored_texts:,} are."
         )
     if size > budget:
-        notes.append(f"The selection has {size:,} bytes; draws of {budget:,} bytes stand for it.")
+        unit = UNIT_OF_PICTURES if bed.pictures else "bytes"
+        notes.append(f"The selection has {size:,} {unit}; draws of {budget:,} {unit} stand for it.")
     if bed.vectors is None:
         notes.append("There are no embeddings, so coverage is not measured.")
     return tuple(notes)
@@ -255,7 +287,13 @@ def leave_one_out(bed: EffectStudy, recipe: Recipe, *, progress: Progress | None
 
     Raises:
         RecipeError: as ``plan.evaluate``.
+        SettingError: the corpus holds pictures.
     """
+    if bed.pictures:
+        raise SettingError(
+            "Steps are left out one by one for texts only", value=bed.study.corpus.name,
+            fix="switch steps of pictures off in turn, and measure the recipe again",
+        )  # fmt: skip
     watch = progress or NullProgress()
     bench = bed.bench
     whole = bed.copies(recipe, progress=watch)

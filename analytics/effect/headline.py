@@ -41,16 +41,17 @@ class Headline:
         return {self.verdict, self.price} == {"better", "worse"}
 
 
-def find_general(effect: Effect) -> Difference:
-    """Return the difference in bits per byte of the corpus' hold-out against random draws."""
-    return next(each for each in effect.differences if each.figure == GENERAL)
+def find_general(effect: Effect) -> Difference | None:
+    """Return the difference in bits per byte of the corpus' hold-out against random draws, None for pictures."""
+    return next((each for each in effect.differences if each.figure == GENERAL), None)
 
 
 def headline_of(effect: Effect) -> Headline | None:
     """Return the headline of an effect, None without a target."""
-    if effect.headline is None:
+    measured = find_general(effect)
+    if effect.headline is None or measured is None:
         return None
-    found, price = effect.headline.verdict, find_general(effect).verdict
+    found, price = effect.headline.verdict, measured.verdict
     general = "general text is worse too" if found == price == "worse" else _GENERAL[price]
     between = {"better": ", at a price: ", "no measurable effect": ", and "}.get(found, "; ")
     between = between if price == "worse" else "; "

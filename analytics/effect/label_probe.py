@@ -2,12 +2,14 @@
 
 A linear classifier learns labels from a selection; macro-F1 and accuracy on held-out documents are its score.
 
-Softmax regression on length-normalised tf-idf of word numbers, trained by AdaGrad in a fixed order on one thread. The
-inverse document frequencies come from the whole corpus, so every selection is measured in the same space.
+Softmax regression on length-normalised tf-idf of word numbers, or on the vectors of pictures, trained by AdaGrad in a
+fixed order on one thread. The inverse document frequencies, or the mean of the vectors, come from the whole corpus, so
+every selection is measured in the same space.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -137,6 +139,9 @@ LEAST_OF_CLASS = 5
 MOST_DOCUMENTS = 60_000
 """Most labelled documents of a probe; larger corpora are sampled by keyed hash."""
 
+MOST_VECTORS = 10_000
+"""The same of a probe on vectors, whose rows are a thousand numbers each."""
+
 
 @dataclass(frozen=True)
 class ProbePoint:
@@ -181,6 +186,21 @@ class ProbeCurve:
     sampled: bool
 
 
+def word_features(words: WordRows) -> Callable[[NDArray[np.int64]], Features]:
+    """Return the function that gives documents by their words, their inverse frequencies among those asked for."""
+
+    def features(rows: NDArray[np.int64]) -> Features:
+        stream = words.take(rows)
+        return Features.of(stream, inverse_frequencies(stream))
+
+    return features
+
+
+def vector_features(vectors: NDArray[np.floating]) -> Callable[[NDArray[np.int64]], Features]:
+    """Return the function that gives documents by their vectors, (n, d)."""
+    return lambda rows: Features.of_vectors(vectors[rows])
+
+
 @dataclass(frozen=True, eq=False)
 class ProbeData:
     """Labelled documents for a probe.
@@ -206,7 +226,7 @@ class ProbeData:
     @classmethod
     def of(
         cls,
-        words: WordRows,
+        features: Callable[[NDArray[np.int64]], Features],
         keys: NDArray[np.uint64],
         labels: NDArray[np.int64],
         group: NDArray[np.int64],
@@ -218,7 +238,7 @@ class ProbeData:
         """Return the labelled documents, or None when fewer than two classes have enough.
 
         Args:
-            words: the corpus.
+            features: returns those of some documents, see ``word_features`` and ``vector_features``.
             keys: uint64 (n,), of the ids.
             labels: int64 (n,), class of each document, -1 without one.
             group: int64 (n,), group of the same normalised text, -1 for none.
@@ -234,14 +254,18 @@ class ProbeData:
             return None
         order = np.lexsort((rows, mix_keys(keys[rows], seed=0, salt="probe")))
         chosen = np.sort(rows[order[:most]])
-        stream = words.take(chosen)
         owner = np.where(group >= 0, group, np.arange(len(group)))
         drawn = uniform(keys[owner[chosen]], seed=0, salt="probe test") < TEST_SHARE if test is None else test[chosen]
         place = np.full(len(counts), -1, dtype=np.int64)
         place[common] = np.arange(len(common))
-        features = Features.of(stream, inverse_frequencies(stream))
         return cls(
-            chosen, keys[chosen], features, place[labels[chosen]], len(common), drawn, sampled=len(rows) > len(chosen)
+            chosen,
+            keys[chosen],
+            features(chosen),
+            place[labels[chosen]],
+            len(common),
+            drawn,
+            sampled=len(rows) > len(chosen),
         )
 
     def measure(self, trained: NDArray[np.int64]) -> Score:

@@ -19,9 +19,11 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.word_numbers import NAME as WORDS
 from tamis.analytics.signals.word_numbers import WordTable, words_step
+from tamis.analytics.study.pictures import is_pictured
 from tamis.analytics.study.study import Study, artifacts_of, find_artifact
 from tamis.analytics.text.word_stream import WordHashes, WordStream
 from tamis.data.artifact import Artifact
+from tamis.data.errors import SettingError
 from tamis.data.progress import NullProgress, Progress
 from tamis.data.store import ArtifactKey
 
@@ -29,6 +31,7 @@ BENCH_VERSION = 1
 LABELS = ("label",)
 STRATA = ("cluster", "source", "lang")
 MOST_REFERENCES = 1_000
+UNIT_OF_PICTURES = "pictures"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +80,13 @@ class EffectStudy:
             progress: where to report.
 
         Raises:
-            SettingError: no test text of the target can be scored.
+            SettingError: no test text of the target can be scored, or the corpus holds pictures.
         """
+        if target is not None and is_pictured(study.corpus):
+            raise SettingError(
+                "A target of texts gives no verdict on pictures", value=target.name,
+                fix="measure without a target: by a linear probe on the labels, and by coverage",
+            )  # fmt: skip
         watch, rules = progress or NullProgress(), protocol or Protocol()
         artifact = artifacts_of(study, [words_step()], progress=watch)[WORDS]
         words = WordTable(artifact, study.documents)
@@ -98,7 +106,13 @@ class EffectStudy:
             "target": self.target.digest if self.target else "",
             "halves": self.target.halves if self.target else "",
             "label": self.label_column,
+            **({"unit": UNIT_OF_PICTURES} if self.pictures else {}),
         }
+
+    @property
+    def pictures(self) -> bool:
+        """Return whether the documents are pictures: no text is measured then, and sizes are numbers of documents."""
+        return is_pictured(self.study.corpus)
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -171,8 +185,10 @@ def _bench(study: Study, words: WordTable, target: Target | None, protocol: Prot
         "halves": target.halves if target else "",
         "facts": study.facts.digest,
     }
+    facts, store, size = study.facts, study.workspace.store, study.documents.bytes
+    if is_pictured(study.corpus):
+        params["unit"], size = UNIT_OF_PICTURES, np.ones(study.facts.n, dtype=np.int64)
     key = ArtifactKey("effect_bench", BENCH_VERSION, study.corpus.text_fingerprint, params, (words.artifact.digest,))
-    facts, store = study.facts, study.workspace.store
     found = store.find(key)
     if found is None:
         progress.step("setting test texts apart", facts.n)
@@ -180,7 +196,7 @@ def _bench(study: Study, words: WordTable, target: Target | None, protocol: Prot
             bench = Bench.prepare(
                 words,
                 facts.keys,
-                study.documents.bytes,
+                size,
                 group=groups_of(facts),
                 stratum=strata_of(facts),
                 seen=seen,
@@ -196,7 +212,7 @@ def _bench(study: Study, words: WordTable, target: Target | None, protocol: Prot
     return Bench(
         words=words,
         keys=facts.keys,
-        bytes=study.documents.bytes,
+        bytes=size,
         allowed=found.array("allowed"),
         first=found.array("first"),
         holdout=found.array("holdout"),

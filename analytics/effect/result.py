@@ -59,6 +59,7 @@ class Effect:
         cleaning: what was set apart.
         protocol: how it was measured.
         notes: sentences that the reader of the figures needs.
+        unit: of the sizes, ``bytes``, or ``pictures`` for a corpus of pictures.
     """
 
     recipe: str
@@ -79,6 +80,7 @@ class Effect:
     cleaning: Cleaning
     protocol: Protocol
     notes: tuple[str, ...] = ()
+    unit: str = "bytes"
 
     @property
     def headline(self) -> Difference | None:

@@ -149,7 +149,7 @@ def load_weights(models: Path) -> Weights:
     Raises:
         SettingError: as ``packaged_weights``.
     """
-    path = models / f"{EFFICIENTNET}-{WEIGHTS_SHA256[:16]}.safetensors"
+    path = _converted(models)
     found = _stored(path)
     while found is None:
         models.mkdir(parents=True, exist_ok=True)
@@ -162,6 +162,20 @@ def load_weights(models: Path) -> Weights:
             time.sleep(_WAIT_SECONDS)
         found = _stored(path)
     return found
+
+
+def _converted(models: Path) -> Path:
+    return models / f"{EFFICIENTNET}-{WEIGHTS_SHA256[:16]}.safetensors"
+
+
+def has_weights(models: Path) -> bool:
+    """Say whether the model is on this machine: converted in ``models``, or in its package."""
+    if _converted(models).is_file():
+        return True
+    try:
+        return Path(str(distribution(PACKAGE).locate_file(PACKAGED))).is_file()
+    except PackageNotFoundError:
+        return False
 
 
 def packaged_weights() -> Weights:

@@ -173,8 +173,7 @@ def embed_corpus(context: StepContext, embedder: Embedder) -> None:
     Raises:
         SettingError: the embedder reads texts, and these are pictures without captions.
     """
-    shape = context.corpus.shape
-    if embedder.reads == "texts" and shape.kind == PICTURE and "caption" not in shape.columns:
+    if embedder.reads == "texts" and not context.corpus.shape.has_texts:
         raise SettingError(
             "These pictures have no captions that this model could read", value=embedder.about["model"]["source"],
             fix="choose the vectors of the analysis: vectors: analysis",

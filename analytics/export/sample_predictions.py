@@ -124,7 +124,7 @@ def _spread(facts: Facts, outcome: Outcome, step: Step) -> float:
     counts as many documents as fit into it at the end, among the last tenth kept.
     """
     operator = step.operator
-    unit = getattr(operator, "unit", "tokens" if getattr(operator, "tokens", None) else "documents")
+    unit = getattr(operator, "unit", None) or ("tokens" if getattr(operator, "tokens", None) else "documents")
     if unit == "documents":
         return 0.0
     trace = outcome.traces[step.id]

@@ -27,6 +27,7 @@ from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.recipe.ledger import LEDGER_SCHEMA, ledger_blocks
 from tamis.analytics.recipe.outcome import Outcome, Selection
 from tamis.analytics.recipe.plan import attach
+from tamis.analytics.study.pictures import is_pictured
 from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus
 from tamis.data.corpus_states import file_contents, new_documents
@@ -156,7 +157,10 @@ def watch_once(
 
 def _check_files(corpus: Corpus, state: WatchState) -> None:
     if any(opened.format in ONE_EACH for opened in corpus.opened):
-        raise CorpusError("Files of one text each cannot be watched", value=corpus.name, fix="write JSON Lines instead")
+        one, instead = ("picture", "Parquet or tar shards") if is_pictured(corpus) else ("text", "JSON Lines")
+        raise CorpusError(
+            f"Files of one {one} each cannot be watched", value=corpus.name, fix=f"write {instead} instead"
+        )
     contents = file_contents(corpus)
     there = set(contents)
     gone = [name for batch in state.batches for name, sha256 in batch.files if sha256 not in there]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tamis.analytics.operators.duplicates import NearDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
 from tamis.analytics.operators.keep_policy import Keeping
 from tamis.analytics.operators.operator import Operator, RowOperator, TextOperator, measures_of
 from tamis.analytics.operators.sets import ExactDedup
@@ -18,7 +19,10 @@ from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.measures import COLUMN, Measure
 from tamis.data.errors import RecipeError
 
-ALONE = ("documents", "columns", "signals", "language", "tokens", "audit")
+DEDUP = (ExactDedup, NearDedup, ImageExactDedup, ImageNearDedup)
+"""Rules against duplicates that judge a document by those before it alone."""
+
+ALONE = ("documents", "pictures", "columns", "signals", "language", "tokens", "audit")
 """Steps whose columns depend on the document alone."""
 
 ALONE_MEASURES = ("regex", "signals", "language", COLUMN)
@@ -26,8 +30,8 @@ STAYING = ("oldest", "first id")
 """Keep policies under which the earlier document stays, where dates or ids grow."""
 
 ALLOWED = (
-    "rules on single documents, exact_dedup and near_dedup (jaccard) that keep the oldest by a growing date or the"
-    " first of growing ids, and edits of texts"
+    "rules on single documents, exact_dedup, near_dedup (jaccard), image_exact_dedup and image_near_dedup that keep the"
+    " oldest by a growing date or the first of growing ids, and edits of texts"
 )
 
 
@@ -48,7 +52,7 @@ def check_watchable(recipe: Recipe) -> None:
 
 def _reasons(operator: Operator) -> Iterator[str]:
     """Yield why an operator may take back what it decided."""
-    if isinstance(operator, ExactDedup | NearDedup):
+    if isinstance(operator, DEDUP):
         yield from _of_duplicates(operator)
     elif isinstance(operator, RowOperator | TextOperator):
         yield from _of_columns(operator.columns(), measures_of(operator))
@@ -63,7 +67,7 @@ def _of_duplicates(operator: Keeping) -> Iterator[str]:
         yield f"{operator.name} keeps more or fewer in some clusters, which are those of another state of the corpus"
     if isinstance(operator, NearDedup) and operator.similarity != "jaccard":
         yield "near_dedup by containment compares documents by words that are rare in the whole corpus"
-    within = {operator.within} if isinstance(operator, ExactDedup | NearDedup) and operator.within else set()
+    within = {operator.within} if isinstance(operator, DEDUP) and operator.within else set()
     yield from _of_columns(operator.policy_columns() | within, ())
 
 

@@ -22,6 +22,7 @@ from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.stored_sets import FrozenClustering, WorkspaceSources
 from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.placement import neighbours_on_map, place
+from tamis.analytics.signals.id_steps import id_steps
 from tamis.analytics.steps.pipeline import Analysis, analyze
 from tamis.data.artifact import Artifact
 from tamis.data.cluster_names import read_people_names
@@ -150,7 +151,7 @@ def place_corpus(
     """
     watch = progress or NullProgress()
     step = embeddings_like(frozen.embeddings, workspace)
-    analysis = analyze(corpus, workspace, steps=(step,), progress=watch)
+    analysis = analyze(corpus, workspace, steps=(*id_steps(corpus), step), progress=watch)
     made = analysis.artifacts[step.name]
     if made.facts["space"] != frozen.embeddings.facts["space"]:
         raise StoreError("The new documents were embedded in another space than the map", value=made.facts["space"])

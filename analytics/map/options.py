@@ -237,7 +237,7 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
         plain = mapping_steps(corpus, size, replace(options, scope=WHOLE))
         return tuple(scoped_in_place(step, options.scope) for step in plain)
     # Pictures without captions have no language.
-    spoken = corpus.shape.kind != PICTURE or "caption" in corpus.shape.columns
+    spoken = corpus.shape.has_texts
     edited = (edited_clusters_step(options.edits, seed=options.seed, languages=spoken),) if options.edits else ()
     if options.placed_on is not None:
         return (*placed_steps(options.placed_on), *edited)

@@ -16,11 +16,12 @@ from tamis.analytics.operators.quotas import (
     FLOOR,
     fill_shares,
     quotas,
+    whole_numbers,
 )
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
 from tamis.analytics.operators.sampling import first_of_each, percentiles_within, ranks_within, select_within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
-from tamis.analytics.operators.token_costs import token_cost
+from tamis.analytics.operators.token_costs import UnitBudget, Unit, Wanted
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform
@@ -158,8 +159,8 @@ def cut_tiers(
 
 
 @OPERATORS.register
-class Mixture(SetOperator):
-    """Changes the shares of tokens of groups, by weights or by temperature, within the tokens they have.
+class Mixture(UnitBudget):
+    """Changes the shares of tokens (or documents) of groups, by weights or by temperature, within what they have.
 
     With alpha, the share of a group is proportional to (its tokens) ** alpha: 1 leaves the mixture, 0 makes groups
     equal. What a group lacks goes to the others in proportion when a total is given; without a total the largest
@@ -187,7 +188,9 @@ class Mixture(SetOperator):
     weights: tuple[GroupWeight, ...] = Field((), max_length=10_000, description="Weights by group.")
     other: float = Field(0.0, ge=0, description="Weight of each group that the weights do not name.")
     tokens: int | None = Field(None, ge=1, description="Tokens wanted in all; absent for as many as the shares allow.")
-    share: float | None = Field(None, gt=0, description="The same as a share of the tokens that reach the step.")
+    share: float | None = Field(None, gt=0, description="The same as a share of what reaches the step.")
+    unit: Unit = None
+    documents: Wanted = None
     max_copies: int = Field(1, ge=1, le=100, description="How often a document may be repeated to fill its group.")
     output: Literal["documents", "weights"] = Field(
         "documents", description="Drop and repeat documents, or keep all and give each a training weight."
@@ -214,16 +217,16 @@ class Mixture(SetOperator):
         return self
 
     def columns(self) -> frozenset[str]:
-        return frozenset({self.by, "n_tokens"} | {name for name in (self.prefer, self.quality) if name})
+        return self.cost_columns | {self.by} | {name for name in (self.prefer, self.quality) if name}
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.by)
         if self.tiers is not None and self.quality is not None:
             codes, names = cut_tiers(codes, names, view.numbers(self.quality), self.tiers)
-        cost = token_cost(view, codes, names)
+        cost = self.cost(view, codes, names)
         supply = np.bincount(codes, weights=cost, minlength=len(names)).astype(np.float64)
         wanted = self._wanted(supply, names)
-        total = self.tokens if self.tokens is not None else None if self.share is None else self.share * supply.sum()
+        total = self.amount if self.amount is not None else None if self.share is None else self.share * supply.sum()
         if len(view) and not (wanted * supply).any():
             raise RecipeError(
                 "No group of the mixture has any documents",
@@ -233,7 +236,11 @@ class Mixture(SetOperator):
             )
         if self.output == "weights":
             return self._weigh(view, codes, names, supply, wanted)
-        amounts = fill_shares(wanted, supply * self.max_copies, None if total is None else float(total))
+        caps = supply * self.max_copies
+        amounts = fill_shares(wanted, caps, None if total is None else float(total))
+        if self.counts == "documents":
+            sizes, whole = caps.astype(np.int64), int(np.floor(amounts.sum() + 0.5))
+            amounts = whole_numbers(amounts, np.zeros_like(sizes), sizes, whole).astype(np.float64)
         return self._take(view, codes, names, supply, amounts, cost)
 
     def _wanted(self, supply: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
@@ -257,7 +264,8 @@ class Mixture(SetOperator):
         order, _ = ranks_within(self._order(view), view.rows, codes)
         more = select_within_amount(order, codes, cost, left + 1e-6) & (left > 0)[codes]
         times = whole[codes].astype(np.int64) + more
-        texts = pa.array([f"{amount:,.0f} of {has:,.0f} tokens" for amount, has in zip(amounts, supply, strict=True)])
+        unit = self.counts
+        texts = pa.array([f"{amount:,.0f} of {has:,.0f} {unit}" for amount, has in zip(amounts, supply, strict=True)])
         return Decision(
             copies=(view.copies * times).astype(np.int32),
             value=view.column(self.by).cast(pa.string()),
@@ -278,7 +286,7 @@ class Mixture(SetOperator):
         supply: NDArray[np.float64],
         wanted: NDArray[np.float64],
     ) -> Decision:
-        """Keep documents as they are; weights have the mean 1 over tokens. Groups of weight 0 are dropped."""
+        """Keep documents as they are; weights have the mean 1 over what is counted. Groups of weight 0 are dropped."""
         shares = np.where(supply > 0, wanted, 0.0)
         shares = shares / max(shares.sum(), 1e-300)
         factor = shares * supply.sum() / np.maximum(supply, 1.0)
@@ -293,8 +301,10 @@ class Mixture(SetOperator):
         )
 
     def sentence(self) -> str:
-        how = f"tokens ** {self.alpha:g}" if self.alpha is not None else f"{len(self.weights)} weights"
+        how = f"{self.counts} ** {self.alpha:g}" if self.alpha is not None else f"{len(self.weights)} weights"
         verb = "Weigh" if self.output == "weights" else "Mix"
-        size = f" to {self.tokens:,} tokens" if self.tokens else f" to {self.share * 100:g}%" if self.share else ""
+        size = (
+            f" to {self.amount:,} {self.counts}" if self.amount else f" to {self.share * 100:g}%" if self.share else ""
+        )
         tiers = f" and {self.tiers} tiers of {self.quality}" if self.tiers else ""
         return f"{verb} documents by {self.by}{tiers} in proportion to {how}{size}"

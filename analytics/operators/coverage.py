@@ -10,7 +10,7 @@ and Fisher 1978); gains only shrink, so most need not be computed again (Minoux 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tamis.analytics.duplicates.greedy_star import PairGraph
+from tamis.analytics.duplicates.vector_neighbours import KIND as VECTOR_NEIGHBOURS
 from tamis.analytics.duplicates.word_neighbours import NeighbourParams
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, View
 from tamis.analytics.operators.sampling import Choosing
@@ -94,8 +95,8 @@ class CoverageSample(Choosing):
 
     Each next document is the one that adds most to the similarity of all documents to their nearest kept one, so
     the sample holds neither repeats nor only outliers. Similarity is the cosine of tf-idf between a document and
-    its nearest ones; with ``within``, groups are covered on their own, and a number of documents balances them. A
-    smaller sample is a part of a larger one.
+    its nearest ones, or that of the vectors of the analysis, as pictures need it; with ``within``, groups are covered
+    on their own, and a number of documents balances them. A smaller sample is a part of a larger one.
     """
 
     name: ClassVar[str] = "coverage_sample"
@@ -110,6 +111,15 @@ class CoverageSample(Choosing):
 
     neighbours: int = Field(15, ge=1, le=100, description="Nearest documents that one document can represent.")
     seed: Seed = 0
+    by: Literal["words", "vectors"] | None = Field(
+        None,
+        description="What is compared: words (absent means this), or the vectors of map and clusters, as for pictures.",
+    )
+
+    @property
+    def measure(self) -> Measure:
+        """Return the measure of neighbours."""
+        return self.params.measure_by(VECTOR_NEIGHBOURS) if self.by == "vectors" else self.params.measure
 
     @property
     def params(self) -> NeighbourParams:
@@ -120,10 +130,10 @@ class CoverageSample(Choosing):
         return self.size_columns()
 
     def measures(self) -> tuple[Measure, ...]:
-        return (self.params.measure,)
+        return (self.measure,)
 
     def decide(self, view: View) -> Decision:
-        graph = _restrict_pairs(view.evidence.pairs(self.params.measure), view.rows)
+        graph = _restrict_pairs(view.evidence.pairs(self.measure), view.rows)
         rank, gain = coverage_order(graph)
         chosen = self.choose(view, -rank.astype(np.float64))
         twin, similarity = nearest_chosen(graph, chosen)
@@ -136,7 +146,8 @@ class CoverageSample(Choosing):
         )
 
     def sentence(self) -> str:
-        return f"Keep {self.size_text()} that cover the others best by the words they share"
+        alike = "their vectors" if self.by == "vectors" else "the words they share"
+        return f"Keep {self.size_text()} that cover the others best by {alike}"
 
 
 def _restrict_pairs(pairs: Pairs, rows: NDArray[np.int64]) -> PairGraph:

@@ -1,4 +1,4 @@
-"""Duplicates of pictures as rules: the same bytes or pixels, and pictures that are verified to look alike."""
+"""Duplicates of pictures as rules: the same bytes or pixels, pictures that look alike, pictures of the same thing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from tamis.analytics.duplicates.image_near import FLOOR, PictureParams
+from tamis.analytics.duplicates.semantic import SemanticParams
 from tamis.analytics.operators.duplicates import PairDedup
 from tamis.analytics.operators.keep_policy import KeepingPictures
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, View
-from tamis.analytics.operators.sets import GroupDedup, Within
+from tamis.analytics.operators.sets import GroupDedup, Seed, Within
 from tamis.analytics.steps.measures import Measure
 
 
@@ -98,3 +99,55 @@ class ImageNearDedup(KeepingPictures, PairDedup):
         per = f" within each {self.within}" if self.within else ""
         more = ", turned and mirrored ones included" if self.turned else ""
         return f"Keep {self.policy_sentence()} of the pictures that look {self.threshold * 100:g}% alike{per}{more}"
+
+
+@OPERATORS.register
+class ImageSemanticDedup(KeepingPictures, PairDedup):
+    """Keeps up to ``max_copies`` of pictures whose vectors lie within ``eps`` of each other: the same thing seen again.
+
+    The vectors are those of map and clusters, by the packaged model or a CLIP; captions do not count. They are compared
+    exactly inside k-means clusters. Pictures are taken in the order of the keep policy, ties by id, and one is dropped
+    only when ``max_copies`` kept pictures are within ``eps``; the closest of them is named as its twin. A larger eps
+    drops more. Remove copies with ``image_near_dedup`` first.
+    """
+
+    name: ClassVar[str] = "image_semantic_dedup"
+    term: ClassVar[str] = "semantic image deduplication (SemDeDup)"
+    group: ClassVar[Group] = "Duplicates"
+    scope: ClassVar[Scope] = "gather"
+    summary: ClassVar[str] = "Drops pictures that show nearly the same as a kept one, by their vectors."
+    source: ClassVar[str] = "Abbas et al. 2023, arXiv 2303.09540 (on pictures of LAION); greedy leader"
+    warning: ClassVar[str | None] = "Cosines of another model mean something else: look at pairs before choosing eps."
+
+    eps: float = Field(0.1, gt=0, le=0.5, description="Largest cosine distance of duplicates; larger drops more.")
+    pictures_per_cluster: int = Field(500, ge=10, le=20_000, description="Pictures over clusters of k-means.")
+    seed: Seed = 0
+    within: Within = None
+
+    @property
+    def params(self) -> SemanticParams:
+        """Return how closeness is measured; all eps up to 0.15 share one measurement."""
+        floor = 0.85 if self.eps <= 0.15 else math.floor((1 - self.eps) * 10) / 10
+        return SemanticParams("analysis", False, self.pictures_per_cluster, self.seed, floor)
+
+    @property
+    def measure(self) -> Measure:
+        """Return the measure of pairs."""
+        return self.params.measure
+
+    @property
+    def floor(self) -> float:
+        """Return the smallest cosine that is measured."""
+        return self.params.floor
+
+    @property
+    def level(self) -> float:
+        """Return the smallest cosine of duplicates."""
+        return 1 - self.eps
+
+    def decide(self, view: View) -> Decision:
+        return self.crowd(view, self.level).decision(view, self, f"cosine of pictures >= {self.level:g}")
+
+    def sentence(self) -> str:
+        per = f" within each {self.within}" if self.within else ""
+        return f"Keep {self.policy_sentence()} of the pictures within cosine distance {self.eps:g}{per}"

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from tamis.analytics.operators.budget import GroupWeight
-from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, SetOperator, View, value_in
+from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, View, value_in
 from tamis.analytics.operators.order import multiply_copies
 from tamis.analytics.operators.quotas import fill_shares
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
 from tamis.analytics.operators.sampling import percentiles_within
 from tamis.analytics.operators.sets import Seed, group_codes
-from tamis.analytics.operators.token_costs import token_cost
+from tamis.analytics.operators.token_costs import UnitBudget, Unit, Wanted
 from tamis.data.hashing import uniform
 
 _REPETITION = (
@@ -84,7 +84,7 @@ class Spending:
         return low
 
 
-class Curved(SetOperator):
+class Curved(UnitBudget):
     """Base of rules that repeat and drop documents along a curve of their quality, up to a token budget."""
 
     scope: ClassVar[Scope] = "gather"
@@ -93,25 +93,27 @@ class Curved(SetOperator):
 
     tokens: int | None = Field(None, ge=1, description="Tokens wanted in all; copies count.")
     share: float | None = Field(
-        None, gt=0, le=100, description="The same as a share of the tokens that reach the step; may exceed 1."
+        None, gt=0, le=100, description="The same as a share of what reaches the step; may exceed 1."
     )
+    unit: Unit = None
+    documents: Wanted = None
     max_copies: int = Field(7, ge=1, le=100, description="The most copies of a document.")
     seed: Seed = 0
 
     def spending(self, view: View, codes: NDArray[np.int64], names: list[str]) -> Spending:
         """Return the documents with what a copy of each costs."""
-        single = token_cost(view, codes, names) // np.maximum(view.copies, 1)
+        single = self.cost(view, codes, names) // np.maximum(view.copies, 1)
         return Spending(single, view.copies, uniform(view.keys, seed=self.seed, salt=self.name), self.max_copies)
 
     def budget(self, supply: float) -> float | None:
-        """Return the tokens wanted, None if the rule states none."""
-        return float(self.tokens) if self.tokens is not None else None if self.share is None else self.share * supply
+        """Return the amount wanted, None if the rule states none."""
+        return float(self.amount) if self.amount is not None else None if self.share is None else self.share * supply
 
     def budget_text(self) -> str:
         """Return the budget for sentences."""
-        if self.tokens is not None:
-            return f"{self.tokens:,} tokens"
-        return f"{(self.share or 0) * 100:g}% of the tokens"
+        if self.amount is not None:
+            return f"{self.amount:,} {self.counts}"
+        return f"{(self.share or 0) * 100:g}% of the {self.counts}"
 
 
 @OPERATORS.register
@@ -156,8 +158,8 @@ class QualityCurve(Curved):
 
     @model_validator(mode="after")
     def _is_complete(self) -> QualityCurve:
-        if (self.tokens is None) == (self.share is None):
-            raise ValueError("give either tokens or share")
+        if (self.amount is None) == (self.share is None):
+            raise ValueError(f"give either {self.counts} or share")
         if self.weights and self.within is None:
             raise ValueError("weights need within, the column whose values they name")
         if len({item.group for item in self.weights}) != len(self.weights):
@@ -165,7 +167,7 @@ class QualityCurve(Curved):
         return self
 
     def columns(self) -> frozenset[str]:
-        return frozenset({self.signal, "n_tokens"} | ({self.within} if self.within else set()))
+        return self.cost_columns | {self.signal} | ({self.within} if self.within else set())
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.within)
@@ -180,7 +182,7 @@ class QualityCurve(Curved):
         for k, rows in _by_group(codes, len(names)):
             scales[k] = spending.part(rows).scale(curve[rows], amounts[k] + 1e-6)
         copies = spending.take(scales[codes] * curve)
-        texts = [f"{amount:,.0f} of {has:,.0f} tokens" for amount, has in zip(amounts, supply, strict=True)]
+        texts = [f"{amount:,.0f} of {has:,.0f} {self.counts}" for amount, has in zip(amounts, supply, strict=True)]
         return Decision(
             copies=copies,
             value=view.column(self.signal),
@@ -340,9 +342,7 @@ class QuaDMix(Curved):
         return [own.get(item.signal, item.weight) for item in self.scores]
 
     def columns(self) -> frozenset[str]:
-        return frozenset(
-            {item.signal for item in self.scores} | {"n_tokens"} | ({self.within} if self.within else set())
-        )
+        return self.cost_columns | {item.signal for item in self.scores} | ({self.within} if self.within else set())
 
     def decide(self, view: View) -> Decision:
         codes, names = group_codes(view, self.within)
@@ -397,5 +397,5 @@ class QuaDMix(Curved):
     def sentence(self) -> str:
         scores = ", ".join(item.signal for item in self.scores[:4]) + (" and more" if len(self.scores) > 4 else "")
         per = f" of each {self.within}" if self.within else ""
-        size = "" if self.tokens is None and self.share is None else f", to {self.budget_text()}"
+        size = "" if self.amount is None and self.share is None else f", to {self.budget_text()}"
         return f"Sample the best {self.threshold * 100:g}%{per} by {scores} merged{size} (seed {self.seed})"

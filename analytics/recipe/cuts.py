@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.analytics.operators.duplicates import TextPairDedup
-from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup, ImageSemanticDedup
 from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.operators.rows import GroupedRange, Language, SignalRange
 from tamis.analytics.operators.sets import ExactDedup, PercentileBand
@@ -35,7 +35,7 @@ def _cut_by(operator: Operator) -> tuple[object, ...] | None:
             return (operator.name, operator.within, operator.of)
         case ImageExactDedup():
             return (operator.name, operator.compare, operator.within)
-        case ImageNearDedup():
+        case ImageNearDedup() | ImageSemanticDedup():
             return (operator.name, operator.within)
         case Language():
             return (operator.name, operator.mode)

@@ -154,14 +154,25 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                     f"Step {step.id} needs a column that this corpus does not have",
                     value=name,
                     allowed=facts.columns,
-                    fix=suggest_column(name, facts.columns)
-                    or "choose another column, or run the analysis step that measures it",
+                    fix=suggest_column(name, facts.columns) or _missing(name, facts),
                 )
             if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
                 raise RecipeError(
                     f"Step {step.id} compares {name}, whose numbers are valid on this map only",
                     fix="use a cluster rule or a lasso instead: they store their documents",
                 )
+
+
+_MAPPED = ("cluster", "concept", "density", "outlier", "x", "y")
+
+
+def _missing(name: str, facts: Facts) -> str:
+    """Return what to do about a column that a corpus does not have."""
+    if name in _MAPPED and "megapixels" in facts.columns:
+        return "the model of pictures makes it: pip install 'tamis[images]', then analyse again"
+    if name == "n_tokens":
+        return "pictures without captions have no tokens: give a share or a number of documents (unit: documents)"
+    return "choose another column, or run the analysis step that measures it"
 
 
 def check_condition(operator: RowOperator, facts: Facts) -> None:

@@ -19,16 +19,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.analytics.signals.id_steps import id_steps
 from tamis.analytics.steps.corpus_columns import label_values
-from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.pipeline import analyze
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import SettingError
 from tamis.data.hashing import digest, key64, uniform
+from tamis.data.kept_pictures import SOURCE, KeptPictures, picture_bytes
 from tamis.data.parquet import atomic_write, parquet_writer, write_bytes
 from tamis.data.paths import path_of
 from tamis.data.progress import NullProgress, Progress
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 FOLDER = "samples"
@@ -38,6 +40,8 @@ MOST_STRATA = 50
 more than its share, and would hide the duplicates within a source."""
 ID = "tamis_id"
 _ABOUT = "sample.json"
+_PICTURES = 128
+"""Rows that are written at once where each holds a picture."""
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -128,7 +132,7 @@ def draw(
         CorpusError: the corpus cannot be read.
     """
     watch = progress or NullProgress()
-    documents = analyze(corpus, workspace, steps=[documents_step()], progress=watch).documents
+    documents = analyze(corpus, workspace, steps=id_steps(corpus), progress=watch).documents
     wanted = sample_size(size, documents.n)
     key = digest([f"sample {3 if corpus.labels else 2}", corpus.fingerprint, wanted, seed])[:24]
     folder = workspace.root / FOLDER / key
@@ -193,13 +197,23 @@ def _decode_labels(part: pa.Table, names: Sequence[Sequence[str] | None]) -> pa.
     return pa.table(columns, names=part.column_names)
 
 
+def _with_bytes(pictures: KeptPictures, rows: pa.Table, positions: NDArray[np.int64]) -> pa.Table:
+    """Return rows with the bytes of their pictures in the place of paths."""
+    placed = rows.append_column(SOURCE, pa.array(positions.astype(np.int64)))
+    held = [picture_bytes(place) for place in pictures.places(placed)]
+    return pictures.put(rows, held, [name or None for name in pictures.own_names(rows)])
+
+
 def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path: Path, progress: Progress) -> None:
-    """Write the drawn rows with all their columns and their ids, ordered by id within a shard."""
+    """Write the drawn rows with all their columns and their ids, in source order, and the bytes of pictures."""
     progress.step("drawing a sample", corpus.rows)
     id_field = pa.field(id_column(corpus), pa.string())
     names = [corpus.labels.get(path_of(corpus.schema, (column,))) for column in corpus.schema.names]
     kinds = zip(corpus.schema, names, strict=True)
     schema = pa.schema([*(field.with_type(pa.string()) if known else field for field, known in kinds), id_field])
+    pictures = KeptPictures(corpus) if corpus.shape.kind == PICTURE else None
+    schema = schema if pictures is None else pictures.written_schema(schema)
+    step = corpus.rows if pictures is None else _PICTURES
     with atomic_write(path) as temporary, parquet_writer(temporary, schema) as writer:
         for shard in corpus.shards():
             mine = np.flatnonzero(chosen & (documents.shard == shard.index))
@@ -209,9 +223,13 @@ def _write(corpus: Corpus, documents: Documents, chosen: NDArray[np.bool_], path
             for batch in corpus.batches(shard):
                 progress.check()
                 here = slice(*np.searchsorted(row_of, [first, first + batch.num_rows]))
-                if here.stop > here.start:
-                    part = pa.Table.from_batches([batch]).take(pa.array(row_of[here] - first))
-                    ids = documents.ids.take(pa.array(mine[here])).cast(pa.string())
-                    writer.write_table(_decode_labels(part, names).append_column(id_field, ids).cast(schema))
+                for start in range(here.start, here.stop, step):
+                    rows = np.arange(start, min(start + step, here.stop))
+                    part = pa.Table.from_batches([batch]).take(pa.array(row_of[rows] - first))
+                    ids = documents.ids.take(pa.array(mine[rows])).cast(pa.string())
+                    part = _decode_labels(part, names)
+                    if pictures is not None:
+                        part = _with_bytes(pictures, part, documents.order[mine[rows]])
+                    writer.write_table(part.append_column(id_field, ids).cast(schema))
                 first += batch.num_rows
                 progress.advance(batch.num_rows)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tamis.analytics.embedding.step import embeddings_step
+from tamis.analytics.embedding.step import embeddings_step, picture_embeddings_step
 from tamis.analytics.embedding.stored_vectors import load_vectors
 from tamis.analytics.facts.facts import Facts
 from tamis.analytics.facts.stored_sets import FrozenClustering, FrozenSources, MemorySources, WorkspaceSources
@@ -37,6 +37,7 @@ from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
 from tamis.data.errors import RecipeError, StoreError
 from tamis.data.progress import Progress
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 
@@ -76,7 +77,7 @@ class LocalEvidence:
             corpus=corpus,
             documents=documents,
             workspace=workspace,
-            steps=tuple(analysis_steps(corpus, workspace) if steps is None else steps),
+            steps=_with_vectors(corpus, analysis_steps(corpus, workspace) if steps is None else steps),
         )
 
     def pending(self, measures: Iterable[Measure]) -> tuple[PlannedStep, ...]:
@@ -198,6 +199,14 @@ class LocalEvidence:
                 needed[step.name] = step
                 waiting += [found for name in step.upstream if (found := find_step(name, known)) is not None]
         return tuple(needed.values())
+
+
+def _with_vectors(corpus: Corpus, steps: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
+    """Return steps, of pictures with the one that embeds them: a rule that needs vectors then says what is missing."""
+    names = {step.name for step in steps}
+    if corpus.shape.kind != PICTURE or "embeddings" in names or not {"pictures", "documents"} <= names:
+        return tuple(steps)
+    return (*steps, picture_embeddings_step())
 
 
 def _embedding_for(clustering: FrozenClustering) -> StepSpec:

@@ -126,14 +126,16 @@ def _sums(places: NDArray[np.int64], values: NDArray[np.int64], size: int) -> ND
     return found
 
 
-def lineage_recipe(order: Sequence[str], *, near: float | None = None) -> Recipe:
-    """Return the recipe whose one step keeps of equal texts, or of nearly equal ones, that of the first set.
+def lineage_recipe(order: Sequence[str], *, near: float | None = None, pictures: bool = False) -> Recipe:
+    """Return the recipe whose one step keeps of equal documents, or of nearly equal ones, that of the first set.
 
     Args:
         order: names of the sets, first to last.
-        near: smallest similarity of nearly equal texts; None for equal texts only.
+        near: smallest similarity of nearly equal documents; None for equal ones only.
+        pictures: whether the documents are pictures; equal ones have the same pixels.
     """
     name, more = ("exact_dedup", {}) if near is None else ("near_dedup", {"threshold": near})
+    name = f"image_{name}" if pictures else name
     return Recipe().with_operator(OPERATORS.fresh(name, {"keep": "source order", "sources": list(order), **more}))
 
 

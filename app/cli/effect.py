@@ -79,7 +79,8 @@ def evaluate(
     headline = headline_of(effect)
     if entry is not None and (warning := small_target(effect, entry.documents)):
         out.print(f"  {warning}", markup=False)
-    out.print(headline.title if headline else "no target given, so there is no verdict", markup=False)
+    if headline is not None or effect.unit == "bytes":
+        out.print(headline.title if headline else "no target given, so there is no verdict", markup=False)
 
 
 def _train_proxies(

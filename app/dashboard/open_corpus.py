@@ -25,7 +25,7 @@ from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_
 from tamis.analytics.study.audit_places import audit_places
 from tamis.analytics.study.pictures import is_pictured, picture_readings, read_pictures
 from tamis.analytics.study.readings import Reading, read_documents
-from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen
+from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen, why_unmapped
 from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Said, Snippet
 from tamis.data.artifact import Artifact
@@ -123,6 +123,11 @@ class Opened:
         found: dict[str, object] = table.to_pylist()[0]
         return found
 
+    @property
+    def unmapped_words(self) -> str:
+        """Return why the corpus has no map and no clusters and will have none; empty if it has them or will."""
+        return why_unmapped(self.study.corpus, self.study.workspace)
+
     @cached_property
     def placed_words(self) -> str:
         """Return the sentence that says that map and clusters are earlier ones, empty if they are of all documents."""
@@ -215,7 +220,7 @@ def notes_of(workspace: Workspace, corpus: Corpus) -> tuple[str, ...]:
     notes = () if found_documents is None else (*found_documents.notes, *found_documents.warnings)
     done = {name: artifact for name, artifact in found.items() if artifact is not None}
     words = placed_words(read_options(workspace, corpus).placed_on, done)
-    notes = (*notes, words) if words else notes
+    notes = (*notes, *filter(None, (words, why_unmapped(corpus, workspace))))
     return notes if columns is None else (*notes, *left_out_notes(columns))
 
 

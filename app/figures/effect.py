@@ -124,8 +124,10 @@ def probe_figure(found: ProbeCurve, *, height: int = 260) -> go.Figure:
     return figure
 
 
-def composition_figure(found: Composition, *, most: int = 15, height: int | None = None) -> go.Figure:
-    """Return the shares of tokens before and after as pairs of bars, the largest group on top."""
+def composition_figure(
+    found: Composition, *, most: int = 15, height: int | None = None, unit: str = "tokens"
+) -> go.Figure:
+    """Return the shares of tokens, or another unit, before and after as pairs of bars, the largest group on top."""
     shifts = found.shifts[:most]
     names = [escape(_shortened(shift.group or "no value")) for shift in shifts]
     figure = go.Figure()
@@ -142,7 +144,7 @@ def composition_figure(found: Composition, *, most: int = 15, height: int | None
             customdata=names,
             hovertemplate=f"%{{customdata}}<br>%{{x:.1%}} {name}<extra></extra>",
         )
-    frame(figure, height=height or 90 + 26 * len(shifts), x="share of tokens", y="")
+    frame(figure, height=height or 90 + 26 * len(shifts), x=f"share of {unit}", y="")
     figure.update_layout(barmode="group", bargap=0.25)
     figure.update_xaxes(tickformat=".0%")
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(names))), ticktext=names, showgrid=False)

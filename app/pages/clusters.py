@@ -32,7 +32,8 @@ def page() -> None:
     here = stage()
     artifact = here.opened.clusters()
     if artifact is None or "cluster" not in here.facts.columns:
-        st.info("This corpus has no clusters yet. The Overview page shows what the analysis still needs.")
+        later = "This corpus has no clusters yet. The Overview page shows what the analysis still needs."
+        st.info(here.opened.unmapped_words or later)
         return
     rows = _rows(here, artifact)
     left, right = st.columns([5, 4], gap="medium")

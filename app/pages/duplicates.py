@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from tamis.analytics.operators.duplicates import NearDedup, PairDedup, SemanticDedup
-from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup
+from tamis.analytics.operators.image_duplicates import ImageExactDedup, ImageNearDedup, ImageSemanticDedup
 from tamis.analytics.operators.keep_policy import KeepingPictures
 from tamis.analytics.operators.operator import OPERATORS, new_params
 from tamis.analytics.operators.sets import ExactDedup, GroupDedup
@@ -41,15 +41,16 @@ from tamis.data.shapes import PICTURE
 HEIGHT = 224
 """Pixels of the figures: room for ten sources in the legend."""
 _KINDS: dict[str, type[Rule]] = {"exact": ExactDedup, "near": NearDedup, "semantic": SemanticDedup}
-_PICTURES: dict[str, type[Rule]] = {"exact": ImageExactDedup, "near": ImageNearDedup, "semantic": SemanticDedup}
+_PICTURES: dict[str, type[Rule]] = {"exact": ImageExactDedup, "near": ImageNearDedup, "semantic": ImageSemanticDedup}
 _START = {"near": 0.8, "semantic": 0.95}
 _POLICIES = ("longest", "shortest", "first id")
 _LEVELS = {
     "near_dedup": "Jaccard of word 5-grams",
     "image_near_dedup": "Similarity of pictures",
     "semantic_dedup": "Cosine of vectors",
+    "image_semantic_dedup": "Cosine of vectors",
 }
-_LOWEST = {"near_dedup": 0.5, "image_near_dedup": 0.6, "semantic_dedup": 0.85}
+_LOWEST = {"near_dedup": 0.5, "image_near_dedup": 0.6, "semantic_dedup": 0.85, "image_semantic_dedup": 0.85}
 _PICTURE_POLICIES = ("largest", "sharpest", "best caption", "first id")
 
 
@@ -113,8 +114,6 @@ def _trial(here: Stage) -> RuleTrial | None:
     step = step_like(now.recipe, OPERATORS.build(known[kind].name, {"of": of} if of else {}))  # type: ignore[arg-type]
     params = _settings(known[kind], kind, cells, None if step is None else step.operator)  # type: ignore[arg-type]
     base = params_of(step.operator) if step is not None else new_params(known[kind])
-    if pictures and kind == "semantic" and step is None:
-        base |= {"vectors": "analysis", "keep": "first id"}
     rule = OPERATORS.build(known[kind].name, {**base, **params, **({"of": of} if of else {})})
     trial = RuleTrial(rule, step)  # type: ignore[arg-type]
     _measure_quickly(here, trial.rule)
@@ -259,7 +258,9 @@ def _dials(here: Stage, found: Look, before: str) -> None:
 def _thresholds(here: Stage, found: Look, before: str) -> DuplicateSweep:
     """Return what other thresholds would drop; it is the same at whatever threshold the rule stands."""
     assert not isinstance(found.rule, GroupDedup)
-    alike = found.rule.model_copy(update={"eps" if isinstance(found.rule, SemanticDedup) else "threshold": 0})
+    alike = found.rule.model_copy(
+        update={"eps" if isinstance(found.rule, SemanticDedup | ImageSemanticDedup) else "threshold": 0}
+    )
     swept: DuplicateSweep = here.opened.facts.memo.through(
         ("thresholds", here.opened.facts.digest, found.rule.name, repr(alike), repr(found.rule.measure), before),
         lambda: threshold_sweep(found),

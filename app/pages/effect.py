@@ -32,14 +32,15 @@ MARKS = {"better": ":material/trending_up:", "worse": ":material/trending_down:"
 def page() -> None:
     """Lay out the page."""
     here = stage()
-    target = _target(here)
+    target = None if here.opened.is_pictured else _target(here)
     found = _measured(here, target)
     recipe = _recipe(here)
-    if _way() == QUICK:
+    if here.opened.is_pictured or _way() == QUICK:
         _quick(here, target, recipe, found)
     else:
         effect_proxy.show(here, target, recipe)
-    effect_panels.show(here, target)
+    if not here.opened.is_pictured:
+        effect_panels.show(here, target)
 
 
 def _way() -> str:
@@ -58,11 +59,11 @@ def _quick(here: Stage, target: TargetEntry | None, recipe: Recipe, found: list[
     own = next((effect for effect in found if effect.recipe == recipe.digest), None)
     if own is None:
         _offer(here, target, recipe)
-    trials = effect_search.load_trials(here, target)
+    trials = () if here.opened.is_pictured else effect_search.load_trials(here, target)
     if own is not None:
         _verdict(own, target)
         _figures(own, [own, *(effect for effect in found if effect is not own)], trials)
-    elif found:
+    elif found and not here.opened.is_pictured:
         st.markdown("##### Recipes measured before")
         st.plotly_chart(recipes_figure(found, trials=trials), key="effect/others", config={"displayModeBar": False})
 
@@ -142,7 +143,10 @@ def _offer(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
         st.caption("Add a rule first: the effect of a recipe is measured against random selections of the same size.")
         return
     st.markdown(
-        "The recipe trains a small n-gram model on the same number of bytes as random selections do; "
+        "A linear classifier learns the labels from the vectors of the pictures that the recipe keeps and from as many "
+        "random ones; both name the labels of pictures that neither has seen. Coverage and mix stand beside it."
+        if here.opened.is_pictured
+        else "The recipe trains a small n-gram model on the same number of bytes as random selections do; "
         "the difference is tested on texts no recipe has seen. Minutes on two cores."
     )
     if st.button("Measure the effect", type="primary", key="effect/measure", disabled=not login.may("owner")):
@@ -157,7 +161,7 @@ def _offer(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
 def _verdict(effect: Effect, target: TargetEntry | None) -> None:
     """Show the verdict with its price, and every other comparison with its interval."""
     headline, general = headline_of(effect), find_general(effect)
-    if headline is not None and effect.headline is not None:
+    if headline is not None and effect.headline is not None and general is not None:
         icon = ":material/swap_vert:" if headline.mixed else MARKS.get(headline.verdict, ":material/drag_handle:")
         st.markdown(f"### {icon} {plain(headline.title)}")
         stats([_figure(name, item) for name, item in ((effect.target, effect.headline), ("General", general))])
@@ -170,9 +174,12 @@ def _verdict(effect: Effect, target: TargetEntry | None) -> None:
             st.warning(plain(warning), icon=":material/warning:")
     else:
         st.markdown("### What changes")
+    one, all_kept = (
+        size(number) if effect.unit == "bytes" else f"{count(number)} {effect.unit}"
+        for number in (effect.budget_bytes, effect.selection_bytes)
+    )
     st.caption(
-        f"{count(effect.documents)} documents kept · every training set got {size(effect.budget_bytes)} of the "
-        f"{size(effect.selection_bytes)} the recipe keeps"
+        f"{count(effect.documents)} documents kept · every training set got {one} of the {all_kept} the recipe keeps"
     )
     st.dataframe([_row(item) for item in effect.differences], hide_index=True, row_height=30)
     for note in effect.notes:
@@ -201,6 +208,7 @@ def _row(item: Difference) -> dict[str, object]:
 
 def _figures(own: Effect, effects: list[Effect], trials: tuple[SearchTrial, ...]) -> None:
     left, right = st.columns(2, gap="medium")
+    unit = "tokens" if own.unit == "bytes" else own.unit
     quiet = {"displayModeBar": False}
     with left:
         if own.headline is not None:
@@ -216,12 +224,12 @@ def _figures(own: Effect, effects: list[Effect], trials: tuple[SearchTrial, ...]
             st.markdown("##### What the mix becomes")
             for place, tab in enumerate(st.tabs([item.column for item in own.compositions])):
                 with tab:
-                    figure = composition_figure(own.compositions[place])
+                    figure = composition_figure(own.compositions[place], unit=unit)
                     st.plotly_chart(figure, key=f"effect/mix/{place}", config=quiet)
     repetition = own.repetition
     warning = "" if repetition.warning == "none" else f" · {repetition.warning}: too many copies"
     st.caption(
-        f"{short(repetition.trained_tokens)} tokens, worth {short(repetition.effective_tokens)} once repeats are "
+        f"{short(repetition.trained_tokens)} {unit}, worth {short(repetition.effective_tokens)} once repeats are "
         f"discounted · {repetition.mean_copies:.2f} copies on average, {repetition.max_copies} at most · "
         f"{100 * repetition.duplicates_left:.1f}% of kept documents still have a twin{warning}"
     )

@@ -44,7 +44,8 @@ def page() -> None:
     """Lay out the page."""
     here = stage()
     if not has_map(here.facts):
-        st.info("This corpus has no map yet. The Overview page shows what the analysis still needs.")
+        later = "This corpus has no map yet. The Overview page shows what the analysis still needs."
+        st.info(here.opened.unmapped_words or later)
         return
     if "map" in here.opened.missing:
         _say_sample(here)

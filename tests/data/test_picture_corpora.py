@@ -110,6 +110,43 @@ def test_metadata_that_name_no_or_one_picture_twice_are_refused(tmp_path: Path) 
         open_corpus(tmp_path)
 
 
+def test_files_of_coco_that_describe_the_same_pictures_are_joined(tmp_path: Path) -> None:
+    images = [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "c.png"}]
+    captions = {"images": images, "annotations": [{"image_id": 7, "caption": "one"}, {"image_id": 7, "caption": "two"}]}
+    instances = {
+        "images": [*images, {"id": 9, "file_name": "gone.png"}], "categories": [{"id": 1, "name": "bird"}],
+        "annotations": [{"image_id": 8, "category_id": 1}, {"image_id": 9, "category_id": 1}],
+    }  # fmt: skip
+    files = {"train2017/a.png": RED, "train2017/c.png": GREEN}
+    files |= {
+        f"annotations/{name}_train2017.json": json.dumps(told).encode()
+        for name, told in (("captions", captions), ("instances", instances))
+    }
+    corpus = open_corpus(write_files(tmp_path, files))
+    assert captions_of(corpus) == ["one\ntwo", ""]
+    assert [(row["label"], row["categories"]) for row in rows_of(corpus)] == [(None, None), ("bird", "bird")]
+    named = "annotations/captions_train2017.json, annotations/instances_train2017.json"
+    assert corpus.notes == (f"{named} names 1 picture without a file",)
+
+
+def test_captions_of_drawings_that_are_not_read_are_no_texts(tmp_path: Path) -> None:
+    drawings = {f"{k}.{end}": b"a drawing" for k in range(9) for end in ("svg", "txt")}
+    corpus = open_corpus(write_files(tmp_path, ANIMALS | drawings | {"cats/a.txt": b"a cat"}))
+    assert pictures_of(corpus) == [RED, BLUE, GREEN] and captions_of(corpus) == ["a cat", "", ""]
+
+
+def test_later_rows_that_name_files_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    write_files(tmp_path, {"pics/c.png": GREEN})
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    held = [{"bytes": RED, "path": "x.png"}] * 1100 + [{"bytes": None, "path": "pics/c.png"}]
+    table_of(tmp_path / "data.parquet", image=pa.array(held, kind))
+    before = open_corpus(tmp_path / "data.parquet")
+    assert pictures_of(before)[-1] == GREEN
+    (tmp_path / "pics" / "c.png").write_bytes(BLUE)
+    after = open_corpus(tmp_path / "data.parquet")
+    assert pictures_of(after)[-1] == BLUE and after.fingerprint != before.fingerprint
+
+
 def test_coco_gives_captions_categories_and_the_only_category_as_label(tmp_path: Path) -> None:
     told = {
         "images": [{"id": 7, "file_name": "a.png"}, {"id": 8, "file_name": "c.png"}],
@@ -221,6 +258,20 @@ def test_a_tar_of_pictures_is_read_member_by_member(tmp_path: Path) -> None:
     assert (pictures_of(corpus), captions_of(corpus)) == ([RED, BLUE], ["red", "blue"])
     assert corpus.take([1])["mask.png"].to_pylist() == [GREEN]
     assert [row["json"] for row in rows_of(corpus)] == [{"w": 1}, None]
+
+
+def test_a_label_file_and_a_caption_in_json_of_a_tar_are_found(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "shard-0.tar", "w") as tar:
+        for key, raw in (("n01/a", RED), ("n02/b", BLUE)):
+            for end, content in (
+                (".jpg", raw), (".cls", key[:3].encode()), (".json", json.dumps({"caption": f"of {key}"}).encode()),
+            ):  # fmt: skip
+                info = tarfile.TarInfo(key + end)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    corpus = open_corpus(tmp_path)
+    assert (corpus.roles.label, corpus.shape.columns["caption"]) == ("cls", "json.caption")
+    assert captions_of(corpus) == ["of n01/a", "of n02/b"] and pictures_of(corpus) == [RED, BLUE]
 
 
 def test_batches_of_pictures_hold_few_bytes(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def test_the_headline_says_what_is_won_and_what_is_lost(measured: Effect, target
 def test_without_a_target_there_is_no_headline_but_a_general_loss(measured: Effect) -> None:
     bare = replace(measured, target="", target_digest="")
     assert headline_of(bare) is None
-    assert find_general(bare).figure == "general bits per byte"
+    general = find_general(bare)
+    assert general is not None and general.figure == "general bits per byte"
 
 
 def test_a_verdict_from_eleven_texts_names_the_size_that_would_do(measured: Effect) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from planted import Domain, invented, planted_pool
 
 from tamis.analytics.effect.bench import Bench, Protocol, Trial, random_copies, run_trials, training_set
-from tamis.analytics.effect.label_probe import ProbeData, fit, probe_curve
+from tamis.analytics.effect.label_probe import ProbeData, fit, probe_curve, word_features
 from tamis.analytics.effect.verdict import Difference, compare, text_error
 from tamis.analytics.operators.sampling import even_quotas, strata
 from tamis.analytics.signals.relevance import Dsir, LinearWords, MooreLewis
@@ -153,7 +153,9 @@ def _labelled(sizes: dict[str, int], *, length: int = 25) -> tuple[WordStream, N
 def _probe(stream: WordStream, labels: NDArray[np.int64], test: NDArray[np.bool_] | None = None) -> ProbeData:
     n = len(stream)
     keys = key64([f"labelled {k}" for k in range(n)])
-    data = ProbeData.of(stream, keys, labels, np.full(n, -1, dtype=np.int64), usable=np.ones(n, dtype=bool), test=test)
+    data = ProbeData.of(
+        word_features(stream), keys, labels, np.full(n, -1, dtype=np.int64), usable=np.ones(n, dtype=bool), test=test
+    )
     assert data is not None
     return data
 

@@ -106,6 +106,10 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"threshold": 0.55, "turned": True, "keep": "highest signal", "signal": "outlier", "within": "lang"},
         {"keep": "source order", "sources": ["source-03"], "then": ["newest"], "date": "meta_year", "max_copies": 2},
     ],
+    "image_semantic_dedup": [
+        {"keep": "best caption"},
+        {"eps": 0.3, "keep": "oldest", "date": "meta_year", "max_copies": 2, "within": "lang"},
+    ],
     "near_dedup": [
         {},
         {"threshold": 0.6, "similarity": "containment", "n": 3, "keep": "newest", "date": "meta_year", "max_copies": 2},
@@ -173,7 +177,12 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
         {"signal": "compression_ratio", "share": 0.5, "seed": 3},
         {"signal": "n_words", "documents": 40, "temperature": 0.2, "within": "source"},
     ],
-    "coverage_sample": [{"share": 0.2}, {"documents": 15, "within": "lang", "neighbours": 3}, {"tokens": 9_000}],
+    "coverage_sample": [
+        {"share": 0.2},
+        {"documents": 15, "within": "lang", "neighbours": 3},
+        {"tokens": 9_000},
+        {"share": 0.1, "by": "vectors"},
+    ],
     "diverse_sample": [{"share": 0.1}, {"documents": 12, "within": "lang"}, {"tokens": 9_000, "vectors": "precise"}],
     "orthogonal_scores": [
         {"scores": [{"signal": "unigram_entropy"}, {"signal": "n_words", "weight": -0.5}], "share": 0.2},
@@ -207,6 +216,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "mixture": [
         {"by": "lang", "alpha": 0.3},
+        {"by": "lang", "alpha": 0.3, "unit": "documents", "documents": 40, "max_copies": 2},
         {"weights": [{"group": "source-00", "weight": 2}, {"group": "source-05", "weight": 1}], "share": 0.2},
         {"by": "label", "alpha": 0, "share": 1.5, "max_copies": 3, "prefer": "unigram_entropy"},
         {"by": "label", "weights": [{"group": "news", "weight": 3}], "other": 1, "output": "weights"},
@@ -222,6 +232,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "rehydrate": [{}, {"signal": "n_words", "bins": [{"at_least": 50, "copies": 2}, {"at_least": 500, "copies": 0}]}],
     "quality_curve": [
         {"signal": "unigram_entropy", "tokens": 30_000},
+        {"signal": "unigram_entropy", "unit": "documents", "share": 0.5},
         {
             "signal": "compression_ratio",
             "best": "lowest",
@@ -236,6 +247,7 @@ EXAMPLES: Mapping[str, Sequence[Mapping[str, Any]]] = {
     ],
     "quadmix": [
         {"scores": [{"signal": "unigram_entropy"}]},
+        {"scores": [{"signal": "unigram_entropy"}], "unit": "documents", "documents": 60},
         {
             "scores": [{"signal": "n_words", "weight": -1}, {"signal": "outlier", "weight": 0.5}],
             "within": "source",

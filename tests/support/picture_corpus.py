@@ -97,6 +97,8 @@ def damaged() -> Mapping[str, tuple[bytes, str]]:
         "cut.webp": (encoded(image, "WEBP")[:200], "the webp is damaged or cut short"),
         "cut.avif": (encoded(image, "AVIF")[:200], "the avif is damaged or cut short"),
         "flipped.png": (bytes(flipped), "the png is damaged or cut short"),
+        "12 bits.jpg": (twelve_bits(encoded(image, "JPEG")), "a jpeg of 12 bits a sample is not read"),
+        "phone.jpg": (b"\0\0\0\x18ftypheic" + bytes(60), "HEIC and HEIF are not read"),
         "zip.jpg": (b"PK\x03\x04" + bytes(60), "it is a zip archive, not a picture"),
         "drawing.png": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "it is SVG, a vector drawing, not a picture"),
         "page.jpg": (b"<!DOCTYPE html><html></html>", "it is a web page, not a picture"),
@@ -108,6 +110,12 @@ def damaged() -> Mapping[str, tuple[bytes, str]]:
         "larger bomb.png": (encoded(Image.new("1", (20_000, 9_000)), "PNG"), "more than 89 megapixels"),
         "bomb.webp": (_webp_header(16_000, 16_000), "more than 89 megapixels"),
     }
+
+
+def twelve_bits(raw: bytes) -> bytes:
+    """Return a JPEG whose frame states 12 bits a sample."""
+    place = raw.index(b"\xff\xc0") + 4
+    return raw[:place] + b"\x0c" + raw[place + 1 :]
 
 
 def _webp_header(width: int, height: int) -> bytes:
