@@ -21,7 +21,7 @@ from tamis.analytics.operators.quotas import (
 from tamis.analytics.operators.rows import CategoryColumn, Digest, NumericColumn
 from tamis.analytics.operators.sampling import first_of_each, percentiles_within, ranks_within, select_within_amount
 from tamis.analytics.operators.sets import Seed, group_codes
-from tamis.analytics.operators.token_costs import UnitBudget, Unit, Wanted
+from tamis.analytics.operators.token_costs import Unit, UnitBudget, Wanted
 from tamis.analytics.steps.measures import Measure
 from tamis.data.errors import RecipeError
 from tamis.data.hashing import uniform

@@ -21,7 +21,7 @@ from tamis.analytics.operators.quotas import fill_shares
 from tamis.analytics.operators.rows import CategoryColumn, NumericColumn
 from tamis.analytics.operators.sampling import percentiles_within
 from tamis.analytics.operators.sets import Seed, group_codes
-from tamis.analytics.operators.token_costs import UnitBudget, Unit, Wanted
+from tamis.analytics.operators.token_costs import Unit, UnitBudget, Wanted
 from tamis.data.hashing import uniform
 
 _REPETITION = (
