@@ -200,8 +200,9 @@ def _pictures(columns: _Columns) -> Iterator[Shape]:
     )  # fmt: skip
     if held is not None:
         beside = columns.first(_CAPTIONS, lambda path: path != held and columns.is_text(path))
-        inside = (path_of(columns.schema, (_JSON, name)) for name in _CAPTIONS)
-        caption = beside or next((path for path in inside if path and columns.is_text(path)), None)
+        there = {names for names, kind in walk(columns.schema) if is_text(kind)}
+        inside = ((_JSON, name) for name in _CAPTIONS)
+        caption = beside or next((path_of(columns.schema, names) for names in inside if names in there), None)
         yield Shape(PICTURE, {PICTURE: held} | ({"caption": caption} if caption else {}))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tamis.data.curated_files import FileForm
 from tamis.data.documents import Documents
 from tamis.data.formats import PICTURES
+from tamis.data.hashing import file_sha256
 from tamis.data.kept_pictures import KeptPictures, picture_bytes
 from tamis.data.picture_names import FileNames, picture_suffix, safe_name
 from tamis.data.picture_source import NamedPicture
@@ -188,7 +189,7 @@ class PictureFolderForm:
 
 
 def place_picture(folder: Path, place: bytes | NamedPicture, name: str) -> PlacedPicture:
-    """Link or write a picture into a folder.
+    """Link or write a picture into a folder; what an interrupted run has put there stays.
 
     Raises:
         CorpusError: its file is gone or was changed since the corpus was opened.
@@ -197,9 +198,33 @@ def place_picture(folder: Path, place: bytes | NamedPicture, name: str) -> Place
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     raw = picture_bytes(place)
+    placed = PlacedPicture(name, len(raw), sha256(raw).hexdigest())
+    if _is_there(target, place, placed):
+        return placed
+    # Never written over: it may be a link to a file of the source.
+    target.unlink(missing_ok=True)
     if not (isinstance(place, NamedPicture) and _link(place.path, target)):
         target.write_bytes(raw)
-    return PlacedPicture(name, len(raw), sha256(raw).hexdigest())
+    return placed
+
+
+def _is_there(target: Path, place: bytes | NamedPicture, placed: PlacedPicture) -> bool:
+    """Say whether a file is the picture, whole."""
+    try:
+        if target.stat().st_size != placed.bytes:
+            return False
+        same = isinstance(place, NamedPicture) and target.samefile(place.path)
+        return same or file_sha256(target) == placed.sha256
+    except OSError:
+        return False
+
+
+def remove_others(folder: Path, placed: Sequence[PlacedPicture]) -> None:
+    """Remove files of a folder that are neither its pictures nor what stands beside them."""
+    known = {METADATA, *(each.name for each in placed)}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in known:
+            path.unlink()
 
 
 def _link(source: Path, target: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +37,7 @@ from tamis.data.picture_forms import (
     PictureFolderForm,
     PictureTarForm,
     placed_table,
+    remove_others,
     room_for_pictures,
 )
 from tamis.data.progress import NullProgress, Progress
@@ -229,12 +229,12 @@ class _Job:
     def _write_folder(
         self, batches: Iterator[RankedBatch], schema: pa.Schema, form: PictureFolderForm
     ) -> tuple[WrittenFile, ...]:
-        """Write files of pictures, what stands beside them, and the table of the files; all again after a kill."""
+        """Write files of pictures, what stands beside them, and the table of the files; whole pictures stay."""
         place, rows = self.folder / CURATED, int(self.copies.sum())
-        shutil.rmtree(place, ignore_errors=True)
         files = write_sorted(
             batches, place, rows=rows, schema=schema, form=form, shard_rows=max(rows, 1), group_rows=PICTURE_GROUP
         )
+        remove_others(place, form.placed)
         write_parquet(placed_table(form.placed), self.folder / PICTURES_TABLE)
         os.sync()
         return files

@@ -197,10 +197,11 @@ def _write(
     made_for = {"run": identity, "recipe": bundle.recipe.digest, "selection": selection.digest}
     tools = tool_versions() | {"curated files": str(CURATED_VERSION)}
     markers = Markers(draft / DONE, made_for | {"tools": digest(tools)})
-    _clear(draft, markers)
+    _clear(draft, markers, options.format)
     write_bytes(markers.folder / FORMAT, options.format.encode())
     progress.step("selection and ledger", 1, "files")
     write_bytes(draft / RECIPE_FILE, bundle.recipe.to_yaml().encode())
+    markers.mark(WrittenFile.at(draft / RECIPE_FILE, rows=0))
     if bundle.lock is not None:
         write_bytes(draft / LOCK_FILE, bundle.lock.to_json())
     write_parquet(selection.table(), draft / "selection.parquet")
@@ -253,10 +254,16 @@ def _count_edits(draft: Path, recipe: Recipe) -> tuple[EditCount, ...]:
     return edit_counts(pq.read_table(draft / EDITS), steps) if steps else ()
 
 
-def _clear(draft: Path, markers: Markers) -> None:
-    """Make the draft folder; of an earlier one, only complete curated files of the same run stay."""
+def _clear(draft: Path, markers: Markers, format: str) -> None:
+    """Make the draft folder; of an earlier one, only complete curated files of the same run stay.
+
+    Files of pictures have no markers: they are compared when they are placed.
+    """
     draft.mkdir(parents=True, exist_ok=True)
+    placed = draft / CURATED if format == "folder" and markers.whole(draft / RECIPE_FILE) else None
     for path in sorted(draft.rglob("*")):
+        if placed is not None and placed in path.parents:
+            continue
         if path.is_file() and path.parent != markers.folder and markers.whole(path) is None:
             path.unlink()
 

@@ -26,6 +26,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.steps.ray_engine import connect
 from tamis.analytics.study.study import Study
 from tamis.app.cli.main import app
+from tamis.data import picture_forms
 from tamis.data.errors import CorpusError, SettingError, StoreError
 from tamis.data.hashing import file_sha256
 from tamis.data.open_corpus import open_corpus
@@ -292,6 +293,46 @@ def test_a_picture_that_changes_while_it_is_written_ends_the_run_and_leaves_noth
             options=CuratedOptions(format="folder"),
         )  # fmt: skip
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["structs", "folder"])
+def test_an_interrupted_folder_keeps_its_whole_pictures_and_never_writes_through_a_link(
+    root: Path, runs: dict[tuple[str, CuratedFormat], Run], form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = {path: path.read_bytes() for path in (root / form).rglob("*") if path.is_file()}
+    place, left = picture_forms.place_picture, [7]
+
+    def stop(*arguments: Any) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return place(*arguments)
+
+    monkeypatch.setattr(picture_forms, "place_picture", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(root, form, tmp_path / "out", "folder")
+    monkeypatch.undo()
+    draft = tmp_path / ".out.partial" / "curated"
+    there = sorted(path.relative_to(draft) for path in draft.rglob("*.*") if path.is_file())
+    assert len(there) == 6
+    # One is another picture of the source now, one was cut short, and one belongs to nothing.
+    first, second, *kept = there
+    other = next(path for path in sources if path.suffix not in (".jsonl", ".parquet") or form == "structs")
+    for path in (first, second):
+        (draft / path).unlink()
+    os.link(other, draft / first)
+    (draft / second).write_bytes(b"cut")
+    (draft / "strange.png").write_bytes(b"strange")
+    before = {path: (draft / path).stat() for path in kept}
+    done = run(root, form, tmp_path / "out", "folder")
+    assert done.files == runs[form, "folder"].files  # type: ignore[index]
+    done.check_files()
+    assert not (done.folder / "curated" / "strange.png").exists()
+    after = {path: (done.folder / "curated" / path).stat() for path in kept}
+    assert {path: (each.st_ino, each.st_mtime_ns) for path, each in after.items()} == {
+        path: (each.st_ino, each.st_mtime_ns) for path, each in before.items()
+    }
+    assert {path: path.read_bytes() for path in sources} == sources
 
 
 WORK = """
