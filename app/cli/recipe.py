@@ -73,7 +73,9 @@ def run(
     _print_predictions(bundle, done)
     before = done.counts[0]
     for after in done.counts[1:]:
-        out.print(f"  {after.step:<28} {after.documents:>12,} documents  {after.tokens:>14,} tokens", markup=False)
+        # Pictures without captions have no tokens.
+        tokens = f"  {after.tokens:>14,} tokens" if before.tokens else ""
+        out.print(f"  {after.step:<28} {after.documents:>12,} documents{tokens}", markup=False)
     taken = ", ".join(f"{role}={spoken_role(done.roles[role])}" for role in ROLES if role in done.roles)
     out.print(f"  roles: {taken}", markup=False)
     if done.unread:
