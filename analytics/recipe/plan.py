@@ -154,7 +154,7 @@ def check_columns(recipe: Recipe, facts: Facts) -> None:
                     f"Step {step.id} needs a column that this corpus does not have",
                     value=name,
                     allowed=facts.columns,
-                    fix=suggest_column(name, facts.columns) or _missing(name, facts),
+                    fix=_missing(name, facts),
                 )
             if isinstance(step.operator, RowOperator) and facts.columns[name].role in ("map", "cluster"):
                 raise RecipeError(
@@ -168,11 +168,12 @@ _MAPPED = ("cluster", "concept", "density", "outlier", "x", "y")
 
 def _missing(name: str, facts: Facts) -> str:
     """Return what to do about a column that a corpus does not have."""
-    if name in _MAPPED and "megapixels" in facts.columns:
+    if "megapixels" in facts.columns and name in _MAPPED:
         return "the model of pictures makes it: pip install 'tamis[images]', then analyse again"
-    if name == "n_tokens":
+    if "megapixels" in facts.columns and name == "n_tokens":
         return "pictures without captions have no tokens: give a share or a number of documents (unit: documents)"
-    return "choose another column, or run the analysis step that measures it"
+    near = suggest_column(name, facts.columns)
+    return near or "choose another column, or run the analysis step that measures it"
 
 
 def check_condition(operator: RowOperator, facts: Facts) -> None:
