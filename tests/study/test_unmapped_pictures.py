@@ -43,6 +43,8 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
 @pytest.fixture(autouse=True)
 def _no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.analytics.embedding.image_model.distribution", _missing)
+    monkeypatch.setattr("tamis.analytics.embedding.image_model._converted", lambda models: models / "nothing")
+    load_weights.cache_clear()
 
 
 def test_signals_duplicates_rules_and_runs_need_no_model(without: tuple[Path, Workspace], tmp_path: Path) -> None:
@@ -69,7 +71,6 @@ def test_the_analysis_is_complete_and_says_in_a_sentence_what_is_left_out(withou
 
 def test_rules_that_need_vectors_name_the_package(without: tuple[Path, Workspace]) -> None:
     study = Study.open(open_corpus(without[0]), without[1])
-    load_weights.cache_clear()
     for name, params in (
         ("diverse_sample", {"documents": 3}),
         ("coverage_sample", {"documents": 3, "by": "vectors"}),
