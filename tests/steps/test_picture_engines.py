@@ -91,11 +91,13 @@ from tamis.analytics.signals import pictures_step
 home, corpus, count = map(Path, sys.argv[1:])
 read, seen = pictures_step.read_picture, count.open("ab", buffering=0)
 pictures_step.read_picture = lambda raw: (seen.write(b"."), read(raw))[1]
+from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.id_steps import id_steps
 from tamis.analytics.duplicates.image_exact import picture_exact_step
 from tamis.analytics.embedding.step import picture_embeddings_step
 from tamis.analytics.steps.corpus_columns import columns_step
 from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.study.study import Study
 from tamis.data.open_corpus import open_corpus
 from tamis.data.workspace import Workspace
 corpus = open_corpus(corpus)
