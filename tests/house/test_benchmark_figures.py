@@ -77,8 +77,8 @@ def test_the_nearest_come_by_cosine_then_row(cosine: list[float]) -> None:
 
 @pytest.mark.browser
 def test_the_clock_counts_how_long_the_server_works(tmp_path: Path) -> None:
-    """A script that waits half a second, twice by asking for itself again, is timed as it waits."""
+    """A script that waits half a second, twice by asking for itself again, is timed at least as long; no rerun is none."""
     from benchmarks.clock_trial import timed_waits
 
     once, twice, nothing = timed_waits(tmp_path)
-    assert 0.5 <= once < 1.0 and 1.0 <= twice < 1.6 and nothing == 0.0
+    assert once >= 0.5 and twice >= 1.0 and nothing == 0.0
