@@ -39,7 +39,7 @@ def page() -> None:
     left, right = st.columns([5, 4], gap="medium")
     with left:
         _headline(here, artifact, rows)
-        chosen = _chosen(rows, artifact) if rows else _none()
+        chosen = _chosen(here, rows, artifact) if rows else _none()
     with right:
         if not chosen:
             if rows:
@@ -62,14 +62,14 @@ def _none() -> list[int]:
     return []
 
 
-def _chosen(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
+def _chosen(here: Stage, rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
     """Show the clusters as a treemap and as a table; return the rows chosen in it."""
     st.plotly_chart(
         treemap_figure(rows, height=330), key=session.widget("clusters", "treemap"),
         config={"displayModeBar": False}, alt="Clusters by category, sized by documents",
     )  # fmt: skip
     st.caption("Area: documents. Colour: the share that the recipe keeps, blue all of them, orange none.")
-    return _table(rows, artifact)
+    return _table(rows, artifact, tokens="n_tokens" in here.facts.columns)
 
 
 def _rows(here: Stage, artifact: Artifact) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _headline(here: Stage, artifact: Artifact, rows: list[dict[str, Any]]) -> No
     st.caption(f"{plain(facts['found_by'])} · {plain(facts['tier'])} embedding · names by {plain(facts['names'])}")
 
 
-def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
+def _table(rows: list[dict[str, Any]], artifact: Artifact, *, tokens: bool) -> list[int]:
     """Show the clusters and return the chosen rows; after an edit nothing is chosen, since the rows have moved."""
     event = st.dataframe(
         [
@@ -115,7 +115,7 @@ def _table(rows: list[dict[str, Any]], artifact: Artifact) -> list[int]:
                 "name": row["name"],
                 "category": row["category_name"],
                 "documents": row["documents"],
-                "tokens": row["tokens"],
+                **({"tokens": row["tokens"]} if tokens else {}),
                 "kept": 100 * row["kept"] / row["documents"] if row["documents"] else 0.0,
                 "duplicates": 100 * row["duplicates"] / row["documents"] if row["documents"] else 0.0,
             }

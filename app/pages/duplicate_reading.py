@@ -128,13 +128,15 @@ def _group_list(here: Stage, found: Look) -> None:
     labels = {
         first + k: f"{count(first + k + 1)}. {plain(words) or 'no visible text'}" for k, words in enumerate(firsts)
     }
-    captions = [_group_words(row) for row in rows]
+    captions = [_group_words(row, tokens="n_tokens" in here.facts.columns) for row in rows]
     _list("Groups", labels, captions, at, _choose_group)
     _pages(first, total, GROUPS, "groups", "dup_group")
 
 
-def _group_words(row: Mapping[str, Any]) -> str:
-    parts = [f"{count(row['size'])} documents", f"{count(row['dropped_tokens'])} tokens dropped"]
+def _group_words(row: Mapping[str, Any], *, tokens: bool) -> str:
+    parts = [f"{count(row['size'])} documents"]
+    if tokens:
+        parts.append(f"{count(row['dropped_tokens'])} tokens dropped")
     if row["least_similar"] < 1:
         parts.append(f"least similar {row['least_similar']:.3f}")
     if row.get("source"):

@@ -224,7 +224,7 @@ def _headline(here: Stage, found: Look, trial: RuleTrial) -> None:
         [
             Stat("Would be dropped", count(sums.dropped)),
             Stat("Share of documents", share(sums.dropped, sums.documents)),
-            Stat("Tokens", short(sums.dropped_tokens)),
+            *([Stat("Tokens", short(sums.dropped_tokens))] if "n_tokens" in here.facts.columns else []),
             Stat("Groups", count(sums.groups), f"{count(sums.large)} large", help="Large ones are marked: look first."),
         ]
     )
