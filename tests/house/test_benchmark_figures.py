@@ -77,7 +77,7 @@ def test_the_nearest_come_by_cosine_then_row(cosine: list[float]) -> None:
 
 @pytest.mark.browser
 def test_the_clock_counts_how_long_the_server_works(tmp_path: Path) -> None:
-    """A script that waits half a second, twice by asking for itself again, is timed at least as long; no rerun is none."""
+    """A script that waits half a second, twice by asking for itself again, is timed at least that long."""
     from benchmarks.clock_trial import timed_waits
 
     once, twice, nothing = timed_waits(tmp_path)
