@@ -7,7 +7,8 @@ compared; ``space`` names the space.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -36,6 +37,8 @@ Tier = Literal["fast", "tuned", "precise", "given"]
 Reads = Literal["texts", "pictures"]
 BATCH = 32
 """Texts per forward pass of a precise model."""
+_STEADY_TOKENS = 64
+"""Tokens of a forward pass, copies of the empty text among them, from which on tiles give each row the same bits."""
 
 _POOL = 2048
 
@@ -204,11 +207,13 @@ class PreciseEmbedder:
         found = np.zeros((len(plain), self.dimensions), dtype=np.float32)
         _forbid_nested_threads()
         lengths, known = self._measured(plain)
-        for rows in batches(lengths):
-            # The empty text makes every batch a padded one: unpadded batches use other kernels, with other bits.
-            given = self._given([*(plain[row] for row in rows), ""])
-            made = self._model.encode(given, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)
-            found[rows] = made[:-1]
+        with _steady_kernels() as least:
+            for rows in batches(lengths):
+                # The empty text makes every batch a padded one: unpadded batches use other kernels, with other bits.
+                padding = max(1, -(-least // lengths[rows[0]]) - len(rows))
+                given = self._given([*(plain[row] for row in rows), *[""] * padding])
+                made = self._model.encode(given, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True)
+                found[rows] = made[: len(rows)]
         found[~known] = 0.0
         return unit_rows(found)
 
@@ -250,6 +255,26 @@ def _forbid_nested_threads() -> None:
     """
     for library in ThreadpoolController().select(user_api="openmp").lib_controllers:
         library.dynlib.omp_set_max_active_levels(1)
+
+
+@contextmanager
+def _steady_kernels() -> Iterator[int]:
+    """Make the kernels of torch the same for every batch; yields the least tokens that a batch needs for that, or 0.
+
+    On processors with tiles (AMX) they depend on the rows of a product where it has few, and on the number of threads.
+    """
+    # Late: torch.
+    import torch
+
+    if not torch.cpu._is_amx_tile_supported():
+        yield 0
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield _STEADY_TOKENS
+    finally:
+        torch.set_num_threads(threads)
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:

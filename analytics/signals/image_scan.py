@@ -290,19 +290,3 @@ def _sum_of_laplacian(grey):  # type: ignore[no-untyped-def]
             total += np.int64(grey[y, 0]) - np.int64(grey[y, 1])
             total += np.int64(grey[y, width - 1]) - np.int64(grey[y, width - 2])
     return total
-
-
-@njit(cache=True, nogil=True)
-def _sum_of_steps(one, other):  # type: ignore[no-untyped-def]
-    total = np.int64(0)
-    for begin in range(0, len(one), _PIECE):
-        total += _steps_of_piece(one[begin : begin + _PIECE], other[begin : begin + _PIECE])
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _steps_of_piece(one, other):  # type: ignore[no-untyped-def]
-    total = np.uint32(0)
-    for x in range(len(one)):
-        total = np.uint32(total + np.uint32(abs(np.int32(one[x]) - np.int32(other[x]))))
-    return np.int64(total)
