@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 import tamis.analytics.duplicates.near  # noqa: F401 - registers the measure
 from tamis.analytics.duplicates.candidates import ALL_PAIRS
 from tamis.analytics.duplicates.greedy_star import PairGraph
+from tamis.analytics.duplicates.image_near import PictureParams
 from tamis.analytics.duplicates.near_passes import NearParams, banding, expected_recall
 from tamis.analytics.duplicates.semantic import SemanticParams
 from tamis.analytics.operators.crowd import Crowd
@@ -41,13 +42,18 @@ class PairDedup(Keeping):
 
     @property
     @abstractmethod
-    def measure(self) -> Measure:
-        """Return the measure of pairs."""
+    def params(self) -> NearParams | SemanticParams | PictureParams:
+        """Return how pairs are measured."""
 
     @property
-    @abstractmethod
+    def measure(self) -> Measure:
+        """Return the measure of pairs."""
+        return self.params.measure
+
+    @property
     def floor(self) -> float:
         """Return the smallest similarity that is measured."""
+        return self.params.floor
 
     @property
     @abstractmethod
@@ -89,11 +95,6 @@ class TextPairDedup(PairDedup):
     def measure(self) -> Measure:
         """Return the measure of pairs."""
         return replace(self.params.measure, of=self.of or "")
-
-    @property
-    def floor(self) -> float:
-        """Return the smallest similarity that is measured."""
-        return self.params.floor
 
     def columns(self) -> frozenset[str]:
         return super().columns() | (set() if self.of is None else {f"{self.of}.bytes"})

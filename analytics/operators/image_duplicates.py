@@ -13,7 +13,6 @@ from tamis.analytics.operators.duplicates import PairDedup
 from tamis.analytics.operators.keep_policy import KeepingPictures
 from tamis.analytics.operators.operator import OPERATORS, Decision, Group, Scope, View
 from tamis.analytics.operators.sets import GroupDedup, Seed, Within
-from tamis.analytics.steps.measures import Measure
 
 
 @OPERATORS.register
@@ -77,16 +76,6 @@ class ImageNearDedup(KeepingPictures, PairDedup):
         return PictureParams(self.turned, floor)
 
     @property
-    def measure(self) -> Measure:
-        """Return the measure of pairs."""
-        return self.params.measure
-
-    @property
-    def floor(self) -> float:
-        """Return the smallest similarity that is measured."""
-        return self.params.floor
-
-    @property
     def level(self) -> float:
         """Return the smallest similarity of duplicates."""
         return self.threshold
@@ -129,16 +118,6 @@ class ImageSemanticDedup(KeepingPictures, PairDedup):
         """Return how closeness is measured; all eps up to 0.15 share one measurement."""
         floor = 0.85 if self.eps <= 0.15 else math.floor((1 - self.eps) * 10) / 10
         return SemanticParams("analysis", False, self.pictures_per_cluster, self.seed, floor)
-
-    @property
-    def measure(self) -> Measure:
-        """Return the measure of pairs."""
-        return self.params.measure
-
-    @property
-    def floor(self) -> float:
-        """Return the smallest cosine that is measured."""
-        return self.params.floor
 
     @property
     def level(self) -> float:
