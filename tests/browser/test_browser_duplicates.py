@@ -33,8 +33,10 @@ def said(page: Page) -> int:
 
 
 def introduce(page: Page, name: str) -> None:
+    """Say who reviews, and wait until the page no longer asks: until then its keys answer nothing."""
     page.get_by_placeholder("Your name").first.fill(name)
     page.keyboard.press("Enter")
+    expect(page.get_by_label("Your name", exact=True)).to_have_count(0, timeout=30_000)
     settle(page)
 
 
