@@ -82,7 +82,8 @@ class Lasso:
 
 
 SCRIPTS = (
-    "map_paint.js", "map_cells.js", "map_labels.js", "map_pictures.js", "map_legend.js", "map_save.js", "map.js",
+    "map_paint.js", "map_cells.js", "map_over.js", "map_labels.js", "map_pictures.js", "map_legend.js", "map_tip.js",
+    "map_hand.js", "map_tools.js", "map_save.js", "map.js",
 )  # fmt: skip
 """Parts of one module, joined in this order: a component's script cannot import others."""
 

@@ -5,14 +5,12 @@ const LEGEND = 208; // Pixels at the right that the whole map leaves free for th
 const NARROW = 640; // Pixels up to which the legend lies below the points.
 const MOVING = 400_000; // Points drawn while the view moves; the rest follow when it rests.
 const REST = 160; // Milliseconds without movement before everything is drawn.
-const RING = 10; // Radius of the ring around the document that is read, in pixels.
 const MANY = 4000; // Points up to which no density is shown, however close they lie.
 const FEW = 1000; // Points below which each is drawn larger.
 const ALWAYS = 4; // End of the dial of density: always, or never.
 const SHORT = 340; // Least height of the map on a small screen.
 const ABOVE = 130; // Pixels of the window for what stands above the map.
 const SHEET = 0.56; // Share of a small window that the document covers, as the page's styles say.
-const HOLD = 450; // Milliseconds a finger rests before it draws a lasso.
 const instances = new WeakMap();
 // How the map was when it last went from the page: there it goes on. Dials are powers of two, 0 as usual.
 const left = { map: "", tool: "pan", size: 0, density: 0, pictures: true };
@@ -40,10 +38,9 @@ class PointMap {
     this.root = root;
     this.gl_canvas = root.querySelector("canvas.gl");
     this.over = root.querySelector("canvas.over");
-    this.tip = root.querySelector(".tip");
+    this.tip = new Tip(this, root.querySelector(".tip"));
     this.status = root.querySelector(".status");
     this.view = { x: 0.5, y: 0.5, zoom: 1 };
-    this.tool = "pan";
     this.hidden = new Set();
     this.legend = new Legend(this, root.querySelector(".legend"));
     this.pictures = new Pictures(this);
@@ -52,16 +49,16 @@ class PointMap {
     this.loaded = {};
     this.path = null;
     this.shapes = [];
-    this.pointers = new Map();
     this.component = component;
     this.dead = false;
     this.narrow = false;
-    this.adding = false;
     this.painter = new Painter(this.gl_canvas);
     this.gl = this.painter.gl;
+    this.hand = new Hand(this, this.gl_canvas);
     this.gl_canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
     this.gl_canvas.addEventListener("webglcontextrestored", () => this.restore());
-    this.listen();
+    this.tools = new Tools(this);
+    for (const name of ["focus", "blur"]) root.addEventListener(name, () => this.drawLines());
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(root);
   }
@@ -268,12 +265,12 @@ class PointMap {
     const ink = style.color;
     const paper = style.backgroundColor;
     const accent = style.getPropertyValue("--st-primary-color") || "#0f766e";
-    for (const shape of this.shapes) this.trace(draw, shape.map((corner) => this.fromData(corner)), accent, true);
+    for (const shape of this.shapes) drawArea(this, draw, shape.map((corner) => this.fromData(corner)), accent, true);
     this.pictures.draw(draw, paper);
-    if (this.path && this.path.length > 1) this.trace(draw, this.path, accent, false);
-    this.drawRing(draw, ink, paper);
+    if (this.path && this.path.length > 1) drawArea(this, draw, this.path, accent, false);
+    drawRing(this, draw, ink, paper);
     this.root.dataset.labels = drawLabels(this, draw, ink, paper).length;
-    if (this.root.matches(":focus-visible")) this.drawCross(draw, ink);
+    if (this.root.matches(":focus-visible")) drawCross(this, draw, ink);
   }
 
   // Where the document that is read lies, in pixels; null without one or without a place.
@@ -295,50 +292,6 @@ class PointMap {
     const need = (value, end) => Math.max(0, 3 * RING - value) - Math.max(0, value - (end - 3 * RING));
     const [x, y] = [need(at[0], this.room), need(at[1], end)];
     if (x || y) this.shift([0, 0], [x, y]);
-  }
-
-  drawRing(draw, ink, paper) {
-    const at = this.ringPlace();
-    delete this.root.dataset.ring;
-    if (!at) return;
-    for (const [colour, width] of [[paper, 6], [ink, 2.5]]) {
-      draw.beginPath();
-      draw.arc(...at, RING, 0, 2 * Math.PI);
-      draw.lineWidth = width;
-      draw.strokeStyle = colour;
-      draw.stroke();
-    }
-    this.root.dataset.ring = at.map((part) => part.toFixed(1)).join(" ");
-  }
-
-  // The place that Enter reads, for use by keyboard.
-  drawCross(draw, ink) {
-    const [x, y] = [this.room / 2, this.height / 2];
-    draw.beginPath();
-    for (const [dx, dy] of [[1, 0], [0, 1]]) {
-      for (const sign of [-1, 1]) {
-        draw.moveTo(x + 4 * sign * dx, y + 4 * sign * dy);
-        draw.lineTo(x + 12 * sign * dx, y + 12 * sign * dy);
-      }
-    }
-    draw.lineWidth = 1.5;
-    draw.strokeStyle = ink;
-    draw.stroke();
-  }
-
-  trace(draw, corners, accent, closed) {
-    draw.beginPath();
-    corners.forEach(([x, y], k) => draw[k ? "lineTo" : "moveTo"](...this.toScreen(x, y)));
-    if (closed || this.tool === "box") draw.closePath();
-    draw.lineWidth = 1.6;
-    draw.strokeStyle = accent;
-    draw.setLineDash(closed ? [] : [5, 4]);
-    draw.stroke();
-    draw.setLineDash([]);
-    draw.globalAlpha = 0.08;
-    draw.fillStyle = accent;
-    draw.fill();
-    draw.globalAlpha = 1;
   }
 
   paintPalette() {
@@ -390,100 +343,7 @@ class PointMap {
     this.root.dataset.drawn = this.step > 1 ? "part" : this.density > 0.5 ? "density" : "points";
   }
 
-  // Interaction.
-  listen() {
-    const pad = this.gl_canvas;
-    pad.addEventListener("pointerdown", (event) => this.down(event));
-    pad.addEventListener("pointermove", (event) => this.move(event));
-    pad.addEventListener("pointerup", (event) => this.up(event));
-    pad.addEventListener("pointercancel", (event) => this.up(event));
-    pad.addEventListener("pointerleave", () => this.hideTip());
-    pad.addEventListener("dblclick", () => this.home());
-    pad.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoomAt(...this.at(event), Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)));
-    }, { passive: false });
-    this.root.addEventListener("keydown", (event) => this.key(event));
-    for (const name of ["focus", "blur"]) this.root.addEventListener(name, () => this.drawLines());
-    for (const button of this.root.querySelectorAll(".tools button")) {
-      button.onclick = () => this.act(button.dataset.act);
-    }
-    this.setTool(left.tool);
-    for (const dial of this.root.querySelectorAll(".dials input")) {
-      dial.value = left[dial.name];
-      dial.oninput = () => this.turn(dial.name, Number(dial.value));
-    }
-    this.root.querySelector(".dials button").onclick = () => this.usual();
-  }
-
-  turn(name, value) {
-    left[name] = value;
-    this.draw();
-  }
-
-  usual() {
-    for (const dial of this.root.querySelectorAll(".dials input")) this.turn(dial.name, Number((dial.value = 0)));
-  }
-
-  at(event) {
-    const box = this.gl_canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  down(event) {
-    this.root.focus({ preventScroll: true });
-    this.gl_canvas.setPointerCapture(event.pointerId);
-    this.pointers.set(event.pointerId, this.at(event));
-    this.start = this.at(event);
-    this.far = 0;
-    this.hideTip();
-    clearTimeout(this.holding);
-    if (this.pointers.size > 1) this.path = null;
-    else if (this.tool !== "pan") this.path = [this.toMap(...this.start)];
-    else if (event.pointerType === "touch") this.holding = setTimeout(() => this.hold(), HOLD);
-    this.drawLines();
-  }
-
-  // A resting finger starts a lasso.
-  hold() {
-    if (this.pointers.size !== 1 || this.far > 8) return;
-    this.path = [this.toMap(...this.start)];
-    this.root.dataset.holding = "yes";
-    navigator.vibrate?.(15);
-  }
-
-  move(event) {
-    const now = this.at(event);
-    const before = this.pointers.get(event.pointerId);
-    if (!before) {
-      this.hover(now);
-      return;
-    }
-    this.far = Math.max(this.far, Math.hypot(now[0] - this.start[0], now[1] - this.start[1]));
-    if (this.far > 8) clearTimeout(this.holding);
-    if (this.pointers.size === 2) this.pinch(event.pointerId, before, now);
-    else if (this.path) this.extend(before, now);
-    else if (this.far > 4) this.shift(before, now);
-    this.pointers.set(event.pointerId, now);
-  }
-
-  // Two fingers: the distance between them zooms, their middle moves.
-  pinch(id, before, now) {
-    const [other] = [...this.pointers].filter(([key]) => key !== id).map(([, place]) => place);
-    const middle = (place) => [(place[0] + other[0]) / 2, (place[1] + other[1]) / 2];
-    const apart = (place) => Math.max(1, Math.hypot(place[0] - other[0], place[1] - other[1]));
-    this.shift(middle(before), middle(now));
-    this.zoomAt(...middle(now), apart(now) / apart(before));
-  }
-
-  extend(before, now) {
-    if (this.tool === "box") {
-      const [a, b] = [this.toMap(...this.start), this.toMap(...now)];
-      this.path = [a, [b[0], a[1]], b, [a[0], b[1]]];
-    } else if (Math.hypot(now[0] - before[0], now[1] - before[1]) > 2) this.path.push(this.toMap(...now));
-    this.drawLines();
-  }
-
+  // Moves what lies at one place of the screen to another.
   shift(before, now) {
     const [a, b] = [this.toMap(...before), this.toMap(...now)];
     this.view.x += a[0] - b[0];
@@ -491,27 +351,12 @@ class PointMap {
     this.draw(true);
   }
 
-  up(event) {
-    const now = this.at(event);
-    const moved = this.far > 4;
-    const several = this.pointers.size > 1;
-    this.pointers.delete(event.pointerId);
-    clearTimeout(this.holding);
-    delete this.root.dataset.holding;
-    if (event.type === "pointercancel") this.path = null;
-    if (this.path && this.path.length > 2 && moved) this.select(this.path, event.shiftKey);
-    else if (!moved && !several && event.type === "pointerup") this.open(...now);
-    if (several) this.far = Infinity; // The finger that is left neither opens nor selects.
-    this.path = null;
-    this.drawLines();
-  }
-
   select(path, shift) {
     const polygon = path.map((corner) => this.toData(corner));
     // Groups that the legend hides are not selected.
     const { map, legend } = this.data;
     const hidden = [...this.hidden];
-    this.component.setTriggerValue("lasso", { polygon, add: shift || this.adding, map, column: legend.column, hidden });
+    this.component.setTriggerValue("lasso", { polygon, add: shift || this.tools.adding, map, column: legend.column, hidden });
     this.status.textContent = "Selecting …";
   }
 
@@ -526,24 +371,6 @@ class PointMap {
     if (row >= 0) this.component.setTriggerValue("picked", row);
   }
 
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input") || (["Enter", " "].includes(event.key) && event.target.closest("button"))) return;
-    const acts = { l: "lasso", b: "box", p: "pan", v: "pan", t: "pictures", 0: "home", h: "home", "+": "in", "=": "in", "-": "out" };
-    const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    const middle = [this.room / 2, this.height / 2];
-    if (event.key === "Escape") this.clear();
-    else if (event.key === "Enter") this.open(...middle);
-    else if (event.key.toLowerCase() === "a") this.selectSeen(event.shiftKey);
-    else if (moves[event.key]) {
-      const [x, y] = moves[event.key];
-      this.shift(middle, [middle[0] + 0.08 * x * this.room, middle[1] + 0.08 * y * this.height]);
-      this.hover(middle);
-    } else if (acts[event.key.toLowerCase()]) this.act(acts[event.key.toLowerCase()]);
-    else return;
-    event.preventDefault();
-  }
-
   clear() {
     // The innermost thing first: a drawing, the document that is read, the selection.
     const drawing = Boolean(this.path);
@@ -551,41 +378,9 @@ class PointMap {
     if (drawing) this.drawLines();
     else if (this.data.ring >= 0) this.component.setTriggerValue("picked", -1);
     if (drawing || this.data.ring >= 0) return;
-    this.setTool("pan");
+    this.tools.choose("pan");
     if (this.data.selected) this.component.setTriggerValue("cleared", Date.now());
     this.drawLines();
-  }
-
-  act(name) {
-    if (name === "home") this.home();
-    else if (name === "in") this.zoomAt(this.room / 2, this.height / 2, 1.5);
-    else if (name === "out") this.zoomAt(this.room / 2, this.height / 2, 1 / 1.5);
-    else if (name === "png") savePng(this);
-    else if (name === "svg") saveSvg(this);
-    else if (name === "look") this.showDials(this.root.querySelector(".dials").hidden);
-    else if (name === "pictures") {
-      if (this.data.pictures) left.pictures = !left.pictures;
-      this.setTool(this.tool);
-      this.drawLines();
-    } else if (name === "add") {
-      this.adding = !this.adding;
-      this.setTool(this.tool);
-    } else this.setTool(name);
-  }
-
-  showDials(shown) {
-    this.root.querySelector(".dials").hidden = !shown;
-    this.root.querySelector("[data-act=look]").ariaExpanded = String(shown);
-  }
-
-  setTool(name) {
-    this.tool = name;
-    left.tool = name;
-    this.root.dataset.tool = name;
-    for (const button of this.root.querySelectorAll(".tools button[aria-pressed]")) {
-      const own = { add: this.adding, pictures: left.pictures }[button.dataset.act];
-      button.setAttribute("aria-pressed", String(own ?? button.dataset.act === name));
-    }
   }
 
   home() {
@@ -599,7 +394,7 @@ class PointMap {
     const after = this.toMap(px, py);
     this.view.x += before[0] - after[0];
     this.view.y += before[1] - after[1];
-    this.hideTip();
+    this.tip.hide();
     this.draw(true);
   }
 
@@ -613,63 +408,5 @@ class PointMap {
       const [sx, sy] = this.toScreen(x / 65535, y / 65535);
       return (sx - px) ** 2 + (sy - py) ** 2;
     });
-  }
-
-  hover(place) {
-    clearTimeout(this.waiting);
-    this.waiting = setTimeout(async () => {
-      const row = this.nearest(...place);
-      if (row < 0) return this.hideTip();
-      this.asked = row;
-      const answer = await fetch(`${this.data.snippets}/${row}`, { headers: { "x-tamis-token": this.data.token } });
-      if (!answer.ok || this.asked !== row || this.pointers.size) return undefined;
-      this.showTip(place, await answer.json());
-      return undefined;
-    }, 110);
-  }
-
-  showTip([x, y], found) {
-    const text = found.turns ? this.tipTurns(found.turns) : document.createElement("div");
-    if (!found.turns) {
-      text.dir = "auto";
-      text.textContent = found.text || (found.picture === undefined ? "(no text)" : found.id);
-    }
-    const facts = document.createElement("div");
-    facts.className = "facts";
-    facts.textContent = found.lines.join(" · ");
-    this.tip.replaceChildren(...(found.picture === undefined ? [] : [this.tipPicture(found)]), text, facts);
-    this.tip.style.display = "block";
-    const left = x + 340 > this.width ? Math.max(4, x - 334) : x + 14;
-    this.tip.style.left = `${left}px`;
-    this.tip.style.top = `${Math.min(y + 12, Math.max(4, this.height - this.tip.offsetHeight - 6))}px`;
-  }
-
-  tipPicture(found) {
-    const shown = document.createElement("img");
-    shown.alt = "";
-    shown.src = `${this.data.pictures}/${found.picture}?size=320`;
-    return shown;
-  }
-
-  tipTurns(turns) {
-    const box = document.createElement("div");
-    for (const turn of turns) {
-      const line = document.createElement("div");
-      const who = document.createElement("b");
-      const said = document.createElement("span");
-      line.className = `tamis-said ${turn.role}`;
-      who.textContent = turn.title;
-      said.dir = "auto";
-      said.textContent = turn.text || "(nothing to read)";
-      line.append(who, said);
-      box.append(line);
-    }
-    return box;
-  }
-
-  hideTip() {
-    clearTimeout(this.waiting);
-    this.asked = -1;
-    this.tip.style.display = "none";
   }
 }
