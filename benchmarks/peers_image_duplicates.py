@@ -44,6 +44,10 @@ class _Torchvision(MetaPathFinder, Loader):
 def by_imagededup(method: str, folder: Path) -> Iterator[tuple[str, str]]:
     """Yield the pairs within the default distance."""
     sys.meta_path.insert(0, _Torchvision())
+    import torch
+
+    # Newer versions of torch take no stand-in for a layer; the networks are never run.
+    torch.nn.Sequential = MagicMock(name="Sequential")
     from imagededup import methods
 
     finder = {"phash": methods.PHash, "dhash": methods.DHash}[method](verbose=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tamis.data.errors import Cancelled
 
 _PACE = 4.0
+T = TypeVar("T")
 
 
 class Progress(Protocol):
@@ -49,6 +50,20 @@ class NullProgress:
 
     def check(self) -> None:
         """Do nothing: this work is never cancelled."""
+
+
+def spread(parts: Iterable[T], count: int, units: int, progress: Progress) -> Iterator[T]:
+    """Yield ``count`` parts; progress advances by ``units`` in all, evenly, after each of them or at once if none.
+
+    Raises:
+        Cancelled: a person stopped the work.
+    """
+    if not count:
+        progress.advance(units)
+    for k, part in enumerate(parts, 1):
+        yield part
+        progress.advance(units * k // count - units * (k - 1) // count)
+        progress.check()
 
 
 @dataclass(frozen=True)

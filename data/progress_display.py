@@ -1,4 +1,4 @@
-"""Displays of progress: a bar in a terminal or a notebook, one line per step elsewhere."""
+"""Displays of progress: a bar in a terminal or a notebook, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rich.progress import Progress as RichProgress
 
 from tamis.data.progress import NullProgress, Progress, ProgressState, TrackedProgress
 
+SECONDS_BETWEEN = 30.0
+"""Seconds between two lines of one step in a log."""
 Shown = Progress | Literal[False] | None
 """Where to report: to a given receiver, nowhere (False), or to the display of the environment (None)."""
 
@@ -38,7 +40,7 @@ def in_notebook() -> bool:
 
 @contextmanager
 def bar(console: Console) -> Iterator[TrackedProgress]:
-    """Show the progress of work done in this process: a bar on a terminal, a line per step elsewhere."""
+    """Show the progress of work done in this process: a bar on a terminal, lines elsewhere."""
     if not console.is_terminal:
         with step_lines(console.file) as lines:
             yield lines
@@ -89,15 +91,34 @@ def _html(state: ProgressState, after: str) -> str:
 
 @contextmanager
 def step_lines(stream: IO[str]) -> Iterator[TrackedProgress]:
-    """Write one line when a step begins, for logs."""
-    steps: list[str] = []
+    """Write one line when a step begins, and one every half minute after that, for logs."""
+    lines = Lines()
 
     def listen(state: ProgressState) -> None:
-        if state.step not in steps[-1:]:
-            steps.append(state.step)
-            print(f"tamis: {state.step}, {state.fraction:.0%} done", file=stream, flush=True)
+        if lines.is_due(state):
+            print(f"tamis: {state.step}, {state.fraction:.0%} done{within(state)}", file=stream, flush=True)
 
     yield TrackedProgress(listen)
+
+
+class Lines:
+    """Chooses the states that a log shows: a new step, and half a minute after the last one shown."""
+
+    def __init__(self) -> None:
+        self._shown: ProgressState | None = None
+
+    def is_due(self, state: ProgressState) -> bool:
+        """Say whether to show this state; it counts as shown then."""
+        last = self._shown
+        due = last is None or state.step != last.step or state.elapsed - last.elapsed >= SECONDS_BETWEEN
+        if due:
+            self._shown = state
+        return due
+
+
+def within(state: ProgressState) -> str:
+    """Return how far the running step is as words after others, empty at its beginning."""
+    return f", {state.done:,} of {state.total:,} {state.unit}" if state.done and state.total else ""
 
 
 def rich_bar(console: Console) -> RichProgress:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from tamis.analytics.signals.image_hashes import CELLS
+from tamis.analytics.signals.image_hashes import CELLS, COLOURS
 
 ROUNDS = 8
 LEAST_SHARED = 0.7
@@ -60,7 +60,7 @@ def mean_shades(colour8: NDArray[np.uint8]) -> NDArray[np.float64]:
     Args:
         colour8: uint8 (n, 8, 8, 3).
     """
-    means = colour8.reshape(len(colour8), -1, 3).mean(axis=1, dtype=np.float64)
+    means = colour8.reshape(len(colour8), COLOURS * COLOURS, 3).mean(axis=1, dtype=np.float64)
     return np.asarray(means - means.mean(axis=1, keepdims=True))
 
 

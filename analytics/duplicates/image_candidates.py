@@ -10,16 +10,17 @@ Source: Norouzi, Punjani and Fleet 2012, Fast search in Hamming space with multi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from itertools import product
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from tamis.analytics.signals.image_hashes import CELLS, FINE, hash_means
+from tamis.data.progress import NullProgress, Progress, spread
 
 RADIUS = 7
 """Bits in which near hashes differ at most; their 4 words then differ in one bit at most in one of them."""
@@ -129,24 +130,28 @@ def _hash_part(pictures, part, found):  # type: ignore[no-untyped-def]
         found[k, 0], found[k, 1] = hash_means(means)
 
 
-def find_attempts(hashed: Hashed, *, threads: int = 1, check: Callable[[], None] = lambda: None) -> Attempts:
+def find_attempts(hashed: Hashed, *, threads: int = 1, progress: Progress | None = None) -> Attempts:
     """Return each pair of pictures with near hashes: in the nearest view, and in the nearest one inside borders.
 
     Args:
         hashed: hashes of the pictures, at most 2**31.
         threads: changes no result.
-        check: called between views, may raise.
+        progress: advances by a unit a picture; may cancel between blocks.
     """
+    watch = progress or NullProgress()
     inner = np.array([part == INNER for _, part in hashed.views])
-    found = [_none()]
+    sides, blocks = (hashed.whole, hashed.inner), range(0, len(hashed.whole), _RANGE)
+    tables = {(kind, side): _Table.of(sides[side][:, kind], hashed.plain) for kind in (0, 1) for side in (0, 1)}
+
+    def near(piece: tuple[int, int, int]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+        watch.check()
+        kind, view, first = piece
+        asked = np.ascontiguousarray(hashed.seen[first : first + _RANGE, view, kind])
+        return tables[kind, int(inner[view])].near(asked, hashed.plain, view, first)
+
+    pieces = list(product((0, 1), range(len(hashed.views)), blocks))
     with ThreadPoolExecutor(threads) as pool:
-        for kind in (0, 1):
-            tables = [_Table.of(held[:, kind], hashed.plain) for held in (hashed.whole, hashed.inner)]
-            for view in range(len(hashed.views)):
-                check()
-                table, asked = tables[int(inner[view])], np.ascontiguousarray(hashed.seen[:, view, kind])
-                near = partial(table.near, asked, hashed.plain, view)
-                found += pool.map(near, range(0, len(asked), _RANGE))
+        found = [_none(), *spread(pool.map(near, pieces), len(pieces), len(hashed.whole), watch)]
     codes, how = (np.concatenate(side) for side in zip(*found, strict=True))
     return _nearest(codes, how, inner)
 
@@ -196,24 +201,25 @@ class _Table:
     def near(
         self, queries: NDArray[np.uint64], plain: NDArray[np.bool_], view: int, first: int
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-        """Return pairs of some queries and hashes near to them, as left << 31 | right, and distance, view, side."""
-        end = min(first + _RANGE, len(queries))
-        held = (queries, self.hashes, self.starts, self.order, plain, first, end, view)
-        codes, how = _none()
-        count = _near(*held, codes, how)
-        codes, how = np.empty(count, dtype=np.uint64), np.empty(count, dtype=np.uint32)
-        _near(*held, codes, how)
-        return codes, how
+        """Return pairs of the pictures from ``first`` on, whose hashes are the queries, and hashes near to them, as
+        left << 31 | right, and distance, view, side."""
+        room = len(queries)
+        while True:
+            codes, how = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.uint32)
+            count = _near(queries, self.hashes, self.starts, self.order, plain, first, view, codes, how)
+            if count <= room:
+                return codes[:count].copy(), how[:count].copy()
+            room = count
 
 
 @njit(cache=True, nogil=True)
-def _near(queries, hashes, starts, order, plain, first, end, view, codes, how):  # type: ignore[no-untyped-def]
-    """Count the near hashes of the queries [first, end); write them where there is room."""
+def _near(queries, hashes, starts, order, plain, first, view, codes, how):  # type: ignore[no-untyped-def]
+    """Count the near hashes of the queries, those of the pictures from ``first`` on; write those there is room for."""
     count = 0
-    for q in range(first, end):
+    for row in range(len(queries)):
+        q, query = first + row, queries[row]
         if plain[q]:
             continue
-        query = queries[q]
         for word in range(_WORDS):
             key = np.int64((query >> np.uint64(_BITS * word)) & np.uint64(0xFFFF))
             for flip in range(_BITS + 1):
@@ -224,7 +230,7 @@ def _near(queries, hashes, starts, order, plain, first, end, view, codes, how): 
                     distance = _count_bits(away)
                     if other == q or distance > RADIUS or _seen_before(away, word):
                         continue
-                    if len(codes):
+                    if count < len(codes):
                         low, high = min(q, other), max(q, other)
                         codes[count] = np.uint64(low) << np.uint64(31) | np.uint64(high)
                         how[count] = np.uint32(distance) << np.uint32(17) | np.uint32(view) << np.uint32(1)

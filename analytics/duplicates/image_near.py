@@ -8,7 +8,7 @@ hardly any content is a duplicate of equal ones only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -37,6 +37,7 @@ from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.analytics.text.siphash import hash_slices
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents, load_table
+from tamis.data.progress import NullProgress, Progress, spread
 
 KIND = "picture_pairs"
 NEAR_VERSION = 1
@@ -46,6 +47,8 @@ COLUMNS_READ = ("phash", "dhash", "grey32", "colour8", "inner_phash", "inner_dha
 _PLAIN = 8
 """Levels of grey between the darkest and the brightest of 32 x 32 parts below which a picture counts as plain."""
 _TOGETHER = 2048
+PASSES = 3
+"""Times that progress counts a picture: its hashes, pictures near to it, comparing those."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,22 @@ class Thumbnails:
         """Return those of some pictures in another order."""
         return Thumbnails(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def hashed(self, views: Sequence[View]) -> Hashed:
-        """Return the hashes that candidates are found by."""
-        flat = self.grey32.reshape(-1, CELLS * CELLS)
-        plain = flat.max(axis=1, initial=0).astype(np.int16) - flat.min(axis=1, initial=255) < _PLAIN
-        return Hashed(self.whole, self.inner, tuple(views), view_hashes(self.grey32, self.inner32, views), plain)
+    def hashed(self, views: Sequence[View], threads: int, progress: Progress) -> Hashed:
+        """Return the hashes that candidates are found by; progress advances by a unit a picture."""
+        blocks = range(0, len(self.whole), _TOGETHER)
+
+        def look(first: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+            progress.check()
+            some = slice(first, first + _TOGETHER)
+            flat = self.grey32[some].reshape(-1, CELLS * CELLS)
+            plain = flat.max(axis=1).astype(np.int16) - flat.min(axis=1) < _PLAIN
+            return view_hashes(self.grey32[some], self.inner32[some], views), plain
+
+        with ThreadPoolExecutor(threads) as pool:
+            seen = list(spread(pool.map(look, blocks), len(blocks), len(self.whole), progress))
+        none = np.empty((0, len(views), 2), dtype=np.uint64), np.empty(0, dtype=np.bool_)
+        hashes, plain = (np.concatenate(side) for side in zip(none, *seen, strict=True))
+        return Hashed(self.whole, self.inner, tuple(views), hashes, plain)
 
     def identities(self) -> NDArray[np.uint64]:
         """Return a hash of all that is compared, uint64 (n, 2)."""
@@ -129,27 +143,27 @@ def _bytes(table: pa.Table, name: str) -> NDArray[np.uint8]:
 
 
 def picture_pairs(
-    pictures: Thumbnails, params: PictureParams | None = None, *, threads: int = 1,
-    check: Callable[[], None] = lambda: None,
-) -> Pairs:  # fmt: skip
+    pictures: Thumbnails, params: PictureParams | None = None, *, threads: int = 1, progress: Progress | None = None
+) -> Pairs:
     """Return the verified pairs of pictures, each once, sorted.
 
     Args:
         pictures: what is compared; no two are the same.
         params: how.
         threads: changes no bit.
-        check: called between pieces of work, may raise.
+        progress: advances by ``PASSES`` units a picture; may cancel between blocks.
     """
-    chosen = params or PictureParams()
-    attempts = find_attempts(pictures.hashed(chosen.views), threads=threads, check=check)
-    shades = mean_shades(pictures.colour8)
+    chosen, watch = params or PictureParams(), progress or NullProgress()
+    attempts = find_attempts(pictures.hashed(chosen.views, threads, watch), threads=threads, progress=watch)
+    shades, blocks = mean_shades(pictures.colour8), range(0, len(attempts.left), _TOGETHER)
 
     def compare(first: int) -> NDArray[np.float32]:
-        check()
+        watch.check()
         return _alike(pictures, shades, attempts, slice(first, first + _TOGETHER), chosen.views)
 
     with ThreadPoolExecutor(threads) as pool:
-        found = [np.empty(0, np.float32), *pool.map(compare, range(0, len(attempts.left), _TOGETHER))]
+        compared = spread(pool.map(compare, blocks), len(blocks), len(pictures.whole), watch)
+        found = [np.empty(0, np.float32), *compared]
     return _kept(attempts, np.concatenate(found), chosen.floor)
 
 
@@ -201,13 +215,14 @@ def picture_near_step(measure: Measure) -> StepSpec:
 
     def run(context: StepContext) -> None:
         documents, watch = context.documents, context.progress
-        watch.step(step_name(measure), context.corpus.rows)
+        watch.step(step_name(measure), PASSES * documents.n, "looks at pictures")
         table = load_table(context.inputs[PICTURES_STEP], documents, columns=list(COLUMNS_READ))
         pictures = Thumbnails.of(table)
         group, _ = duplicate_groups(pictures.identities())
         first = np.where(group < 0, np.arange(documents.n), group)
         alone = np.flatnonzero(first == np.arange(documents.n))
-        found = picture_pairs(pictures.take(alone), params, threads=os.cpu_count() or 1, check=watch.check)
+        watch.advance(PASSES * (documents.n - len(alone)))
+        found = picture_pairs(pictures.take(alone), params, threads=os.cpu_count() or 1, progress=watch)
         context.out.write_array("left", alone[found.left])
         context.out.write_array("right", alone[found.right])
         context.out.write_array("similarity", found.similarity)

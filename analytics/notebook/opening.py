@@ -38,7 +38,7 @@ def open(
         tier: embedding tier: ``auto``, ``fast``, ``tuned`` or ``precise``; stored for this corpus.
         workspace: where artifacts are kept; ``TAMIS_HOME`` or ``~/.tamis`` by default.
         steps: names of the steps of the analysis to run, with their inputs; every step by default.
-        progress: where to report: None shows a bar in a notebook or terminal and else one line per step, False nothing.
+        progress: where to report: None shows a bar in a notebook or terminal and else lines for a log, False nothing.
 
     Raises:
         TamisError: the corpus cannot be read, a role or step does not fit, or a step fails; the message says why.

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from tamis.data.errors import JobError
 from tamis.data.jobs import Job
-from tamis.data.progress_display import bar, rich_bar, time_left
+from tamis.data.progress_display import Lines, bar, rich_bar, time_left, within
 
 __all__ = ["bar", "watch"]
 
@@ -14,7 +14,7 @@ DAY = 86_400.0
 
 
 def watch(console: Console, job: Job) -> Job:
-    """Show a background job until it ends: a bar in a terminal, a line per step elsewhere; Ctrl+C leaves it running.
+    """Show a background job until it ends: a bar in a terminal, lines elsewhere; Ctrl+C leaves it running.
 
     Raises:
         JobError: the job failed or was cancelled; the message says why.
@@ -43,13 +43,13 @@ def _watch_bar(console: Console, job: Job) -> Job:
 
 
 def _watch_lines(console: Console, job: Job) -> Job:
-    """Print one line when a step begins, for logs."""
-    begun = [""]
+    """Print one line when a step begins, and one every half minute after that, for logs."""
+    lines = Lines()
 
     def seen(now: Job) -> None:
-        if now.progress.step != begun[0]:
-            begun[0] = now.progress.step
-            words = [f"{now.progress.fraction:.0%} done", *filter(None, [time_left(now.progress)])]
-            console.print(f"  {now.progress.step}: {', '.join(words)}", markup=False, highlight=False)
+        state = now.progress
+        if lines.is_due(state):
+            words = [f"{state.fraction:.0%} done{within(state)}", *filter(None, [time_left(state)])]
+            console.print(f"  {state.step}: {', '.join(words)}", markup=False, highlight=False)
 
     return job.wait(seconds=7 * DAY, seen=seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from tamis.data import jobs
 from tamis.data.errors import Cancelled, JobError, SettingError
 from tamis.data.jobs import Job, Request, find_job, list_jobs, read_job, start
-from tamis.data.progress import NullProgress, ProgressState, TrackedProgress
+from tamis.data.progress import NullProgress, ProgressState, TrackedProgress, spread
+from tamis.data.progress_display import step_lines
 
 WORKER = """
 import sys, time
@@ -238,6 +240,31 @@ def test_progress_reports_steps_at_once_and_the_rest_now_and_then() -> None:
     assert (len(seen), seen[-1].done, seen[-1].fraction) == (2, 11, 1.0)
     progress.step("b", 0)
     assert (seen[-1].step, seen[-1].fraction) == ("b", 0.0)
+
+
+def test_units_are_spread_over_parts_and_none_is_lost() -> None:
+    seen: list[ProgressState] = []
+    progress = TrackedProgress(seen.append, interval=0.0, clock=Clock())
+    progress.step("a", 10)
+    assert list(spread("abc", 3, 10, progress)) == ["a", "b", "c"]
+    assert [state.done for state in seen] == [0, 3, 6, 10]
+    assert list(spread((), 0, 5, progress)) == [] and seen[-1].done == 15
+
+
+def test_a_log_shows_a_step_when_it_begins_and_every_half_minute_after_that() -> None:
+    clock, stream = Clock(), io.StringIO()
+    with step_lines(stream) as progress:
+        progress.clock = clock
+        progress.step("near", 1_000, "pictures")
+        for clock.now in (1.0, 29.0, 31.0, 40.0, 59.0, 62.0):
+            progress.advance(150)
+        progress.step("report", 1)
+    assert stream.getvalue().splitlines() == [
+        "tamis: near, 0% done",
+        "tamis: near, 45% done, 450 of 1,000 pictures",
+        "tamis: near, 90% done, 900 of 1,000 pictures",
+        "tamis: report, 0% done",
+    ]
 
 
 def test_cancelled_progress_raises_at_the_next_check() -> None:

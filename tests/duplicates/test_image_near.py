@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from tamis.analytics.duplicates.image_candidates import (
     RADIUS,
@@ -20,8 +22,22 @@ from tamis.analytics.duplicates.image_candidates import (
     turn_picture,
     view_hashes,
 )
-from tamis.analytics.duplicates.image_near import PictureParams, Thumbnails, picture_pairs
+from tamis.analytics.duplicates.image_near import (
+    PASSES,
+    PictureParams,
+    Thumbnails,
+    picture_near_step,
+    picture_pairs,
+)
 from tamis.analytics.signals.image_hashes import colour_means, hashes, inner_part
+from tamis.analytics.signals.pictures_step import pictures_step
+from tamis.analytics.steps.documents_step import documents_step
+from tamis.analytics.steps.measures import step_name
+from tamis.analytics.steps.pipeline import analyze
+from tamis.data.errors import Cancelled
+from tamis.data.open_corpus import open_corpus
+from tamis.data.progress import ProgressState, TrackedProgress
+from tamis.data.workspace import Workspace
 
 SIZE = 160
 
@@ -82,6 +98,42 @@ def test_threads_change_no_bit() -> None:
     one, more = picture_pairs(pictures), picture_pairs(pictures, threads=3)
     assert len(one.left) > 60
     assert all(np.array_equal(getattr(one, name), getattr(more, name)) for name in ("left", "right", "similarity"))
+
+
+def test_progress_says_how_many_pictures_are_done_many_times(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for seed in range(3):
+        for name, copy in {"original": drawn(seed), "same": drawn(seed), **edits(drawn(seed), seed)}.items():
+            Image.fromarray(copy).save(folder / f"{seed} {name}.png")
+    corpus, home = open_corpus(folder), Workspace(tmp_path / "home")
+    spec = picture_near_step(PictureParams().measure)
+    steps = (pictures_step(corpus), documents_step(corpus), spec)
+    seen: list[ProgressState] = []
+    analyze(corpus, home, steps=steps, progress=TrackedProgress(seen.append, interval=0.0))
+    told = [state for state in seen if state.step == step_name(PictureParams().measure)][1:]
+    done = [state.done for state in told]
+    assert (told[0].total, told[0].unit) == (27 * PASSES, "looks at pictures")
+    assert done == sorted(done) and done[0] == 0 and done[-1] == 27 * PASSES and len(set(done)) > 10
+    assert all(state.fraction > told[0].fraction for state in told if state.done)
+
+
+@pytest.mark.parametrize("after", [0, 2, 9, 18, 20])
+def test_the_search_stops_between_two_blocks_when_somebody_cancels_it(
+    after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tamis.analytics.duplicates.image_near._TOGETHER", 16)
+    pictures = thumbnails([copy for seed in range(6) for copy in edits(drawn(seed), seed).values()])
+    seen: list[ProgressState] = []
+    progress = TrackedProgress(seen.append, lambda: len(seen) > after, interval=0.0)
+    with pytest.raises(Cancelled, match="was stopped"):
+        picture_pairs(pictures, progress=progress)
+    assert len(seen) == after + 1
+    assert picture_pairs(pictures, progress=TrackedProgress(seen.append, interval=0.0)).left.size
+
+
+def test_of_no_pictures_there_are_no_pairs() -> None:
+    assert not len(picture_pairs(thumbnails([drawn(1)]).take(np.arange(0))).left)
 
 
 @pytest.mark.parametrize("turn", range(1, 8))
