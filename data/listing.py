@@ -59,6 +59,8 @@ def list_files(path: str | Path) -> FileListing:
         found = [item for item in root.glob(str(given.relative_to(root))) if item.is_file()]
         found = list(_without_made(found, root, left))
     if not found and not left.any:
+        if given.is_dir():
+            raise CorpusError("There is no file in this folder", value=str(path), allowed="a folder that holds data")
         raise CorpusError("There is nothing to open", value=str(path), allowed="a file, a folder or a glob")
     files = sorted(item for item in found if _is_data(item, left, named=not given.is_dir()))
     files, left_by = choose_kind(files, folder=given.is_dir())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from tamis.analytics.steps.measures import MEASURES, Measure, MeasureKind, Pairs
 from tamis.analytics.steps.step import Estimate, Size, StepContext, StepSpec
 from tamis.data.artifact import Artifact
 from tamis.data.documents import Documents
+from tamis.data.errors import RecipeError
+from tamis.data.shapes import PICTURE
 
 NEAR_VERSION = 1
 THREADS = 2
@@ -138,6 +140,11 @@ class _PairSearch:
 
     def run(self) -> None:
         context, params = self.context, self.params
+        if not context.corpus.shape.has_texts:
+            raise RecipeError(
+                "Pictures without captions share no words", value="near_dedup", allowed="image_near_dedup",
+                fix="compare the pictures themselves: operator: image_near_dedup",
+            )  # fmt: skip
         context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
         context.fill(near_passes.signing(context.corpus, params, threads=self.threads))
         head = self._heads()
@@ -171,7 +178,14 @@ class _PairSearch:
         if known is not None:
             old = known.pairs
             parts.append(Pairs(twins.alone[old.left], twins.alone[old.right], old.similarity))
-        self._commit(_joined(parts), twins, identity, crowding, compared + sum(map(len, codes)))
+        self._commit(_joined(parts), self._said(twins, head), identity, crowding, compared + sum(map(len, codes)))
+
+    def _said(self, twins: Twins, head: NDArray[np.uint64]) -> Twins:
+        """Return twins in which a picture without a caption is alone: it is no copy of the others that have none."""
+        if self.context.corpus.shape.kind != PICTURE:
+            return twins
+        silent = (head[:, :2] == sign(pa.array([""]), self.params).identity).all(axis=1)
+        return replace(twins, first=np.where(silent, np.arange(len(silent)), twins.first))
 
     def _fresh(self, fresh: FreshCandidates, known: KnownPairs) -> list[NDArray[np.uint64]]:
         """Return the pairs with a new set; of few sets they are found at once, not in parts."""

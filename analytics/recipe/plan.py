@@ -35,6 +35,7 @@ from tamis.analytics.operators.token_costs import COST_COLUMNS
 from tamis.analytics.recipe.outcome import Count, Outcome, Trace
 from tamis.analytics.recipe.recipe import Provenance, Recipe, operator_digest
 from tamis.analytics.steps.measures import Measure
+from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.steps.scopes import on_scope, split_scope
 from tamis.data.errors import RecipeError
 from tamis.data.progress import NullProgress, Progress
@@ -172,6 +173,11 @@ def _missing(name: str, facts: Facts) -> str:
         return "the model of pictures makes it: pip install 'tamis[images]', then analyse again"
     if "megapixels" in facts.columns and name == "n_tokens":
         return "pictures without captions have no tokens: give a share or a number of documents (unit: documents)"
+    known = COLUMNS.get(name)
+    if known is not None and known.step == PICTURES_STEP:
+        return "it is measured on pictures, and this corpus holds texts: choose a column of texts"
+    if "megapixels" in facts.columns and known is not None and known.step == "signals":
+        return "it is measured on texts, and these pictures have no captions: choose a column of pictures"
     near = suggest_column(name, facts.columns)
     return near or "choose another column, or run the analysis step that measures it"
 

@@ -28,6 +28,7 @@ from tamis.analytics.steps.measures import (
     read_values,
     steps_of,
 )
+from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.steps.pipeline import PlannedStep, analyze, plan_steps
 from tamis.analytics.steps.scopes import find_step, scoped_in_place
 from tamis.analytics.steps.step import StepSpec
@@ -189,7 +190,11 @@ class LocalEvidence:
         return plan_steps(self.corpus, self.workspace, self.steps_for(wanted))
 
     def steps_for(self, wanted: Sequence[StepSpec]) -> tuple[StepSpec, ...]:
-        """Return the wanted steps and the analysis steps they depend on."""
+        """Return the wanted steps and the analysis steps they depend on.
+
+        Raises:
+            RecipeError: one of them compares pictures, and the corpus holds texts.
+        """
         known: dict[str, StepSpec | Callable[[], StepSpec]] = {**SUPPORTING, **{step.name: step for step in self.steps}}
         needed: dict[str, StepSpec] = {}
         waiting = list(wanted)
@@ -197,6 +202,13 @@ class LocalEvidence:
             step = waiting.pop()
             if step.name not in needed:
                 needed[step.name] = step
+                if PICTURES_STEP in step.upstream and PICTURES_STEP not in known:
+                    raise RecipeError(
+                        "A rule compares pictures, and the corpus holds texts",
+                        value=step.title,
+                        allowed="rules on texts",
+                        fix="choose a rule on texts, such as near_dedup, or open the pictures",
+                    )
                 waiting += [found for name in step.upstream if (found := find_step(name, known)) is not None]
         return tuple(needed.values())
 

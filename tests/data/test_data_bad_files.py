@@ -173,6 +173,8 @@ def test_file_swapped_with_same_size_and_time_is_found_by_verify(tmp_path: Path)
 def test_nothing_to_open_is_said(tmp_path: Path, path: str) -> None:
     with pytest.raises(CorpusError, match="nothing to open"):
         open_corpus(tmp_path / path)
+    with pytest.raises(CorpusError, match=r"no file in this folder.*holds data"):
+        open_corpus(tmp_path)
     (tmp_path / "a.docx").write_text("x")
     with pytest.raises(CorpusError, match=r"No file has a known format.*a\.docx.*\.parquet"):
         open_corpus(tmp_path)
