@@ -41,7 +41,9 @@ from tamis.analytics.effect.bench import (
 )
 from tamis.analytics.effect.mixture_transformer import TransformerProxy
 from tamis.analytics.effect.proxy_agreement import NGRAM
-from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
+from tamis.analytics.effect.proxy_arm import Arm
+from tamis.analytics.effect.proxy_effect import compare_arms
+from tamis.analytics.effect.proxy_ground import ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_result import EVERYTHING, SHARE, ProxyEffect
 from tamis.analytics.effect.purpose import EffectStudy
@@ -143,7 +145,7 @@ def _curves(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> 
         plan = ProxyPlan(size, given.tokens, given.seeds, (), given.device)
         arms = [arm for seed in range(plan.seeds) for arm in _arms(bed, chosen, seed)]
         start, cpu = time.perf_counter(), time.process_time()
-        found = ProxyGround(bed, plan).measure(arms, progress=_lines())
+        found = compare_arms(ProxyGround(bed, plan), arms, progress=_lines())
         _print(found, wall=time.perf_counter() - start, cpu=time.process_time() - cpu)
         name = f"{given.corpus}-{size}-{given.tokens}.json"
         (given.home / name).write_text(json.dumps(found.to_json(), indent=1))

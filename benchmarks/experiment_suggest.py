@@ -24,7 +24,8 @@ from tamis.analytics.effect.bench import Bench, Protocol, random_copies, run_tri
 from tamis.analytics.effect.curation import Curation, Ingredients, choices
 from tamis.analytics.effect.halving import HalvingResult, search_recipe
 from tamis.analytics.effect.halving_plan import SearchPlan
-from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
+from tamis.analytics.effect.proxy_arm import Arm
+from tamis.analytics.effect.proxy_ground import ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.target import Target, TargetEntry, save_target

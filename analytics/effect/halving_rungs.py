@@ -14,7 +14,8 @@ from tamis.analytics.effect.bench import random_copies, run_trials, selection_by
 from tamis.analytics.effect.curation import ORDERS, Curation, Ingredients, changed_ways, plain_ways, start_ways
 from tamis.analytics.effect.halving_plan import NGRAM, Rung, SearchPlan
 from tamis.analytics.effect.halving_reasons import HalvingTrial, RungSummary
-from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
+from tamis.analytics.effect.proxy_arm import Arm
+from tamis.analytics.effect.proxy_ground import ProxyGround
 from tamis.analytics.effect.purpose import EffectStudy
 from tamis.analytics.effect.verdict import WIDTH, text_error
 from tamis.data.errors import RecipeError, SettingError

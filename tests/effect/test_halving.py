@@ -31,7 +31,8 @@ from tamis.analytics.effect.curation import (
 from tamis.analytics.effect.evaluation import evaluate_effect
 from tamis.analytics.effect.halving import HalvingResult, search_recipe
 from tamis.analytics.effect.halving_plan import SearchPlan
-from tamis.analytics.effect.proxy_effect import Arm, ProxyGround
+from tamis.analytics.effect.proxy_arm import Arm
+from tamis.analytics.effect.proxy_ground import ProxyGround
 from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.proxy_text import ordered_reading
 from tamis.analytics.effect.purpose import EffectStudy

@@ -103,7 +103,7 @@ def test_curves_grow_while_the_models_train(clean: ProxyEffect, told: list[Proxy
 def test_what_was_trained_once_is_read_back(
     bed: EffectStudy, clean: ProxyEffect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tamis.analytics.effect.proxy_effect.train_proxy", None)
+    monkeypatch.setattr("tamis.analytics.effect.proxy_ground.train_proxy", None)
     again = measure_proxy(bed, CLEAN.described(title="another name"), PLAN)
     assert replace(again, title="clean", recipe=clean.recipe) == clean
     assert ProxyEffect.from_json(clean.to_json()) == clean

@@ -18,7 +18,9 @@ from vocabularies import trained
 from tamis.analytics.effect.bench import Protocol
 from tamis.analytics.effect.dataset_card import to_card
 from tamis.analytics.effect.mixture_transformer import TransformerProxy
-from tamis.analytics.effect.proxy_effect import Arm, ProxyGround, measure_proxy
+from tamis.analytics.effect.proxy_arm import Arm, ArmReader
+from tamis.analytics.effect.proxy_effect import measure_proxy
+from tamis.analytics.effect.proxy_ground import ProxyGround
 from tamis.analytics.effect.proxy_model import ProxyModel
 from tamis.analytics.effect.proxy_plan import (
     SIZES,
@@ -129,15 +131,15 @@ def test_the_target_s_own_domain_wins_with_tokens_too(clean: ProxyEffect, plan: 
 
 
 def test_every_model_reads_the_first_documents_that_have_enough_tokens(bed: EffectStudy, plan: ProxyPlan) -> None:
-    ground = ProxyGround(bed, plan)
+    reader = ArmReader(bed, plan)
     rows = np.flatnonzero(bed.bench.allowed)[:40]
     arm = Arm("few", 1.0, 0, rows, np.ones(len(rows), np.int32))
-    order = ground._order(arm)
-    texts, places = ground._texts([order])
+    order = reader.order(arm)
+    texts, places = reader.texts([order])
     ends = np.cumsum(texts.sizes[places[order]] + 1)
     assert ends[-1] >= plan.tokens > ends[-2]
     assert len(texts.stream(places[order], plan.tokens)) == plan.tokens + 1
-    assert np.array_equal(ground._first(arm, 10 * plan.tokens)[: len(order)], order)
+    assert np.array_equal(reader.first(arm, 10 * plan.tokens)[: len(order)], order)
 
 
 def test_results_of_a_tokenizer_are_kept_apart(bed: EffectStudy, plan: ProxyPlan, clean: ProxyEffect) -> None:
