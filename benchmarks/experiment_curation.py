@@ -59,12 +59,14 @@ from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
 from tamis.analytics.study.study import Study
 from tamis.data.open_corpus import open_corpus
-from tamis.data.progress import TrackedProgress
+from tamis.data.progress import ProgressState, TrackedProgress
 from tamis.data.workspace import Workspace
 
 SHARES = (0.1, 0.3, 0.5)
 LONGER = 3
 """Times the bytes that random draws read in mode ``longer``."""
+
+LINE_SECONDS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,7 +147,7 @@ def _curves(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> 
         plan = ProxyPlan(size, given.tokens, given.seeds, (), given.device)
         arms = [arm for seed in range(plan.seeds) for arm in _arms(bed, chosen, seed)]
         start, cpu = time.perf_counter(), time.process_time()
-        found = compare_arms(ProxyGround(bed, plan), arms, progress=_lines())
+        found = compare_arms(ProxyGround(bed, plan), arms, progress=lines())
         _print(found, wall=time.perf_counter() - start, cpu=time.process_time() - cpu)
         name = f"{given.corpus}-{size}-{given.tokens}.json"
         (given.home / name).write_text(json.dumps(found.to_json(), indent=1))
@@ -181,7 +183,7 @@ def _longer(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) -> 
         for times, names in ((1, (RECIPE, RANDOM, SHARE)), (LONGER, (RANDOM,))):
             plan = ProxyPlan(size, times * given.tokens, given.seeds, (), given.device)
             arms = [arm for seed in range(plan.seeds) for arm in _arms(bed, chosen, seed) if arm.name in names]
-            trials = ProxyGround(bed, plan).trials(arms, progress=_lines())
+            trials = ProxyGround(bed, plan).trials(arms, progress=lines())
             for place, arm in enumerate(arms):
                 ends.setdefault(f"{arm.name} {0.3 * arm.part:.0%} x{times}", []).append(trials[place].losses[-1])
         for name, losses in ends.items():
@@ -212,11 +214,16 @@ def _print(found: ProxyEffect, *, wall: float, cpu: float) -> None:
     print(f"- {wall:.0f} s, {cpu:.0f} s of CPU")
 
 
-def _lines() -> TrackedProgress:
-    """Return a progress that prints a line now and then."""
-    return TrackedProgress(
-        lambda state: print(f"  {state.step}: {state.fraction:.0%}, {state.elapsed:.0f} s", flush=True), interval=30.0
-    )
+def lines() -> TrackedProgress:
+    """Return a progress that prints a line every half minute at most."""
+    printed = [float("-inf")]
+
+    def say(state: ProgressState) -> None:
+        if time.monotonic() - printed[0] >= LINE_SECONDS:
+            printed[0] = time.monotonic()
+            print(f"  {state.step}: {state.fraction:.0%}, {state.elapsed:.0f} s", flush=True)
+
+    return TrackedProgress(say, interval=LINE_SECONDS)
 
 
 def _recipes(bed: EffectStudy, entry: TargetEntry) -> dict[str, Recipe]:
@@ -266,7 +273,7 @@ def _agreement(bed: EffectStudy, entry: TargetEntry, given: argparse.Namespace) 
             for seed in range(plan.seeds):
                 drawn = _drawn(bed, copies[name], given.tokens, seed)
                 arms.append(Arm(name, 1.0, seed, drawn.rows, drawn.copies))
-        trials = ProxyGround(bed, plan).trials(arms, progress=_lines())
+        trials = ProxyGround(bed, plan).trials(arms, progress=lines())
         losses = np.array([trials[place].losses[-1] for place in range(len(arms))]).reshape(-1, plan.seeds).mean(1)
         scores[size] = np.array([dict(zip(ranked, losses, strict=True)).get(name, np.nan) for name in copies])
     _print_agreement(list(copies), scores, given)

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import experiment_curation
+from benchmarks.experiment_curation import folder_of, lines, made_study
 from tamis.analytics.effect.bench import Bench, Protocol, random_copies, run_trials, selection_bytes, training_set
 from tamis.analytics.effect.curation import Curation, Ingredients, choices
 from tamis.analytics.effect.halving import HalvingResult, search_recipe
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{study.facts.n:,} documents, budget {tokens:,} tokens ({given.share:.0%})")
     clock, cpu = time.perf_counter(), time.process_time()
     plan = SearchPlan(tokens, start=given.start, last=given.last, read=given.read, by=given.by)
-    found = search_recipe(study, entry, plan, protocol=replace(protocol, draws=2))
+    found = search_recipe(study, entry, plan, protocol=replace(protocol, draws=2), progress=lines())
     _print(found, time.perf_counter() - clock, time.process_time() - cpu)
     recipes = {"suggest": found.recipe, **_rule_sets(study, entry, tokens, protocol)}
     bed = EffectStudy.open(study, entry, protocol=protocol)
@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _opened(given: argparse.Namespace) -> tuple[Study, TargetEntry]:
     """Return the polluted corpus with all signals that rule sets read, and its target."""
-    _, entry = experiment_curation.made_study(given)
-    folder = experiment_curation.folder_of(given)
+    _, entry = made_study(given)
+    folder = folder_of(given)
     workspace = Workspace(folder / "home")
     corpus = open_corpus(folder / "corpus.parquet", roles={"text": "text", "id": "id", "source": "source"})
     study = Study.open(corpus, workspace, steps=some_steps(corpus, workspace, STEPS))
@@ -155,7 +155,7 @@ def _small(
         for seed in range(given.seeds):
             drawn = training_set(bed.bench, copies, budget=limits[name], seed=seed, salt="training set")
             arms.append(Arm(name, 1.0, seed, drawn.rows, drawn.copies))
-    trials = ground.trials(arms)
+    trials = ground.trials(arms, progress=lines())
     found: dict[str, Sequence[NDArray[np.float64]]] = {}
     for place, arm in enumerate(arms):
         found[arm.name] = [*found.get(arm.name, ()), trials[place].bits]

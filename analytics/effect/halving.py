@@ -3,7 +3,9 @@
 Every way spends at most the same token budget. Rungs are an n-gram model on a quarter of each selection, the same on
 all of it, and transformers of rising size; after each rung the best third stays. A cheap proxy cannot rank what is
 nearly alike, so the last model also judges every published rule set as it is, whatever cheaper ones would say of it,
-and the ways that differ from the best in one choice; the best of all these are trained with more seeds.
+and the ways that differ from the best in one choice; the best of all these are trained with more seeds. Those it does
+not tell apart are judged by the n-gram model once more, which reads all that they keep; the simplest of those that it
+does not tell apart either is taken, since nothing measured speaks for more.
 
 Scorers and mixtures are fitted on one part of the texts that recipes may see, ways are judged by the other part, and
 the half kept for the verdict is never read.
@@ -29,7 +31,7 @@ from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
 from tamis.data.progress import NullProgress, Progress
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)

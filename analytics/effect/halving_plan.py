@@ -34,6 +34,10 @@ class Rung:
     seeds: int = 1
 
 
+TIE = Rung(f"tie, {NGRAM}", NGRAM)
+"""Decides among recipes that transformers do not tell apart: an n-gram model reads all that they keep."""
+
+
 @dataclass(frozen=True)
 class SearchPlan:
     """What a search is asked for.
@@ -124,7 +128,7 @@ class SearchPlan:
     @property
     def ngram_sets(self) -> float:
         """Return how many whole budgets the n-gram models read at most."""
-        whole = self.counts[1:] if self.last == NGRAM else self.counts[1:2]
+        whole = self.counts[1:] if self.last == NGRAM else (self.counts[1], self.counts[-1])
         return self.counts[0] * FIRST_PART + sum(whole)
 
     @property

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tamis.analytics.effect.curation import CHOICES, Curation
+from tamis.analytics.effect.halving_plan import TIE
 from tamis.analytics.effect.verdict import WIDTH
 
 
@@ -72,20 +73,38 @@ class RungSummary:
 
 
 def reasons(way: Curation, trials: Sequence[HalvingTrial], rungs: Sequence[RungSummary]) -> tuple[str, ...]:
-    """Return what each rung did, what the best plain recipe needs, and what the best other value of a choice does."""
+    """Return what each rung did, how the final was decided, and the way against plain ones and other choices."""
     lines = [f"{rung.sentence}." for rung in rungs]
-    return (*lines, _plain(way, trials), *(_choice(way, name, trials) for name in CHOICES))
+    return (*lines, _decided(trials), _plain(way, trials), *(_choice(way, name, trials) for name in CHOICES))
+
+
+def _decided(trials: Sequence[HalvingTrial]) -> str:
+    """Return how many recipes of the final no model tells apart, and that the simplest of them is taken."""
+    final, tie = (
+        [trial for trial in trials if trial.loss is not None and trial.model.startswith(name)]
+        for name in ("final", TIE.name)
+    )
+    near = [trial for trial in final if trial.behind <= WIDTH * trial.error]
+    if len(near) == 1:
+        return "The final leaves one recipe: the others are behind it beyond the noise."
+    said = f"The final does not tell {len(near)} recipes apart"
+    if not tie:
+        return f"{said}: the simplest of them is taken."
+    left = [trial for trial in tie if trial.behind <= WIDTH * trial.error]
+    end = "one of them" if len(left) == 1 else f"{len(left)} of them, of which the simplest is taken"
+    return f"{said}; an n-gram model, which reads all that they keep, leaves {end}."
 
 
 def _plain(way: Curation, trials: Sequence[HalvingTrial]) -> str:
     """Return the chosen way against the best rule set or random draw as it is, where the last model has both."""
-    final = max(trial.rung for trial in trials if "final" in trial.model)
-    here = [trial for trial in trials if trial.rung == final and trial.loss is not None]
-    own = next(trial for trial in here if trial.kept)
-    others = [trial for trial in here if not trial.way.method]
-    if not way.method or not others:
-        return "The best plain recipe, a rule set and a random draw, is this one."
-    best = min(others, key=_cost)
+    if not way.method:
+        return "This is a plain recipe, a rule set and a random draw: nothing in it is fitted to the target."
+    here = [trial for trial in trials if trial.model.startswith("final") and trial.loss is not None]
+    own = next(trial for trial in here if trial.way == replace(way, order=""))
+    plain = [trial for trial in here if not trial.way.method]
+    if not plain:
+        return "No plain recipe reached the final."
+    best = min(plain, key=_cost)
     return f"The best plain recipe is {best.sentence}. {_difference('It', own, best)}"
 
 

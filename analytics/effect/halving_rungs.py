@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tamis.analytics.effect.bench import random_copies, run_trials, selection_bytes, training_set
 from tamis.analytics.effect.curation import ORDERS, Curation, Ingredients, changed_ways, plain_ways, start_ways
-from tamis.analytics.effect.halving_plan import NGRAM, Rung, SearchPlan
+from tamis.analytics.effect.halving_choice import Choose, RankedWay, best_part, near_best, simplest_near
+from tamis.analytics.effect.halving_plan import NGRAM, TIE, Rung, SearchPlan
 from tamis.analytics.effect.halving_reasons import HalvingTrial, RungSummary
 from tamis.analytics.effect.proxy_arm import Arm
 from tamis.analytics.effect.proxy_ground import ProxyGround
@@ -109,10 +110,17 @@ class Rungs:
         *rungs, last = self.plan.rungs
         for rung in rungs:
             ways = self._rung(rung, ways)
-        ways = self._rung(last, [*ways, *plain_ways(self.options)])
-        ways = self._rung(self.plan.on_last("one change"), [*ways, *self._changes(ways[0])])
-        best = self._rung(self.plan.on_last("final", seeds=self.plan.seeds), ways, stay=1)[0]
-        return best if last.model == NGRAM else self._in_order(best)
+        plain = plain_ways(self.options)
+        ways = self._rung(last, [*ways, *plain], beside=plain)
+        ways = self._rung(self.plan.on_last("one change"), [*ways, *self._changes(ways[0])], beside=plain)
+        final = self.plan.on_last("final", seeds=self.plan.seeds)
+        if last.model == NGRAM:
+            return self._rung(final, ways, choose=simplest_near)[0]
+        ways = self._rung(final, ways, choose=near_best)
+        random = self.summaries[-1].random
+        if len(ways) > 1:
+            ways = self._rung(TIE, ways, choose=simplest_near)
+        return self._in_order(ways[0], random)
 
     def _changes(self, best: Curation) -> list[Curation]:
         """Return the ways one change away from the best that the last model has not judged."""
@@ -120,29 +128,37 @@ class Rungs:
         losses = {way: loss for way, loss in judged.items() if loss is not None}
         return [way for way in changed_ways(best, self.options, losses) if way not in judged]
 
-    def _rung(self, rung: Rung, ways: Sequence[Curation], *, stay: int = 0) -> list[Curation]:
+    def _rung(
+        self,
+        rung: Rung,
+        ways: Sequence[Curation],
+        *,
+        beside: Sequence[Curation] = (),
+        choose: Choose | None = None,
+    ) -> list[Curation]:
         """Measure ways, write them down, and return those that stay, the best first.
 
         Args:
             rung: the model.
             ways: to measure; each is measured once.
-            stay: how many stay; 0 for one in ``keep``, and the best plain one on the last model.
+            beside: ways of which the best stays, whatever its place.
+            choose: which stay; None for one in ``keep``.
         """
         built = self._distinct(rung, list(dict.fromkeys(ways)))
         losses, random = self._measured(rung, built)
         ranked = sorted(range(len(built)), key=lambda k: (losses[k].mean, built[k].way.steps, k))
-        best, count = losses[ranked[0]], stay or self.plan.stay(len(built))
-        kept = ranked[:count]
-        if not stay and rung.model == self.plan.last and rung.part == 1.0:
-            plain = plain_ways(self.options)
-            kept += [k for k in ranked if built[k].way in plain][:1]
-        for place, k in enumerate(ranked):
+        best = losses[ranked[0]]
+        found = [
+            RankedWay(built[k].way, losses[k].mean - best.mean, losses[k].error_to(best) if place else 0.0)
+            for place, k in enumerate(ranked)
+        ]
+        stays = (choose or best_part(self.plan.stay(len(built)), beside=beside))(found)
+        for k, each, stay in zip(ranked, found, stays, strict=True):
             self._note(
-                rung, built[k].way, losses[k], kept=k in kept, why=_why(place, len(ranked), count, kept=k in kept),
-                behind=losses[k].mean - best.mean, error=0.0 if place == 0 else losses[k].error_to(best),
+                rung, each.way, losses[k], kept=stay.kept, why=stay.why, behind=each.behind, error=each.error,
                 documents=int(np.count_nonzero(built[k].copies)),
             )  # fmt: skip
-        stayed = [built[k].way for k in dict.fromkeys(kept)]
+        stayed = [each.way for each, stay in zip(found, stays, strict=True) if stay.kept]
         self.summaries.append(
             RungSummary(len(self.summaries), rung.name, len(built), len(stayed), best.mean, random.mean)
         )
@@ -214,8 +230,13 @@ class Rungs:
         places = None if each.position is None else each.position[drawn.rows]
         return Arm("search", 1.0, seed, drawn.rows, drawn.copies, places)
 
-    def _in_order(self, best: Curation) -> Curation:
-        """Try orders of training on the largest transformer; an n-gram model does not see order."""
+    def _in_order(self, best: Curation, random: float) -> Curation:
+        """Try orders of training on the largest transformer; an n-gram model does not see order.
+
+        Args:
+            best: the way, shuffled.
+            random: bits per byte of random documents on that transformer.
+        """
         rung = self.plan.on_last("order", seeds=self.plan.seeds)
         orders = [order for order in ORDERS if best.method or order != "best last"]
         built = [self._build(replace(best, order=order)) for order in ("", *orders)]
@@ -231,9 +252,7 @@ class Rungs:
                 documents=int(np.count_nonzero(each.copies)),
             )  # fmt: skip
         lowest = min(loss.mean for loss in losses)
-        self.summaries.append(
-            RungSummary(len(self.summaries), rung.name, len(losses), 1, lowest, self.summaries[-1].random)
-        )
+        self.summaries.append(RungSummary(len(self.summaries), rung.name, len(losses), 1, lowest, random))
         return built[chosen].way
 
     def _note(
@@ -255,13 +274,3 @@ class Rungs:
                 bytes=0 if loss is None else loss.read, kept=kept, why=why,
             )
         )  # fmt: skip
-
-
-def _why(place: int, count: int, stay: int, *, kept: bool) -> str:
-    """Return why a way stays or goes."""
-    rank = f"{place + 1} of {count}"
-    if stay == 1:
-        return f"{rank}: the best" if kept else f"{rank}: not the best"
-    if place >= stay:
-        return f"{rank}: the best plain recipe, which has to be beaten" if kept else f"{rank}: the best {stay} stay"
-    return f"{rank}: among the best {stay}"
