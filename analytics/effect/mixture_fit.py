@@ -195,6 +195,19 @@ class FitParams:
     pull: float | None = None
     earlier: str = ""
 
+    @property
+    def pulls(self) -> tuple[float, ...]:
+        """Return the pulls whose optima are trained."""
+        return PULLS if self.pull is None else (self.pull,)
+
+    def count(self, domains: int, draws: int) -> int:
+        """Return how often a model is trained: the swarm, then the optima, the natural and the uniform mixture."""
+        return self.swarm(domains) + (2 + len(self.pulls)) * draws
+
+    def swarm(self, domains: int) -> int:
+        """Return the mixtures of the swarm for so many domains."""
+        return self.trials or max(16, 5 * domains)
+
 
 def fit_mixture(
     study: Study,
@@ -229,10 +242,9 @@ def fit_mixture(
     whole = _bytes(study, params.tokens)
     mixer = Mixer(bed.bench, domains, min(bed.protocol.budget_bytes, whole), params.max_copies)
     caps = domains.caps(whole, params.max_copies)
-    count = params.trials or max(16, 5 * len(domains))
-    swarm = draw_weights(domains, caps, trials=count, seed=bed.protocol.seed)
-    pulls = PULLS if params.pull is None else (params.pull,)
-    watch.step("swarm of mixtures", len(swarm) + (2 + len(pulls)) * bed.protocol.draws, "trials")
+    swarm = draw_weights(domains, caps, trials=params.swarm(len(domains)), seed=bed.protocol.seed)
+    pulls = params.pulls
+    watch.step("swarm of mixtures", params.count(len(domains), bed.protocol.draws), "trials")
     runs = run_mixtures(bed, mixer, [(weights, 0) for weights in swarm], model, progress=watch)
     bits = np.array([run.target for run in runs])
     law = LogLinear.fit(swarm, bits)

@@ -53,8 +53,11 @@ class MixtureProxy(Interface):
     def name(self) -> str:
         """Return the name and all settings that change a result, for the key of stored trials."""
 
-    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
-        """Train on a set and return the bits of each scored text of the target, float64 (m,)."""
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int, progress: Progress) -> NDArray[np.float64]:
+        """Train on a set and return the bits of each scored text of the target, float64 (m,).
+
+        ``progress`` counts trials, so a proxy only asks it whether a person stopped the work.
+        """
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class NgramProxy:
 
     name: str = "word trigrams"
 
-    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int, progress: Progress) -> NDArray[np.float64]:
         """Train and score; the seed changes nothing."""
         return NgramModel.train(bed.bench.words.take(chosen.rows), chosen.copies).bits(bed.bench.unseen)
 
@@ -296,7 +299,7 @@ def _trial(
     while (found := store.find(key)) is None:
         try:
             with store.writer(key) as out:
-                out.write_array("bits", proxy.bits(bed, chosen, seed))
+                out.write_array("bits", proxy.bits(bed, chosen, seed, progress))
                 out.commit(rows=len(chosen.rows))
         except LockedError:
             progress.check()

@@ -15,10 +15,22 @@ from tamis.analytics.effect.proxy_text import TokenTexts, reading_order
 from tamis.analytics.effect.proxy_training import precision_of, train_proxy
 from tamis.analytics.steps.chosen_texts import texts_of
 from tamis.data.errors import SettingError
+from tamis.data.progress import NullProgress, Progress
 
 if TYPE_CHECKING:
     from tamis.analytics.effect.bench import TrainingSet
     from tamis.analytics.effect.purpose import EffectStudy
+
+
+class _Stops(NullProgress):
+    """Progress of one model within the trials that another one counts: it reports nothing, and may cancel."""
+
+    def __init__(self, trials: Progress) -> None:
+        self._trials = trials
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` if a person stopped the trials."""
+        self._trials.check()
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class TransformerProxy:
 
         return int(torch.get_num_threads())
 
-    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int, progress: Progress) -> NDArray[np.float64]:
         """Train on a set and return the bits of each scored text of the target, float64 (m,).
 
         Raises:
@@ -69,7 +81,10 @@ class TransformerProxy:
         threads = self._threads
         try:
             stream = texts.stream(order, self.plan.tokens)
-            trial = train_proxy(self.plan, stream, scored.first(), scored, seed=seed, precision=self._precision)
+            trial = train_proxy(
+                self.plan, stream, scored.first(), scored, seed=seed, precision=self._precision,
+                progress=_Stops(progress),
+            )  # fmt: skip
         finally:
             torch.set_num_threads(threads)
         return trial.general_bits

@@ -267,6 +267,15 @@ class ProxyPlan:
         """Return the plan as a JSON value; one that reads bytes has the value it had before there were tokenizers."""
         return {key: value for key, value in asdict(self).items() if key != "tokenizer" or self.has_tokenizer}
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ProxyPlan:
+        """Read what ``to_json`` returned.
+
+        Raises:
+            SettingError: a field has no possible value.
+        """
+        return cls(**{**value, "shares": tuple(value["shares"])})
+
     def params(self, precision: Precision) -> dict[str, Any]:
         """Return everything about the training that a result depends on, as a JSON value."""
         unread = ("speed", "narrow", "parts", "symbols")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tamis.analytics.effect.proxy_agreement import NGRAM
-from tamis.app.cli.progress import bar
+from tamis.app.cli.progress import watch
 from tamis.app.cli.terminal import CorpusPath, app, err, out, read_text
 from tamis.data.open_corpus import open_corpus
 from tamis.data.parquet import write_bytes
@@ -52,15 +53,18 @@ def mixture_fit(
         Path | None, typer.Option("--out", "-o", help="Write the recipe with the mixture here.", show_default=False)
     ] = None,
 ) -> None:
-    """Find the mixture of sources, clusters or tiers at which a small model needs the fewest bits for a target."""
+    """Find the mixture of sources, clusters or tiers at which a small model needs the fewest bits for a target.
+
+    It runs in the background and is shown on the page Recipe; no model is trained twice, also after it was stopped.
+    """
     # Late: duckdb, numba and sqlglot.
-    from tamis.analytics.effect.mixture_fit import FitParams, fit_mixture
+    from tamis.analytics.effect.bench import Protocol
+    from tamis.analytics.effect.mixture_fit import FitParams
     from tamis.analytics.effect.mixture_swarm import DomainParams
-    from tamis.analytics.effect.mixture_transformer import TransformerProxy
-    from tamis.analytics.effect.proxy_plan import ProxyPlan
+    from tamis.analytics.effect.proxy_plan import LANES, ProxyPlan
     from tamis.analytics.effect.target import import_target
     from tamis.analytics.recipe.recipe import Recipe
-    from tamis.analytics.study.study import Study
+    from tamis.app.jobs.mixture import read_mixture, start_mixture
 
     workspace = Workspace.default()
     start = Recipe.from_yaml(read_text(recipe)) if recipe is not None else Recipe(title="A fitted mixture")
@@ -72,13 +76,16 @@ def mixture_fit(
         pull=pull,
         earlier=earlier,
     )
-    model = None if proxy == NGRAM else TransformerProxy(ProxyPlan(proxy, read, 1))
+    plan = None if proxy == NGRAM else ProxyPlan(proxy, read, 1, ())
     corpus = open_corpus(path, probes=workspace.probes)
     entry = import_target(workspace, target)
-    with bar(err) as progress:
-        study = Study.open(corpus, workspace, progress=progress)
-        found = fit_mixture(study, entry, params, proxy=model, progress=progress)
-    _say(found, workspace.put_value(found.to_json()))
+    if plan is not None:
+        models = params.count(2, Protocol().draws)
+        about = f"about {math.ceil(models * plan.model_seconds / LANES / 60)} min on two processors"
+        err.print(f"  {models} models of {plan.size} or more, {about}; 5 more for each domain beyond 3", markup=False)
+    job = watch(err, start_mixture(corpus, workspace, entry.name, params, proxy=plan))
+    found, digest = read_mixture(workspace, job)
+    _say(found, digest)
     if written is not None:
         write_bytes(written, start.with_operator(found.operator(), note=f"mixture for {entry.name}").to_yaml().encode())
         out.print(f"wrote {written}", markup=False)

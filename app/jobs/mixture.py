@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tamis.analytics.effect.mixture_fit import FitParams, fit_mixture
+from tamis.analytics.effect.mixture_fit import FitParams, MixtureFit, fit_mixture
 from tamis.analytics.effect.mixture_swarm import DomainParams
+from tamis.analytics.effect.mixture_transformer import TransformerProxy
+from tamis.analytics.effect.proxy_plan import ProxyPlan
 from tamis.analytics.effect.synthetic_dial import DialParams, ReportedDial, SyntheticDial, sweep_shares
 from tamis.analytics.effect.target import find_target
 from tamis.analytics.operators.operator import Operator
@@ -24,13 +26,24 @@ MIXTURE = "mixture"
 DIAL = "synthetic_dial"
 
 
-def start_mixture(corpus: Corpus, workspace: Workspace, target: str, wanted: FitParams) -> Job:
-    """Start fitting a mixture to a saved target, or join the running job.
+def start_mixture(
+    corpus: Corpus, workspace: Workspace, target: str, wanted: FitParams, *, proxy: ProxyPlan | None = None
+) -> Job:
+    """Start fitting a mixture to a saved target, or join the running job; one that was stopped repeats no trial.
+
+    Args:
+        corpus: the analysed corpus.
+        workspace: where artifacts, targets and the job's record are kept.
+        target: name of a saved target.
+        wanted: what to fit.
+        proxy: the transformer that measures a mixture; None for the n-gram model.
 
     Raises:
         JobError: the process cannot be started.
     """
     params = opening_params(corpus, workspace) | {"target": target, "wanted": asdict(wanted)}
+    if proxy is not None:
+        params["proxy"] = proxy.to_json()
     return start(workspace.jobs, Request(MIXTURE, params, title=f"A mixture for {target}"), command=COMMAND)
 
 
@@ -39,8 +52,20 @@ def mix(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     workspace = Workspace(Path(params["workspace"]))
     study = Study.open(reopen(params, workspace, progress), workspace, progress=progress)
     wanted = FitParams(**{**params["wanted"], "domains": DomainParams(**params["wanted"]["domains"])})
-    found = fit_mixture(study, find_target(workspace, params["target"]), wanted, progress=progress)
+    proxy = TransformerProxy(ProxyPlan.from_json(params["proxy"])) if "proxy" in params else None
+    found = fit_mixture(study, find_target(workspace, params["target"]), wanted, proxy=proxy, progress=progress)
     return {"fit": workspace.put_value(found.to_json())}
+
+
+def read_mixture(workspace: Workspace, job: Job) -> tuple[MixtureFit, str]:
+    """Return what a finished fit found, and its digest.
+
+    Raises:
+        StoreError: the workspace does not have it.
+        SettingError: it is of another version.
+    """
+    digest = str(job.result["fit"])
+    return MixtureFit.open(workspace, digest), digest
 
 
 def start_dial(corpus: Corpus, workspace: Workspace, target: str, recipe: Recipe, wanted: DialParams) -> Job:

@@ -59,14 +59,10 @@ def train(params: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     def tell(found: ProxyEffect) -> None:
         write_bytes(folder / _CURVES, json.dumps(found.to_json()).encode(), durable=False)
 
-    found = measure_proxy(bed, Recipe.from_yaml(params["recipe"]), plan_of(params), listen=tell, progress=progress)
+    found = measure_proxy(
+        bed, Recipe.from_yaml(params["recipe"]), ProxyPlan.from_json(params["plan"]), listen=tell, progress=progress
+    )
     return {"effect": workspace.put_value(found.to_json()), "verdict": found.verdict}
-
-
-def plan_of(params: Mapping[str, Any]) -> ProxyPlan:
-    """Return the plan of a job."""
-    plan = dict(params["plan"])
-    return ProxyPlan(**{**plan, "shares": tuple(plan["shares"])})
 
 
 def find_proxies(workspace: Workspace, corpus: str, recipe: str, target: str) -> tuple[ProxyEffect, ...]:

@@ -17,7 +17,7 @@ from tamis.app.dashboard.job_view import last_job, watch
 from tamis.app.dashboard.look import Stat, count, duration, stats
 from tamis.app.dashboard.page_context import Stage, plain, show_fault
 from tamis.app.figures.mixture import mixture_figure
-from tamis.app.jobs.mixture import MIXTURE, start_mixture
+from tamis.app.jobs.mixture import MIXTURE, read_mixture, start_mixture
 from tamis.data.errors import TamisError
 
 _SLIDERS = 12
@@ -44,11 +44,11 @@ def show(here: Stage) -> None:
         _fit(here, target, wanted)
         return
     try:
-        fit = MixtureFit.open(here.workspace, str(done.result["fit"]))
+        fit, digest = read_mixture(here.workspace, done)
     except TamisError as error:
         show_fault(error)
         return
-    _offer(here, fit, str(done.result["fit"]))
+    _offer(here, fit, digest)
 
 
 def _wanted(here: Stage) -> FitParams:

@@ -25,6 +25,7 @@ from tamis.analytics.operators.operator import OPERATORS, Operator
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.study import Study
 from tamis.data.errors import SettingError
+from tamis.data.progress import NullProgress, Progress
 
 PROTOCOL = Protocol(budget_bytes=60_000, draws=3, holdout_bytes=40_000)
 TOKENS = 12_000
@@ -40,9 +41,9 @@ class Counting:
     name: str = "word trigrams"
     sets: list[int] = field(default_factory=list)
 
-    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int) -> NDArray[np.float64]:
+    def bits(self, bed: EffectStudy, chosen: TrainingSet, seed: int, progress: Progress) -> NDArray[np.float64]:
         self.sets.append(len(chosen.rows))
-        return NgramProxy().bits(bed, chosen, seed)
+        return NgramProxy().bits(bed, chosen, seed, progress)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def test_a_transformer_needs_fewer_bits_after_the_targets_own_domain_than_after_
     for name in ("target", "noise"):
         rows = np.flatnonzero(bed.bench.allowed & (sources == name))[:300]
         chosen = TrainingSet(rows, np.ones(len(rows), np.int32), int(bed.bench.bytes[rows].sum()))
-        found[name] = proxy.bits(bed, chosen, 0)
+        found[name] = proxy.bits(bed, chosen, 0, NullProgress())
     assert all(bits.shape == (len(bed.bench.scored),) and (bits > 0).all() for bits in found.values())
     assert found["target"].sum() < 0.9 * found["noise"].sum()
     assert "0.5M" in proxy.name and "32,768 bytes" in proxy.name
