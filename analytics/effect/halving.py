@@ -101,13 +101,19 @@ def search_recipe(
         progress: counts the trials; may cancel.
 
     Raises:
-        SettingError: the target has too few texts, or no way keeps anything.
+        SettingError: the target has too few texts, the budget holds the whole corpus, or no way keeps anything.
     """
     watch = progress or NullProgress()
     rules = protocol or Protocol(draws=plan.seeds)
     bed = EffectStudy.open(study, target, protocol=rules, search=True, progress=watch)
     if bed.target is None:
         raise SettingError("A search needs a target")
+    have = int(study.facts.whole("n_tokens").sum())
+    if plan.tokens >= have:
+        raise SettingError(
+            "A budget that holds the whole corpus leaves nothing to choose", value=plan.tokens,
+            allowed=f"fewer than {have:,} tokens", fix="take fewer tokens",
+        )  # fmt: skip
     by = groups_column(study) if plan.by is None else plan.by
     parts = Ingredients(study, target, bed.target, plan.tokens, by, rules)
     search = Rungs(bed, parts, plan, choices(study, by=by, near=plan.near), watch)

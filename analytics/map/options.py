@@ -162,7 +162,7 @@ def change_options(workspace: Workspace, corpus: Corpus, size: Size, changes: Ma
     """
     if not changes:
         return
-    changed, options = dict(changes), read_options(workspace, corpus)
+    changed, options = _from_anywhere(changes, corpus), read_options(workspace, corpus)
     if "new_documents" in changed:
         options = with_new_documents(workspace, corpus, options, str(changed.pop("new_documents")))
     differ = {name for name, value in changed.items() if options.plain.get(name) != value} - {"tokenizer"}
@@ -174,6 +174,17 @@ def change_options(workspace: Workspace, corpus: Corpus, size: Size, changes: Ma
     options = MapOptions.of(options.plain | changed)
     mapping_steps(corpus, size, options)
     write_options(workspace, corpus, options)
+
+
+def _from_anywhere(changes: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    """Return options whose paths are absolute: the analysis runs in another folder."""
+    changed = dict(changes)
+    names = [name for name in ("model", "vectors") if changed.get(name)]
+    for name in names:
+        path = Path(changed[name]).expanduser()
+        if path.exists() and (name == "model" or type_at(corpus.schema, changed[name]) is None):
+            changed[name] = str(path.resolve())
+    return changed
 
 
 def _path(workspace: Workspace, corpus: str) -> Path:

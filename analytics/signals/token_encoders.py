@@ -124,7 +124,7 @@ def _load_tokenizers(path: Path) -> tuple[Encoder, Cuts | None]:
         text = path.read_text(encoding="utf-8")
         about = json.loads(text)
     except (OSError, ValueError) as error:
-        raise SettingError("Tokenizer cannot be read", value=str(path)) from error
+        raise SettingError("Tokenizer cannot be read", value=str(path), fix="name a tokenizer.json") from error
     if not (isinstance(about, dict) and isinstance(about.get("model"), dict)):
         raise SettingError("File is not a tokenizer.json", value=str(path), fix="save it with Tokenizer.save")
     encoder = Tokenizer.from_str(text)

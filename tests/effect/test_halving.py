@@ -218,6 +218,12 @@ def test_changes_of_a_choice_are_those_with_the_lowest_loss_so_far() -> None:
     assert len({way.method for way in plain} - {""}) == OTHERS
 
 
+def test_a_budget_of_the_whole_corpus_is_refused(made: tuple[Study, TargetEntry]) -> None:
+    have = int(made[0].facts.whole("n_tokens").sum())
+    with pytest.raises(SettingError, match=rf"got {have}.*fewer than {have:,} tokens"):
+        search_recipe(*made, replace(PLAN, tokens=have), protocol=PROTOCOL)
+
+
 def test_the_amount_divides_the_budget(made: tuple[Study, TargetEntry]) -> None:
     study, entry = made
     bed = EffectStudy.open(study, entry, protocol=PROTOCOL, search=True)

@@ -19,6 +19,7 @@ from tamis.analytics.map.cluster_steps import clusters_of
 from tamis.analytics.map.options import (
     PRECISE_SECONDS,
     MapOptions,
+    change_options,
     chosen_tier,
     mapping_steps,
     read_options,
@@ -230,3 +231,22 @@ def test_what_an_open_corpus_is_known_by_changes_with_roles_options_plugins_and_
     (workspace.root / "plugins" / "__pycache__").mkdir()
     (workspace.root / "plugins" / "__pycache__" / "own.pyc").write_bytes(b"")
     assert steps_stamp(workspace) == seen[-1]
+
+
+def test_folders_of_models_and_files_of_vectors_are_found_from_any_folder(
+    corpus: Corpus, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    with pytest.raises(SettingError, match=r"folder holds no model.*config\.json"):
+        change_options(workspace, corpus, size_of(corpus), {"tier": "precise", "model": "model"})
+    (tmp_path / "model" / "config.json").write_text("{}")
+    change_options(workspace, corpus, size_of(corpus), {"tier": "precise", "model": "model"})
+    assert read_options(workspace, corpus).model == str(tmp_path / "model")
+    for name in ("own", "vector"):
+        (tmp_path / name).mkdir()
+    for file, rows in (("a", 100), ("b", N - 100)):
+        np.save(tmp_path / "own" / f"{file}.parquet.npy", np.ones((rows, 4), dtype=np.float32))
+    for given, kept in (("own", str(tmp_path / "own")), ("vector", "vector")):
+        change_options(workspace, corpus, size_of(corpus), {"tier": "given", "vectors": given})
+        assert read_options(workspace, corpus).vectors == kept
