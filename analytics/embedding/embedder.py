@@ -327,7 +327,12 @@ def precise_embedder(model: str = MINILM, *, dtype: str | None = None) -> Precis
         return PreciseEmbedder(model, minilm_path(), MINILM_SHA256, chosen)
     folder = model_folder(model)
     if not any((folder / name).is_file() for name in ("modules.json", "config.json")):
-        raise SettingError("This folder holds no model", value=model, allowed="config.json or modules.json in it")
+        raise SettingError(
+            "This folder holds no model",
+            value=model,
+            allowed="config.json or modules.json in it",
+            fix="name another, or --tier fast",
+        )
     return PreciseEmbedder(model if not Path(model).is_dir() else folder.name, folder, weights_of(folder), chosen)
 
 
