@@ -82,7 +82,7 @@ class SpeedUp:
 
     Attributes:
         interval: tokens that random needs, divided by those the recipe needs for the same loss. It is the lowest loss
-            that both reach. The schedule favours the curve that ends there, so the number errs towards 1.
+            that both reach, as a rule where random ends; to a lower one the number can be less.
         least: whether a curve was there at its first checkpoint, so that the number is a bound.
     """
 
