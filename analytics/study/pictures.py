@@ -16,7 +16,7 @@ from tamis.analytics.facts.facts import Facts
 from tamis.analytics.signals.image_thumbnails import LARGE, SMALL, thumbnails
 from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.study.picture_difference import PictureDifference, picture_difference
-from tamis.analytics.study.readings import Reading, ReadPicture
+from tamis.analytics.study.readings import Reading, ReadPicture, read_documents
 from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.artifact import Artifact
@@ -150,6 +150,17 @@ def picture_readings(study: Study, rows: Sequence[int]) -> list[Reading]:
         Reading(each or "", PICTURE, picture=ReadPicture(int(row), str(own), name=name or ""))
         for each, row, own, name in zip(words, wanted, ids, names, strict=True)
     ]
+
+
+def read_rows(study: Study, rows: Sequence[int]) -> list[Reading]:
+    """Return a few documents of any kind as people read them, by facts row.
+
+    Raises:
+        CorpusError: a file is damaged or was changed since the corpus was opened.
+    """
+    if is_pictured(study.corpus):
+        return picture_readings(study, rows)
+    return read_documents(study.corpus, study.corpus.fetch(study.documents, np.asarray(rows, dtype=np.int64)))
 
 
 def picture_signals(facts: Facts) -> tuple[str, ...]:

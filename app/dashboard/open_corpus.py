@@ -23,8 +23,8 @@ from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
-from tamis.analytics.study.pictures import is_pictured, picture_readings, read_pictures
-from tamis.analytics.study.readings import Reading, read_documents
+from tamis.analytics.study.pictures import is_pictured, read_pictures, read_rows
+from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen, why_unmapped
 from tamis.analytics.study.study import Study
 from tamis.app.server.routes import SNIPPET_CHARACTERS, Said, Snippet
@@ -97,10 +97,7 @@ class Opened:
 
     def readings(self, rows: Sequence[int]) -> list[Reading]:
         """Return a few documents as people read them, by facts row."""
-        corpus = self.study.corpus
-        if is_pictured(corpus):
-            return picture_readings(self.study, rows)
-        return read_documents(corpus, corpus.fetch(self.study.documents, np.asarray(rows, dtype=np.int64)))
+        return read_rows(self.study, rows)
 
     @cached_property
     def is_pictured(self) -> bool:

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
+from tamis.analytics.study.lines import name_of
 from tamis.analytics.study.picture_difference import STRONGER, PictureDifference
 from tamis.analytics.study.pictures_in_files import PictureInFile
 from tamis.analytics.study.readings import Reading
@@ -19,12 +20,6 @@ from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places
 CAPTION = 2_000
 """Characters of a caption shown beside others at most."""
 KEYS = "Pixel for pixel, or back; + and - zoom, arrows move, Esc fits"
-
-
-def name_of(document: Reading) -> str:
-    """Return what a picture shows in words: its caption, else the name of its file, else its id."""
-    assert document.picture is not None
-    return " ".join(document.text[:CAPTION].split())[:300] or document.picture.name or document.picture.id
 
 
 def figure(

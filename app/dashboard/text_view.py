@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+from tamis.analytics.study.lines import line, name_of
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard.conversation_view import conversation, gist
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places, window
-from tamis.app.dashboard.picture_html import figure, name_of, pictured, sheet
+from tamis.app.dashboard.picture_html import figure, pictured, sheet
 
 WHOLE = 1_000_000
 """Characters shown at most, of one document."""
@@ -69,18 +70,6 @@ def cards(documents: Sequence[Reading], places: Sequence[Sequence[Span]] | None 
     spans = places if places is not None else [()] * len(documents)
     body = "".join(card(each, found, length=length) for each, found in zip(documents, spans, strict=True))
     return f'<div class="tamis-samples">{body or "No documents."}</div>'
-
-
-def line(document: Reading, *, length: int) -> str:
-    """Return the beginning of a document in one line of plain text, with the words for who speaks."""
-    if document.picture is not None:
-        return name_of(document)[:length]
-    if not document.parts:
-        return " ".join(document.text[: 4 * length].split())[:length]
-    found = [document.parts[at] for at in document.gist()]
-    each = max(length // max(len(found), 1), 20)
-    said = [(part.title, " ".join(part.text[: 4 * each].split())) for part in found]
-    return "  ".join(f"{title}: {text[:each]}{'…' * (len(text) > each)}" for title, text in said)
 
 
 def snippet(document: Reading, places: Sequence[Span] = (), *, length: int) -> tuple[tuple[str, bool], ...]:

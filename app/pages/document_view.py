@@ -17,6 +17,7 @@ from tamis.analytics.signals.spans import spans
 from tamis.analytics.study.audit_places import MARKED
 from tamis.analytics.study.duplicate_sources import boilerplate_spans
 from tamis.analytics.study.hits import hit_spans, searched_patterns
+from tamis.analytics.study.lines import line
 from tamis.analytics.study.meaning import document_example
 from tamis.analytics.study.pictures import compare_pictures, picture_signals
 from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
@@ -28,7 +29,7 @@ from tamis.app.dashboard.look import count, digits, short
 from tamis.app.dashboard.page_context import Stage, brief, plain
 from tamis.app.dashboard.picture_html import beside
 from tamis.app.dashboard.selection_bar import log_of
-from tamis.app.dashboard.text_view import WHOLE, card, line, reader
+from tamis.app.dashboard.text_view import WHOLE, card, reader
 from tamis.app.pages import review_panel
 from tamis.data.errors import TamisError
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from tamis.analytics.facts.column_info import distinct_titles
 from tamis.analytics.study.hits import hit_spans, searched_patterns
+from tamis.analytics.study.lines import name_of
 from tamis.analytics.study.queries import DECIDED, Page
 from tamis.app.dashboard import session
 from tamis.app.dashboard.document_list import DocumentList
@@ -13,7 +14,6 @@ from tamis.app.dashboard.gallery import Tile, gallery
 from tamis.app.dashboard.look import short
 from tamis.app.dashboard.meaning_panel import LIKENESS
 from tamis.app.dashboard.page_context import Stage
-from tamis.app.dashboard.picture_html import name_of
 from tamis.app.dashboard.text_view import snippet
 
 PREVIEW = 120

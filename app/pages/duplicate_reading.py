@@ -16,6 +16,7 @@ import streamlit as st
 
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.operator import OPERATORS
+from tamis.analytics.study.lines import line, name_of
 from tamis.analytics.study.pictures import compare_pictures, compared_facts
 from tamis.analytics.study.queries import Look, Order, duplicate_groups, group_members
 from tamis.analytics.study.readings import Reading
@@ -24,8 +25,8 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import unlike
 from tamis.app.dashboard.look import count, heading
 from tamis.app.dashboard.page_context import Stage, plain
-from tamis.app.dashboard.picture_html import beside, name_of
-from tamis.app.dashboard.text_view import line, reader
+from tamis.app.dashboard.picture_html import beside
+from tamis.app.dashboard.text_view import reader
 from tamis.app.pages import pair_verdict
 from tamis.data.hashing import digest
 

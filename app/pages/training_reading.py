@@ -9,13 +9,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from tamis.analytics.operators.operator import OPERATORS, RowOperator
+from tamis.analytics.study.lines import line
 from tamis.analytics.training.picture import PictureGroups
 from tamis.analytics.training.run_outline import RunOutline, StepReading
 from tamis.app.dashboard import session
 from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.look import count, heading, share, short
 from tamis.app.dashboard.page_context import Stage
-from tamis.app.dashboard.text_view import line
 
 LISTED = 12
 PREVIEW = 110

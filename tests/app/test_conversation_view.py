@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamis.analytics.study.lines import line
 from tamis.analytics.study.readings import Reading, ReadPart
 from tamis.app.dashboard.conversation_view import TURN_SHOWN, conversation
 from tamis.app.dashboard.marked_text import indented, mark_places
-from tamis.app.dashboard.text_view import card, line, reader
+from tamis.app.dashboard.text_view import card, reader
 from tamis.app.figures.role_colours import ROLE_COLOURS
 from tamis.data.parts import KINDS, ROLES
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from tamis.analytics.map.options import MapOptions, write_options
 from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.study.meaning import floor_of, ranking, sentence_embedder, sentence_example
+from tamis.analytics.study.pictures import read_rows
 from tamis.analytics.study.study import Study
 from tamis.app.cli.main import app
 from tamis.data.open_corpus import open_corpus
@@ -103,5 +104,12 @@ def test_a_sentence_selects_pictures_by_a_model_of_both_on_the_command_line_and_
     assert result.exit_code == 0, result.output
     said = Recipe.from_yaml(written.read_text())
     assert set(np.flatnonzero(study.evaluate(said).copies)) == set(kept)
-    printed = [line.split()[-1] for line in result.output.splitlines() if line[:2] in ("0.", "-0")]
-    assert set(printed) == set(study.facts.ids.take(kept).to_pylist())
+    printed = [line.split(maxsplit=2) for line in result.output.splitlines() if line[:2] in ("0.", "-0")]
+    assert {own for _, own, _ in printed} == set(study.facts.ids.take(kept).to_pylist())
+    cosines = [float(cosine) for cosine, _, _ in printed]
+    assert cosines == sorted(cosines, reverse=True)
+    for _, own, words in printed:
+        [document] = read_rows(study, [study.facts.ids.to_pylist().index(own)])
+        assert document.picture is not None
+        told = f"{document.picture.name}: {document.text}" if document.text else document.picture.name
+        assert words == told and words.partition(":")[0].endswith((".png", ".bmp"))

@@ -22,6 +22,7 @@ from tamis.analytics.recipe.recipe import Recipe
 from tamis.analytics.signals.likeness import cosines
 from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
+from tamis.analytics.study.lines import line
 from tamis.analytics.study.meaning import (
     Example,
     document_example,
@@ -37,6 +38,7 @@ from tamis.analytics.study.meaning import (
     vector_space,
 )
 from tamis.analytics.study.nearest_documents import neighbours_of
+from tamis.analytics.study.pictures import read_rows
 from tamis.analytics.study.scene import Scene
 from tamis.analytics.study.study import Study
 from tamis.app.cli import main
@@ -172,9 +174,16 @@ def test_a_run_selects_the_ids_that_the_page_selected(
     rule = example.rule(floor_of(scene_of(study, example).facts, example.column, documents=25))
     selected = Scene.build(study.facts, study.evidence, selection=[rule]).selected
     corpus, file = str(docstring_corpus.corpus), str(tmp_path / "recipe.yaml")
+    said: dict[str, str] = {}
     for command in (["search", corpus, SENTENCE, "--number", "25", "--out", file], ["run", file, corpus, "-o", out]):
         done = CliRunner().invoke(main.app, command)
         assert done.exit_code == 0, (done.output, done.exception)
+        said[command[0]] = done.output
+    cosine, own, words = said["search"].splitlines()[0].split(maxsplit=2)
+    [row] = np.flatnonzero(np.array(study.facts.ids.to_pylist()) == own)
+    assert float(cosine) == pytest.approx(scene_of(study, example).facts.numbers(example.column)[row], abs=1e-4)
+    [document] = read_rows(study, [int(row)])
+    assert words == line(document, length=100) != ""
     assert Path(file).read_text("utf-8") == Recipe().with_operator(rule).to_yaml()
     kept = [row["id"] for row in pq.read_table(tmp_path / "out" / "selection.parquet").to_pylist() if row["copies"]]
     assert sorted(kept) == sorted(study.facts.ids.filter(selected).to_pylist())
