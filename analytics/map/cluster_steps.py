@@ -22,11 +22,12 @@ from tamis.analytics.map.cluster_edits import ClusterEdit, apply_edits
 from tamis.analytics.map.cluster_names import ClusterLanguages, ClusterWords, name_clusters, stop_words, term_table
 from tamis.analytics.map.clusterings import CLUSTERINGS, HDBSCAN, ClusteringInput, Fineness
 from tamis.analytics.map.density_clusters import Noise, categories, centroids_of, number_by_size, vote
-from tamis.analytics.map.picture_names import naming_texts
+from tamis.analytics.map.picture_names import NamingCounter, naming_sources, naming_texts
 from tamis.analytics.map.steps import read_graph
-from tamis.analytics.map.term_counts import TermCounter, TermCounts
+from tamis.analytics.map.term_counts import TermCounts
 from tamis.analytics.steps.step import Estimate, StepContext, StepSpec
 from tamis.data.artifact import Artifact
+from tamis.data.corpus import Corpus
 from tamis.data.documents import load_column
 from tamis.data.errors import SettingError
 from tamis.data.hashing import key64, uniform
@@ -61,13 +62,15 @@ def count_terms(context: StepContext, labels: NDArray[np.int32], *, seed: int) -
     chosen = naming_sample(key64(documents.ids.to_pylist()), labels, seed=seed)
     wanted = np.where(chosen, labels, -1)[documents.facts_rows].astype(np.int32)
     first = 0
-    with TermCounter(np.unique(labels[labels >= 0]).astype(np.int32)) as counter:
+    numbers, sources = np.unique(labels[labels >= 0]).astype(np.int32), naming_sources(context.corpus)
+    with NamingCounter(numbers, len(sources)) as counter:
         for shard in context.corpus.shards():
             for texts in naming_texts(context.corpus, shard, max_rows=_ROWS):
                 context.progress.check()
-                counter.add(texts, wanted[first : first + len(texts)])
-                first += len(texts)
-                context.progress.advance(len(texts))
+                size = len(texts[0])
+                counter.add(texts, wanted[first : first + size])
+                first += size
+                context.progress.advance(size)
         return counter.counts()
 
 
@@ -166,6 +169,8 @@ def _middle(points: NDArray[np.float32]) -> tuple[float | None, float | None]:
 
 
 CLUSTERS_VERSION = 6
+PICTURE_CLUSTERS_VERSION = 7
+"""Of clusters of pictures, which are named by one source each."""
 EDITED = "edited_clusters"
 
 
@@ -175,6 +180,7 @@ def clusters_step(
     fineness: Fineness | None = None,
     noise: Noise = "leave",
     languages: bool = True,
+    pictures: bool = False,
 ) -> StepSpec:
     """Return the step that finds and names clusters.
 
@@ -189,6 +195,7 @@ def clusters_step(
         noise: ``leave`` keeps documents in no cluster unclustered; ``vote`` gives them the commonest cluster among
             their neighbours.
         languages: whether the analysis has the language step, which helps to find the stop words of rare languages.
+        pictures: whether the documents are pictures.
 
     Raises:
         SettingError: unknown clustering or noise setting, or an impossible size.
@@ -215,10 +222,14 @@ def clusters_step(
 
     upstream = ("documents", "embeddings", "knn", "map", *(("language",) if languages else ()))
     params = {"clustering": clustering, **asdict(fine), "noise": noise}
-    return _spec("clusters", upstream, params, "Finding and naming clusters", lambda n: 2 + n * 7e-5, run)
+    return _spec(
+        "clusters", upstream, params, "Finding and naming clusters", lambda n: 2 + n * 7e-5, run, pictures=pictures
+    )
 
 
-def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languages: bool = True) -> StepSpec:
+def edited_clusters_step(
+    edits: Sequence[ClusterEdit], *, seed: int = 0, languages: bool = True, pictures: bool = False
+) -> StepSpec:
     """Return the step that applies people's edits to the clusters of ``clusters_step`` and names them again.
 
     Its artifact is made like that of ``clusters_step``; clusters that no edit touched keep their numbers.
@@ -227,6 +238,7 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
         edits: in order.
         seed: of splits and of the documents that name a cluster.
         languages: whether the analysis has the language step.
+        pictures: whether the documents are pictures.
     """
 
     def run(context: StepContext) -> None:
@@ -241,7 +253,9 @@ def edited_clusters_step(edits: Sequence[ClusterEdit], *, seed: int = 0, languag
 
     upstream = ("documents", "embeddings", "map", "clusters", *(("language",) if languages else ()))
     params = {"edits": [edit.plain for edit in edits], "seed": seed}
-    return _spec(EDITED, upstream, params, "Editing and naming clusters", lambda n: 2 + n * 1e-5, run)
+    return _spec(
+        EDITED, upstream, params, "Editing and naming clusters", lambda n: 2 + n * 1e-5, run, pictures=pictures
+    )
 
 
 def clusters_of(artifacts: Mapping[str, Artifact]) -> Artifact | None:
@@ -249,7 +263,9 @@ def clusters_of(artifacts: Mapping[str, Artifact]) -> Artifact | None:
     return artifacts.get(EDITED) or artifacts.get("clusters")
 
 
-def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True) -> StepSpec:
+def concepts_step(
+    *, k: int | None = None, iterations: int = 20, seed: int = 0, languages: bool = True, pictures: bool = False
+) -> StepSpec:
     """Return the step that divides all documents with an embedding into concepts by spherical k-means.
 
     Its artifact is made like that of ``clusters_step``, without a sweep. Documents without an embedding get -1.
@@ -259,6 +275,7 @@ def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, 
         iterations: of Lloyd's algorithm.
         seed: of the first centroids and of the documents that name a concept.
         languages: whether the analysis has the language step.
+        pictures: whether the documents are pictures.
     """
 
     def run(context: StepContext) -> None:
@@ -275,7 +292,7 @@ def concepts_step(*, k: int | None = None, iterations: int = 20, seed: int = 0, 
 
     upstream = ("documents", "embeddings", "map", *(("language",) if languages else ()))
     params = {"k": k, "iterations": iterations, "seed": seed}
-    return _spec("concepts", upstream, params, "Dividing into concepts", lambda n: 2 + n * 6e-5, run)
+    return _spec("concepts", upstream, params, "Dividing into concepts", lambda n: 2 + n * 6e-5, run, pictures=pictures)
 
 
 def concept_count(documents: int) -> int:
@@ -290,10 +307,12 @@ def _spec(
     title: str,
     seconds: Callable[[int], float],
     run: Callable[[StepContext], None],
+    *,
+    pictures: bool,
 ) -> StepSpec:
     return StepSpec(
         name=name,
-        version=CLUSTERS_VERSION,
+        version=PICTURE_CLUSTERS_VERSION if pictures else CLUSTERS_VERSION,
         upstream=upstream,
         params=params,
         title=title,
@@ -351,11 +370,19 @@ def _write(
         "clusters": len(numbers),
         "unclustered": int((labels < 0).sum()),
         "categories": int(kinds.max(initial=-1)) + 1,
-        "names": f"c-TF-IDF of up to {NAMED_BY} documents per cluster, chosen by hash",
+        "names": f"c-TF-IDF of up to {NAMED_BY} documents per cluster, chosen by hash{_sources_words(context.corpus)}",
         "space": embeddings.facts["space"],
         "tier": embeddings.facts["tier"],
     }
     context.out.commit(rows=len(labels), facts=facts)
+
+
+def _sources_words(corpus: Corpus) -> str:
+    """Return where the words of the names come from, where there are several places; empty for texts."""
+    first, *others = naming_sources(corpus)
+    if not others:
+        return ""
+    return f": {first} where half of a cluster's pictures have them, else {', else '.join(others)}"
 
 
 COLUMNS.declare(

@@ -248,8 +248,12 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
         plain = mapping_steps(corpus, size, replace(options, scope=WHOLE))
         return tuple(scoped_in_place(step, options.scope) for step in plain)
     # Pictures without captions have no language.
-    spoken = corpus.shape.has_texts
-    edited = (edited_clusters_step(options.edits, seed=options.seed, languages=spoken),) if options.edits else ()
+    spoken, pictures = corpus.shape.has_texts, corpus.shape.kind == PICTURE
+    edited = (
+        (edited_clusters_step(options.edits, seed=options.seed, languages=spoken, pictures=pictures),)
+        if options.edits
+        else ()
+    )
     if options.placed_on is not None:
         return (*placed_steps(options.placed_on), *edited)
     laid_out = (
@@ -266,9 +270,10 @@ def mapping_steps(corpus: Corpus, size: Size, options: MapOptions) -> tuple[Step
             fineness=Fineness(options.min_cluster_size, seed=options.seed),
             noise=options.noise,
             languages=spoken,
+            pictures=pictures,
         ),
         *edited,
-        concepts_step(k=options.concepts, seed=options.seed, languages=spoken),
+        concepts_step(k=options.concepts, seed=options.seed, languages=spoken, pictures=pictures),
     )
 
 

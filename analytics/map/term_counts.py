@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import duckdb
@@ -103,12 +102,8 @@ class TermCounter:
         self._connection = duckdb.connect(":memory:", config=config)
         self._connection.execute("CREATE TABLE counts (cluster INTEGER, term VARCHAR, n BIGINT)")
 
-    def __enter__(self) -> TermCounter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Forget the counts."""
         self._connection.close()
 
     def add(self, texts: pa.Array, clusters: NDArray[np.int32]) -> None:

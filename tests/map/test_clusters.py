@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -45,7 +47,7 @@ def blobs(per_blob: int = 60, *, noise: int = 0, seed: int = 0) -> np.ndarray:
 
 def counted(texts: list[str], labels: list[int]) -> TermCounts:
     numbers = np.unique([label for label in labels if label >= 0]).astype(np.int32)
-    with TermCounter(numbers) as counter:
+    with closing(TermCounter(numbers)) as counter:
         for first in range(0, len(texts), 7):
             part = slice(first, first + 7)
             counter.add(pa.array(texts[part], pa.large_string()), np.array(labels[part], dtype=np.int32))
