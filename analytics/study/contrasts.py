@@ -83,10 +83,15 @@ def group_contrasts(scene: Scene, column: str, *, limit: int = 6) -> tuple[tuple
 
 
 def signal_contrasts(scene: Scene, *, limit: int = 8) -> tuple[SignalContrast, ...]:
-    """Return the signals that differ most between the selection and the rest, ties by name."""
+    """Return the signals that differ most between the selection and the rest, ties by name.
+
+    What was measured to make the selection, such as the cosines of a search by meaning, is left out.
+    """
     facts, inside = scene.facts, scene.selected
     rows = np.flatnonzero(inside)
-    found = [(rank_auc(value_ranks(facts, info.name), rows), info.name) for info in compared_columns(facts)]
+    own = {column for rule in scene.selection for column in rule.columns()}
+    compared = [info for info in compared_columns(facts) if info.role != "measure" or info.name not in own]
+    found = [(rank_auc(value_ranks(facts, info.name), rows), info.name) for info in compared]
     known = sorted((-abs(auc - 0.5), name, auc) for auc, name in found if not np.isnan(auc))
     shown = []
     for _, name, auc in known[:limit]:

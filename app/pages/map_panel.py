@@ -76,11 +76,15 @@ def _selection(here: Stage) -> None:
     if not sums.selected.documents:
         st.caption("No document has all conditions of the selection.")
         return
+    if here.pictures:
+        # A contact sheet is taken in at a glance.
+        _samples(here)
     for column in GROUPED:
         if column in here.facts.columns:
             _groups(here, column)
     _signals(here)
-    _samples(here)
+    if not here.pictures:
+        _samples(here)
 
 
 def _groups(here: Stage, column: str) -> None:
@@ -135,7 +139,10 @@ def _samples(here: Stage) -> None:
     first = first if first < len(rows) else 0
     number = PICTURES if here.pictures else SAMPLES
     shown = rows[first : first + number].tolist()
-    heading("Documents to read", f"{first + 1} to {first + len(shown)} in random order, seed 0")
+    heading(
+        "Pictures" if here.pictures else "Documents to read",
+        f"{first + 1} to {first + len(shown)} in random order, seed 0",
+    )
     if here.pictures:
         st.html(cards(here.readings(shown)))
         shown = []
