@@ -30,6 +30,8 @@ from tamis.data.source_files import fingerprint_of, text_fingerprint_of
 if TYPE_CHECKING:
     from tamis.data.corpus import Corpus
 
+LOST = "Put the file back as it was, or analyse the corpus again"
+"""What to do about a picture that is gone or was changed."""
 _NONE = "the row has no picture"
 _FIRST_ROWS = 1024
 
@@ -319,7 +321,7 @@ def read_named(named: NamedPicture) -> Held:
     except OSError as error:
         if not named.sha256:
             return _unreadable(error)
-        raise CorpusError(f"{named.name} is no longer there", value=str(named.path)) from error
+        raise CorpusError(f"{named.name} is no longer there", fix=LOST) from error
     if named.sha256 and sha256(held).hexdigest() != named.sha256:
-        raise CorpusError(f"{named.name} was changed since the corpus was opened", fix="open the corpus again")
+        raise CorpusError(f"{named.name} was changed since the corpus was opened", fix=LOST)
     return held

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 from typing import Literal
 
@@ -17,9 +18,9 @@ from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.documents import Documents
-from tamis.data.errors import PictureError, StoreError
+from tamis.data.errors import CorpusError, PictureError, StoreError
 from tamis.data.picture import Picture, read_picture
-from tamis.data.picture_source import Held, pictures_at
+from tamis.data.picture_source import LOST, pictures_at, states_pictures
 
 Side = Literal[128, 320]
 SMALL: Side = 128
@@ -126,17 +127,44 @@ def thumbnails(
             row = int(positions[at] - firsts[shard])
             begin, end = int(ends[row - 1, column]) if row else 0, int(ends[row, column])
             found[at] = held[begin:end].tobytes()
-    sources = iter(pictures_at(corpus, positions[[at for at, each in enumerate(found) if not each]]))
+    missing = np.array([at for at, each in enumerate(found) if not each], dtype=np.int64)
+    sources = iter(measured_pictures(artifact, corpus, positions[missing]))
     made = [partial(_from_stored, each) if each else partial(_from_picture, next(sources), size) for each in found]
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda make: make(), made))
+
+
+def measured_pictures(artifact: Artifact, corpus: Corpus, positions: NDArray[np.int64]) -> list[bytes]:
+    """Return the encoded pictures at source positions, in the requested order, as the step ``pictures`` saw them.
+
+    Args:
+        artifact: of the step.
+        corpus: the corpus.
+        positions: int64 (m,), of sound rows.
+
+    Raises:
+        CorpusError: a file is gone or was changed.
+    """
+    found: list[bytes] = []
+    for held in pictures_at(corpus, positions):
+        if isinstance(held, PictureError):
+            raise CorpusError(f"This picture is lost: {held.what}", fix=LOST)
+        found.append(held)
+    if states_pictures(corpus):
+        return found
+    # Files that a column names are hashed as one when the corpus is opened, not each.
+    firsts = np.array([shard.first for shard in corpus.shards()])
+    for held, position in zip(found, positions.tolist(), strict=True):
+        shard = int(np.searchsorted(firsts, position, side="right")) - 1
+        known = artifact.table(f"part-{shard:05d}", columns=["sha256"]).column(0)[position - int(firsts[shard])]
+        if sha256(held).digest() != known.as_py():
+            raise CorpusError("The file of this picture was changed since the analysis", fix=LOST)
+    return found
 
 
 def _from_stored(jpeg: bytes) -> bytes:
     return _webp(Image.open(BytesIO(jpeg)))
 
 
-def _from_picture(held: Held, size: Side) -> bytes:
-    if isinstance(held, PictureError):
-        raise held
+def _from_picture(held: bytes, size: Side) -> bytes:
     return thumbnail_of(read_picture(held), size)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tamis.analytics.facts.facts import Facts
-from tamis.analytics.signals.image_thumbnails import LARGE, SMALL, thumbnails
+from tamis.analytics.signals.image_thumbnails import LARGE, SMALL, measured_pictures, thumbnails
 from tamis.analytics.steps.per_row import PICTURES_STEP
 from tamis.analytics.study.picture_difference import PictureDifference, picture_difference
 from tamis.analytics.study.readings import Reading, ReadPicture, read_documents
@@ -22,9 +22,9 @@ from tamis.analytics.study.study import Study, find_artifact
 from tamis.data.artifact import Artifact
 from tamis.data.corpus import Corpus
 from tamis.data.errors import StoreError
-from tamis.data.formats import PICTURES
 from tamis.data.picture import Picture, read_picture
-from tamis.data.picture_files import PATH
+from tamis.data.repair import is_text
+from tamis.data.schema import type_at
 from tamis.data.shapes import PICTURE
 
 WHOLE = "full"
@@ -93,7 +93,7 @@ def prepare_pictures(study: Study) -> None:
 
 def _whole(study: Study, row: int) -> bytes:
     def make() -> bytes:
-        [raw] = study.corpus.picture_bytes(study.documents, [row])
+        [raw] = measured_pictures(_made(study), study.corpus, study.documents.order[[row]])
         return whole_picture(read_picture(raw))
 
     found: bytes = study.facts.memo.through(("whole picture", study.facts.digest, row), make, size=len)
@@ -137,14 +137,16 @@ def picture_readings(study: Study, rows: Sequence[int]) -> list[Reading]:
     """
     corpus, wanted = study.corpus, np.asarray(rows, dtype=np.int64)
     caption = corpus.shape.columns.get("caption")
-    # Files of pictures are named by their path.
-    files = len(corpus.opened) > 0 and all(file.format == PICTURES for file in corpus.opened)
-    columns = [*([corpus.head(caption)] if caption else []), *([PATH] if files else [])]
+    # Pictures in files of their own are named by their path; one beside bytes would be read with them.
+    path = corpus.shape.columns[PICTURE]
+    kind = type_at(corpus.schema, path)
+    files = kind is not None and is_text(kind) and corpus.head(path) == path
+    columns = [*([corpus.head(caption)] if caption else []), *([path] if files else [])]
     words = names = [""] * len(wanted)
     if columns and len(wanted):
         table = corpus.fetch(study.documents, wanted, columns=columns)
         words = corpus.texts_of(table).to_pylist() if caption else words
-        names = table.column(PATH).to_pylist() if files else names
+        names = table.column(path).to_pylist() if files else names
     ids = study.facts.ids.take(pa.array(wanted)).to_pylist()
     return [
         Reading(each or "", PICTURE, picture=ReadPicture(int(row), str(own), name=name or ""))

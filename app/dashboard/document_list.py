@@ -81,19 +81,20 @@ class DocumentList:
         )  # fmt: skip
 
 
-def list_component(name: str, *, place: str, style: str = "") -> Callable[..., Any]:
+def list_component(name: str, *, place: str, style: str = "", script: str = "") -> Callable[..., Any]:
     """Return a component of Streamlit from ``NAME.js``, which goes on from the shared script, and ``NAME.css``.
 
     Args:
         name: of the files.
         place: class of the element that it fills.
         style: further rules.
+        script: further functions.
     """
     return st.components.v2.component(
         f"tamis_{name}",
         html=f'<div class="{place}"></div>',
         css=f"{style}\n{(HERE / f'{name}.css').read_text('utf-8')}",
-        js="\n".join((HERE / file).read_text("utf-8") for file in ("document_list.js", f"{name}.js")),
+        js="\n".join([script, *((HERE / file).read_text("utf-8") for file in ("document_list.js", f"{name}.js"))]),
     )
 
 

@@ -29,7 +29,7 @@ class Gallery extends DocumentList {
     picture.sizes = WIDE;
     picture.srcset = `${small} 128w, ${large} 320w`; // The large one is made when somebody looks, so only fine screens ask.
     picture.src = small;
-    picture.addEventListener("error", () => item.classList.add("lost"));
+    picture.addEventListener("error", () => sayLost(picture));
     opener.appendChild(picture);
     opener.addEventListener("click", () => this.open(item));
     const words = element("div", "words");

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from tamis.app.dashboard.document_list import DocumentList, ListedDocument, list_component
 from tamis.app.dashboard.picture_style import PAPER
+from tamis.app.server.lost_picture import LOST_SCRIPT, LOST_STYLE
 
-_mount = list_component("gallery", place="tamis-gallery", style=f".tamis-gallery {{{PAPER}}}")
+_mount = list_component(
+    "gallery", place="tamis-gallery", style=f".tamis-gallery {{{PAPER}}} {LOST_STYLE}", script=LOST_SCRIPT
+)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tamis.analytics.steps.corpus_columns import left_out_notes
 from tamis.analytics.steps.facts_step import step_of
 from tamis.analytics.steps.pipeline import Analysis, PlannedStep, analyze, find_analysis_so_far, plan_steps
 from tamis.analytics.study.audit_places import audit_places
+from tamis.analytics.study.lines import name_of
 from tamis.analytics.study.pictures import is_pictured, read_pictures, read_rows
 from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.standard_analysis import analysis_steps, steps_on_screen, why_unmapped
@@ -172,8 +173,11 @@ class Opened:
         document = self.readings([row])[0]
         lines = tuple(f"{self.facts.info(name).title}: {values[name]}" for name in shown if values[name] is not None)
         if not document.parts:
-            picture = -1 if document.picture is None else row
-            return Snippet(str(values["id"]), _shortened(document.text, SNIPPET_CHARACTERS), lines, picture=picture)
+            pictured = document.picture is not None
+            text = name_of(document) if pictured and not document.text.strip() else document.text
+            return Snippet(
+                str(values["id"]), _shortened(text, SNIPPET_CHARACTERS), lines, picture=row if pictured else -1
+            )
         found = [document.parts[at] for at in document.gist()]
         each = SNIPPET_CHARACTERS // max(len(found), 1)
         turns = tuple(Said(part.title, part.role, _shortened(part.text, each)) for part in found)

@@ -12,10 +12,13 @@ from html import escape
 
 from tamis.analytics.study.lines import name_of
 from tamis.analytics.study.picture_difference import STRONGER, PictureDifference
+from tamis.analytics.study.pictures import compare_pictures
 from tamis.analytics.study.pictures_in_files import PictureInFile
 from tamis.analytics.study.readings import Reading
+from tamis.analytics.study.study import Study
 from tamis.app.dashboard.look import count
 from tamis.app.dashboard.marked_text import Span, cut_spans, mark_places
+from tamis.data.errors import CorpusError
 
 CAPTION = 2_000
 """Characters of a caption shown beside others at most."""
@@ -81,20 +84,24 @@ def sheet_of_files(pictures: Sequence[PictureInFile]) -> str:
     return f'<ul class="tamis-sheet">{"".join(tiles)}</ul>' if tiles else "No documents."
 
 
-def beside(left: Reading, right: Reading, found: PictureDifference | None, *, titles: tuple[str, str]) -> str:
-    """Return two pictures side by side, and where they differ."""
+def beside(study: Study, left: Reading, right: Reading, *, titles: tuple[str, str]) -> str:
+    """Return two pictures side by side, and where they differ, or why that cannot be said."""
+    assert left.picture is not None and right.picture is not None
     cells = "".join(
         f'<div><div class="tamis-muted">{escape(title)}</div>{figure(each, tallest=300, least=210)}</div>'
         for title, each in zip(titles, (left, right), strict=True)
     )
-    if found is not None:
-        data = b64encode(found.picture).decode()
-        words = difference_words(found)
-        cells += (
-            f'<div><div class="tamis-muted">Difference</div><img alt="{escape(words)}" '
-            f'src="data:image/webp;base64,{data}"><div class="tamis-muted">{escape(words)}</div></div>'
+    try:
+        found = compare_pictures(study, left.picture.row, right.picture.row)
+    except CorpusError as error:
+        difference = f'<div class="tamis-lost">{escape(str(error))}</div>'
+    else:
+        words, data = difference_words(found), b64encode(found.picture).decode()
+        difference = (
+            f'<img alt="{escape(words)}" src="data:image/webp;base64,{data}">'
+            f'<div class="tamis-muted">{escape(words)}</div>'
         )
-    return f'<div class="tamis-beside">{cells}</div>'
+    return f'<div class="tamis-beside">{cells}<div><div class="tamis-muted">Difference</div>{difference}</div></div>'
 
 
 def difference_words(found: PictureDifference) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tamis.app.server.lost_picture import LOST_STYLE
+
 PAPER = "--picture-paper: light-dark(#d6dad9, #5f656a); --tile-paper: light-dark(#f1f3f2, #262c30);"
 """What stands behind transparent pixels, so that drawings in black and in white are seen, and around thumbnails."""
 
@@ -15,8 +17,10 @@ PICTURE_STYLE = f"""
   min-height: var(--least, 240px); object-fit: contain;}}
 .tamis-figure > button[aria-pressed="true"] {{cursor: zoom-out; height: var(--tallest, 400px);}}
 .tamis-figure > button[aria-pressed="true"] img {{max-width: none; max-height: none; min-height: 0;}}
-.tamis-figure > button.lost, .tamis-sheet > li.lost {{cursor: default; overflow-wrap: anywhere;}}
-.tamis-figure > button.lost::after, .tamis-sheet > li.lost button::after {{content: "cannot be shown"; opacity: 0.75;}}
+.tamis-figure > button:not([data-zoom]) {{cursor: default;}}
+{LOST_STYLE}
+.tamis-figure .tamis-lost, .tamis-beside > div > .tamis-lost {{font-size: 0.9rem; padding: 16px;
+  -webkit-line-clamp: 9;}}
 .tamis-figure > button:focus-visible, .tamis-sheet button:focus-visible, .tamis-pictured button:focus-visible {{
   outline: 2px solid light-dark(#0f766e, #4fc3b5); outline-offset: 1px;}}
 .tamis-figure figcaption {{font-size: 0.9rem; line-height: 1.45; overflow-wrap: anywhere; unicode-bidi: plaintext;}}

@@ -27,8 +27,10 @@ function watchPictures() {
     event.stopPropagation();
   };
   const lost = (event) => {
-    const place = event.target instanceof HTMLImageElement ? event.target.closest(".tamis-figure > button, .tamis-sheet li") : null;
-    if (place) place.classList.add("lost");
+    const own = event.target instanceof HTMLImageElement && event.target.closest(".tamis-figure, .tamis-sheet, .tamis-pictured");
+    if (!own) return;
+    event.target.closest("[data-zoom]")?.removeAttribute("data-zoom");
+    sayLost(event.target);
   };
   document.addEventListener("click", clicked);
   window.addEventListener("keydown", pressed, true);

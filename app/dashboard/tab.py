@@ -7,11 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 from tamis.app.dashboard import session
+from tamis.app.server.lost_picture import LOST_SCRIPT
 
 CLOSERS = ("reader/close", "map/close", "rail/clear")
 """Keys of the buttons that Escape presses, the innermost first: the first one that is on the page."""
 
-_SCRIPT = "\n".join(Path(__file__).with_name(name).read_text("utf-8") for name in ("picture_zoom.js", "tab.js"))
+_OWN = (Path(__file__).with_name(name).read_text("utf-8") for name in ("picture_zoom.js", "tab.js"))
+_SCRIPT = "\n".join([LOST_SCRIPT, *_OWN])
 _mount = st.components.v2.component("tamis_tab", html="<span></span>", js=_SCRIPT, isolate_styles=False)
 
 

@@ -19,7 +19,7 @@ from tamis.analytics.study.duplicate_sources import boilerplate_spans
 from tamis.analytics.study.hits import hit_spans, searched_patterns
 from tamis.analytics.study.lines import line
 from tamis.analytics.study.meaning import document_example
-from tamis.analytics.study.pictures import compare_pictures, picture_signals
+from tamis.analytics.study.pictures import picture_signals
 from tamis.analytics.study.queries import extent, find_items, neighbours_of, why
 from tamis.analytics.study.readings import Reading
 from tamis.analytics.study.reasons import reason, verdict_words
@@ -187,8 +187,7 @@ def _verdict(here: Stage, row: int, document: Reading) -> None:
 def _beside(here: Stage, document: Reading, twin: Reading) -> str:
     """Return the beginnings of a document and its twin side by side, the words that differ marked."""
     if document.picture is not None and twin.picture is not None:
-        difference = compare_pictures(here.opened.study, twin.picture.row, document.picture.row)
-        return beside(twin, document, difference, titles=("Its kept twin", "This picture"))
+        return beside(here.opened.study, twin, document, titles=("Its kept twin", "This picture"))
     found = word_diff(document.text[:TWIN_LIMIT], twin.text[:TWIN_LIMIT])
     sides = (("This document", document, found.left), ("Its kept twin", twin, found.right))
     cells = "".join(

@@ -17,7 +17,7 @@ import streamlit as st
 from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.operators.operator import OPERATORS
 from tamis.analytics.study.lines import line, name_of
-from tamis.analytics.study.pictures import compare_pictures, compared_facts
+from tamis.analytics.study.pictures import compared_facts
 from tamis.analytics.study.queries import Look, Order, duplicate_groups, group_members
 from tamis.analytics.study.readings import Reading
 from tamis.app.dashboard import session
@@ -334,9 +334,8 @@ def _side_by_side(here: Stage, shown: Shown) -> None:
 
 def _pictures_beside(here: Stage, left: Reading, right: Reading, shown: Shown) -> None:
     """Show two pictures, where they differ, and what the facts say of either."""
-    difference = compare_pictures(here.opened.study, shown.left, shown.right)
     with st.container(border=True, key="dup_pair"):
-        st.html(beside(left, right, difference, titles=("Kept", "Beside it")))
+        st.html(beside(here.opened.study, left, right, titles=("Kept", "Beside it")))
         rows = here.ask(compared_facts, rows=(shown.left, shown.right))
         values = [{"column": title, "kept": one, "beside it": other} for title, one, other in rows]
         st.dataframe(values, hide_index=True, row_height=28)

@@ -14,7 +14,6 @@ from tamis.analytics.duplicates.word_diff import word_diff
 from tamis.analytics.review.agreement import Votes
 from tamis.analytics.review.pairs import document_votes, pair_context, pair_subject, twin_rows
 from tamis.analytics.review.queues import NEEDS_STEP, TITLES, Kind, Queue, queue_rows
-from tamis.analytics.study.pictures import compare_pictures
 from tamis.analytics.study.queries import why
 from tamis.analytics.study.reasons import verdict_words
 from tamis.app.dashboard import login, session
@@ -279,7 +278,7 @@ def _pictures(desk: ReviewDesk, row: int, twin: int) -> None:
         st.html(figure(desk.here.readings([row])[0], tallest=440, least=400))
         return
     document, kept = desk.here.readings([row, twin])
-    st.html(beside(kept, document, compare_pictures(desk.here.opened.study, twin, row), titles=("One", "The other")))
+    st.html(beside(desk.here.opened.study, kept, document, titles=("One", "The other")))
 
 
 def _beside_twin(desk: ReviewDesk, row: int, twin: int) -> None:

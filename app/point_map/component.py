@@ -11,6 +11,7 @@ import streamlit as st
 
 from tamis.analytics.study.queries import Bounds
 from tamis.app.figures.role_colours import role_rules
+from tamis.app.server.lost_picture import LOST_SCRIPT, LOST_STYLE
 
 HERE = Path(__file__).parent
 HTML = """
@@ -90,8 +91,8 @@ SCRIPTS = (
 _mount = st.components.v2.component(
     "tamis_map",
     html=HTML,
-    css=f"{(HERE / 'map.css').read_text('utf-8')}\n{role_rules()}",
-    js="\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS),
+    css=f"{LOST_STYLE}\n{(HERE / 'map.css').read_text('utf-8')}\n{role_rules()}",
+    js="\n".join([LOST_SCRIPT, *((HERE / name).read_text("utf-8") for name in SCRIPTS)]),
 )
 
 MOST_ZOOM = 100.0

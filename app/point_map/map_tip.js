@@ -43,6 +43,7 @@ class Tip {
   picture(found) {
     const shown = document.createElement("img");
     shown.alt = "";
+    shown.addEventListener("error", () => sayLost(shown));
     shown.src = `${this.map.data.pictures}/${found.picture}?size=320`;
     return shown;
   }
