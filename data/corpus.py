@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tamis.data.batch_parts import read_batch
-from tamis.data.errors import CorpusError, PictureError, RoleError
+from tamis.data.errors import CorpusError, RoleError
 from tamis.data.formats import Cut, join_batches
 from tamis.data.nearest import did_you_mean
 from tamis.data.opening import (
@@ -26,7 +26,7 @@ from tamis.data.opening import (
 from tamis.data.parts import Parts
 from tamis.data.path_columns import ORIGINS
 from tamis.data.paths import Pieces, find_path
-from tamis.data.picture_source import pictures_at, read_batches, with_named_pictures
+from tamis.data.picture_source import read_batches, with_named_pictures
 from tamis.data.repair import Repairs
 from tamis.data.roles import ROLES, Roles, find_roles
 from tamis.data.rowcache import RowCache
@@ -311,23 +311,6 @@ class Corpus:
             kept = pa.array(self._sound(first, len(pictures)))
             first += len(pictures)
             yield pictures.filter(kept), rows.filter(kept)
-
-    def picture_bytes(self, documents: Documents, rows: Rows) -> list[bytes]:
-        """Return the encoded pictures of a few documents, in the requested order.
-
-        Args:
-            documents: the documents of this corpus.
-            rows: facts rows, int64 (m,).
-
-        Raises:
-            PictureError: the file of a picture is gone.
-            CorpusError: a file was changed since the corpus was opened.
-        """
-        found = pictures_at(self, documents.order[np.asarray(rows, dtype=np.int64)])
-        for held in found:
-            if isinstance(held, PictureError):
-                raise held
-        return [held for held in found if isinstance(held, bytes)]
 
     def column_at(self, positions: NDArray[np.int64], path: str) -> pa.Array:
         """Return one column at source positions, (m,)."""

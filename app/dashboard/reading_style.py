@@ -43,5 +43,16 @@ READING = f"""
     width: 100vw !important; border-radius: 12px 12px 0 0; background: light-dark(#fdfdfc, #14171a);
     box-shadow: 0 -6px 26px rgba(0, 0, 0, 0.3);}}
   .st-key-reader_tools {{position: sticky; top: 0; z-index: 2; background: light-dark(#fdfdfc, #14171a);}}
+  .st-key-review_choices [data-testid="stHorizontalBlock"] {{flex-wrap: nowrap; gap: 8px;}}
+  .st-key-review_choices [data-testid="stColumn"] {{min-width: 0 !important; flex: 1 1 0 !important;}}
+  .st-key-review_choices [data-testid="stColumn"]:last-child {{flex: 0 0 96px !important;}}
+  .st-key-review_choices [data-testid="stColumn"]:not(:has([data-testid="stElementContainer"])) {{display: none;}}
+  .st-key-review_buttons {{position: sticky; top: 0; z-index: 3; gap: 4px 8px; padding: 4px 0;
+    background: light-dark(#fdfdfc, #14171a);}}
+  .st-key-review_buttons :is([class*="review-document-"], [class*="review-pair-"]) {{flex: 1 1 28%;
+    width: auto !important;}}
+  .st-key-review_buttons button {{min-height: 44px;}}
+  .st-key-review_buttons :is([class*="review-document-"], [class*="review-pair-"]) button {{width: 100%;}}
 }}
+@media (hover: none) {{.st-key-review_buttons kbd {{display: none;}}}}
 """

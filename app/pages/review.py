@@ -144,7 +144,7 @@ def _choices(here: Stage, queue: Queue) -> Queue:
     steps = [step.id for step in outcome.steps] if outcome is not None else []
     kinds = list(get_args(Kind))
     wide = [4, 3, 1.4] if queue.kind in NEEDS_STEP else [7, 0.1, 1.4]
-    cells = st.columns(wide, vertical_alignment="bottom")
+    cells = st.container(key="review_choices").columns(wide, vertical_alignment="bottom")
     key = session.widget_holding("review/kind", queue.kind)
     kind: Kind = cells[0].selectbox(
         "Queue", kinds, index=kinds.index(queue.kind), format_func=lambda name: TITLES[name], key=key,
@@ -207,7 +207,7 @@ def _buttons(desk: ReviewDesk, queue: Queue, place: Place, votes: Votes) -> None
     mine = dict(zip(votes.documents, votes.of_reviewer(desk.name).tolist(), strict=True)).get(document, -1)
     before = sum(event.subject == subject.name and event.reviewer == desk.name for event in desk.log.events())
     answers = {value: answer[:2] for value, answer in ANSWERS.items()} if subject.kind == "pair" else _LOOK
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="review_buttons"):
         if subject.kind == "pair":
             st.markdown("**Same document?**")
         for value, (label, key) in answers.items():

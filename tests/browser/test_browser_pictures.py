@@ -178,3 +178,29 @@ def test_every_page_shows_pictures_and_nothing_that_only_texts_have_to_everybody
     same_row = "(all) => all.filter((each) => each.offsetTop === all[0].offsetTop).length"
     assert page.locator(".tamis-gallery li").evaluate_all(same_row) >= 2
     page.context.close()
+
+
+def test_a_picture_is_reviewed_on_a_phone_without_scrolling(dashboard: Dashboard, chromium: Browser) -> None:
+    for theme in ("light", "dark"):
+        context = chromium.new_context(
+            viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True,
+            color_scheme=theme,  # type: ignore[arg-type]
+        )  # fmt: skip
+        page = context.new_page()
+        page.goto(f"{dashboard.url}/review?corpus=drawn")
+        expect(page.get_by_text("Who reviews?")).to_be_visible(timeout=60_000)
+        page.get_by_label("Your name", exact=True).last.fill(f"Bo likes it {theme}")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("decided by you")).to_be_visible(timeout=30_000)
+        first = seen(page.locator(".tamis-figure img"))
+        page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+        below = page.locator(".tamis-figure button").bounding_box()
+        assert below is not None and below["y"] + below["height"] <= 844
+        for name in ("Keep", "Drop", "Unsure"):
+            box = page.get_by_role("button", name=re.compile(name)).bounding_box()
+            assert box is not None and box["height"] >= 44 and box["width"] >= 90 and box["x"] + box["width"] <= 390
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390 and violations(page) == []
+        page.get_by_role("button", name=re.compile("Keep")).tap()
+        expect(page.get_by_text("1 of", exact=False).first).to_be_visible(timeout=30_000)
+        expect(page.locator(".tamis-figure img")).not_to_have_attribute("alt", first[0], timeout=30_000)
+        context.close()

@@ -24,6 +24,7 @@ from tamis.analytics.study.study import Study
 from tamis.data.corpus import Corpus
 from tamis.data.errors import SettingError
 from tamis.data.open_corpus import open_corpus
+from tamis.data.picture_source import pictures_at
 from tamis.data.workspace import Workspace
 from tests.support.tiny_clip import write_tiny_clip
 
@@ -77,7 +78,7 @@ def test_the_standard_analysis_embeds_maps_and_names_pictures(analysis: Analysis
     assert np.allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=2e-3)
     assert {"cluster", "x", "y", "norm_group", "n_words", "megapixels"} <= set(facts.columns)
     again = embedder_of(analysis.artifacts["embeddings"], workspace)
-    pictures = analysis.corpus.picture_bytes(analysis.documents, np.array([3, 0]))
+    pictures = pictures_at(analysis.corpus, analysis.documents.order[[3, 0]])
     assert np.array_equal(again.encode(pictures), vectors[[3, 0]])
     words = " ".join(analysis.artifacts["concepts"].table("clusters").column("name").to_pylist())
     assert "tractor" in words and "field" in words

@@ -13,7 +13,7 @@ import pytest
 from picture_corpus import damaged, encoded, scene, sound, write_files
 
 from tamis.analytics.signals.image_signals import IMAGE_SIGNALS
-from tamis.analytics.signals.image_thumbnails import thumbnails
+from tamis.analytics.signals.image_thumbnails import measured_pictures, thumbnails
 from tamis.analytics.signals.pictures_step import HASHES, pictures_step
 from tamis.analytics.steps.documents_step import documents_step
 from tamis.analytics.steps.facts_step import facts_step
@@ -88,7 +88,9 @@ def test_texts_parts_and_pictures_of_documents_leave_errors_out(study: Study) ->
     assert sorted(held) == sorted(SOUND.values())
     rows = np.arange(n)[::-1]
     paths = corpus.fetch(study.documents, rows)["path"].to_pylist()
-    assert corpus.picture_bytes(study.documents, rows) == [SOUND[path] for path in paths]
+    found = find_artifact(study, "pictures")
+    assert found is not None
+    assert measured_pictures(found, corpus, study.documents.order[rows]) == [SOUND[path] for path in paths]
 
 
 def test_thumbnails_come_in_the_requested_order(study: Study) -> None:
