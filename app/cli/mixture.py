@@ -82,7 +82,8 @@ def mixture_fit(
     if plan is not None:
         models = params.count(2, Protocol().draws)
         about = f"about {math.ceil(models * plan.model_seconds / LANES / 60)} min on two processors"
-        err.print(f"  {models} models of {plan.size} or more, {about}; 5 more for each domain beyond 3", markup=False)
+        more = "" if params.trials else f"; from 4 domains on {models - 16} models and 5 for each"
+        err.print(f"  {models} models of {plan.size}, {about}{more}", markup=False)
     job = watch(err, start_mixture(corpus, workspace, entry.name, params, proxy=plan))
     found, digest = read_mixture(workspace, job)
     _say(found, digest)
