@@ -17,7 +17,7 @@ from tamis.app.jobs.worker import find_analysis, start_analysis
 from tamis.data.corpus import Corpus
 from tamis.data.job import Job
 from tamis.data.jobs import ask_first
-from tamis.data.workspace import Workspace
+from tamis.data.workspace import CorpusEntry, Workspace
 
 REFRESH_SECONDS = 1.5
 
@@ -51,12 +51,21 @@ def _state(workspace: Workspace, name: str, shown: cache.CorpusKey) -> None:
     job, plan, awaited = look(workspace, cache.corpus(now))
     done = len(plan) - len(awaited)
     if job is None:
+        if words := changed_words(workspace.corpus(name), cache.corpus(now)):
+            st.caption(words)
         st.caption(f"Analysed so far: {done} of {len(plan)} steps. Nothing works on the others: see Overview.")
         return
     running = next((each.title for each in awaited if each.running), job.progress.step or job.state)
     st.caption(f"{plain(running)} · {done} of {len(plan)} steps")
     st.progress(min(job.progress.fraction, 1.0))
     st.caption(f"Complete {until_words(time_until([each.name for each in awaited], awaited))}")
+
+
+def changed_words(entry: CorpusEntry, corpus: Corpus) -> str:
+    """Return that a corpus is another one than when it was opened, as a sentence; empty if it is the same."""
+    if entry.fingerprint in ("", corpus.fingerprint):
+        return ""
+    return "Its files or roles changed since it was opened, so it is another corpus: analyse it again."
 
 
 def look(workspace: Workspace, corpus: Corpus) -> tuple[Job | None, tuple[PlannedStep, ...], tuple[Awaited, ...]]:
