@@ -381,7 +381,9 @@ def model_folder(model: str) -> Path:
             "This model is not on this machine",
             value=model,
             allowed=f"{MINILM}, a folder, or a name in the local Hugging Face cache",
-            fix=f"fetch it once with: hf download {model}",
+            fix="put the folder back, name another, or --tier fast"
+            if Path(model).is_absolute()
+            else f"fetch it once with: hf download {model}",
         ) from error
 
 

@@ -11,7 +11,7 @@ from tamis.analytics.steps.pipeline import PlannedStep
 from tamis.app.dashboard import cache, login, session
 from tamis.app.dashboard.look import count, duration
 from tamis.app.dashboard.open_corpus import plan_of
-from tamis.app.dashboard.page_context import plain
+from tamis.app.dashboard.page_context import guard_page, plain
 from tamis.app.jobs.outlook import Awaited, awaited_steps, time_until
 from tamis.app.jobs.worker import find_analysis, start_analysis
 from tamis.data.corpus import Corpus
@@ -44,6 +44,7 @@ def follow(workspace: Workspace, name: str) -> None:
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+@guard_page
 def _state(workspace: Workspace, name: str, shown: cache.CorpusKey) -> None:
     now = cache.key_of(workspace, name)
     if now != shown:
@@ -87,6 +88,7 @@ def pull(workspace: Workspace, corpus: Corpus, steps: Collection[str]) -> None:
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+@guard_page
 def say(workspace: Workspace, corpus: Corpus, steps: frozenset[str], *, what: str) -> None:
     """Say that something is not there yet, and when it will be.
 
@@ -110,6 +112,7 @@ def say(workspace: Workspace, corpus: Corpus, steps: frozenset[str], *, what: st
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+@guard_page
 def say_sample(workspace: Workspace, corpus: Corpus, *, shown: int, total: int) -> None:
     """Say that a page shows a sample until the whole is there.
 
@@ -129,6 +132,7 @@ def say_sample(workspace: Workspace, corpus: Corpus, *, shown: int, total: int) 
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+@guard_page
 def say_later(workspace: Workspace, corpus: Corpus, steps: Mapping[str, str]) -> None:
     """Say in a line what a part of a page will show later, and when.
 

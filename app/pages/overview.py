@@ -29,7 +29,7 @@ from tamis.app.dashboard.changes import adopt
 from tamis.app.dashboard.conversation_view import KIND_TITLES, role_counts
 from tamis.app.dashboard.job_view import time_left, watch
 from tamis.app.dashboard.look import Stat, count, duration, heading, picture, share, short, size, stats
-from tamis.app.dashboard.page_context import Stage, plain, stage, workspace
+from tamis.app.dashboard.page_context import Stage, guard_page, plain, stage, workspace
 from tamis.app.dashboard.rail import is_ready
 from tamis.app.dashboard.waiting import until_words
 from tamis.app.figures.figures import share_bars
@@ -303,6 +303,7 @@ def _files(here: Stage) -> None:
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
+@guard_page
 def _analysis(here: Workspace, corpus: Corpus) -> None:
     """Show the plan as it stands now, and the job that works on it or the button that starts one."""
     job, plan, awaited = waiting.look(here, corpus)
