@@ -12,8 +12,10 @@ from tamis.analytics.map.options import chosen_tier, read_options, write_options
 from tamis.analytics.steps.pipeline import size_of
 from tamis.app.dashboard import login, session
 from tamis.app.dashboard.look import duration
+from tamis.app.dashboard.page_context import plain
 from tamis.app.pages import growth_choice
 from tamis.data.corpus import Corpus
+from tamis.data.shapes import PICTURE
 from tamis.data.workspace import Workspace
 
 
@@ -26,6 +28,10 @@ def show(workspace: Workspace, corpus: Corpus) -> None:
         return
     if options.tier == "given":
         st.caption(f"Embedding: your own vectors ({options.vectors})")
+        return
+    if corpus.shape.kind == PICTURE:
+        model = options.model if options.tier == "precise" else "EfficientNet-Lite0"
+        st.caption(f"Embedding: {plain(model)}. Another model: tamis analyze --tier precise --model FOLDER")
         return
     costs = {
         "precise": precise_estimate(size).seconds,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from dashboard import served
 from docstrings import docstrings, write_corpus
+from drawn_pictures import SERVER, analyse_pictures, write_pictures
 from session_client import Session
 from shared_corpus import SharedCorpus
 
@@ -25,6 +26,16 @@ def test_another_tier_is_remembered_and_its_analysis_is_planned(docstring_corpus
         assert ("button", "Start the analysis") in session.widgets
         session.close()
     assert read_options(Workspace(home), open_corpus(corpus)).tier == "precise"
+
+
+def test_pictures_are_offered_no_tiers_of_texts(tmp_path: Path) -> None:
+    corpus = write_pictures(tmp_path / "corpus", 12)
+    analyse_pictures(corpus, tmp_path / "home", "drawn")
+    with served(tmp_path / "home", corpus, program=SERVER) as dashboard:
+        session = Session(dashboard.url, query="corpus=drawn")
+        session.open("")
+        assert session.widgets and not any(label == "Embedding" for _, label in session.widgets)
+        session.close()
 
 
 @pytest.mark.parametrize("tier", ["auto", "fast", "tuned", "precise"])
