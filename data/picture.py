@@ -194,7 +194,7 @@ def _shared(image: Image.Image) -> NDArray[np.uint32]:
 
 
 def _view(image: Image.Image) -> NDArray[np.uint32]:
-    held: NDArray[np.uint8] = pa.array(image).flatten().to_numpy(zero_copy_only=True)
+    held: NDArray[np.uint8] = pa.array(image).values.to_numpy(zero_copy_only=True)
     return held.view(np.uint32).reshape(image.height, image.width)
 
 

@@ -37,7 +37,7 @@ _AROUND = 2
 
 def likenesses(
     one: NDArray[np.uint8], other: NDArray[np.uint8], begin: NDArray[np.float64],
-    shades: NDArray[np.float64], other_shades: NDArray[np.float64],
+    shades: NDArray[np.float64], other_shades: NDArray[np.float64], floor: float,
 ) -> NDArray[np.float32]:  # fmt: skip
     """Return how alike the pictures of each pair are, float32 (m,) in [0, 1].
 
@@ -48,9 +48,11 @@ def likenesses(
         one, other: uint8 (m, 32, 32), means of grey.
         begin: float64 (4,), where the fits begin: cell (x, y) of the other lies at (a x + b, c y + d) of the one.
         shades, other_shades: float64 (m, 3), see ``mean_shades``.
+        floor: what is less alike may be given as 0.
     """
     found = np.empty(len(one), dtype=np.float32)
-    _likenesses(one, other, begin, shades, other_shades, found)
+    # A little less, for values that become the floor when they are rounded.
+    _likenesses(one, other, begin, shades, other_shades, floor * (1 - 1e-6), found)
     return found
 
 
@@ -65,21 +67,22 @@ def mean_shades(colour8: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 @njit(cache=True, nogil=True)
-def _likenesses(one, other, begin, shades, other_shades, found):  # type: ignore[no-untyped-def]
+def _likenesses(one, other, begin, shades, other_shades, floor, found):  # type: ignore[no-untyped-def]
     for k in range(len(one)):
-        found[k] = _likeness(one[k], other[k], begin, shades[k], other_shades[k])
+        found[k] = _likeness(one[k], other[k], begin, shades[k], other_shades[k], floor)
 
 
 @njit(cache=True, nogil=True)
-def _likeness(one, other, begin, shade, other_shade):  # type: ignore[no-untyped-def]
+def _likeness(one, other, begin, shade, other_shade, floor):  # type: ignore[no-untyped-def]
     apart = 0.0
     for k in range(3):
         apart = max(apart, abs(shade[k] - other_shade[k]))
     colour = 1.0 - apart / _COLOUR
-    if colour <= 0.0:
+    most = min(1.0, colour + _FREE)
+    if colour <= 0.0 or most < floor:
         return 0.0
-    grey, detail = _agreement(one, other, _fitted(one, other, begin))
-    return max(0.0, min(grey, detail)) * min(1.0, colour + _FREE)
+    grey, detail = _agreement(one, other, _fitted(one, other, begin), floor / most)
+    return max(0.0, min(grey, detail)) * most
 
 
 @njit(cache=True, nogil=True)
@@ -165,8 +168,9 @@ def _solve(matrix, right):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _agreement(one, other, place):  # type: ignore[no-untyped-def]
-    """Return the correlations of grey and of detail over the shared area, zeros where too little is shared."""
+def _agreement(one, other, place, floor):  # type: ignore[no-untyped-def]
+    """Return the correlations of grey and of detail over the shared area, zeros where too little is shared or the first
+    is below the floor."""
     # Sums over all cells above and left of a corner: the one laid on the other, the other, and how many are shared.
     laid, sums, cells = np.zeros((CELLS, CELLS)), np.zeros((3, CELLS + 1, CELLS + 1)), 0
     shared, grey, detail = np.zeros((CELLS, CELLS), dtype=np.bool_), np.zeros(5), np.zeros(3)
@@ -194,6 +198,10 @@ def _agreement(one, other, place):  # type: ignore[no-untyped-def]
     mean, other_mean = grey[0] / cells, grey[1] / cells
     if abs(mean - other_mean) > _LIGHT:
         return 0.0, 0.0
+    spread, other_spread = grey[2] / cells - mean * mean + _NOISE, grey[3] / cells - other_mean * other_mean + _NOISE
+    alike = (grey[4] / cells - mean * other_mean + _NOISE) / np.sqrt(spread * other_spread)
+    if alike < floor:
+        return 0.0, 0.0
     for v in range(CELLS):
         top, bottom = max(0, v - _AROUND), min(CELLS, v + _AROUND + 1)
         for u in range(CELLS):
@@ -205,12 +213,8 @@ def _agreement(one, other, place):  # type: ignore[no-untyped-def]
                 detail[0] += fine * fine
                 detail[1] += other_fine * other_fine
                 detail[2] += fine * other_fine
-    spread, other_spread = grey[2] / cells - mean * mean + _NOISE, grey[3] / cells - other_mean * other_mean + _NOISE
-    common, free = grey[4] / cells - mean * other_mean + _NOISE, cells * _FINE_NOISE
-    return (
-        common / np.sqrt(spread * other_spread),
-        (detail[2] + free) / np.sqrt((detail[0] + free) * (detail[1] + free)),
-    )
+    free = cells * _FINE_NOISE
+    return alike, (detail[2] + free) / np.sqrt((detail[0] + free) * (detail[1] + free))
 
 
 @njit(cache=True, nogil=True)

@@ -159,7 +159,7 @@ def picture_pairs(
 
     def compare(first: int) -> NDArray[np.float32]:
         watch.check()
-        return _alike(pictures, shades, attempts, slice(first, first + _TOGETHER), chosen.views)
+        return _alike(pictures, shades, attempts, slice(first, first + _TOGETHER), chosen)
 
     with ThreadPoolExecutor(threads) as pool:
         compared = spread(pool.map(compare, blocks), len(blocks), len(pictures.whole), watch)
@@ -168,7 +168,7 @@ def picture_pairs(
 
 
 def _alike(
-    pictures: Thumbnails, shades: NDArray[np.float64], attempts: Attempts, some: slice, views: Sequence[View]
+    pictures: Thumbnails, shades: NDArray[np.float64], attempts: Attempts, some: slice, params: PictureParams
 ) -> NDArray[np.float32]:
     """Return how alike the pairs of some attempts are, float32 (m,)."""
     view, of_left = attempts.view[some], attempts.of_left[some]
@@ -176,11 +176,11 @@ def _alike(
     under = np.where(of_left, attempts.right[some], attempts.left[some])
     found = np.empty(len(view), dtype=np.float32)
     for at in np.unique(view).tolist():
-        (turn, part), rows = views[at], np.flatnonzero(view == at)
+        (turn, part), rows = params.views[at], np.flatnonzero(view == at)
         greys = pictures.inner32 if part == INNER else pictures.grey32
         begin = _begin(PARTS[0 if part == INNER else part])
         one, other = turn_picture(greys[laid[rows]], turn), greys[under[rows]]
-        found[rows] = likenesses(one, other, begin, shades[laid[rows]], shades[under[rows]])
+        found[rows] = likenesses(one, other, begin, shades[laid[rows]], shades[under[rows]], params.floor)
     return found
 
 

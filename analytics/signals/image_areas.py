@@ -11,6 +11,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 _FOUR = 4
+_FITTING = (2**32 - 1) // 255
+"""Pixels of a picture whose sums fit into 32 bits."""
+_ONE, _TWO, _32, _HALF = (np.uint64(each) for each in (1, 2, 32, 2**32 - 1))
 _TOGETHER = 256
 """Rows whose sum fits into 16 bits."""
 
@@ -88,7 +91,7 @@ def sum_area(rows, share, height, along, column, part, sums):  # type: ignore[no
     """
     units = np.uint32(share[2]), np.uint32(share[3]), np.uint32(height)
     _sum_rows(rows, share[0], share[1], units, column.reshape(-1), part)
-    if column.shape[1] == _FOUR:
+    if column.shape[1] == _FOUR and len(column) * rows.shape[0] <= _FITTING:
         _sum_columns_of_four(column, along, sums)
     else:
         _sum_columns(column, along, sums)
@@ -130,18 +133,17 @@ def _sum_columns(column, along, sums):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _sum_columns_of_four(column, along, sums):  # type: ignore[no-untyped-def]
-    """Do the same for four channels at once, which takes a third of the time."""
+    """Do the same for four channels, two in a word: sums of at most ``_FITTING`` pixels stay in their halves."""
+    words = column.reshape(-1).view(np.uint64)
     whole = np.uint64(len(along))
     for i in range(len(along)):
-        first, last = along[i, 0], along[i, 1]
+        first, last = _TWO * np.uint64(along[i, 0]), _TWO * np.uint64(along[i, 1])
         begin, end = np.uint64(along[i, 2]), np.uint64(along[i, 3])
-        s0, s1, s2, s3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
-        for x in range(first + 1, last):
-            s0 += column[x, 0]
-            s1 += column[x, 1]
-            s2 += column[x, 2]
-            s3 += column[x, 3]
-        sums[i, 0] = s0 * whole + begin * column[first, 0] + end * column[last, 0]
-        sums[i, 1] = s1 * whole + begin * column[first, 1] + end * column[last, 1]
-        sums[i, 2] = s2 * whole + begin * column[first, 2] + end * column[last, 2]
-        sums[i, 3] = s3 * whole + begin * column[first, 3] + end * column[last, 3]
+        one, other = np.uint64(0), np.uint64(0)
+        for x in range(first + _TWO, last, _TWO):
+            one += words[x]
+            other += words[x + _ONE]
+        one = one * whole + begin * words[first] + end * words[last]
+        other = other * whole + begin * words[first + _ONE] + end * words[last + _ONE]
+        sums[i, 0], sums[i, 1] = one & _HALF, one >> _32
+        sums[i, 2], sums[i, 3] = other & _HALF, other >> _32

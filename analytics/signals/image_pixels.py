@@ -20,8 +20,6 @@ TEXT_BLOCK, TEXT_STEP, TEXT_NEAR = 16, 48, 48
 TEXT_LEAST, TEXT_MOST, TEXT_TENTHS = 12, 128, 8
 
 _TEXT_PIXELS = TEXT_BLOCK * TEXT_BLOCK
-_LEVELS = np.arange(256, dtype=np.int64)
-_SQUARES = _LEVELS * _LEVELS
 
 
 def spacing(height: int, width: int, most: int) -> int:
@@ -54,25 +52,40 @@ def pixel_signals(scan: PixelScan) -> dict[str, float]:
 
 def _colour_signals(levels: NDArray[np.int64], codes: NDArray[np.int64], sums: NDArray[np.int64]) -> dict[str, float]:
     """Return the signals of brightness and colour, of the sampled pixels; see ``PixelScan``."""
-    count = int(levels.sum())
-    mean = int(levels @ _LEVELS) / count
-    rg, rg2, yb, yb2, apart, saturation = (int(each) for each in sums)
+    count, total, squares, low, high, most = _summary(levels, codes)
+    mean = total / count
+    rg, rg2, yb, yb2, apart, saturation = sums.tolist()
     # The opponent yellow-blue is counted in halves.
     means = (rg / count, yb / count / 2)
     spreads = (max(0.0, rg2 / count - means[0] ** 2), max(0.0, yb2 / count / 4 - means[1] ** 2))
     shares = levels[levels > 0] / count
-    below = np.cumsum(levels)
-    low, high = (int(np.searchsorted(below, -(-share * count // 100))) for share in (1, 99))
     return {
         "is_grey": float(apart <= GREY_TOLERANCE),
         "brightness": mean,
-        "brightness_spread": math.sqrt(max(0.0, int(levels @ _SQUARES) / count - mean**2)),
+        "brightness_spread": math.sqrt(max(0.0, squares / count - mean**2)),
         "contrast": float(high - low),
         "saturation": saturation / WHOLE / count,
         "colourfulness": math.sqrt(sum(spreads)) + 0.3 * math.hypot(*means),
-        "entropy": max(0.0, float(-np.sum(shares * np.log2(shares)))),
-        "flat_share": int(codes.max()) / count,
+        "entropy": max(0.0, -float((shares * np.log2(shares)).sum())),
+        "flat_share": most / count,
     }
+
+
+@njit(cache=True, nogil=True)
+def _summary(levels, codes):  # type: ignore[no-untyped-def]
+    """Return how many pixels there are, the sum of their levels and of the squares, the lowest levels that 1% and 99%
+    of them do not exceed, and how many have the most frequent colour."""
+    count, total, squares = np.int64(0), np.int64(0), np.int64(0)
+    for level in range(len(levels)):
+        count += levels[level]
+        total += level * levels[level]
+        squares += level * level * levels[level]
+    low, high, below = 0, 0, np.int64(0)
+    for level in range(len(levels)):
+        below += levels[level]
+        low += 100 * below < count
+        high += 100 * below < 99 * count
+    return count, total, squares, low, high, codes.max()
 
 
 def _blocking(steps: NDArray[np.int64], height: int, width: int) -> float:

@@ -68,7 +68,7 @@ def scan_picture(words: NDArray[np.uint32], step: int, size: tuple[int, int] = (
     height, width = words.shape
     grey, lanes = np.empty((height, width), dtype=np.uint8), _first_lanes(np.uint64(height), np.uint64(width))
     around, sums = np.zeros(3, dtype=np.int64), np.zeros(6, dtype=np.int64)
-    levels, codes = np.zeros((2, 256), dtype=np.int32), np.zeros((2, 4096), dtype=np.int32)
+    levels, codes = np.empty(256, dtype=np.int64), np.empty(4096, dtype=np.int64)
     small, cells = np.empty((*size, 4), dtype=np.uint64), np.empty((CELLS, CELLS, 1), dtype=np.uint64)
     parts = np.empty((COLOURS, COLOURS, 4), dtype=np.uint64)
     quads, rest = _quads(words)
@@ -76,8 +76,9 @@ def scan_picture(words: NDArray[np.uint32], step: int, size: tuple[int, int] = (
     _scan(words, rows, quads, step, grey, lanes, around, sums, levels, codes, small, cells, parts)
     name = _finished(rest, lanes, np.uint64(height), np.uint64(width))
     laplacian = int(_sum_of_laplacian(grey)), int(around[2])
-    counts = levels.sum(axis=0, dtype=np.int64), codes.sum(axis=0, dtype=np.int64)
-    return PixelScan(grey, name.astype("<u8").tobytes(), laplacian, around[:2], *counts, sums, small, cells, parts)
+    return PixelScan(
+        grey, name.astype("<u8").tobytes(), laplacian, around[:2], levels, codes, sums, small, cells, parts
+    )
 
 
 def pixel_hash(words: NDArray[np.uint32]) -> bytes:
@@ -104,6 +105,8 @@ def _quads(words: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.ui
 def _scan(words, rows, quads, step, grey, lanes, around, sums, levels, codes, small, cells, parts):  # type: ignore[no-untyped-def]
     height, width = words.shape
     inverse, room, across = _inverse_levels(), _room(width), np.zeros(width - 1, dtype=np.uint16)
+    # Neighbours are often alike: counts that alternate do not wait for each other.
+    two_levels, two_codes = np.zeros((2, 256), dtype=np.int32), np.zeros((2, 4096), dtype=np.int32)
     down = shares(height, len(small)), shares(height, CELLS), shares(height, COLOURS)
     along = shares(width, small.shape[1]), shares(width, CELLS), shares(width, COLOURS)
     column, part = np.empty((width, 4), dtype=np.uint32), np.empty(4 * width, dtype=np.uint16)
@@ -116,7 +119,7 @@ def _scan(words, rows, quads, step, grey, lanes, around, sums, levels, codes, sm
         for y in range(top, bottom):
             _add_neighbours(grey, y, around, across)
             if y % step == 0:
-                _add_colours(words, y, step, levels, codes, inverse, sums, room)
+                _add_colours(words, y, step, two_levels, two_codes, inverse, sums, room)
         while at_small < len(small) and down[0][at_small, 1] < bottom:
             sum_area(rows, down[0][at_small], len(small), along[0], column, part, small[at_small])
             at_small += 1
@@ -126,6 +129,10 @@ def _scan(words, rows, quads, step, grey, lanes, around, sums, levels, codes, sm
         while at_part < COLOURS and down[2][at_part, 1] < bottom:
             sum_area(rows, down[2][at_part], COLOURS, along[2], column, part, parts[at_part])
             at_part += 1
+    for k in range(len(levels)):
+        levels[k] = np.int64(two_levels[0, k]) + np.int64(two_levels[1, k])
+    for k in range(len(codes)):
+        codes[k] = np.int64(two_codes[0, k]) + np.int64(two_codes[1, k])
 
 
 @njit(cache=True, nogil=True)

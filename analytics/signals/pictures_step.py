@@ -37,6 +37,8 @@ from tamis.data.shapes import PICTURE
 from tamis.data.shards import Shard
 
 PASS_VERSION = 3
+_TOGETHER = 4
+"""Pictures that a thread measures before it asks for more."""
 
 HASHES = pa.schema(
     [
@@ -121,7 +123,8 @@ def _make(shard: Shard, given: PieceInput) -> dict[str, Part]:
     with ThreadPoolExecutor(given.threads) as pool:
         for held in _slices(given.corpus, shard):
             given.check()
-            measured = list(pool.map(_measured, held))
+            pieces = [held[begin : begin + _TOGETHER] for begin in range(0, len(held), _TOGETHER)]
+            measured = [each for piece in pool.map(_measured_together, pieces) for each in piece]
             tables.append(_table([each.values for each in measured]))
             found += [_Measured({}, each.thumbnails) for each in measured]
             given.advance(len(held))
@@ -133,6 +136,10 @@ def _make(shard: Shard, given: PieceInput) -> dict[str, Part]:
 def _slices(corpus: Corpus, shard: Shard) -> Iterator[Sequence[Held]]:
     for batch in read_batches(corpus, shard):
         yield batch.pictures
+
+
+def _measured_together(several: Sequence[Held]) -> list[_Measured]:
+    return [_measured(held) for held in several]
 
 
 def _measured(held: Held) -> _Measured:

@@ -13,6 +13,7 @@ from picture_corpus import encoded, scene
 from PIL import Image, ImageDraw, ImageFilter
 from plain_pictures import plain_grey, plain_means, plain_signals, plain_sums
 
+from tamis.analytics.signals import image_areas
 from tamis.analytics.signals.image_areas import area_means, area_sums, means_of
 from tamis.analytics.signals.image_hashes import CELLS, COLOURS
 from tamis.analytics.signals.image_pixels import (
@@ -189,6 +190,18 @@ def test_sums_of_wide_and_tall_pictures_do_not_overflow(size: tuple[int, int]) -
     assert found["blocking"] == pytest.approx(expected["blocking"], nan_ok=True)
     scan = look_at(words)
     assert np.array_equal(scan.cells[:, :, 0], plain_sums(scan.grey, CELLS))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 255])
+def test_sums_of_the_largest_picture_that_fits_into_32_bits_stay_in_their_halves(columns: int) -> None:
+    rows = image_areas._FITTING // columns
+    column = np.full((columns, 4), 255 * rows, dtype=np.uint32)
+    column[:, 1] = 0
+    for wide in {1, columns, columns // 2 + 1}:
+        found, expected = np.empty((2, wide, 4), dtype=np.uint64)
+        image_areas._sum_columns_of_four(column, image_areas.shares(columns, wide), found)
+        image_areas._sum_columns(column, image_areas.shares(columns, wide), expected)
+        assert np.array_equal(found, expected) and found.max() > 2**32 - 2**17
 
 
 def test_known_pixels_keep_their_name() -> None:
