@@ -12,6 +12,7 @@ from clicks import search
 from dashboard import Dashboard, served, settle, visit
 from playwright.sync_api import Browser, Page, expect
 from shared_corpus import SharedCorpus
+from training_corpus import byte_level_tokenizer
 
 from tamis.data.jobs import list_jobs
 
@@ -81,7 +82,9 @@ def test_a_recipe_is_measured_attributed_proposed_and_reported(
     expect(page.get_by_test_id("funnel").get_by_text(re.compile("classifier|dsir|moore"))).to_be_visible(timeout=60_000)
 
 
-def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboard, page: Page) -> None:
+def test_transformers_that_read_a_tokenizer_prove_a_recipe_while_their_curves_grow(
+    dashboard: Dashboard, page: Page, tmp_path: Path
+) -> None:
     cut(page, dashboard, "Tokens", "14")
     saved_target(page, dashboard)
     page.get_by_role("radio", name="Proof with transformers").click()
@@ -91,15 +94,25 @@ def test_transformers_prove_a_recipe_while_their_curves_grow(dashboard: Dashboar
     page.keyboard.press("Tab")
     page.get_by_text("Also train on 10% and 30%").click()
     expect(page.get_by_text(re.compile(r"^3 models, about \d+ s"))).to_be_visible(timeout=30_000)
+    field = page.get_by_role("textbox", name="Tokenizer")
+    field.fill(str(tmp_path / "nothing.json"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("No such tokenizer")).to_be_visible(timeout=30_000)
+    field.fill(str(byte_level_tokenizer(tmp_path / "small")))
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("No such tokenizer")).to_have_count(0, timeout=30_000)
+    page.get_by_role("spinbutton", name="Million tokens each model reads").fill("0.04")
+    page.keyboard.press("Tab")
+    vocabulary = re.compile(r"^3 models, \d+k parameters with the vocabulary, about \d+ s")
+    expect(page.get_by_text(vocabulary)).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Train the models").click()
     expect(page.get_by_role("button", name="Stop")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("target bits per byte, fewer are better")).to_be_visible(timeout=JOB)
     expect(page.get_by_text("Speed-up over random")).to_be_visible(timeout=JOB)
     expect(page.get_by_text(re.compile(r"^Against everything: "))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"tokens of small/tokenizer\.json"))).to_be_visible()
     assert violations(page) == []
-    page.reload()
-    settle(page)
-    expect(page.get_by_text("Share that equals all")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Share that equals all")).to_be_visible()
 
 
 def opened(chromium: Browser, report: Path) -> None:
