@@ -37,12 +37,13 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
     if not recipe.active:
         st.info("Add a rule first: a recipe without rules keeps everything.")
         return
+    proofs = _jobs(here, target, recipe)
     try:
-        plan = _plan()
+        plan = _plan(*(_models(job) for job in proofs[:1]))
     except SettingError as error:
         show_fault(error)
         return
-    jobs = _jobs(here, target, recipe, plan)
+    jobs = [job for job in proofs if _models(job) == (plan.size, plan.tokenizer)]
     running = next((job for job in jobs if job.active), None)
     _start(here, target, recipe, plan, disabled=running is not None)
     if running is not None:
@@ -58,16 +59,16 @@ def show(here: Stage, target: TargetEntry | None, recipe: Recipe) -> None:
             return
 
 
-def _plan() -> ProxyPlan:
-    """Let a person choose the size of the models and how much they read."""
+def _plan(last: tuple[str, str] = ("0.5M", RAW)) -> ProxyPlan:
+    """Let a person choose the models and how much they read; size and tokenizer begin as those of the last proof."""
     cells = st.columns([3, 2, 1.4, 1.8, 2.2], vertical_alignment="bottom")
     name = cells[0].segmented_control(
-        "Parameters of a model", list(SIZES), default="0.5M", key="effect/proxy/size", required=True,
+        "Parameters of a model", list(SIZES), default=last[0], key="effect/proxy/size", required=True,
         help="Larger models agree better with the large ones people train, and take longer.",
     )  # fmt: skip
-    spec = SIZES[str(name or "0.5M")]
+    spec = SIZES[str(name or last[0])]
     tokenizer = cells[4].text_input(
-        "Tokenizer", RAW, key="effect/proxy/tokenizer", disabled=not login.may("owner"),
+        "Tokenizer", last[1], key="effect/proxy/tokenizer", disabled=not login.may("owner"),
         help="bytes needs no vocabulary. Otherwise a tokenizer.json, its folder, a name in the local Hugging Face "
         "cache, or tiktoken: and a name; its vocabulary adds to the parameters.",
     ).strip()  # fmt: skip
@@ -105,15 +106,19 @@ def _start(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan, *,
         st.caption(f"{plan.models} models{with_words}, about {duration(plan.seconds)} on {where}, in the background")
 
 
-def _jobs(here: Stage, target: TargetEntry, recipe: Recipe, plan: ProxyPlan) -> list[Job]:
-    """Return the trainings of this recipe for this target with such models, the latest first, whoever started them."""
+def _models(job: Job) -> tuple[str, str]:
+    """Return the size and the tokenizer of the models a job trains."""
+    plan = job.params["plan"]
+    return str(plan["size"]), str(plan.get("tokenizer", RAW))
+
+
+def _jobs(here: Stage, target: TargetEntry, recipe: Recipe) -> list[Job]:
+    """Return the trainings of this recipe for this target, the latest first, whoever started them."""
     wanted = {"digest": recipe.digest, "target": target.name, "fingerprint": here.facts.corpus}
     return [
         job
         for job in list_jobs(here.workspace.jobs)
-        if job.kind == PROXY
-        and all(job.params.get(name) == value for name, value in wanted.items())
-        and (job.params["plan"]["size"], job.params["plan"].get("tokenizer", RAW)) == (plan.size, plan.tokenizer)
+        if job.kind == PROXY and all(job.params.get(name) == value for name, value in wanted.items())
     ]
 
 

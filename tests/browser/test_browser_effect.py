@@ -112,7 +112,10 @@ def test_transformers_that_read_a_tokenizer_prove_a_recipe_while_their_curves_gr
     expect(page.get_by_text(re.compile(r"^Against everything: "))).to_be_visible()
     expect(page.get_by_text(re.compile(r"tokens of small/tokenizer\.json"))).to_be_visible()
     assert violations(page) == []
-    expect(page.get_by_text("Share that equals all")).to_be_visible()
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("textbox", name="Tokenizer")).to_have_value(re.compile(r"small"), timeout=30_000)
+    expect(page.get_by_text("Share that equals all")).to_be_visible(timeout=30_000)
 
 
 def opened(chromium: Browser, report: Path) -> None:
