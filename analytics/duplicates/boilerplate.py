@@ -293,7 +293,7 @@ def _rows_of(context: StepContext) -> list[NDArray[np.int64]]:
 
 def _frequent(context: StepContext, params: BoilerplateParams, rows: list[NDArray[np.int64]]) -> Frequent:
     """Count the passages of all sources, shard by shard, and return those that are boilerplate."""
-    context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
+    context.progress.step(step_name(params.measure), 2 * context.corpus.rows, "documents, each read twice")
     group = np.asarray(load_column(context.inputs["exact"], context.documents, "norm_group"))
     first = (group < 0) | (group == np.arange(len(group)))
 

@@ -145,7 +145,7 @@ class _PairSearch:
                 "Pictures without captions share no words", value="near_dedup", allowed="image_near_dedup",
                 fix="compare the pictures themselves: operator: image_near_dedup",
             )  # fmt: skip
-        context.progress.step(step_name(params.measure), 2 * context.corpus.rows)
+        context.progress.step(step_name(params.measure), 2 * context.corpus.rows, "documents, each read twice")
         context.fill(near_passes.signing(context.corpus, params, threads=self.threads))
         head = self._heads()
         twins = Twins.of(head[:, :2])
