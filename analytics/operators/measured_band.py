@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from pydantic import model_validator
@@ -27,9 +28,9 @@ class MeasuredBand(RowOperator):
         return self
 
     @property
+    @abstractmethod
     def column(self) -> str:
         """Return the facts column that holds the values."""
-        raise NotImplementedError
 
     def columns(self) -> frozenset[str]:
         return frozenset({self.column})
